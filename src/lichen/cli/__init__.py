@@ -1,0 +1,1 @@
+"""The `lichen` command: one file for each family of verbs."""

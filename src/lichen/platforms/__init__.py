@@ -1,0 +1,1 @@
+"""What executes guest instructions and reports their traps to the executive."""

@@ -1,0 +1,1 @@
+"""The Linux system calls, one topic to a file; each converts, asks the executive, converts back."""

@@ -1,0 +1,1 @@
+"""The Windows NT personality: its call table, types, exceptions and the PE loader."""
