@@ -1,14 +1,13 @@
-# Every target may be run as any user; only tools/test-packages makes use of root, and goes on without it.
+# Every target may be run as any user: only tools/test-packages makes use of root, and it goes on without.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install
-BUILD_INPUTS := pyproject.toml setup.py tools/make-venv $(wildcard src/lichen/platforms/_native.c)
+BUILD_INPUTS := pyproject.toml setup.py $(wildcard src/lichen/platforms/_native.c)
 
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
-.PHONY: setup test lint clean
+.PHONY: setup lint test clean
 
 setup: $(VENV)/.installed
 
@@ -17,24 +16,24 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-test: packages lint
+# The packages come first: python3-venv is one of them.
+test:
+	@tools/test-packages
+	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q
 
-.PHONY: packages
-packages:
-	@tools/test-packages
-
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache src/lichen/platforms/_native*.so
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -f src/lichen/platforms/_native*.so
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: $(BUILD_INPUTS)
-	tools/make-venv $(VENV) $(PYTHON)
-	$(PIP) --editable .
+	@tools/make-venv $(VENV) $(PYTHON)
+	$(BIN)/pip --disable-pip-version-check install --editable .
 	@touch $@
 
-# The test environment is a superset, so making it makes the other stamp true too.
+# The test environment is a superset, so making it makes the other stamp true as well.
 $(VENV)/.installed-test: $(BUILD_INPUTS)
-	tools/make-venv $(VENV) $(PYTHON)
-	$(PIP) --editable '.[test]'
+	@tools/make-venv $(VENV) $(PYTHON)
+	$(BIN)/pip --disable-pip-version-check install --editable '.[test]'
 	@touch $(VENV)/.installed $@

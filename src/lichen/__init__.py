@@ -1,3 +1,3 @@
-"""Lichen: one user-space kernel that runs unmodified Linux and Windows programs as processes of one machine."""
+"""Lichen: one user-space kernel that runs unmodified Linux and Windows programs as processes of a machine."""
 
 __version__ = "0.1.0"
