@@ -1,0 +1,263 @@
+"""C records, declared once as NamedTuples and compiled for each data model.
+
+A record is a NamedTuple, not a ctypes structure, because the guest's C is not the host's: the same
+declaration serves programs whose `long` has four bytes and programs whose `long` has eight. A record is
+compiled to one `struct.Struct` and a few lines of straight Python, a quarter of the cost of anything that
+walks fields at run time. The generated source is registered with `linecache`, so tracebacks and pdb show it.
+
+A field is a scalar (`u32`, `long`, `ptr`, ...), `Annotated[bytes, Bytes(n)]`, `Annotated[tuple[T, ...],
+Array(T, n)]` or another record. A union is declared as the bytes it occupies: `Annotated[bytes, Bytes(16,
+align=8)]`, and each of its members as a record of its own that is unpacked from those bytes.
+"""
+
+from __future__ import annotations
+
+import linecache
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_origin, get_type_hints
+
+
+@dataclass(frozen=True)
+class DataModel:
+    """The widths of the C types that differ between guests, and how 64-bit fields align."""
+
+    name: str
+    pointer: int
+    long: int
+    align_of_u64: int
+
+
+LP64: Final = DataModel("LP64", pointer=8, long=8, align_of_u64=8)  # Linux x86-64
+ILP32: Final = DataModel("ILP32", pointer=4, long=4, align_of_u64=4)  # Linux i386 aligns u64 to 4
+LLP64: Final = DataModel("LLP64", pointer=8, long=4, align_of_u64=8)  # NT x64
+NT32: Final = DataModel("NT32", pointer=4, long=4, align_of_u64=8)  # NT x86 aligns u64 to 8
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A C integer: a `struct` code, or `P` for a pointer, `l` and `L` for long and unsigned long."""
+
+    code: str
+
+    def resolve(self, model: DataModel) -> str:
+        """The `struct` code of this integer in `model`."""
+        if self.code == "P":
+            return "Q" if model.pointer == 8 else "I"
+        if self.code in "lL" and model.long == 8:
+            return "q" if self.code == "l" else "Q"
+        if self.code in "lL":
+            return "i" if self.code == "l" else "I"
+        return self.code
+
+
+u8 = Annotated[int, Scalar("B")]
+u16 = Annotated[int, Scalar("H")]
+u32 = Annotated[int, Scalar("I")]
+u64 = Annotated[int, Scalar("Q")]
+i8 = Annotated[int, Scalar("b")]
+i16 = Annotated[int, Scalar("h")]
+i32 = Annotated[int, Scalar("i")]
+i64 = Annotated[int, Scalar("q")]
+long = Annotated[int, Scalar("l")]
+ulong = Annotated[int, Scalar("L")]
+ptr = Annotated[int, Scalar("P")]
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """`size` bytes as they are: a char array, a union. Short values are packed with zeros, long ones cut."""
+
+    size: int
+    align: int = 1
+
+
+@dataclass(frozen=True)
+class Array:
+    """`count` elements of one field type, as a tuple."""
+
+    element: Any
+    count: int
+
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Layout(Generic[R]):
+    """One record (or scalar) compiled for one data model; sizes and offsets are in bytes.
+
+    `unpack(buffer, offset=0)` and `unpack_array(buffer)` (as many records as the buffer holds) want whole
+    records, and `pack(record)` wants integers that fit their fields: `struct.error` is a bug of the caller,
+    never a guest's doing.
+    """
+
+    size: int
+    align: int
+    format: str
+    offsets: dict[str, int]
+    unpack: Callable[..., R]
+    unpack_array: Callable[..., list[R]]
+    pack: Callable[[R], bytes]
+
+
+_compiled: dict[tuple[Any, DataModel], Layout[Any]] = {}
+
+
+def layout(record: type[R], model: DataModel) -> Layout[R]:
+    """The layout of `record` in `model`, compiled on first use."""
+    return layout_of(record, model)
+
+
+def layout_of(hint: Any, model: DataModel) -> Layout[Any]:
+    """As `layout`, for a record class or a scalar such as `u32`, whose values are plain ints."""
+    key = hint, model
+    found = _compiled.get(key)
+    if found is None:
+        found = _compiled[key] = (
+            _compile_record(hint, model) if is_record(hint) else _compile_scalar(hint, model)
+        )
+    return found
+
+
+def is_record(hint: Any) -> bool:
+    """Whether `hint` is a NamedTuple class."""
+    return isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")
+
+
+def packed(record: type[R]) -> type[R]:
+    """Class decorator: no padding between fields or behind them, as `__attribute__((packed))`."""
+    _packed.add(record)
+    return record
+
+
+def scalar_of(hint: Any) -> Scalar | None:
+    """The Scalar that `hint` is annotated with, if it is a scalar type."""
+    return next((mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Scalar)), None)
+
+
+_packed: set[type] = set()
+
+
+class _Piece(NamedTuple):
+    """One field, ready to be joined into its record.
+
+    `names` are the locals that hold its struct items, `value` the expression that makes the field from them,
+    and `target` the pattern that takes the field apart into them.
+    """
+
+    format: str
+    size: int
+    align: int
+    names: list[str]
+    value: str
+    target: str
+
+
+def _piece(hint: Any, name: str, model: DataModel, scope: dict[str, Any]) -> _Piece:
+    if is_record(hint):
+        return _record_piece(hint, name, model, scope)[0]
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, Scalar):
+            code = mark.resolve(model)
+            size = struct.calcsize("<" + code)
+            return _Piece(code, size, model.align_of_u64 if size == 8 else size, [name], name, name)
+        if isinstance(mark, Bytes):
+            return _Piece(f"{mark.size}s", mark.size, mark.align, [name], name, name)
+        if isinstance(mark, Array):
+            return _array_piece(mark, name, model, scope)
+    raise TypeError(f"{name}: {hint!r} is not a C type")
+
+
+def _array_piece(array: Array, name: str, model: DataModel, scope: dict[str, Any]) -> _Piece:
+    pieces = [_piece(array.element, f"{name}__{i}", model, scope) for i in range(array.count)]
+    return _Piece(
+        "".join(piece.format for piece in pieces),
+        sum(piece.size for piece in pieces),
+        max(piece.align for piece in pieces),
+        [name for piece in pieces for name in piece.names],
+        f"({''.join(piece.value + ', ' for piece in pieces)})",
+        f"({''.join(piece.target + ', ' for piece in pieces)})",
+    )
+
+
+def _record_piece(
+    record: type, prefix: str, model: DataModel, scope: dict[str, Any]
+) -> tuple[_Piece, dict[str, int]]:
+    """Lay out `record` by the rules of C; also returns where its fields start."""
+    format, end, widest = "", 0, 1
+    offsets: dict[str, int] = {}
+    pieces: list[_Piece] = []
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        piece = _piece(hint, f"{prefix}__{name}" if prefix else name, model, scope)
+        align = 1 if record in _packed else piece.align
+        gap = -end % align
+        format += f"{gap}x" * bool(gap) + piece.format
+        offsets[name] = end + gap
+        end += gap + piece.size
+        widest = max(widest, align)
+        pieces.append(piece)
+    tail = -end % widest
+    format += f"{tail}x" * bool(tail)
+    whole = _Piece(
+        format,
+        end + tail,
+        widest,
+        [name for piece in pieces for name in piece.names],
+        f"_new({_class_name(record, scope)}, ({''.join(piece.value + ', ' for piece in pieces)}))",
+        f"({''.join(piece.target + ', ' for piece in pieces)})",
+    )
+    return whole, offsets
+
+
+def _class_name(record: type, scope: dict[str, Any]) -> str:
+    """The global that is `record` in the generated source; no field has a leading underscore."""
+    name = f"_{record.__name__}"
+    while scope.setdefault(name, record) is not record:
+        name += "_"
+    return name
+
+
+def _compile_record(record: Any, model: DataModel) -> Layout[Any]:
+    scope: dict[str, Any] = {"_new": tuple.__new__}
+    piece, offsets = _record_piece(record, "", model, scope)
+    packer = struct.Struct("<" + piece.format)
+    scope |= {"_unpack_from": packer.unpack_from, "_iter_unpack": packer.iter_unpack, "_pack": packer.pack}
+    names = "".join(name + ", " for name in piece.names)
+    compile_source(
+        f"<layout {record.__name__} {model.name}>",
+        f"def unpack(buffer, offset=0):\n"
+        f"    {names} = _unpack_from(buffer, offset)\n"
+        f"    return {piece.value}\n"
+        f"def unpack_array(buffer):\n"
+        f"    return [{piece.value} for {names} in _iter_unpack(buffer)]\n"
+        f"def pack(record):\n"
+        f"    {piece.target} = record\n"
+        f"    return _pack({names})\n",
+        scope,
+    )
+    return Layout(
+        packer.size, piece.align, piece.format, offsets, scope["unpack"], scope["unpack_array"], scope["pack"]
+    )
+
+
+def _compile_scalar(hint: Any, model: DataModel) -> Layout[Any]:
+    if scalar_of(hint) is None or get_origin(hint) is not Annotated:
+        raise TypeError(f"{hint!r} is neither a record nor a scalar")
+    piece = _piece(hint, "value", model, {})
+    packer = struct.Struct("<" + piece.format)
+
+    def unpack(buffer: bytes, offset: int = 0) -> Any:
+        return packer.unpack_from(buffer, offset)[0]
+
+    def unpack_array(buffer: bytes) -> list[Any]:
+        return [value for (value,) in packer.iter_unpack(buffer)]
+
+    return Layout(packer.size, piece.align, piece.format, {}, unpack, unpack_array, packer.pack)
+
+
+def compile_source(filename: str, source: str, scope: dict[str, Any]) -> None:
+    """Run generated `source` in `scope`, and keep it where tracebacks and debuggers look for it."""
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    exec(compile(source, filename, "exec"), scope)
