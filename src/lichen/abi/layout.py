@@ -6,8 +6,10 @@ compiled to one `struct.Struct` and a few lines of straight Python, a quarter of
 walks fields at run time. The generated source is registered with `linecache`, so tracebacks and pdb show it.
 
 A field is a scalar (`u32`, `long`, `ptr`, ...), `Annotated[bytes, Bytes(n)]`, `Annotated[tuple[T, ...],
-Array(T, n)]` or another record. A union is declared as the bytes it occupies: `Annotated[bytes, Bytes(16,
-align=8)]`, and each of its members as a record of its own that is unpacked from those bytes.
+Array(T, n)]` or another record. A union is either the bytes it occupies, `Annotated[bytes, Bytes(16,
+align=8)]`, to unpack as one of several records; or, at the end of a record, there is a record for each
+variant, with the help of `AlignedAs` and `padded_to`. Padding is implicit, packed as zeros and dropped when
+unpacked.
 """
 
 from __future__ import annotations
@@ -81,6 +83,13 @@ class Array:
     count: int
 
 
+@dataclass(frozen=True)
+class AlignedAs:
+    """A further mark on a field that starts where one of type `other` could, as the members of a union do."""
+
+    other: Any
+
+
 R = TypeVar("R")
 
 
@@ -132,12 +141,23 @@ def packed(record: type[R]) -> type[R]:
     return record
 
 
+def padded_to(size: int) -> Callable[[type[R]], type[R]]:
+    """Class decorator: a record that is followed by padding up to `size` bytes."""
+
+    def pad(record: type[R]) -> type[R]:
+        _padded[record] = size
+        return record
+
+    return pad
+
+
 def scalar_of(hint: Any) -> Scalar | None:
     """The Scalar that `hint` is annotated with, if it is a scalar type."""
     return next((mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Scalar)), None)
 
 
 _packed: set[type] = set()
+_padded: dict[type, int] = {}
 
 
 class _Piece(NamedTuple):
@@ -158,13 +178,16 @@ class _Piece(NamedTuple):
 def _piece(hint: Any, name: str, model: DataModel, scope: dict[str, Any]) -> _Piece:
     if is_record(hint):
         return _record_piece(hint, name, model, scope)[0]
-    for mark in getattr(hint, "__metadata__", ()):
+    marks: tuple[Any, ...] = getattr(hint, "__metadata__", ())
+    aligns = [_piece(mark.other, "", model, {}).align for mark in marks if isinstance(mark, AlignedAs)]
+    for mark in marks:
         if isinstance(mark, Scalar):
             code = mark.resolve(model)
             size = struct.calcsize("<" + code)
-            return _Piece(code, size, model.align_of_u64 if size == 8 else size, [name], name, name)
+            align = max(model.align_of_u64 if size == 8 else size, *aligns, 0)
+            return _Piece(code, size, align, [name], name, name)
         if isinstance(mark, Bytes):
-            return _Piece(f"{mark.size}s", mark.size, mark.align, [name], name, name)
+            return _Piece(f"{mark.size}s", mark.size, max(mark.align, *aligns, 0), [name], name, name)
         if isinstance(mark, Array):
             return _array_piece(mark, name, model, scope)
     raise TypeError(f"{name}: {hint!r} is not a C type")
@@ -198,7 +221,7 @@ def _record_piece(
         end += gap + piece.size
         widest = max(widest, align)
         pieces.append(piece)
-    tail = -end % widest
+    tail = -end % widest if end >= _padded.get(record, 0) else _padded[record] - end
     format += f"{tail}x" * bool(tail)
     whole = _Piece(
         format,

@@ -1,0 +1,90 @@
+"""Compares our layouts with those of a C compiler, without running anything it makes.
+
+Each size, alignment, offset and sign becomes a static assertion in one C file, and the compiler's complaints
+are the differences. So the layouts of Windows and of 32-bit programs are checked wherever a compiler for them
+is.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from lichen.abi.layout import Array, Bytes, DataModel, layout, layout_of, scalar_of
+from tests.toolchain import host_program
+
+
+@dataclass(frozen=True)
+class InC:
+    """Where C declares a record.
+
+    `type` is its name in C, declared by `headers` or by `text`. The member for a field is `prefix` and the
+    field's name, unless `members` has it. `end` names the member that follows the record, if it is only the
+    head of the type.
+    """
+
+    type: str
+    headers: tuple[str, ...] = ()
+    prefix: str = ""
+    members: Mapping[str, str] = field(default_factory=dict)
+    end: str = ""
+    text: str = ""
+
+
+def differences(
+    record: type, declared: InC, model: DataModel, compiler: Iterable[str] = ("gcc",)
+) -> list[str]:
+    """What the compiler lays out in another way than we do; `compiler` is a command and its flags."""
+    command, *flags = compiler
+    run = subprocess.run(
+        [host_program(command), *flags, "-w", "-fsyntax-only", "-x", "c", "-"],
+        input="".join(f"{line}\n" for line in c_source(record, declared, model)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.findall(r'static assertion failed: "([^"]*)"', run.stderr)
+    assert run.returncode == 0 or found, run.stderr
+    return found
+
+
+def c_source(record: Any, declared: InC, model: DataModel) -> Iterator[str]:
+    """The C file that does not compile where the layouts differ."""
+    ours = layout(record, model)
+    whole = declared.type
+    yield "#define _GNU_SOURCE"
+    yield "#include <stddef.h>"
+    yield from (f"#include <{header}>" for header in declared.headers)
+    yield declared.text
+    if declared.end:
+        yield assertion(f"offsetof({whole}, {declared.end})", ours.size, f"end of {record.__name__}")
+    else:
+        yield assertion(f"sizeof({whole})", ours.size, f"size of {record.__name__}")
+        yield assertion(f"_Alignof({whole})", ours.align, f"alignment of {record.__name__}")
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        member = declared.members.get(name, declared.prefix + name)
+        what = f"{record.__name__}.{name}"
+        yield assertion(f"offsetof({whole}, {member})", ours.offsets[name], f"offset of {what}")
+        yield assertion(f"sizeof((({whole} *)0)->{member})", size_of(hint, model), f"size of {what}")
+        scalar = scalar_of(hint)
+        if scalar and scalar.code != "P":
+            signed = "signed char: 1, char: 1, short: 1, int: 1, long: 1, long long: 1, default: 0"
+            expression = f"_Generic((({whole} *)0)->{member}, {signed})"
+            yield assertion(expression, int(scalar.code.islower()), f"sign of {what}")
+
+
+def size_of(hint: Any, model: DataModel) -> int:
+    """The bytes that a field takes, found independently of how records are compiled."""
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, Bytes):
+            return mark.size
+        if isinstance(mark, Array):
+            return mark.count * size_of(mark.element, model)
+    return layout_of(hint, model).size
+
+
+def assertion(expression: str, value: int, what: str) -> str:
+    return f'_Static_assert({expression} == {value}, "{what} is {value} here");'

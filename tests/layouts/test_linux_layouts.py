@@ -1,0 +1,96 @@
+"""The records of x86-64 Linux are laid out as its C headers say."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from lichen.abi.layout import LP64, is_record
+from lichen.subsystems.linux import records
+from tests.layouts.compiler import InC, differences
+
+pytestmark = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="the compiler of x86-64 Linux is the measure"
+)
+
+SIGINFO = ("signal.h",)
+TIME = ("time.h", "sys/time.h")
+# The C library's struct msghdr has the same layout, but other signs.
+USER_MSGHDR = """
+struct user_msghdr {
+    void *msg_name; int msg_namelen; void *msg_iov; size_t msg_iovlen;
+    void *msg_control; size_t msg_controllen; unsigned msg_flags;
+};
+"""
+CLONE = ("linux/types.h", "linux/sched.h")
+
+IN_C = {
+    records.Timespec: InC("struct timespec", TIME, "tv_"),
+    records.Timeval: InC("struct timeval", TIME, "tv_"),
+    records.Timezone: InC("struct timezone", TIME, "tz_"),
+    records.Itimerspec: InC("struct itimerspec", TIME, "it_"),
+    records.Itimerval: InC("struct itimerval", TIME, "it_"),
+    records.Tms: InC("struct tms", ("sys/times.h",), "tms_"),
+    records.Utimbuf: InC("struct utimbuf", ("utime.h",)),
+    records.Stat: InC(
+        "struct stat", ("sys/stat.h",), "st_", {"atime": "st_atim", "mtime": "st_mtim", "ctime": "st_ctim"}
+    ),
+    records.StatxTimestamp: InC("struct statx_timestamp", ("linux/stat.h",), "tv_"),
+    records.Statx: InC("struct statx", ("linux/stat.h",), "stx_"),
+    records.StatFs: InC("struct statfs", ("asm/statfs.h",), "f_"),
+    records.Dirent64: InC("struct dirent64", ("dirent.h",), "d_", end="d_name"),
+    records.Flock64: InC("struct flock64", ("fcntl.h",), "l_"),
+    records.OpenHow: InC("struct open_how", ("linux/openat2.h",)),
+    records.InotifyEvent: InC("struct inotify_event", ("sys/inotify.h",), end="name"),
+    records.Iovec: InC("struct iovec", ("sys/uio.h",), "iov_"),
+    records.Pollfd: InC("struct pollfd", ("poll.h",)),
+    records.EpollEvent: InC("struct epoll_event", ("sys/epoll.h",)),
+    records.Rusage: InC("struct rusage", ("sys/resource.h",), "ru_"),
+    records.Rlimit64: InC("struct rlimit64", ("sys/resource.h",), "rlim_"),
+    records.Sysinfo: InC("struct sysinfo", ("linux/sysinfo.h",)),
+    records.Utsname: InC("struct new_utsname", ("linux/utsname.h",)),
+    records.CloneArgs: InC("struct clone_args", CLONE),
+    records.SchedParam: InC("struct sched_param", ("sched.h",), "sched_"),
+    records.CapUserHeader: InC("struct __user_cap_header_struct", ("linux/capability.h",)),
+    records.CapUserData: InC("struct __user_cap_data_struct", ("linux/capability.h",)),
+    records.RobustListHead: InC("struct robust_list_head", ("linux/futex.h",)),
+    records.Sigaction: InC("struct sigaction", ("asm/signal.h",), "sa_"),
+    records.StackT: InC("stack_t", ("signal.h",), "ss_"),
+    records.Sigevent: InC("struct sigevent", ("signal.h",), "sigev_", {"tid": "_sigev_un._tid"}),
+    records.SiginfoKill: InC("siginfo_t", SIGINFO, "si_"),
+    records.SiginfoTimer: InC("siginfo_t", SIGINFO, "si_", {"tid": "si_timerid"}),
+    records.SiginfoChild: InC("siginfo_t", SIGINFO, "si_"),
+    records.SiginfoFault: InC("siginfo_t", SIGINFO, "si_"),
+    records.SiginfoPoll: InC("siginfo_t", SIGINFO, "si_"),
+    records.SiginfoSys: InC("siginfo_t", SIGINFO, "si_"),
+    records.SignalfdSiginfo: InC("struct signalfd_siginfo", ("linux/signalfd.h",), "ssi_"),
+    records.Termios: InC("struct termios", ("asm/termbits.h",), "c_"),
+    records.Winsize: InC("struct winsize", ("sys/ioctl.h",), "ws_"),
+    records.SockaddrUn: InC("struct sockaddr_un", ("sys/un.h",), "sun_"),
+    records.SockaddrIn: InC("struct sockaddr_in", ("netinet/in.h",), "sin_"),
+    records.SockaddrIn6: InC("struct sockaddr_in6", ("netinet/in.h",), "sin6_"),
+    records.Msghdr: InC("struct user_msghdr", prefix="msg_", text=USER_MSGHDR),
+    records.Mmsghdr: InC("struct mmsghdr", ("sys/socket.h",), "msg_"),
+    records.Cmsghdr: InC("struct cmsghdr", ("sys/socket.h",), "cmsg_"),
+    records.Ucred: InC("struct ucred", ("sys/socket.h",)),
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "declared"), IN_C.items(), ids=lambda value: getattr(value, "__name__", "")
+)
+def test_record_is_laid_out_as_in_c(record: type, declared: InC) -> None:
+    assert differences(record, declared, LP64) == []
+
+
+def test_every_record_is_compared() -> None:
+    ours = {value for value in vars(records).values() if is_record(value)}
+    assert ours - set(IN_C) == set()
+
+
+def test_a_difference_is_seen() -> None:
+    declared = InC("struct timezone", TIME, "tz_", {"sec": "tz_minuteswest", "usec": "tz_dsttime"})
+    found = differences(records.Timeval, declared, LP64)
+    assert "size of Timeval is 16 here" in found
+    assert "offset of Timeval.usec is 8 here" in found
