@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_origin
 
-from lichen.abi.layout import DataModel, Layout, Scalar, layout_of, scalar_of
+from lichen.abi.layout import Bytes, DataModel, Layout, Scalar, layout_of, scalar_of
 from lichen.abi.memory import Fault, Memory
 
 T = TypeVar("T")
@@ -23,10 +23,9 @@ T = TypeVar("T")
 class Arg:
     """How one raw value becomes one parameter, and how that parameter prints.
 
-    `decode` is a Python expression in which `{x}` stands for the raw unsigned value (it may occur more than
-    once, and costs a subscript each time). It may use `memory`, `thread`, `model` and the names in `uses`.
-    `show` prints what it made. `wide` is for 64-bit values that take two slots, low half first, where a slot
-    has 32 bits.
+    `decode` is a Python expression without effects, in which `{x}` stands for the raw unsigned value. It may
+    use `memory`, `thread`, `model` and the names in `uses`. `show` prints what it made. `wide` is for 64-bit
+    values, which take two slots, low half first, where a slot has 32 bits.
     """
 
     decode: str
@@ -219,8 +218,13 @@ def _pointed_to(hint: Any) -> Any:
 
 
 def _type_name(hint: Any) -> str:
-    scalar = scalar_of(hint)
-    return f"scalar_{scalar.code}" if scalar else str(hint.__name__)
+    """What a pointed-to type is called in generated source."""
+    for mark in getattr(hint, "__metadata__", ()):
+        if isinstance(mark, Scalar):
+            return f"scalar_{mark.code}"
+        if isinstance(mark, Bytes):
+            return f"bytes_{mark.size}"
+    return str(hint.__name__)
 
 
 def _show_value(value: Any) -> str:

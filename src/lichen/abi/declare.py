@@ -131,25 +131,24 @@ class Calls:
         return table
 
     def reference(self, convention: Convention, known: Mapping[str, int] | None = None) -> Iterator[Row]:
-        """Rows of the reference, by number: declared calls, and those of `known` (name to number) that are
+        """Rows of the reference by number: declared calls, and those of `known` (name to number) that are
         missing.
 
-        A declaration has its number from itself or else from `known`; one without a number comes last.
+        NT calls have their numbers from `known`; a declaration's own number must not contradict it. A call
+        without a number comes last. `doc` is the first paragraph of the declaration's.
         """
-        known = known or {}
-        declared = {
-            call.name: known.get(call.name, call.numbers.get(convention.name))
-            for call in self.by_name.values()
-            if convention.name in call.numbers or not call.numbers
-        }
-        numbers: dict[str, int | None] = {**known, **declared}
+        fixed = self.numbers(convention)
+        declared = {n: call for n, call in self.by_name.items() if n in fixed or not call.numbers}
+        numbers: dict[str, int | None] = {**dict.fromkeys(declared), **fixed, **(known or {})}
+        if wrong := [name for name, number in fixed.items() if numbers[name] != number]:
+            raise ValueError(f"{self.name}: declared with other numbers than known: {', '.join(wrong)}")
         for name in sorted(numbers, key=lambda name: _reference_order(numbers[name], name)):
-            if name in declared:
-                call = self.by_name[name]
-                summary = call.doc.partition("\n")[0]
-                yield Row(numbers[name], name, call.signature, call.partial or "full", summary)
-            else:
+            call = declared.get(name)
+            if call is None:
                 yield Row(numbers[name], name, name, "missing", "")
+            else:
+                summary = " ".join(call.doc.partition("\n\n")[0].split())
+                yield Row(numbers[name], name, call.signature, call.partial or "full", summary)
 
 
 def decode_for_trace(call: Call, convention: Convention, thread: Any, args: tuple[int, ...]) -> str:

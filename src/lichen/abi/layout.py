@@ -18,7 +18,7 @@ import linecache
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Layout(Generic[R]):
-    """One record (or scalar) compiled for one data model; sizes and offsets are in bytes.
+    """One record (or single value) compiled for one data model; sizes and offsets are in bytes.
 
     `unpack(buffer, offset=0)` and `unpack_array(buffer)` (as many records as the buffer holds) want whole
     records, and `pack(record)` wants integers that fit their fields: `struct.error` is a bug of the caller,
@@ -120,12 +120,12 @@ def layout(record: type[R], model: DataModel) -> Layout[R]:
 
 
 def layout_of(hint: Any, model: DataModel) -> Layout[Any]:
-    """As `layout`, for a record class or a scalar such as `u32`, whose values are plain ints."""
+    """As `layout`, but also for a scalar such as `u32`, whose values are ints, and for fixed bytes."""
     key = hint, model
     found = _compiled.get(key)
     if found is None:
         found = _compiled[key] = (
-            _compile_record(hint, model) if is_record(hint) else _compile_scalar(hint, model)
+            _compile_record(hint, model) if is_record(hint) else _compile_single(hint, model)
         )
     return found
 
@@ -265,10 +265,10 @@ def _compile_record(record: Any, model: DataModel) -> Layout[Any]:
     )
 
 
-def _compile_scalar(hint: Any, model: DataModel) -> Layout[Any]:
-    if scalar_of(hint) is None or get_origin(hint) is not Annotated:
-        raise TypeError(f"{hint!r} is neither a record nor a scalar")
+def _compile_single(hint: Any, model: DataModel) -> Layout[Any]:
     piece = _piece(hint, "value", model, {})
+    if len(piece.names) != 1:
+        raise TypeError(f"{hint!r} is neither a record nor a single value")
     packer = struct.Struct("<" + piece.format)
 
     def unpack(buffer: bytes, offset: int = 0) -> Any:

@@ -27,4 +27,4 @@ class Memory(Protocol):
         """Store all of `data`."""
 
     def cstring(self, address: int, limit: int) -> bytes:
-        """The bytes before the first zero byte, at most `limit` of them."""
+        """The bytes before the first zero byte; `limit` bytes if none of these is zero."""
