@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import platform
+import re
+import subprocess
 
 import pytest
 
 from lichen.abi.layout import LP64, is_record
-from lichen.subsystems.linux import records
+from lichen.subsystems.linux import records, siginfo
+from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from tests.layouts.compiler import InC, differences
+from tests.toolchain import host_program
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="the compiler of x86-64 Linux is the measure"
@@ -58,13 +62,13 @@ IN_C = {
     records.Sigaction: InC("struct sigaction", ("asm/signal.h",), "sa_"),
     records.StackT: InC("stack_t", ("signal.h",), "ss_"),
     records.Sigevent: InC("struct sigevent", ("signal.h",), "sigev_", {"tid": "_sigev_un._tid"}),
-    records.SiginfoKill: InC("siginfo_t", SIGINFO, "si_"),
-    records.SiginfoTimer: InC("siginfo_t", SIGINFO, "si_", {"tid": "si_timerid"}),
-    records.SiginfoChild: InC("siginfo_t", SIGINFO, "si_"),
-    records.SiginfoFault: InC("siginfo_t", SIGINFO, "si_"),
-    records.SiginfoPoll: InC("siginfo_t", SIGINFO, "si_"),
-    records.SiginfoSys: InC("siginfo_t", SIGINFO, "si_"),
-    records.SignalfdSiginfo: InC("struct signalfd_siginfo", ("linux/signalfd.h",), "ssi_"),
+    siginfo.SiginfoKill: InC("siginfo_t", SIGINFO, "si_"),
+    siginfo.SiginfoTimer: InC("siginfo_t", SIGINFO, "si_", {"tid": "si_timerid"}),
+    siginfo.SiginfoChild: InC("siginfo_t", SIGINFO, "si_"),
+    siginfo.SiginfoFault: InC("siginfo_t", SIGINFO, "si_"),
+    siginfo.SiginfoPoll: InC("siginfo_t", SIGINFO, "si_"),
+    siginfo.SiginfoSys: InC("siginfo_t", SIGINFO, "si_"),
+    siginfo.SignalfdSiginfo: InC("struct signalfd_siginfo", ("linux/signalfd.h",), "ssi_"),
     records.Termios: InC("struct termios", ("asm/termbits.h",), "c_"),
     records.Winsize: InC("struct winsize", ("sys/ioctl.h",), "ws_"),
     records.SockaddrUn: InC("struct sockaddr_un", ("sys/un.h",), "sun_"),
@@ -85,7 +89,7 @@ def test_record_is_laid_out_as_in_c(record: type, declared: InC) -> None:
 
 
 def test_every_record_is_compared() -> None:
-    ours = {value for value in vars(records).values() if is_record(value)}
+    ours = {value for module in (records, siginfo) for value in vars(module).values() if is_record(value)}
     assert ours - set(IN_C) == set()
 
 
@@ -94,3 +98,14 @@ def test_a_difference_is_seen() -> None:
     found = differences(records.Timeval, declared, LP64)
     assert "size of Timeval is 16 here" in found
     assert "offset of Timeval.usec is 8 here" in found
+
+
+def test_numbers_are_those_of_the_headers() -> None:
+    preprocess = [host_program("gcc"), "-E", "-dM", "-include", "asm/unistd_64.h", "-x", "c", "/dev/null"]
+    macros = subprocess.run(preprocess, check=True, capture_output=True, text=True).stdout
+    found = {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", macros)}
+    shared = found.keys() & AMD64_NUMBERS.keys()
+    assert {name: found[name] for name in shared} == {name: AMD64_NUMBERS[name] for name in shared}
+    # Newer headers may know more, and older ones less.
+    assert len(shared) > 300
+    assert len(set(AMD64_NUMBERS.values())) == len(AMD64_NUMBERS)
