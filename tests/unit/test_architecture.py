@@ -19,8 +19,8 @@ ALLOWED = {
     "abi": (),
     "executive": (),
     "filesystems": ("executive", "abi"),
-    # A stopped thread's registers are part of the interface: the platform fills them, a subsystem reads them.
-    "platforms": ("executive.interfaces", "executive.registers", "executive.status"),
+    # A stopped thread's registers and the fault of a bad guest address are part of the interface.
+    "platforms": ("executive.interfaces", "executive.registers", "executive.status", "abi.memory"),
     "subsystems": ("executive", "abi"),
 }
 FREE = {"__main__", "cli", "machine"}

@@ -1,0 +1,225 @@
+"""What the executive asks of platforms and of subsystems, as protocols; neither is imported by it.
+
+A platform runs guest instructions and reports traps. It knows spaces, threads and host memory, but no guest id, path or
+handle. A subsystem is one personality: it decodes system calls, loads programs and delivers signals or exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from lichen.executive.registers import Registers
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+PAGE: Final = 4096
+USER_END: Final = 0x7FFFFFFF0000
+"""First address a guest may not map: the platform's own pages begin here."""
+
+
+class GuestGone(Exception):
+    """A guest thread ended, or had to be ended, while the kernel was working on it; its end is reported as an event."""
+
+
+class Protection:
+    """Page protection bits (those of mmap(2))."""
+
+    NONE: Final = 0
+    READ: Final = 1
+    WRITE: Final = 2
+    EXECUTE: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What a mapping shows: `descriptor` is a host file, or None for the platform's page cache.
+
+    `writable` says that a shared mapping may become writable: the guest's own open allows it.
+    """
+
+    descriptor: int | None
+    offset: int
+    writable: bool = False
+
+
+class Map(NamedTuple):
+    """Map `size` bytes at `address`; anonymous memory when there is no backing."""
+
+    address: int
+    size: int
+    protection: int
+    backing: Backing | None = None
+    shared: bool = False
+
+
+class Unmap(NamedTuple):
+    address: int
+    size: int
+
+
+class Protect(NamedTuple):
+    address: int
+    size: int
+    protection: int
+
+
+class Move(NamedTuple):
+    """Move (and resize) a mapping; the target range is replaced."""
+
+    address: int
+    old_size: int
+    new_size: int
+    target: int
+
+
+MemoryOperation = Map | Unmap | Protect | Move
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A trap of the processor in guest code, as the host reports it (siginfo of the signal)."""
+
+    signal: int
+    code: int
+    address: int
+
+
+class GuestMemory(Protocol):
+    """The memory of one address space. A bad address raises abi.memory.Fault."""
+
+    def read(self, address: int, size: int) -> bytes: ...
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None: ...
+    def cstring(self, address: int, limit: int) -> bytes: ...
+
+
+class GuestThread(Protocol):
+    """The platform's side of one executive thread."""
+
+    owner: Any
+    """The executive's thread, or whoever else wants to hear of this one's end."""
+
+    @property
+    def memory(self) -> GuestMemory: ...
+
+    @property
+    def registers(self) -> Registers:
+        """The registers of this thread, which must be stopped; changes take effect when it goes on."""
+
+    @property
+    def stopped(self) -> bool: ...
+
+    def stop(self) -> bool:
+        """Bring the thread to a stop with the guest's own registers; False when it is gone.
+
+        A call that the kernel holds is thereby turned from a notification into a stop: it is completed by registers and
+        never issued again (DECISIONS 1). A call that the kernel has not seen yet will be issued again.
+        """
+
+    def complete(self, result: int) -> None:
+        """End the system call that the kernel holds, with `result` in the result register, and let the thread go on."""
+
+    def proceed(self) -> None:
+        """Let the host carry out the very call that was reported, whose arguments are registers only, and go on."""
+
+    def resume(self) -> None:
+        """Let a stopped thread go on with its registers as they are now."""
+
+    def change_memory(self, operations: Sequence[MemoryOperation]) -> None:
+        """Carry out memory operations in the thread's address space, stopping it; OSError when the host refuses."""
+
+    def clone_process(self, share_memory: bool = False) -> GuestThread:
+        """Copy the stopped thread into a new process, with a copy of its memory or (vfork) with the same; it is stopped."""
+
+    def clone_thread(self, stack: int, tls: int | None, clear_tid: int) -> GuestThread:
+        """Start a second thread of the same process, stopped; its registers are the creator's but for stack and TLS."""
+
+    def set_clear_tid(self, address: int) -> None:
+        """Have the word at `address` cleared and woken as a futex when the stopped thread ends."""
+
+    def extended_state(self) -> bytes:
+        """The thread's XSAVE area as the host keeps it."""
+
+    def set_extended_state(self, state: bytes) -> None: ...
+
+    def exit(self) -> None:
+        """End this one thread on the host (its cleared-tid word is written and woken)."""
+
+    def kill(self) -> None:
+        """End the whole host process at once."""
+
+
+class PageCache(Protocol):
+    """Content that guests map read-only or privately, held once for all of them."""
+
+    def insert(self, key: object, descriptor: int, size: int) -> int:
+        """The offset of the content of a host file, copied in on the first use of `key`."""
+
+
+class Events(Protocol):
+    """What a platform reports, to whoever runs the machine."""
+
+    def system_call(self, guest: GuestThread, number: int, arguments: tuple[int, ...]) -> None: ...
+    def fault(self, guest: GuestThread, fault: Fault) -> None: ...
+    def exited(self, guest: GuestThread) -> None: ...
+
+
+class Platform(Protocol):
+    """Whatever executes guest instructions."""
+
+    page_cache: PageCache
+
+    def step(self, timeout: float | None) -> None:
+        """Wait (at most `timeout` seconds) for one event and report it."""
+
+    def blank(self) -> GuestThread:
+        """A new process with empty memory and one stopped thread."""
+
+    def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
+        """Call `ready(events)` from `step` whenever the host descriptor is (poll(2) bits); one watch each."""
+
+    def unwatch(self, descriptor: int) -> None: ...
+
+    def close(self) -> None:
+        """End every guest task and give everything back to the host."""
+
+
+class Subsystem(Protocol):
+    """One personality in front of the executive."""
+
+    name: str
+
+    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+        """Decode and run one call: its result, a generator when it has to wait, or None when it went on by itself."""
+
+    def failed(self, thread: Thread, error: Exception) -> int | None:
+        """The result of a call that ended in `error` (Failure, Interrupted, a memory fault); raises what it does not know."""
+
+    def attend(self, thread: Thread, result: int | None) -> None:
+        """Something waits for `thread` (a signal, an APC): deal with it and let the thread go on.
+
+        `result` ends the call that the kernel holds; None when the thread stopped outside of a call.
+        """
+
+    def signal(self, process: Process, number: int, sender: Process | None) -> None:
+        """Another process asks for a POSIX signal to be delivered to `process`."""
+
+    def fault(self, thread: Thread, fault: Fault) -> None:
+        """The processor trapped in guest code."""
+
+    def thread_ended(self, thread: Thread) -> None:
+        """A thread is no more; its memory is still there unless its process ended."""
+
+    def process_ended(self, process: Process) -> None:
+        """A process has just ended."""
+
+    def child_ended(self, parent: Process, child: Process) -> bool:
+        """A child of `parent` ended; False when nobody will wait for it."""
+
+    def child_changed(self, parent: Process, child: Process) -> None:
+        """A child of `parent` was stopped or continued."""
+
+    def orphaned(self, process: Process) -> None:
+        """The process has lost its parent."""

@@ -1,0 +1,241 @@
+"""Address spaces: what each range of guest memory is, and where there is room (NT: Mm).
+
+The books are the kernel's own: a list of regions (NT: virtual address descriptors) sorted by address. The host's page
+tables follow them through the platform's memory operations. A guest can falsify its own memory from its stub page, so
+nothing here is trusted to protect anybody but that guest.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from lichen.executive.interfaces import PAGE, USER_END
+from lichen.executive.status import Failure, Status
+
+LOWEST: Final = 0x10000
+
+
+def page_down(address: int) -> int:
+    """The start of the page that holds `address`."""
+    return address & -PAGE
+
+
+def page_up(address: int) -> int:
+    """`address`, or the start of the next page."""
+    return (address + PAGE - 1) & -PAGE
+
+
+@dataclass(slots=True)
+class Region:
+    """A range of memory with one protection and one content.
+
+    `file` is the open file that it shows from byte `offset` on (None: anonymous memory); `shared` when writes go to the file
+    or to other processes; `name` for /proc ("[stack]", "[heap]"). `allocation` is NT's allocation that it is part of.
+    """
+
+    start: int
+    end: int
+    protection: int
+    shared: bool = False
+    file: Any = None
+    offset: int = 0
+    name: str = ""
+    allocation: Any = None
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+    def part(self, start: int, end: int) -> Region:
+        """The same content in a smaller range."""
+        return replace(
+            self, start=start, end=end, offset=self.offset + start - self.start if self.file else 0
+        )
+
+    def continues(self, other: Region) -> bool:
+        """Whether `other` begins where this ends and is one with it."""
+        return (
+            self.end == other.start
+            and self.protection == other.protection
+            and self.file is other.file
+            and self.shared == other.shared
+            and self.name == other.name
+            and self.allocation is other.allocation
+            and (self.file is None or self.offset + self.size == other.offset)
+        )
+
+
+class AddressSpace:
+    """The regions of one process. Counts its users: processes share one after vfork or clone(CLONE_VM)."""
+
+    def __init__(self, low: int = LOWEST, high: int = USER_END) -> None:
+        self.low, self.high = low, high
+        self.regions: list[Region] = []
+        self._starts: list[int] = []
+        self.users = 1
+        self.heap_start = self.heap_end = self.heap_mapped = 0
+        self.arguments: range = range(0)
+        self.environment: range = range(0)
+        self.draining: dict[object, list[range]] = {}
+        """Ranges given back by a thread that the host may not have unmapped yet: not to be given out (by thread)."""
+
+    def copy(self) -> AddressSpace:
+        """The space of a forked process."""
+        other = AddressSpace(self.low, self.high)
+        other.regions = [replace(region) for region in self.regions]
+        other._starts = list(self._starts)
+        other.heap_start, other.heap_end, other.heap_mapped = self.heap_start, self.heap_end, self.heap_mapped
+        other.arguments, other.environment = self.arguments, self.environment
+        for region in other.regions:
+            if region.file is not None:
+                region.file.reference()
+        return other
+
+    def clear(self) -> None:
+        """Forget every region, when the process ends or starts another program."""
+        for region in self.regions:
+            if region.file is not None:
+                region.file.release()
+        self.regions.clear()
+        self._starts.clear()
+
+    # ---- looking
+
+    def find(self, address: int) -> Region | None:
+        """The region that holds `address`."""
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and address < self.regions[index].end:
+            return self.regions[index]
+        return None
+
+    def overlapping(self, start: int, end: int) -> Iterator[Region]:
+        """The regions that have a byte in [start, end), by address."""
+        index = max(0, bisect_right(self._starts, start) - 1)
+        while index < len(self.regions) and self.regions[index].start < end:
+            if self.regions[index].end > start:
+                yield self.regions[index]
+            index += 1
+
+    def is_free(self, start: int, end: int) -> bool:
+        """Whether nothing is in [start, end) and nothing is about to leave it."""
+        if start < self.low or end > self.high or start >= end or next(self.overlapping(start, end), None):
+            return False
+        return not any(
+            range_.start < end and start < range_.stop
+            for ranges in self.draining.values()
+            for range_ in ranges
+        )
+
+    def is_mapped(self, start: int, end: int) -> bool:
+        """Whether every byte of [start, end) is in some region."""
+        at = start
+        for region in self.overlapping(start, end):
+            if region.start > at:
+                return False
+            at = region.end
+        return at >= end
+
+    def total(self) -> int:
+        """Bytes in all regions."""
+        return sum(region.size for region in self.regions)
+
+    def highest_free(self, size: int, top: int, alignment: int = PAGE) -> int:
+        """The highest free range of `size` bytes that ends at or below `top`; Failure(NO_MEMORY) when there is none."""
+        index = bisect_right(self._starts, top - 1) - 1
+        end = top
+        while True:
+            region = self.regions[index] if index >= 0 else None
+            floor = max(self.low, region.end if region else 0)
+            start = (end - size) & -alignment
+            while start >= floor:
+                if self.is_free(start, start + size):
+                    return start
+                start -= alignment
+            if region is None or region.start <= self.low:
+                raise Failure(Status.NO_MEMORY)
+            end = min(end, region.start)
+            index -= 1
+
+    def lowest_free(self, size: int, bottom: int, alignment: int = PAGE) -> int:
+        """The lowest free range of `size` bytes from `bottom` on; Failure(NO_MEMORY) when there is none."""
+        start = (max(bottom, self.low) + alignment - 1) & -alignment
+        while start + size <= self.high:
+            if self.is_free(start, start + size):
+                return start
+            ends = [region.end for region in self.overlapping(start, start + size)]
+            ends += [
+                r.stop
+                for ranges in self.draining.values()
+                for r in ranges
+                if r.start < start + size and start < r.stop
+            ]
+            start = (max(ends) + alignment - 1) & -alignment
+        raise Failure(Status.NO_MEMORY)
+
+    # ---- changing
+
+    def insert(self, region: Region) -> None:
+        """Add a region; whatever was in its range is replaced. A file in it is referenced."""
+        if region.file is not None:
+            region.file.reference()
+        self.remove(region.start, region.end)
+        index = bisect_right(self._starts, region.start)
+        if index and self.regions[index - 1].continues(region):
+            self.regions[index - 1].end = region.end
+            if region.file is not None:
+                region.file.release()
+            return
+        self.regions.insert(index, region)
+        self._starts.insert(index, region.start)
+
+    def remove(self, start: int, end: int) -> list[Region]:
+        """Take [start, end) out; returns what was there."""
+        found = list(self.overlapping(start, end))
+        removed = []
+        for region in found:
+            removed.append(region.part(max(start, region.start), min(end, region.end)))
+            self._replace(region, list(self._outside(region, start, end)))
+        return removed
+
+    @staticmethod
+    def _outside(region: Region, start: int, end: int) -> Iterator[Region]:
+        if region.start < start:
+            yield region.part(region.start, start)
+        if region.end > end:
+            yield region.part(end, region.end)
+
+    def _replace(self, region: Region, parts: list[Region]) -> None:
+        index = bisect_right(self._starts, region.start) - 1
+        self.regions[index : index + 1] = parts
+        self._starts[index : index + 1] = [part.start for part in parts]
+        if region.file is not None:
+            for _ in parts:
+                region.file.reference()
+            region.file.release()
+
+    def protect(self, start: int, end: int, protection: int) -> None:
+        """Change the protection of [start, end), splitting regions at its ends."""
+        for region in list(self.overlapping(start, end)):
+            if region.protection == protection:
+                continue
+            middle = region.part(max(start, region.start), min(end, region.end))
+            middle.protection = protection
+            parts = [*self._outside(region, start, end), middle]
+            self._replace(region, sorted(parts, key=lambda part: part.start))
+        self._merge(start, end)
+
+    def _merge(self, start: int, end: int) -> None:
+        """Join neighbours that have become alike."""
+        index = max(1, bisect_right(self._starts, start) - 1)
+        while index < len(self.regions) and self.regions[index].start <= end:
+            before, region = self.regions[index - 1], self.regions[index]
+            if before.continues(region):
+                before.end = region.end
+                del self.regions[index], self._starts[index]
+                if region.file is not None:
+                    region.file.release()
+            else:
+                index += 1

@@ -1,0 +1,441 @@
+"""Processes, threads, their ids, families, groups and sessions (NT: Ps).
+
+A process is a process, whichever subsystem it belongs to: one class, one id space, one parent/child relation, one handle
+table. What only one personality knows (signal dispositions, a PEB) hangs on `personality`. The executive owns sessions and
+process groups, because `kill` and the console speak of processes of both worlds; what a signal means to a process is its
+subsystem's business.
+
+Ids are multiples of 4 from one counter, shared by processes and threads; a process's first thread has the process's id.
+Init is 1: an executive object without a host task, which adopts orphans. An id is given out again only when its process is
+reaped and nobody holds a handle (DECISIONS 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lichen.executive.interfaces import GuestMemory, GuestThread, Subsystem
+from lichen.executive.memory import AddressSpace
+from lichen.executive.scheduler import Parking, Scheduler
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Waitable
+
+if TYPE_CHECKING:
+    from lichen.executive.io.manager import FileSystemContext
+    from lichen.executive.objects.handles import HandleTable
+
+INIT: Final = 1
+SYSTEM: Final = 4
+_ID_STEP: Final = 4
+_ID_LIMIT: Final = 1 << 22
+MAXIMUM_TASKS: Final = 4096
+
+
+class ExitStatus(NamedTuple):
+    """How a process ended: a 32-bit code, and the POSIX signal that ended it, if one did."""
+
+    code: int
+    signal: int = 0
+    core_dumped: bool = False
+
+
+class Ended(Waitable):
+    """Signalled for ever once its process or thread has ended."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_set = False
+
+    def signalled(self, waiter: object) -> bool:
+        return self.is_set
+
+    def set(self) -> None:
+        self.is_set = True
+        self.wake()
+
+
+class Changes(Waitable):
+    """A channel that its owner wakes; whoever waits looks again. `generation` counts the wakes."""
+
+    __slots__ = ("_seen", "generation")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generation = 0
+        self._seen: dict[object, int] = {}
+
+    def signalled(self, waiter: object) -> bool:
+        return self._seen.setdefault(waiter, self.generation) != self.generation
+
+    def acquire(self, waiter: object) -> None:
+        self._seen.pop(waiter, None)
+
+    def notify(self) -> None:
+        """Have every waiter look again."""
+        self.generation += 1
+        self.wake()
+        self._seen = {waiter: seen for waiter, seen in self._seen.items() if seen == self.generation}
+
+
+@dataclass(eq=False)
+class Session:
+    """A POSIX session: process groups that share a controlling terminal."""
+
+    id: int
+    leader: Process | None
+    terminal: Any = None
+    groups: dict[int, ProcessGroup] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class ProcessGroup:
+    """A job of a shell."""
+
+    id: int
+    session: Session
+    members: dict[int, Process] = field(default_factory=dict)
+
+    def is_orphaned(self) -> bool:
+        """Whether no member has a parent in another group of the same session (so nobody could continue it)."""
+        for member in self.members.values():
+            parent = member.parent
+            if parent is not None and parent.group is not self and parent.group.session is self.session:
+                return False
+        return True
+
+
+class Thread:
+    """One thread of a guest. `attention` makes `finish` ask the subsystem before the thread goes on."""
+
+    def __init__(self, process: Process, id: int, guest: GuestThread) -> None:
+        self.process, self.id = process, id
+        self.guest = guest
+        self.memory: GuestMemory = guest.memory
+        guest.owner = self
+        self.parking: Parking | None = None
+        self.call: tuple[int, tuple[int, ...]] = (0, ())
+        self.attention = False
+        self.suspended = 0
+        self.deferred: int | None = None
+        self.waiting_to_run = False
+        self.ended = Ended()
+        self.exit_code = 0
+        self.dead = False
+        self.name = process.name
+        self.personality: Any = None
+        self.started = process.machine.scheduler.clock()
+
+    def __str__(self) -> str:
+        return f"thread {self.id} of {self.process}"
+
+    def adopt(self, guest: GuestThread) -> None:
+        """Go on in another host thread, after exec."""
+        old = self.guest
+        self.guest, self.memory = guest, guest.memory
+        guest.owner = self
+        old.owner = _Nobody(self.process.machine.scheduler)
+        old.kill()
+
+    def finish(self, result: int) -> None:
+        """End the current call with `result` and let the thread go on, unless something stands in its way."""
+        if self.dead:
+            return
+        if self.suspended:
+            self.deferred = result
+        elif self.attention:
+            self.process.subsystem.attend(self, result)
+        else:
+            self.guest.complete(result)
+
+    def interrupt(self) -> bool:
+        """Cut a blocked, interruptible call short; whether there was one."""
+        parking = self.parking
+        if parking is None or parking.wait is None or not parking.wait.interruptible:
+            return False
+        self.process.machine.scheduler.interrupt(parking)
+        return True
+
+    def suspend(self) -> None:
+        """Keep the thread from running until as many `resume` calls; a blocked call goes on waiting."""
+        self.suspended += 1
+        if self.suspended == 1 and self.parking is None and not self.dead:
+            self.waiting_to_run = self.guest.stop()
+
+    def resume(self) -> None:
+        """Undo one `suspend`."""
+        if self.suspended == 0:
+            return
+        self.suspended -= 1
+        if self.suspended or self.dead:
+            return
+        if self.deferred is not None:
+            result, self.deferred = self.deferred, None
+            self.finish(result)
+        elif self.waiting_to_run:
+            self.waiting_to_run = False
+            if self.attention:
+                self.process.subsystem.attend(self, None)
+            else:
+                self.guest.resume()
+
+    def cancel(self) -> None:
+        """Drop whatever the thread was blocked in."""
+        if self.parking is not None:
+            parking, self.parking = self.parking, None
+            self.process.machine.scheduler.cancel(parking)
+
+    def exit(self, code: int) -> None:
+        """End this thread; the last one takes the process along."""
+        if self.dead:
+            return
+        self._end(code)
+        if not self.process.threads:
+            self.process.terminate(ExitStatus(code))
+        else:
+            self.guest.exit()
+
+    def host_ended(self) -> None:
+        """The host task is gone. Unless the kernel ended it, that is the end of the process."""
+        if not self.dead:
+            self._end(0)
+            if not self.process.threads:
+                self.process.terminate(ExitStatus(137, 9))
+
+    def _end(self, code: int) -> None:
+        self.cancel()
+        self.dead, self.exit_code = True, code
+        process = self.process
+        process.threads.pop(self.id, None)
+        process.space.draining.pop(self, None)
+        process.machine.threads.pop(self.id, None)
+        process.subsystem.thread_ended(self)
+        self.ended.set()
+
+
+class _Nobody:
+    """Owns host threads that are only waiting for their end."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+
+    def host_ended(self) -> None:
+        """Nothing depends on it."""
+
+
+class Process:
+    """One process of the machine."""
+
+    def __init__(self, machine: ProcessTable, id: int, parent: Process | None, subsystem: Subsystem) -> None:
+        self.machine, self.id, self.parent, self.subsystem = machine, id, parent, subsystem
+        self.creator = parent.id if parent else 0
+        self.children: dict[int, Process] = {}
+        self.threads: dict[int, Thread] = {}
+        self.group: ProcessGroup
+        self.handles: HandleTable
+        self.files: FileSystemContext
+        self.space = AddressSpace()
+        self.personality: Any = None
+        self.name = "?"
+        self.arguments: tuple[bytes, ...] = ()
+        self.image: Any = None
+        self.started = machine.scheduler.clock()
+        self.exit_status: ExitStatus | None = None
+        self.ended = Ended()
+        self.children_changed = Changes()
+        self.job_state: ExitStatus | None = None
+        """A stop or continue that the parent has not yet been told: code 0 for continued, else signal."""
+        self.stopped = False
+        self.is_subreaper = False
+        self.processor_time = 0.0
+        self.when_image_left: list[Callable[[], None]] = []
+        """Called once when the process leaves its address space, by exec or exit: vfork's parent waits for that."""
+
+    def __str__(self) -> str:
+        return f"process {self.id} ({self.name})"
+
+    @property
+    def session(self) -> Session:
+        return self.group.session
+
+    @property
+    def is_zombie(self) -> bool:
+        return self.exit_status is not None
+
+    @property
+    def first_thread(self) -> Thread:
+        """The thread that has the process's id, or the oldest that is left."""
+        return self.threads.get(self.id) or next(iter(self.threads.values()))
+
+    def join(self, group: ProcessGroup) -> None:
+        """Move into a process group."""
+        self.leave_group()
+        self.group = group
+        group.members[self.id] = self
+
+    def leave_group(self) -> None:
+        group = getattr(self, "group", None)
+        if group is None or group.members.pop(self.id, None) is None or group.members:
+            return
+        self.machine.groups.pop(group.id, None)
+        group.session.groups.pop(group.id, None)
+        if not group.session.groups:
+            self.machine.sessions.pop(group.session.id, None)
+
+    def new_group(self) -> None:
+        """Become the leader of a new group in the same session."""
+        session = self.session
+        group = ProcessGroup(self.id, session)
+        self.machine.groups[self.id] = session.groups[self.id] = group
+        self.join(group)
+
+    def new_session(self) -> None:
+        """Become the leader of a new session without a terminal, and of its first group."""
+        self.leave_group()
+        session = Session(self.id, self)
+        self.machine.sessions[self.id] = session
+        self.group = ProcessGroup(self.id, session)
+        self.machine.groups[self.id] = session.groups[self.id] = self.group
+        self.group.members[self.id] = self
+
+    def signal(self, number: int, sender: Process | None = None) -> None:
+        """Ask for POSIX signal `number` to be delivered; what that means is up to the subsystem."""
+        if self.exit_status is None:
+            self.subsystem.signal(self, number, sender)
+
+    def left_image(self) -> None:
+        """The process has left its address space, or is about to end."""
+        waiting, self.when_image_left = self.when_image_left, []
+        for action in waiting:
+            action()
+
+    def terminate(self, status: ExitStatus) -> None:
+        """End the process: threads, handles, memory; its parent is told, its children go to init."""
+        if self.exit_status is not None:
+            return
+        self.exit_status = status
+        guests = [thread.guest for thread in self.threads.values()]
+        for thread in list(self.threads.values()):
+            thread._end(status.code)
+        for guest in guests:
+            guest.kill()
+        if not guests and self.last_guest is not None:
+            self.last_guest.kill()
+        self.handles.release()
+        self.space.users -= 1
+        if self.space.users == 0:
+            self.space.clear()
+        self.left_image()
+        self.subsystem.process_ended(self)
+        self._orphan_children()
+        self.ended.set()
+        self._tell_parent()
+
+    last_guest: GuestThread | None = None
+
+    def _orphan_children(self) -> None:
+        adopter = self._adopter()
+        for child in list(self.children.values()):
+            self.children.pop(child.id)
+            child.parent = adopter
+            adopter.children[child.id] = child
+            child.subsystem.orphaned(child)
+            if child.is_zombie:
+                child._tell_parent()
+
+    def _adopter(self) -> Process:
+        ancestor = self.parent
+        while ancestor is not None and ancestor.id != INIT:
+            if ancestor.is_subreaper and ancestor.exit_status is None:
+                return ancestor
+            ancestor = ancestor.parent
+        return self.machine.init
+
+    def _tell_parent(self) -> None:
+        parent = self.parent
+        if parent is None or not parent.subsystem.child_ended(parent, self):
+            self.reap()
+        else:
+            parent.children_changed.notify()
+
+    def tell_job_change(self, signal: int) -> None:
+        """The process was stopped by `signal`, or continued (0): the parent may wait for that."""
+        self.job_state = ExitStatus(0, signal)
+        if self.parent is not None:
+            self.parent.subsystem.child_changed(self.parent, self)
+            self.parent.children_changed.notify()
+
+    def reap(self) -> ExitStatus:
+        """Forget an ended process; returns how it ended."""
+        assert self.exit_status is not None
+        if self.parent is not None:
+            self.parent.children.pop(self.id, None)
+            self.parent.children_changed.notify()
+        self.leave_group()
+        self.machine.processes.pop(self.id, None)
+        return self.exit_status
+
+    def crashed(self) -> None:
+        """The kernel failed while it worked for this process: end it, not the machine."""
+        self.terminate(ExitStatus(139, 11))
+
+
+class ProcessTable:
+    """All processes of a machine, and where new ids come from."""
+
+    def __init__(self, scheduler: Scheduler, subsystem_of_init: Subsystem) -> None:
+        self.scheduler = scheduler
+        self.processes: dict[int, Process] = {}
+        self.threads: dict[int, Thread] = {}
+        self._next_id = 2 * _ID_STEP
+        self.created = 0
+        self.when_empty: Callable[[], None] = lambda: None
+        self.init = Process(self, INIT, None, subsystem_of_init)
+        self.init.name = "init"
+        self.processes[INIT] = self.init
+        self.groups: dict[int, ProcessGroup] = {}
+        self.sessions: dict[int, Session] = {}
+        self.init.new_session()
+
+    def new_id(self) -> int:
+        """An unused id; Failure(INSUFFICIENT_RESOURCES) when the machine has all the tasks it may have."""
+        if len(self.threads) >= MAXIMUM_TASKS:
+            raise Failure(Status.INSUFFICIENT_RESOURCES)
+        while True:
+            id, self._next_id = self._next_id, self._next_id + _ID_STEP
+            if self._next_id >= _ID_LIMIT:
+                self._next_id = 2 * _ID_STEP
+            if not self._in_use(id):
+                self.created += 1
+                return id
+
+    def _in_use(self, id: int) -> bool:
+        return id in self.processes or id in self.threads or id in self.groups or id in self.sessions
+
+    def new_process(self, parent: Process, subsystem: Subsystem) -> Process:
+        """A process without threads, in its parent's group."""
+        process = Process(self, self.new_id(), parent, subsystem)
+        process.join(parent.group)
+        self.processes[process.id] = process
+        parent.children[process.id] = process
+        return process
+
+    def new_thread(self, process: Process, guest: GuestThread, id: int | None = None) -> Thread:
+        """A thread of `process` that runs as `guest`; the first has the process's id."""
+        if id is None:
+            id = self.new_id() if process.threads else process.id
+        thread = Thread(process, id, guest)
+        process.threads[id] = thread
+        process.last_guest = guest
+        self.threads[id] = thread
+        return thread
+
+    def process(self, id: int) -> Process:
+        """The process with this id, zombies included; Failure(INVALID_CID) when there is none."""
+        process = self.processes.get(id)
+        if process is None:
+            raise Failure(Status.INVALID_CID)
+        return process

@@ -1,0 +1,129 @@
+"""The host's system calls that Python has no name for, and the C extension or its pure-Python stand-in."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import importlib
+import os
+import struct
+from types import ModuleType
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.interfaces import GuestGone
+from lichen.executive.registers import Registers
+from lichen.platforms.native import fallback
+
+
+def _choose_core() -> ModuleType:
+    """The C extension, or its stand-in where it was not built or LICHEN_PURE_PYTHON is set."""
+    if not os.environ.get("LICHEN_PURE_PYTHON"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module("lichen.platforms._native")
+    return fallback
+
+
+if TYPE_CHECKING:
+    core = fallback
+else:
+    core = _choose_core()
+
+EXTENSION: Final = core.__name__.endswith("_native")
+"""Whether the C extension is in use."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+# ptrace(2) requests and events
+CONT: Final = 7
+GETREGS: Final = 12
+SETREGS: Final = 13
+SYSCALL: Final = 24
+GETEVENTMSG: Final = 0x4201
+GETSIGINFO: Final = 0x4202
+GETREGSET: Final = 0x4204
+SETREGSET: Final = 0x4205
+SEIZE: Final = 0x4206
+INTERRUPT: Final = 0x4207
+EVENT_CLONES: Final = (1, 2, 3)
+EVENT_SECCOMP: Final = 7
+EVENT_STOP: Final = 128
+SYSCALL_STOP: Final = 5 | 0x80
+OPTIONS: Final = (
+    0x100000 | 0x80 | 0x10 | 0x8 | 0x4 | 0x2 | 0x1
+)  # EXITKILL SECCOMP EXEC CLONE VFORK FORK SYSGOOD
+XSTATE: Final = 0x202
+
+NOTIFICATION_ADD_DESCRIPTOR: Final = 0x40182103
+NOTIFICATION_SET_FLAGS: Final = 0x40082104
+SYNC_WAKE_UP: Final = 1
+CONTINUE_CALL: Final = 1
+
+
+def system_call(number: int, *arguments: int) -> int:
+    """A raw system call of the host; OSError on failure."""
+    result: int = _libc.syscall(ctypes.c_long(number), *(ctypes.c_long(argument) for argument in arguments))
+    if result == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+def ptrace(request: int, tid: int, address: int = 0, data: int = 0) -> None:
+    """ptrace(2); GuestGone when there is no such stopped thread any more, OSError on another failure."""
+    code = core.ptrace(request, tid, address, data)
+    if code == errno.ESRCH:
+        raise GuestGone("the guest thread is gone")
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def event_message(tid: int) -> int:
+    """The message of the ptrace event at which `tid` stopped: a new thread's id."""
+    message = ctypes.c_ulong()
+    ptrace(GETEVENTMSG, tid, 0, ctypes.addressof(message))
+    return message.value
+
+
+def signal_information(tid: int) -> tuple[int, int, int]:
+    """(signal, code, address) of the signal at whose delivery `tid` stopped."""
+    record = ctypes.create_string_buffer(128)
+    ptrace(GETSIGINFO, tid, 0, ctypes.addressof(record))
+    number, code, address = struct.unpack_from("<i4xi4xQ", record.raw)
+    return number, code, address
+
+
+def extended_state(tid: int, size: int = 16384) -> bytes:
+    """The XSAVE area of a stopped thread."""
+    buffer = ctypes.create_string_buffer(size)
+    vector = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), size)
+    ptrace(GETREGSET, tid, XSTATE, ctypes.addressof(vector))
+    return buffer.raw[: vector[1]]
+
+
+def set_extended_state(tid: int, state: bytes) -> None:
+    """Load the XSAVE area of a stopped thread; OSError when the host finds it malformed."""
+    buffer = ctypes.create_string_buffer(state, len(state))
+    vector = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), len(state))
+    ptrace(SETREGSET, tid, XSTATE, ctypes.addressof(vector))
+
+
+def address_of(registers: Registers) -> int:
+    """The host address of a register block, which lives as long as the block."""
+    return ctypes.addressof((ctypes.c_char * Registers.SIZE).from_buffer(registers.raw))
+
+
+def signal_descriptor(number: int) -> int:
+    """A non-blocking signalfd(2) for one signal, which the caller has blocked."""
+    mask = ctypes.c_uint64(1 << (number - 1))
+    return system_call(289, -1, ctypes.addressof(mask), 8, os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def process_descriptor(pid: int) -> int:
+    return system_call(434, pid, 0)
+
+
+def copy_descriptor(process: int, number: int) -> int:
+    """A copy of another process's descriptor (pidfd_getfd)."""
+    return system_call(438, process, number, 0)

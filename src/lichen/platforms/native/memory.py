@@ -1,0 +1,92 @@
+"""Guest memory as the kernel reads and writes it, and the page cache that guests map.
+
+process_vm_readv and process_vm_writev honour page protection, which /proc/PID/mem does not (DECISIONS 5).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.memory import Fault
+from lichen.executive.interfaces import PAGE
+from lichen.platforms.native import host
+
+if TYPE_CHECKING:
+    from lichen.platforms.native.thread import NativeThread
+
+_CACHE_SIZE: Final = 1 << 40
+
+
+class Space:
+    """One host address space, reached through any of its live threads."""
+
+    def __init__(self, tid: int) -> None:
+        self.tid = tid
+        self.threads: set[NativeThread] = set()
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes at `address`; Fault when any of them cannot be read."""
+        data = host.core.read_memory(self.tid, address, size)
+        if len(data) != size:
+            raise Fault(address + len(data))
+        return data
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        """Write all of `data`; Fault when any of it cannot be written."""
+        done = host.core.write_memory(self.tid, address, data)
+        if done != len(data):
+            raise Fault(address + done)
+
+    def cstring(self, address: int, limit: int) -> bytes:
+        """The bytes before the first NUL; at most `limit` bytes come back when there is none so near."""
+        found = b""
+        while len(found) < limit:
+            size = min(256 - address % 256, limit - len(found))
+            data = self.read(address, size)
+            end = data.find(0)
+            if end >= 0:
+                return found + data[:end]
+            found += data
+            address += size
+        return found
+
+
+class PageCache:
+    """File content that guests map, once for all of them, in one sparse host memory file.
+
+    Guests hold a read-only descriptor of it: none can change what another sees.
+    """
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("lichen-page-cache", os.MFD_CLOEXEC)
+        os.ftruncate(self.descriptor, _CACHE_SIZE)
+        self.read_only = os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+        self._next = PAGE
+        self._offsets: dict[object, int] = {}
+
+    def allocate(self, size: int) -> int:
+        """The offset of a new range of zeros, in whole pages."""
+        offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE
+        return offset
+
+    def insert(self, key: object, descriptor: int, size: int) -> int:
+        """The offset of the content of a host file, copied in on the first use of `key`."""
+        offset = self._offsets.get(key)
+        if offset is None:
+            offset = self._offsets[key] = self.allocate(size)
+            self._copy(descriptor, size, offset)
+        return offset
+
+    def _copy(self, descriptor: int, size: int, offset: int) -> None:
+        done = 0
+        os.lseek(self.descriptor, offset, os.SEEK_SET)
+        while done < size:
+            count = os.sendfile(self.descriptor, descriptor, done, size - done)
+            if count == 0:
+                break
+            done += count
+
+    def close(self) -> None:
+        os.close(self.read_only)
+        os.close(self.descriptor)

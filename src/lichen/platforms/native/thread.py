@@ -1,0 +1,388 @@
+"""One guest thread as the native platform has it: the forms that the host gives it, and the way from each to a stop.
+
+A thread runs, or the kernel holds a call of it as an unanswered notification, or it is in a ptrace stop. Everything that
+looks at or changes registers goes through `stop`, which leaves the guest's own registers whatever the form was: a held
+call is cancelled on the host and completed by registers, a call that the kernel has not seen is taken back and issued
+again when the thread goes on (DECISIONS 1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import struct
+from collections import deque
+from collections.abc import Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from lichen.executive.interfaces import Backing, GuestGone, Map, MemoryOperation, Move, Protect, Unmap
+from lichen.executive.registers import Registers
+from lichen.platforms.native import filters, host, stub
+from lichen.platforms.native.memory import Space
+from lichen.platforms.native.zygote import PAGE_CACHE_DESCRIPTOR
+
+if TYPE_CHECKING:
+    from lichen.platforms.native.platform import NativePlatform
+
+STOP_LIMIT: Final = 5000
+"""Milliseconds that the kernel waits for a guest thread to reach a stop before it ends the process."""
+
+_MAP, _PROTECT, _UNMAP, _CLOSE, _MOVE = 9, 10, 11, 3, 25
+_PRIVATE, _SHARED, _FIXED, _ANONYMOUS, _NO_RESERVE = 0x02, 0x01, 0x10, 0x20, 0x4000
+_CLONE: Final = 56
+_SET_TID_ADDRESS: Final = 218
+_CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTID = (
+    0x8000,
+    0x100,
+    0x50F00,
+    0x80000,
+    0x200000,
+)
+_RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
+_HOST_ANSWERS: Final = frozenset((24, 28, 35, 96, 158, 201, 202, 219, 228, 229, 230, 309))
+_OPERATION: Final = struct.Struct("<7Q")
+_MASK: Final = 0xFFFFFFFFFFFFFFFF
+
+Change = tuple[int, int]
+"""A host thread id and its wait status."""
+Call = tuple[int, int, int, int, tuple[int, ...]]
+"""A notification: thread id, notification id, number, instruction pointer, six arguments."""
+
+
+class State(Enum):
+    """What the host has of a thread."""
+
+    RUNNING = 1
+    HELD = 2
+    STOPPED = 3
+    DEAD = 4
+
+
+class NativeThread:
+    """The platform's side of one executive thread."""
+
+    owner: Any
+
+    def __init__(self, platform: NativePlatform, tid: int, memory: Space) -> None:
+        self.platform, self.tid, self.memory = platform, tid, memory
+        self.state = State.STOPPED
+        self.notification = 0
+        self.in_call = False
+        self.idle = False
+        self._registers = Registers()
+        self._address = host.address_of(self._registers)
+        self._loaded = False
+        memory.threads.add(self)
+        platform.threads[tid] = self
+
+    @property
+    def registers(self) -> Registers:
+        if not self._loaded:
+            host.ptrace(host.GETREGS, self.tid, 0, self._address)
+            self._loaded = True
+        return self._registers
+
+    @property
+    def stopped(self) -> bool:
+        return self.state is State.STOPPED
+
+    # ---- going on
+
+    def complete(self, result: int) -> None:
+        """End the call that the kernel holds, with `result`, and let the thread go on."""
+        if self.state is State.HELD:
+            self.state = State.RUNNING
+            host.core.reply(self.platform.listener, self.notification, result, 0)
+        elif self.state is State.STOPPED:
+            self.registers.rax = result
+            self.registers.orig_rax = -1
+            self.resume()
+
+    def proceed(self) -> None:
+        """Let the host carry out the reported call, whose arguments are registers only, and go on."""
+        if self.state is State.HELD:
+            self.state = State.RUNNING
+            host.core.reply(self.platform.listener, self.notification, 0, host.CONTINUE_CALL)
+        elif self.in_call:
+            self._continue(host.CONT)
+
+    def resume(self) -> None:
+        """Let a stopped thread go on with its registers as they are."""
+        if self.state is State.STOPPED:
+            self._continue(host.CONT)
+
+    def _continue(self, request: int) -> None:
+        with contextlib.suppress(GuestGone):  # killed meanwhile: its end will be reported
+            if self._loaded:
+                host.ptrace(host.SETREGS, self.tid, 0, self._address)
+            host.ptrace(request, self.tid)
+        self.state, self.in_call, self.idle, self._loaded = State.RUNNING, False, False, False
+
+    # ---- stopping
+
+    def entered(self, in_call: bool) -> None:
+        """The platform saw this thread in a ptrace stop."""
+        self.state, self.in_call, self._loaded = State.STOPPED, in_call, False
+
+    def stop(self) -> bool:
+        """Bring the thread to a stop with the guest's own registers; False when it is gone."""
+        if self.state is not State.RUNNING and self.state is not State.HELD:
+            return self.state is State.STOPPED
+        held = self.state is State.HELD
+        try:
+            host.ptrace(host.INTERRUPT, self.tid)
+            status = self._await()
+        except GuestGone:
+            return False
+        self.entered(False)
+        if held:
+            self.registers.orig_rax = -1
+        elif self.platform.forget(self.tid):
+            self._take_back()
+        else:
+            self._normalise(status)
+        return True
+
+    def _await(self) -> int:
+        """The next stop of this thread; GuestGone when it ends, or does not come in time."""
+        status = host.core.wait_for(self.tid, self.platform.signals, STOP_LIMIT)
+        if status is None:
+            self.kill()
+            raise GuestGone("a guest thread did not stop in time")
+        return self._alive(status)
+
+    def _alive(self, status: int) -> int:
+        """The wait status of a stop; GuestGone when it tells of the thread's end."""
+        if status & 0xFF != 0x7F:
+            self.platform.ended(self, status)
+            raise GuestGone("a guest thread ended")
+        return status
+
+    def _take_back(self) -> None:
+        """The call that the thread was making has not been acted upon: make it again later."""
+        registers = self.registers
+        registers.rip -= 2
+        registers.rax = registers.orig_rax
+        registers.orig_rax = -1
+
+    def _normalise(self, status: int) -> None:
+        registers, event = self.registers, status >> 16
+        if event == host.EVENT_SECCOMP:
+            self._take_back()
+        elif event == host.EVENT_STOP:
+            number = registers.orig_rax
+            if registers.rax in _RESTARTS and number < 1 << 63 and number not in _HOST_ANSWERS:
+                self._take_back()
+        elif (status >> 8) & 0xFF == signal.SIGTRAP and event == 0:
+            registers.rip -= (
+                1  # a breakpoint reports the address behind it; other faults will recur by themselves
+            )
+
+    # ---- memory
+
+    def change_memory(self, operations: Sequence[MemoryOperation]) -> None:
+        """Carry out memory operations in this thread's address space; OSError when the host refuses."""
+        if not self.stop():
+            raise GuestGone("the thread is gone")
+        steps = [step for operation in operations for step in _encode(operation)]
+        if len(steps) == 1 and self.in_call:
+            self._checked(self._native(*steps[0].words))
+            return
+        at_once = stub.SCRATCH_SIZE // _OPERATION.size - 1
+        for start in range(0, len(steps), at_once):
+            self._run(steps[start : start + at_once])
+
+    @staticmethod
+    def _checked(result: int) -> int:
+        if result > _MASK - 4095:
+            code = (1 << 64) - result
+            raise OSError(code, os.strerror(code))
+        return result
+
+    def _native(self, number: int, *arguments: int) -> int:
+        """Have the host run one call in place of the call at which the thread stopped; registers stay as they were."""
+        registers = self.registers
+        saved = registers.save()
+        self._make_call(number, arguments)
+        status = self._await()
+        self.entered(False)
+        if (status >> 8) & 0xFF != host.SYSCALL_STOP:
+            raise self._damaged()
+        result = self.registers.rax
+        self._restore(saved)
+        return result
+
+    def _make_call(self, number: int, arguments: tuple[int, ...]) -> None:
+        """Send the stopped thread into a host call, from the call it stands at or from the stub's idle call."""
+        if not self.in_call:
+            self._go(stub.IDLE)
+            if self._await() >> 16 != host.EVENT_SECCOMP:
+                raise self._damaged()
+            self.entered(True)
+        registers = self.registers
+        padded = (*arguments, 0, 0, 0, 0, 0, 0)
+        registers.orig_rax = number
+        registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9 = padded[:6]
+        self._continue(host.SYSCALL)
+
+    def _restore(self, saved: bytes) -> None:
+        self.registers.restore(saved)
+        self.registers.orig_rax = -1
+
+    def _go(self, address: int) -> None:
+        """Send the stopped thread to a place in the stub."""
+        self.registers.rip, self.registers.orig_rax = address, -1
+        self._continue(host.CONT)
+
+    def _run(self, steps: Sequence[_Step]) -> None:
+        """Have the stub run a list of memory operations."""
+        saved = None if self.idle else self.registers.save()
+        data = b"".join(_OPERATION.pack(*(word & _MASK for word in step.words)) for step in steps)
+        if (
+            host.core.write_memory(self.tid, stub.SCRATCH, data + struct.pack("<Q", stub.END_OF_LIST))
+            != len(data) + 8
+        ):
+            raise self._damaged()
+        self.registers.r12 = stub.SCRATCH
+        self._go(stub.RUN)
+        expected = deque(step for step in steps if step.checked)
+        event = self.platform.next_event(self)
+        while len(event) != 2:
+            self._admit(event, expected)
+            event = self.platform.next_event(self)
+        status = self._alive(event[1])
+        self.entered(True)
+        if status >> 16 != host.EVENT_SECCOMP or not stub.holds(self.registers.rip):
+            raise self._damaged()
+        result = self.registers.rdi
+        if saved is None:
+            self.idle = True
+        else:
+            self.in_call = False
+            self._restore(saved)
+        self._checked(result)
+
+    def _admit(self, call: Call, expected: deque[_Step]) -> None:
+        """Let one ordered mapping of a descriptor through, after comparing every register with the order."""
+        _, notification, number, _, arguments = call
+        step = expected.popleft() if expected else None
+        if step is None or number != _MAP or arguments != tuple(word & _MASK for word in step.words[1:]):
+            raise self._damaged()
+        if step.descriptor is not None:
+            self.platform.hand_over(notification, step.descriptor)
+        host.core.reply(self.platform.listener, notification, 0, host.CONTINUE_CALL)
+
+    def _damaged(self) -> GuestGone:
+        self.kill()
+        return GuestGone("the guest damaged its stub page")
+
+    # ---- tasks
+
+    def clone_process(self, share_memory: bool = False) -> NativeThread:
+        """Copy the stopped thread into a new host process, stopped, with the same registers."""
+        saved = self.registers.save()
+        tid = self._clone(_CLONE_PARENT | (_CLONE_VM if share_memory else 0), 0, 0, 0)
+        child = NativeThread(self.platform, tid, self.memory if share_memory else Space(tid))
+        child._started(saved)
+        return child
+
+    def clone_thread(self, stack: int, tls: int | None, clear_tid: int) -> NativeThread:
+        """Start a second thread in the same address space, stopped, with the creator's registers and `stack`."""
+        saved = self.registers.save()
+        flags = _CLONE_THREAD_ALL
+        if tls is not None:
+            flags |= _CLONE_SETTLS
+        if clear_tid:
+            flags |= _CLONE_CHILD_CLEARTID
+        tid = self._clone(flags, stack, clear_tid, tls or 0)
+        child = NativeThread(self.platform, tid, self.memory)
+        base = child.registers.fs_base
+        child._started(saved)
+        child.registers.fs_base = base
+        if stack:
+            child.registers.rsp = stack
+        return child
+
+    def _started(self, saved: bytes) -> None:
+        """The first stop of a clone: give it its creator's registers."""
+        self.registers.restore(saved)
+        self.registers.orig_rax = -1
+
+    def _clone(self, flags: int, stack: int, clear_tid: int, tls: int) -> int:
+        """Run clone in place; returns the new thread's host id, seen at its first stop."""
+        registers = self.registers
+        saved = registers.save()
+        self._make_call(_CLONE, (flags, stack, 0, clear_tid, tls, 0))
+        status = self._await()
+        tid = 0
+        if status >> 16 in host.EVENT_CLONES:
+            tid = host.event_message(self.tid)
+            host.ptrace(host.SYSCALL, self.tid)
+            status = self._await()
+        self.entered(False)
+        if (status >> 8) & 0xFF != host.SYSCALL_STOP:
+            raise self._damaged()
+        result = self.registers.rax
+        self._restore(saved)
+        self._checked(result)
+        self.platform.await_birth(tid)
+        return tid
+
+    def set_clear_tid(self, address: int) -> None:
+        """Have the host clear and wake the word at `address` when the stopped thread ends."""
+        self._native(_SET_TID_ADDRESS, address)
+
+    def extended_state(self) -> bytes:
+        return host.extended_state(self.tid)
+
+    def set_extended_state(self, state: bytes) -> None:
+        host.set_extended_state(self.tid, state)
+
+    def exit(self) -> None:
+        """End this one thread on the host."""
+        if self.stop():
+            self.registers.rdi = 0
+            self._go(stub.LEAVE)
+
+    def kill(self) -> None:
+        """End the whole host process at once; a task that was reaped is never named again."""
+        if self.state is not State.DEAD:
+            os.kill(self.tid, signal.SIGKILL)
+
+
+class _Step(NamedTuple):
+    """One host call for the stub: number and six arguments; `checked` when the filter will ask the kernel about it."""
+
+    words: tuple[int, int, int, int, int, int, int]
+    checked: bool = False
+    descriptor: int | None = None
+
+
+def _encode(operation: MemoryOperation) -> list[_Step]:
+    """The host calls of one memory operation."""
+    match operation:
+        case Unmap(address, size):
+            return [_Step((_UNMAP, address, size, 0, 0, 0, 0))]
+        case Protect(address, size, protection):
+            return [_Step((_PROTECT, address, size, protection, 0, 0, 0))]
+        case Move(address, old_size, new_size, target):
+            return [_Step((_MOVE, address, old_size, new_size, 3, target, 0))]
+        case Map(address, size, protection, backing, shared):
+            return _encode_map(address, size, protection, backing, _SHARED if shared else _PRIVATE)
+
+
+def _encode_map(
+    address: int, size: int, protection: int, backing: Backing | None, sharing: int
+) -> list[_Step]:
+    flags = sharing | _FIXED | _NO_RESERVE
+    if backing is None:
+        return [_Step((_MAP, address, size, protection, flags | _ANONYMOUS, -1, 0))]
+    if backing.descriptor is None:
+        return [_Step((_MAP, address, size, protection, flags, PAGE_CACHE_DESCRIPTOR, backing.offset), True)]
+    transient = filters.TRANSIENT_DESCRIPTOR
+    return [
+        _Step((_MAP, address, size, protection, flags, transient, backing.offset), True, backing.descriptor),
+        _Step((_CLOSE, transient, 0, 0, 0, 0, 0)),
+    ]
