@@ -1,5 +1,5 @@
 /* What the conformance programs share: checks that print one line each, and a fresh folder to work in.
- * The output is compared byte for byte with another kernel's, so nothing in it may depend on machine, user or time. */
+ * The output is compared byte for byte with another kernel's: nothing in it depends on machine, user or time. */
 #ifndef CHECK_H
 #define CHECK_H
 #define _GNU_SOURCE
@@ -20,8 +20,8 @@ static inline void report(int passed, const char *name, int line, const char *co
     if (passed)
         return (void)printf("ok %s\n", name);
     failures++;
-    const char *error_name = error ? strerrorname_np(error) : NULL;
-    printf("FAIL %s: line %d: %s gave %ld, errno %s\n", name, line, code, result, error_name ? error_name : "0");
+    const char *text = error ? strerrorname_np(error) : NULL;
+    printf("FAIL %s: line %d: %s gave %ld, errno %s\n", name, line, code, result, text ? text : "0");
 }
 
 static inline void expect_error(long result, int expected, const char *name, int line, const char *code) {
@@ -38,7 +38,8 @@ static inline void expect_success(long result, const char *name, int line, const
 }
 
 #define CHECK(condition, name) (errno = 0, expect_equal(!!(condition), 1, name, __LINE__, #condition))
-#define CHECK_OK(expression, name) (errno = 0, expect_success((long)(expression), name, __LINE__, #expression))
+#define CHECK_OK(expression, name) \
+    (errno = 0, expect_success((long)(expression), name, __LINE__, #expression))
 #define CHECK_EQ(expression, expected, name) \
     (errno = 0, expect_equal((long)(expression), (long)(expected), name, __LINE__, #expression))
 #define CHECK_ERRNO(expression, expected, name) \

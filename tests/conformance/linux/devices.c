@@ -84,7 +84,8 @@ static void full_device(void) {
     CHECK_ERRNO(pwrite(fd, "x", 1, 100), ENOSPC, "full is full everywhere");
     CHECK(read(fd, block, sizeof block) == sizeof block && only(block, sizeof block, 0), "full gives zeros");
     FILE *stream = fopen("/dev/full", "w");
-    CHECK(stream && fputs("text", stream) >= 0 && fflush(stream) == EOF && errno == ENOSPC, "a stream learns that it is full");
+    CHECK(stream && fputs("text", stream) >= 0 && fflush(stream) == EOF && errno == ENOSPC,
+          "a stream learns that it is full");
     if (stream)
         fclose(stream);
     close(fd);
@@ -93,7 +94,8 @@ static void full_device(void) {
 static void random_devices(void) {
     int random = open("/dev/random", O_RDONLY), fd = open("/dev/urandom", O_RDWR);
     CHECK(is_device("/dev/random", 1, 8) && is_device("/dev/urandom", 1, 9), "random is 1:8, urandom is 1:9");
-    CHECK(read(fd, block, 4096) == 4096 && read(fd, other, 4096) == 4096, "urandom gives all that is asked for");
+    CHECK(read(fd, block, 4096) == 4096 && read(fd, other, 4096) == 4096,
+          "urandom gives all that is asked for");
     CHECK(memcmp(block, other, 4096) != 0, "urandom gives other bytes every time");
     CHECK(read(random, other, 16) == 16 && memcmp(block, other, 16) != 0, "random gives bytes");
     CHECK_EQ(write(fd, "seed", 4), 4, "urandom takes a seed");
@@ -106,13 +108,16 @@ static void random_devices(void) {
     CHECK(memcmp(block, other, 256) != 0, "getrandom gives other bytes every time");
     CHECK_EQ(getrandom(block, 0, 0), 0, "getrandom of nothing");
     CHECK_ERRNO(getrandom(block, 1, 0x40), EINVAL, "getrandom unknown flag");
-    CHECK_ERRNO(syscall(SYS_getrandom, forbidden_page(PROT_NONE), 16L, 0L), EFAULT, "getrandom with a bad pointer");
+    CHECK_ERRNO(syscall(SYS_getrandom, forbidden_page(PROT_NONE), 16L, 0L), EFAULT,
+                "getrandom with a bad pointer");
 }
 
 static void standard_names(void) {
     char target[64] = "";
-    CHECK(readlink("/dev/fd", target, sizeof target - 1) == 13 && strcmp(target, "/proc/self/fd") == 0, "/dev/fd");
-    CHECK(S_ISLNK(mode_of("/dev/stdin")) && S_ISLNK(mode_of("/dev/stdout")) && S_ISLNK(mode_of("/dev/stderr")),
+    CHECK(readlink("/dev/fd", target, sizeof target - 1) == 13 && strcmp(target, "/proc/self/fd") == 0,
+          "/dev/fd");
+    CHECK(S_ISLNK(mode_of("/dev/stdin")) && S_ISLNK(mode_of("/dev/stdout")) &&
+              S_ISLNK(mode_of("/dev/stderr")),
           "/dev/stdin, stdout and stderr are links");
     int end[2];
     char path[64];

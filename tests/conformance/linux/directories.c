@@ -90,7 +90,8 @@ static void listing(void) {
     NEED(readdir(stream) && readdir(stream));
     seekdir(stream, place);
     CHECK(strcmp(readdir(stream)->d_name, name) == 0, "seekdir returns to a place");
-    CHECK_EQ(dirfd(stream) >= 0 && fchdir(dirfd(stream)) == 0 && chdir("..") == 0, 1, "a stream's descriptor is a folder");
+    CHECK_EQ(dirfd(stream) >= 0 && fchdir(dirfd(stream)) == 0 && chdir("..") == 0, 1,
+             "a stream's descriptor is a folder");
     closedir(stream);
 }
 
@@ -130,7 +131,8 @@ static void raw_entries(void) {
     CHECK_EQ(syscall(SYS_getdents64, fd, buffer, sizeof buffer), 0, "getdents64 at the end");
     NEED(lseek(fd, 0, SEEK_SET) == 0);
     CHECK_ERRNO(syscall(SYS_getdents64, fd, buffer, 8L), EINVAL, "getdents64 with too small a buffer");
-    CHECK_ERRNO(syscall(SYS_getdents64, fd, forbidden_page(PROT_NONE), 1024L), EFAULT, "getdents64 with a bad pointer");
+    CHECK_ERRNO(syscall(SYS_getdents64, fd, forbidden_page(PROT_NONE), 1024L), EFAULT,
+                "getdents64 with a bad pointer");
     CHECK_ERRNO(syscall(SYS_getdents64, -1, buffer, sizeof buffer), EBADF, "getdents64 on no descriptor");
     close(fd);
     fd = open("file", O_RDONLY);
@@ -142,8 +144,10 @@ static void current_folder(void) {
     char path[4096], again[4096];
     CHECK(getcwd(path, sizeof path) != NULL, "getcwd");
     CHECK(chdir("deep/er") == 0 && getcwd(again, sizeof again), "chdir");
-    CHECK(strncmp(path, again, strlen(path)) == 0 && strcmp(again + strlen(path), "/deep/er") == 0, "chdir shows in getcwd");
-    CHECK_EQ(syscall(SYS_getcwd, again, sizeof again), strlen(again) + 1, "the call getcwd returns the length with the zero");
+    CHECK(strncmp(path, again, strlen(path)) == 0 && strcmp(again + strlen(path), "/deep/er") == 0,
+          "chdir shows in getcwd");
+    CHECK_EQ(syscall(SYS_getcwd, again, sizeof again), strlen(again) + 1,
+             "the call getcwd returns the length with the zero");
     CHECK_ERRNO(syscall(SYS_getcwd, again, 2L), ERANGE, "getcwd with too small a buffer");
     CHECK_ERRNO(syscall(SYS_getcwd, forbidden_page(PROT_NONE), 4096L), EFAULT, "getcwd with a bad pointer");
     CHECK(chdir("../..") == 0 && getcwd(again, sizeof again) && strcmp(path, again) == 0, "chdir upwards");
@@ -155,9 +159,11 @@ static void current_folder(void) {
     CHECK_ERRNO(fchdir(file), ENOTDIR, "fchdir to a file");
     CHECK_ERRNO(fchdir(-1), EBADF, "fchdir to no descriptor");
     NEED(chdir("..") == 0 && symlink("deep", "short") == 0 && chdir("short/er") == 0);
-    CHECK(getcwd(again, sizeof again) && strcmp(again + strlen(path), "/deep/er") == 0, "getcwd knows no links");
+    CHECK(getcwd(again, sizeof again) && strcmp(again + strlen(path), "/deep/er") == 0,
+          "getcwd knows no links");
     NEED(rename("../../deep", "../../moved") == 0);
-    CHECK(getcwd(again, sizeof again) && strcmp(again + strlen(path), "/moved/er") == 0, "getcwd follows a rename");
+    CHECK(getcwd(again, sizeof again) && strcmp(again + strlen(path), "/moved/er") == 0,
+          "getcwd follows a rename");
     NEED(rmdir("../er") == 0);
     CHECK_ERRNO(syscall(SYS_getcwd, again, sizeof again), ENOENT, "getcwd in a removed folder");
     CHECK_ERRNO(open("new", O_WRONLY | O_CREAT, 0600), ENOENT, "no new file in a removed folder");

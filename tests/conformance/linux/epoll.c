@@ -33,7 +33,8 @@ static void changing(void) {
     CHECK_EQ(control(epoll, EPOLL_CTL_MOD, end[0], EPOLLIN | EPOLLET, 1), 0, "EPOLL_CTL_MOD");
     CHECK_EQ(control(epoll, EPOLL_CTL_DEL, end[0], 0, 0), 0, "EPOLL_CTL_DEL");
     CHECK_ERRNO(control(epoll, EPOLL_CTL_DEL, end[0], 0, 0), ENOENT, "EPOLL_CTL_DEL again");
-    CHECK_ERRNO(control(epoll, EPOLL_CTL_MOD, end[0], EPOLLIN, 1), ENOENT, "EPOLL_CTL_MOD of what is not there");
+    CHECK_ERRNO(control(epoll, EPOLL_CTL_MOD, end[0], EPOLLIN, 1), ENOENT,
+                "EPOLL_CTL_MOD of what is not there");
     CHECK_ERRNO(control(epoll, EPOLL_CTL_ADD, file, EPOLLIN, 1), EPERM, "EPOLL_CTL_ADD of a file");
     CHECK_ERRNO(control(epoll, EPOLL_CTL_ADD, epoll, EPOLLIN, 1), EINVAL, "EPOLL_CTL_ADD of itself");
     CHECK_ERRNO(control(epoll, 9, end[0], EPOLLIN, 1), EINVAL, "epoll_ctl unknown operation");
@@ -82,7 +83,8 @@ static void levels_and_edges(void) {
 
 static void duplicates(void) {
     int epoll = epoll_create1(0), end[2];
-    NEED(pipe(end) == 0 && write(end[1], "x", 1) == 1 && control(epoll, EPOLL_CTL_ADD, end[0], EPOLLIN, 1) == 0);
+    NEED(pipe(end) == 0 && write(end[1], "x", 1) == 1 &&
+         control(epoll, EPOLL_CTL_ADD, end[0], EPOLLIN, 1) == 0);
     int copy = dup(end[0]);
     CHECK_EQ(control(epoll, EPOLL_CTL_ADD, copy, EPOLLIN, 2), 0, "a duplicate counts as another");
     struct epoll_event found[4];
@@ -118,7 +120,8 @@ static void waiting(void) {
     CHECK_ERRNO(syscall(SYS_epoll_wait, epoll, &found, -1L, 0L), EINVAL, "epoll_wait for a negative number");
     CHECK_ERRNO(epoll_wait(end[0], &found, 1, 0), EINVAL, "epoll_wait on a pipe");
     CHECK_ERRNO(epoll_wait(-1, &found, 1, 0), EBADF, "epoll_wait on no descriptor");
-    CHECK_ERRNO(syscall(SYS_epoll_wait, epoll, forbidden_page(PROT_READ), 1L, 0L), EFAULT, "epoll_wait with a bad pointer");
+    CHECK_ERRNO(syscall(SYS_epoll_wait, epoll, forbidden_page(PROT_READ), 1L, 0L), EFAULT,
+                "epoll_wait with a bad pointer");
     close(epoll);
     close(outer);
     close(end[0]);
@@ -146,7 +149,8 @@ static void events(void) {
     CHECK_ERRNO(write(fd, &value, 4), EINVAL, "write of half a value");
     close(fd);
     fd = eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK);
-    CHECK(read(fd, &value, 8) == 8 && value == 1 && read(fd, &value, 8) == 8 && value == 1, "EFD_SEMAPHORE gives ones");
+    CHECK(read(fd, &value, 8) == 8 && value == 1 && read(fd, &value, 8) == 8 && value == 1,
+          "EFD_SEMAPHORE gives ones");
     CHECK_ERRNO(read(fd, &value, 8), EAGAIN, "EFD_SEMAPHORE is used up");
     CHECK_ERRNO(eventfd(0, 0x40000000), EINVAL, "eventfd unknown flag");
     close(fd);
@@ -154,7 +158,8 @@ static void events(void) {
 }
 
 static void timers(void) {
-    struct itimerspec once = {{0, 0}, {0, 1000000}}, often = {{0, 1000000}, {0, 1000000}}, left, bad = {{0, 0}, {0, -1}};
+    struct itimerspec once = {{0, 0}, {0, 1000000}}, often = {{0, 1000000}, {0, 1000000}}, left,
+                      bad = {{0, 0}, {0, -1}};
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     struct pollfd one = {fd, POLLIN, 0};
     uint64_t count = 0;
@@ -162,17 +167,21 @@ static void timers(void) {
     CHECK_EQ(poll(&one, 1, 0), 0, "an unset timer is not ready");
     CHECK_EQ(timerfd_settime(fd, 0, &once, NULL), 0, "timerfd_settime");
     CHECK(read(fd, &count, 8) == 8 && count == 1, "a one-shot timer runs out once");
-    CHECK(timerfd_gettime(fd, &left) == 0 && left.it_value.tv_sec + left.it_value.tv_nsec == 0, "it is unset then");
+    CHECK(timerfd_gettime(fd, &left) == 0 && left.it_value.tv_sec + left.it_value.tv_nsec == 0,
+          "it is unset then");
     CHECK_EQ(timerfd_settime(fd, 0, &often, &left), 0, "timerfd_settime with an interval");
     usleep(10000);
     CHECK(read(fd, &count, 8) == 8 && count >= 9, "an interval timer counts");
     CHECK(read(fd, &count, 8) == 8 && count >= 1, "an interval timer goes on");
-    CHECK(timerfd_gettime(fd, &left) == 0 && left.it_interval.tv_nsec == 1000000, "timerfd_gettime tells the interval");
+    CHECK(timerfd_gettime(fd, &left) == 0 && left.it_interval.tv_nsec == 1000000,
+          "timerfd_gettime tells the interval");
     struct itimerspec past = {{0, 0}, {1, 0}}, never = {{0, 0}, {0, 0}}, late = {{0, 0}, {1000, 0}};
-    CHECK_EQ(timerfd_settime(fd, TFD_TIMER_ABSTIME, &past, NULL), 0, "timerfd_settime to a time that is past");
+    CHECK_EQ(timerfd_settime(fd, TFD_TIMER_ABSTIME, &past, NULL), 0,
+             "timerfd_settime to a time that is past");
     CHECK(read(fd, &count, 8) == 8 && count == 1, "it runs out at once");
     CHECK_EQ(timerfd_settime(fd, 0, &late, NULL), 0, "timerfd_settime far ahead");
-    CHECK(timerfd_settime(fd, 0, &never, &left) == 0 && left.it_value.tv_sec > 900, "unsetting tells what was left");
+    CHECK(timerfd_settime(fd, 0, &never, &left) == 0 && left.it_value.tv_sec > 900,
+          "unsetting tells what was left");
     CHECK_EQ(poll(&one, 1, 5), 0, "an unset timer never runs out");
     CHECK_ERRNO(timerfd_settime(fd, 0, &bad, NULL), EINVAL, "timerfd_settime with a bad time");
     CHECK_ERRNO(timerfd_settime(0x7fff, 0, &once, NULL), EBADF, "timerfd_settime on no descriptor");
@@ -200,9 +209,11 @@ static void signals(void) {
     NEED(kill(getpid(), SIGUSR2) == 0 && sigqueue(getpid(), SIGUSR1, (union sigval){.sival_int = 42}) == 0);
     CHECK_EQ(ready(epoll), EPOLLIN, "signalfd with signals is ready");
     CHECK_EQ(read(fd, found, sizeof found), 2 * sizeof *found, "read of two signals");
-    CHECK(found[0].ssi_signo == SIGUSR1 && found[0].ssi_code == SI_QUEUE && found[0].ssi_int == 42, "the lower number first");
+    CHECK(found[0].ssi_signo == SIGUSR1 && found[0].ssi_code == SI_QUEUE && found[0].ssi_int == 42,
+          "the lower number first");
     CHECK(found[1].ssi_signo == SIGUSR2 && found[1].ssi_code == SI_USER, "then the other");
-    CHECK(found[1].ssi_pid == (uint32_t)getpid() && found[1].ssi_uid == getuid(), "signalfd tells who sent it");
+    CHECK(found[1].ssi_pid == (uint32_t)getpid() && found[1].ssi_uid == getuid(),
+          "signalfd tells who sent it");
     CHECK_EQ(ready(epoll), 0, "the signals are taken");
     sigdelset(&set, SIGUSR2);
     CHECK_EQ(signalfd(fd, &set, 0), fd, "signalfd changes its set");

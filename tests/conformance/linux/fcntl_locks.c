@@ -1,4 +1,4 @@
-/* Descriptors that share a file, and the three kinds of locks: of processes, of open files, of whole files. */
+/* Descriptors that share a file, and three kinds of locks: of processes, open files and whole files. */
 #include "helpers.h"
 
 #include <sys/file.h>
@@ -50,18 +50,22 @@ static void duplicates(void) {
     NEED(write(fd, "0123456789", 10) == 10);
     CHECK(copy > fd, "dup gives another descriptor");
     CHECK_EQ(lseek(copy, 2, SEEK_SET) + lseek(fd, 1, SEEK_CUR), 5, "duplicates share the position");
-    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(copy, F_GETFD) == 0, "duplicates do not share FD_CLOEXEC");
+    CHECK(fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(copy, F_GETFD) == 0,
+          "duplicates do not share FD_CLOEXEC");
     CHECK_EQ(fcntl(copy, F_SETFL, O_APPEND | O_NONBLOCK), 0, "F_SETFL");
-    CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR | O_APPEND | O_NONBLOCK, "duplicates share flags");
+    CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK), O_RDWR | O_APPEND | O_NONBLOCK,
+             "duplicates share flags");
     CHECK_EQ(fcntl(fd, F_SETFL, O_WRONLY | O_TRUNC | O_CREAT), 0, "F_SETFL passes over what cannot change");
-    CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_TRUNC), O_RDWR, "F_SETFL clears the rest");
+    CHECK_EQ(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND | O_NONBLOCK | O_TRUNC), O_RDWR,
+             "F_SETFL clears the rest");
     CHECK_EQ(dup2(fd, copy), copy, "dup2 over an open descriptor");
     CHECK_EQ(dup2(fd, fd), fd, "dup2 to itself");
     CHECK_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC, "dup2 to itself changes nothing");
     CHECK_ERRNO(dup3(fd, fd, 0), EINVAL, "dup3 to itself");
     CHECK(dup3(fd, copy, O_CLOEXEC) == copy && fcntl(copy, F_GETFD) == FD_CLOEXEC, "dup3 O_CLOEXEC");
     CHECK_ERRNO(dup3(fd, copy, O_APPEND), EINVAL, "dup3 unknown flag");
-    CHECK(fcntl(fd, F_DUPFD, 100) == 100 && fcntl(fd, F_DUPFD, 100) == 101, "F_DUPFD takes the next free one");
+    CHECK(fcntl(fd, F_DUPFD, 100) == 100 && fcntl(fd, F_DUPFD, 100) == 101,
+          "F_DUPFD takes the next free one");
     CHECK(fcntl(fd, F_DUPFD_CLOEXEC, 100) == 102 && fcntl(102, F_GETFD) == FD_CLOEXEC, "F_DUPFD_CLOEXEC");
     CHECK(fcntl(102, F_SETFD, 0) == 0 && fcntl(102, F_GETFD) == 0, "F_SETFD");
     close(fd);
@@ -94,11 +98,13 @@ static void process_locks(void) {
     CHECK_EQ(lock(fd, F_SETLK, F_RDLCK, 1000, 1), 0, "a read lock on another's read lock");
     CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 1000, 1), EAGAIN, "a write lock on another's read lock");
     struct flock found = holder(fd, F_GETLK, F_WRLCK, 0, 0);
-    CHECK(found.l_type == F_WRLCK && found.l_start == 10 && found.l_len == 10, "F_GETLK tells the lock in the way");
+    CHECK(found.l_type == F_WRLCK && found.l_start == 10 && found.l_len == 10,
+          "F_GETLK tells the lock in the way");
     CHECK_EQ(found.l_pid, child.id, "F_GETLK tells who has it");
     CHECK_EQ(holder(fd, F_GETLK, F_WRLCK, 20, 10).l_type, F_UNLCK, "F_GETLK between locks");
     found = holder(fd, F_GETLK, F_WRLCK, 25, 0);
-    CHECK(found.l_type == F_RDLCK && found.l_start == 30 && found.l_len == 0, "F_GETLK tells a lock to the end");
+    CHECK(found.l_type == F_RDLCK && found.l_start == 30 && found.l_len == 0,
+          "F_GETLK tells a lock to the end");
     CHECK_EQ(holder(fd, F_GETLK, F_RDLCK, 25, 0).l_type, F_UNLCK, "read locks are not in each other's way");
     end(child);
     CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 0, 0), 0, "a process's end frees its locks");
@@ -125,7 +131,8 @@ static void see_the_parents_lock(void) {
 
 static void see_no_lock(void) {
     int fd = open("file", O_RDWR);
-    CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 0, 0), 0, "closing any descriptor of the file frees the process's locks");
+    CHECK_EQ(lock(fd, F_SETLK, F_WRLCK, 0, 0), 0,
+             "closing any descriptor of the file frees the process's locks");
 }
 
 static void locks_and_forks(void) {
@@ -143,7 +150,7 @@ static void hold_second_byte(void) {
     NEED(lock(open("file", O_RDWR), F_SETLK, F_WRLCK, 1, 1) == 0);
 }
 
-/* Each of two holds a byte and waits for the other's: the one that comes second is told, the other gets its lock. */
+/* Each of two holds a byte and waits for the other's: the second to wait is told, the first gets its lock. */
 static void waiting(void) {
     int held[2], status;
     char byte;
@@ -170,11 +177,14 @@ static void open_file_locks(void) {
     second = open("file", O_RDWR);
     int copy = dup(first);
     CHECK_EQ(lock(first, F_OFD_SETLK, F_WRLCK, 0, 10), 0, "F_OFD_SETLK");
-    CHECK_EQ(lock(second, F_OFD_SETLK, F_WRLCK, 0, 10), EAGAIN, "another opening is in the way, in the same process too");
+    CHECK_EQ(lock(second, F_OFD_SETLK, F_WRLCK, 0, 10), EAGAIN,
+             "another opening is in the way, in the same process too");
     CHECK_EQ(lock(copy, F_OFD_SETLK, F_WRLCK, 5, 10), 0, "a duplicate is the same opening");
-    CHECK_EQ(lock(second, F_SETLK, F_WRLCK, 0, 1), EAGAIN, "process locks and open file locks see each other");
+    CHECK_EQ(lock(second, F_SETLK, F_WRLCK, 0, 1), EAGAIN,
+             "process locks and open file locks see each other");
     struct flock found = holder(second, F_OFD_GETLK, F_WRLCK, 0, 0);
-    CHECK(found.l_type == F_WRLCK && found.l_start == 0 && found.l_len == 15, "neighbouring locks become one");
+    CHECK(found.l_type == F_WRLCK && found.l_start == 0 && found.l_len == 15,
+          "neighbouring locks become one");
     CHECK_EQ(found.l_pid, -1, "an open file lock belongs to no process");
     close(first);
     CHECK_EQ(lock(second, F_OFD_SETLK, F_WRLCK, 0, 10), EAGAIN, "closing one duplicate keeps the lock");

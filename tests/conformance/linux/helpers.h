@@ -1,4 +1,4 @@
-/* Small things many topics need: files with a text, an address nobody may touch, the rights of an ordinary user. */
+/* Small things many topics need: files with a text, pages that refuse, children, an ordinary user's rights. */
 #ifndef HELPERS_H
 #define HELPERS_H
 #include "check.h"
@@ -21,7 +21,7 @@ static inline int holds(const char *path, const char *text) {
     return size == (ssize_t)strlen(text) && memcmp(found, text, strlen(text)) == 0;
 }
 
-/* A page that exists and may not be touched; asking for it again gives another. */
+/* A new page, for calls to be given as a bad pointer: PROT_NONE, or PROT_READ where they would write. */
 static inline void *forbidden_page(int protection) {
     void *page = mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     NEED(page != MAP_FAILED);
@@ -35,8 +35,10 @@ static inline mode_t mode_of(const char *path) {
 
 /* Root passes every mode check, so a child that looks for EACCES gives its rights up first. */
 static inline void become_ordinary(void) {
+    const id_t nobody = 65534;
     if (geteuid() == 0)
-        NEED(setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+        NEED(setgroups(0, NULL) == 0 && setresgid(nobody, nobody, nobody) == 0 &&
+             setresuid(nobody, nobody, nobody) == 0);
 }
 
 /* A child that interrupts whatever its parent waits for; one signal could come before the wait begins. */

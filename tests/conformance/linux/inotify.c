@@ -46,7 +46,8 @@ static void setting_up(void) {
     CHECK_ERRNO(inotify_add_watch(watcher, "missing", IN_CREATE), ENOENT, "watch of nothing");
     CHECK_ERRNO(inotify_add_watch(watcher, "file", 0), EINVAL, "watch for nothing");
     CHECK_ERRNO(inotify_add_watch(watcher, "file", IN_ONLYDIR | IN_CREATE), ENOTDIR, "IN_ONLYDIR on a file");
-    CHECK_ERRNO(inotify_add_watch(watcher, forbidden_page(PROT_NONE), IN_CREATE), EFAULT, "watch with a bad pointer");
+    CHECK_ERRNO(inotify_add_watch(watcher, forbidden_page(PROT_NONE), IN_CREATE), EFAULT,
+                "watch with a bad pointer");
     CHECK_ERRNO(inotify_add_watch(-1, "file", IN_CREATE), EBADF, "watch on no descriptor");
     int fd = open("file", O_RDONLY);
     CHECK_ERRNO(inotify_add_watch(fd, "file", IN_CREATE), EINVAL, "watch on a file");
@@ -71,7 +72,8 @@ static void in_a_folder(void) {
     close(fd);
     CHECK(came(watch, IN_CLOSE_WRITE, "new"), "close after writing: IN_CLOSE_WRITE");
     close(open("folder/new", O_RDONLY));
-    CHECK(came(watch, IN_OPEN, "new") && came(watch, IN_CLOSE_NOWRITE, "new"), "close after reading: IN_CLOSE_NOWRITE");
+    CHECK(came(watch, IN_OPEN, "new") && came(watch, IN_CLOSE_NOWRITE, "new"),
+          "close after reading: IN_CLOSE_NOWRITE");
     NEED(mkdir("folder/inner", 0755) == 0);
     CHECK(came(watch, IN_CREATE | IN_ISDIR, "inner"), "mkdir: IN_CREATE and IN_ISDIR");
     NEED(rmdir("folder/inner") == 0);
@@ -96,13 +98,16 @@ static void moving(void) {
     NEED(rename("folder/new", "folder/newer") == 0);
     struct inotify_event *from = next();
     uint32_t cookie = from->cookie;
-    CHECK(from->wd == watch && from->mask == IN_MOVED_FROM && strcmp(from->name, "new") == 0, "rename: IN_MOVED_FROM");
+    CHECK(from->wd == watch && from->mask == IN_MOVED_FROM && strcmp(from->name, "new") == 0,
+          "rename: IN_MOVED_FROM");
     struct inotify_event *to = next();
-    CHECK(to->wd == watch && to->mask == IN_MOVED_TO && strcmp(to->name, "newer") == 0, "rename: IN_MOVED_TO");
+    CHECK(to->wd == watch && to->mask == IN_MOVED_TO && strcmp(to->name, "newer") == 0,
+          "rename: IN_MOVED_TO");
     CHECK(cookie != 0 && to->cookie == cookie, "both have the same cookie");
     NEED(rename("folder/newer", "other/newer") == 0);
     from = next();
-    CHECK(from->wd == watch && from->mask == IN_MOVED_FROM && from->cookie != cookie, "another rename has another cookie");
+    CHECK(from->wd == watch && from->mask == IN_MOVED_FROM && from->cookie != cookie,
+          "another rename has another cookie");
     cookie = from->cookie;
     to = next();
     CHECK(to->wd == other && to->mask == IN_MOVED_TO && to->cookie == cookie, "a rename between two watches");
@@ -118,11 +123,13 @@ static void moving(void) {
 
 static void on_a_file(void) {
     int watch = inotify_add_watch(watcher, "file", IN_MODIFY | IN_ATTRIB | IN_DELETE_SELF);
-    CHECK_EQ(inotify_add_watch(watcher, "./file", IN_MODIFY | IN_DELETE_SELF), watch, "the same file is the same watch");
+    CHECK_EQ(inotify_add_watch(watcher, "./file", IN_MODIFY | IN_DELETE_SELF), watch,
+             "the same file is the same watch");
     NEED(chmod("file", 0600) == 0);
     CHECK(nothing_came(), "the new mask replaced the old one");
     CHECK_EQ(inotify_add_watch(watcher, "file", IN_ATTRIB | IN_MASK_ADD), watch, "IN_MASK_ADD");
-    CHECK_ERRNO(inotify_add_watch(watcher, "file", IN_ATTRIB | IN_MASK_CREATE), EEXIST, "IN_MASK_CREATE of what is there");
+    CHECK_ERRNO(inotify_add_watch(watcher, "file", IN_ATTRIB | IN_MASK_CREATE), EEXIST,
+                "IN_MASK_CREATE of what is there");
     make_file("file", "text");
     CHECK(came(watch, IN_MODIFY, ""), "O_TRUNC or write: IN_MODIFY without a name");
     while (next()->mask)
@@ -149,9 +156,11 @@ static void queueing(void) {
     CHECK_EQ(poll(&one, 1, 0), 0, "poll without events");
     int fd = open("folder/a", O_WRONLY | O_CREAT, 0644);
     CHECK(poll(&one, 1, 0) == 1 && one.revents == POLLIN, "poll with events");
-    CHECK(ioctl(watcher, FIONREAD, &waiting) == 0 && waiting == sizeof(struct inotify_event) + 16, "FIONREAD");
+    CHECK(ioctl(watcher, FIONREAD, &waiting) == 0 && waiting == sizeof(struct inotify_event) + 16,
+          "FIONREAD");
     CHECK_ERRNO(read(watcher, queue, sizeof(struct inotify_event)), EINVAL, "read into too little room");
-    NEED(write(fd, "1", 1) == 1 && write(fd, "2", 1) == 1 && write(fd, "3", 1) == 1 && unlink("folder/a") == 0);
+    NEED(write(fd, "1", 1) == 1 && write(fd, "2", 1) == 1 && write(fd, "3", 1) == 1 &&
+         unlink("folder/a") == 0);
     CHECK(came(watch, IN_CREATE, "a") && came(watch, IN_MODIFY, "a"), "events wait in order");
     CHECK(came(watch, IN_DELETE, "a"), "equal events in a row are one");
     close(fd);

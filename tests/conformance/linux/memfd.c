@@ -16,7 +16,8 @@ static void ordinary_files(void) {
     CHECK_EQ(info.st_mode & 0777, 0777, "its mode");
     CHECK_EQ(info.st_nlink, 0, "it has no name in any folder");
     CHECK_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR, "open for reading and writing");
-    CHECK(write(fd, "text", 4) == 4 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, text, 16) == 4, "read and write");
+    CHECK(write(fd, "text", 4) == 4 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, text, 16) == 4,
+          "read and write");
     CHECK(ftruncate(fd, 3 * PAGE) == 0 && lseek(fd, 0, SEEK_END) == 3 * PAGE, "ftruncate");
     char *area = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     CHECK(area != MAP_FAILED && memcmp(area, "text", 5) == 0, "mmap");
@@ -27,9 +28,11 @@ static void ordinary_files(void) {
     link[length > 0 ? length : 0] = 0;
     CHECK(strcmp(link, "/memfd:name (deleted)") == 0, "its name shows in /proc");
     int reader = open(path, O_RDONLY);
-    CHECK(pread(reader, text, 4, 0) == 4 && memcmp(text, "text", 4) == 0, "it can be opened again through /proc");
+    CHECK(pread(reader, text, 4, 0) == 4 && memcmp(text, "text", 4) == 0,
+          "it can be opened again through /proc");
     CHECK_ERRNO(write(reader, "x", 1), EBADF, "the new opening has its own mode");
-    CHECK_ERRNO(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, reader, 0), EACCES, "no write mapping of the new opening");
+    CHECK_ERRNO(mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, reader, 0), EACCES,
+                "no write mapping of the new opening");
     int other = memfd_create("name", 0);
     CHECK(other >= 0 && lseek(other, 0, SEEK_END) == 0, "another of the same name is another file");
     CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SEAL, "without MFD_ALLOW_SEALING it is sealed against seals");
@@ -46,7 +49,8 @@ static void refusals(void) {
     CHECK_OK(memfd_create(name, 0), "a name of 249 bytes");
     CHECK_OK(memfd_create("", 0), "no name");
     CHECK_ERRNO(memfd_create("name", 0x80000000U), EINVAL, "memfd_create unknown flag");
-    CHECK_ERRNO(syscall(SYS_memfd_create, forbidden_page(PROT_NONE), 0), EFAULT, "memfd_create with a bad pointer");
+    CHECK_ERRNO(syscall(SYS_memfd_create, forbidden_page(PROT_NONE), 0), EFAULT,
+                "memfd_create with a bad pointer");
     make_file("file", "");
     int end[2], fd = open("file", O_RDWR);
     NEED(pipe(end) == 0);
@@ -87,7 +91,8 @@ static void writes(void) {
     NEED(munmap(area, PAGE) == 0);
     CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0, "F_SEAL_WRITE");
     CHECK_ERRNO(pwrite(fd, "x", 1, 0), EPERM, "no write");
-    CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM, "no shared write mapping");
+    CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM,
+                "no shared write mapping");
     CHECK_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE), EPERM, "no hole");
     area = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     CHECK(area != MAP_FAILED && memcmp(area, "sealed", 6) == 0, "a private mapping is free");
@@ -98,7 +103,8 @@ static void writes(void) {
     fd = memfd_create("future", MFD_ALLOW_SEALING);
     NEED(ftruncate(fd, PAGE) == 0);
     area = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0, "F_SEAL_FUTURE_WRITE while a write mapping exists");
+    CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0,
+             "F_SEAL_FUTURE_WRITE while a write mapping exists");
     area[0] = 'f';
     CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 'f', "the old mapping still writes");
     CHECK_ERRNO(pwrite(fd, "x", 1, 0), EPERM, "no new write");

@@ -1,4 +1,4 @@
-/* Mapped files and memory: what is shared and what is not, what a mapping refuses, and what touching it does. */
+/* Mapped files and memory: what is shared, what a mapping refuses, and what touching it does. */
 #include "helpers.h"
 
 #include <stdint.h>
@@ -40,7 +40,8 @@ static void private_mappings(void) {
     CHECK_EQ((uintptr_t)area % PAGE, 0, "a mapping begins at a page");
     memcpy(area, "private", 7);
     char text[8] = "";
-    CHECK(pread(fd, text, 7, 0) == 7 && strcmp(text, "0123456") == 0, "MAP_PRIVATE writes do not reach the file");
+    CHECK(pread(fd, text, 7, 0) == 7 && strcmp(text, "0123456") == 0,
+          "MAP_PRIVATE writes do not reach the file");
     NEED(pwrite(fd, "new", 3, PAGE) == 3);
     CHECK(memcmp(area + PAGE, "new", 3) == 0, "an untouched private page shows the file's change");
     CHECK(memcmp(area, "private", 7) == 0, "a touched private page is one's own");
@@ -105,11 +106,13 @@ static void protection(void) {
     CHECK_EQ(touching(area, 1) | touching(area + 2 * PAGE, 1), 0, "its neighbours may");
     CHECK_EQ(mprotect(area, 3 * PAGE, PROT_NONE), 0, "mprotect PROT_NONE");
     CHECK_EQ(touching(area, 0), SIGSEGV, "a page that may not be read");
-    CHECK(mprotect(area, 3 * PAGE, PROT_READ | PROT_WRITE) == 0 && area[PAGE] == 'x', "the bytes are still there");
+    CHECK(mprotect(area, 3 * PAGE, PROT_READ | PROT_WRITE) == 0 && area[PAGE] == 'x',
+          "the bytes are still there");
     CHECK_ERRNO(mprotect(area + 1, PAGE, PROT_READ), EINVAL, "mprotect between pages");
     CHECK_ERRNO(mprotect(area, PAGE, 0x40000000), EINVAL, "mprotect unknown flag");
     NEED(munmap(area + PAGE, PAGE) == 0);
-    CHECK(touching(area + PAGE, 0) == SIGSEGV && touching(area, 0) == 0, "munmap of a page in the middle leaves a hole");
+    CHECK(touching(area + PAGE, 0) == SIGSEGV && touching(area, 0) == 0,
+          "munmap of a page in the middle leaves a hole");
     CHECK_ERRNO(mprotect(area, 3 * PAGE, PROT_READ), ENOMEM, "mprotect over a hole");
     CHECK_EQ(munmap(area, 3 * PAGE), 0, "munmap over a hole");
     CHECK_EQ(munmap(area, 3 * PAGE), 0, "munmap of nothing");
@@ -122,11 +125,13 @@ static void places(void) {
     char *area = map(4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(area, 'x', 4 * PAGE);
     char *inside = mmap(area + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    CHECK(inside == area + PAGE && inside[0] == 0 && area[0] == 'x' && area[2 * PAGE] == 'x', "MAP_FIXED replaces a page");
+    CHECK(inside == area + PAGE && inside[0] == 0 && area[0] == 'x' && area[2 * PAGE] == 'x',
+          "MAP_FIXED replaces a page");
     CHECK_ERRNO(mmap(area, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST,
                 "MAP_FIXED_NOREPLACE where something is");
     NEED(munmap(area + PAGE, PAGE) == 0);
-    CHECK(mmap(area + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == area + PAGE,
+    CHECK(mmap(area + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+              area + PAGE,
           "MAP_FIXED_NOREPLACE where nothing is");
     char *elsewhere = mmap(area, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(elsewhere != MAP_FAILED && elsewhere != area && area[0] == 'x', "a taken address is only a hint");
@@ -136,12 +141,15 @@ static void places(void) {
 }
 
 static void refusals(void) {
-    int reader = open("short", O_RDONLY), writer = open("short", O_WRONLY), folder_fd = open(".", O_RDONLY), end[2];
+    int reader = open("short", O_RDONLY), writer = open("short", O_WRONLY), folder_fd = open(".", O_RDONLY),
+        end[2];
     NEED(pipe(end) == 0);
     CHECK_ERRNO(map(PAGE, PROT_WRITE, MAP_SHARED, reader, 0), EACCES, "a shared write mapping of O_RDONLY");
-    CHECK(map(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, reader, 0) != MAP_FAILED, "a private write mapping of O_RDONLY");
+    CHECK(map(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, reader, 0) != MAP_FAILED,
+          "a private write mapping of O_RDONLY");
     char *area = map(PAGE, PROT_READ, MAP_SHARED, reader, 0);
-    CHECK_ERRNO(mprotect(area, PAGE, PROT_READ | PROT_WRITE), EACCES, "mprotect gives no more than the descriptor");
+    CHECK_ERRNO(mprotect(area, PAGE, PROT_READ | PROT_WRITE), EACCES,
+                "mprotect gives no more than the descriptor");
     CHECK_ERRNO(map(PAGE, PROT_READ, MAP_PRIVATE, writer, 0), EACCES, "a mapping of O_WRONLY");
     CHECK_ERRNO(map(PAGE, PROT_READ, MAP_PRIVATE, folder_fd, 0), ENODEV, "a mapping of a folder");
     CHECK_ERRNO(map(PAGE, PROT_READ, MAP_PRIVATE, end[0], 0), ENODEV, "a mapping of a pipe");
@@ -149,7 +157,8 @@ static void refusals(void) {
     CHECK_ERRNO(map(0, PROT_READ, MAP_PRIVATE, reader, 0), EINVAL, "a mapping of no length");
     CHECK_ERRNO(map(PAGE, PROT_READ, 0, reader, 0), EINVAL, "a mapping neither shared nor private");
     CHECK_ERRNO(map(PAGE, PROT_READ, MAP_PRIVATE, reader, 1), EINVAL, "an offset between pages");
-    CHECK_ERRNO(map(SIZE_MAX / 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM, "more than the address space");
+    CHECK_ERRNO(map(SIZE_MAX / 2, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM,
+                "more than the address space");
     char *zero = map(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, open("/dev/zero", O_RDWR), 0);
     CHECK(zero != MAP_FAILED && zero[0] == 0, "/dev/zero can be mapped");
     close(reader);
@@ -181,13 +190,15 @@ static void growing(void) {
     char *grown = mremap(area, PAGE, 3 * PAGE, MREMAP_MAYMOVE);
     CHECK(grown != MAP_FAILED && memcmp(grown, "0123456789", 10) == 0, "mremap grows a file mapping");
     CHECK(memcmp(grown + 2 * PAGE, "third", 5) == 0, "the new pages show the file");
-    CHECK(mremap(grown, 3 * PAGE, PAGE, 0) == grown && touching(grown + PAGE, 0) == SIGSEGV, "mremap shrinks in place");
+    CHECK(mremap(grown, 3 * PAGE, PAGE, 0) == grown && touching(grown + PAGE, 0) == SIGSEGV,
+          "mremap shrinks in place");
     char *memory = map(2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memory[PAGE] = 'x';
     char *moved = mremap(memory, 2 * PAGE, 64 * PAGE, MREMAP_MAYMOVE);
     CHECK(moved != MAP_FAILED && moved[PAGE] == 'x' && moved[63 * PAGE] == 0, "mremap grows memory");
     char *target = map(64 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    CHECK(mremap(moved, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target) == target && target[PAGE] == 'x',
+    CHECK(mremap(moved, 64 * PAGE, 64 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, target) == target &&
+              target[PAGE] == 'x',
           "mremap MREMAP_FIXED moves");
     CHECK_EQ(touching(moved, 0), SIGSEGV, "the old place is free");
     CHECK_ERRNO(mremap(target + 1, PAGE, PAGE, 0), EINVAL, "mremap between pages");
@@ -213,7 +224,8 @@ static void advice(void) {
     CHECK_ERRNO(madvise(area, PAGE, MADV_NORMAL), ENOMEM, "madvise of what is not mapped");
     CHECK_ERRNO(mincore(area, PAGE, resident), ENOMEM, "mincore of what is not mapped");
     char *start = sbrk(0);
-    CHECK(sbrk(3 * PAGE) == start && sbrk(0) == start + 3 * PAGE && start[3 * PAGE - 1] == 0, "sbrk grows the heap");
+    CHECK(sbrk(3 * PAGE) == start && sbrk(0) == start + 3 * PAGE && start[3 * PAGE - 1] == 0,
+          "sbrk grows the heap");
     CHECK(sbrk(-3 * PAGE) == start + 3 * PAGE && sbrk(0) == start, "sbrk shrinks the heap");
 }
 

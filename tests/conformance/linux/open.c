@@ -5,7 +5,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-static int open_how(int dirfd, const char *path, unsigned long flags, unsigned long mode, unsigned long resolve) {
+static int open_how(int dirfd, const char *path, unsigned long flags, unsigned long mode,
+                    unsigned long resolve) {
     struct open_how how = {.flags = flags, .mode = mode, .resolve = resolve};
     return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
 }
@@ -87,10 +88,12 @@ static void directories(void) {
 }
 
 static void links(void) {
-    NEED(symlink("file", "link") == 0 && symlink("loop-b", "loop-a") == 0 && symlink("loop-a", "loop-b") == 0);
+    NEED(symlink("file", "link") == 0 && symlink("loop-b", "loop-a") == 0 &&
+         symlink("loop-a", "loop-b") == 0);
     CHECK_OK(open("link", O_RDONLY), "a link is followed");
     CHECK_ERRNO(open("link", O_RDONLY | O_NOFOLLOW), ELOOP, "O_NOFOLLOW on a link");
-    CHECK_ERRNO(open("to-folder", O_RDONLY | O_NOFOLLOW | O_DIRECTORY), ENOTDIR, "O_NOFOLLOW and O_DIRECTORY");
+    CHECK_ERRNO(open("to-folder", O_RDONLY | O_NOFOLLOW | O_DIRECTORY), ENOTDIR,
+                "O_NOFOLLOW and O_DIRECTORY");
     CHECK_OK(open("to-folder/inner", O_RDONLY | O_NOFOLLOW), "O_NOFOLLOW minds the last name only");
     CHECK_ERRNO(open("loop-a", O_RDONLY), ELOOP, "a loop of links");
     CHECK_ERRNO(open("loop-a/x", O_RDONLY), ELOOP, "a loop of links on the way");
@@ -151,12 +154,16 @@ static void path_descriptors(void) {
 
 static void beneath(void) {
     int fd = open("folder", O_RDONLY | O_DIRECTORY);
-    NEED(symlink("../file", "folder/out") == 0 && symlink("inner", "folder/in") == 0 && symlink("/", "folder/root") == 0);
+    NEED(symlink("../file", "folder/out") == 0 && symlink("inner", "folder/in") == 0 &&
+         symlink("/", "folder/root") == 0);
     CHECK_OK(open_how(fd, "inner", O_RDONLY, 0, RESOLVE_BENEATH), "openat2 RESOLVE_BENEATH inside");
     CHECK_OK(open_how(fd, "in", O_RDONLY, 0, RESOLVE_BENEATH), "openat2 RESOLVE_BENEATH link inside");
-    CHECK_ERRNO(open_how(fd, "../file", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV, "openat2 RESOLVE_BENEATH dot-dot");
-    CHECK_ERRNO(open_how(fd, "out", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV, "openat2 RESOLVE_BENEATH link outside");
-    CHECK_ERRNO(open_how(fd, "root", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV, "openat2 RESOLVE_BENEATH link to root");
+    CHECK_ERRNO(open_how(fd, "../file", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV,
+                "openat2 RESOLVE_BENEATH dot-dot");
+    CHECK_ERRNO(open_how(fd, "out", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV,
+                "openat2 RESOLVE_BENEATH link outside");
+    CHECK_ERRNO(open_how(fd, "root", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV,
+                "openat2 RESOLVE_BENEATH link to root");
     CHECK_ERRNO(open_how(fd, "/", O_RDONLY, 0, RESOLVE_BENEATH), EXDEV, "openat2 RESOLVE_BENEATH absolute");
     CHECK_OK(open_how(fd, "/inner", O_RDONLY, 0, RESOLVE_IN_ROOT), "openat2 RESOLVE_IN_ROOT absolute");
     CHECK_OK(open_how(fd, "../../inner", O_RDONLY, 0, RESOLVE_IN_ROOT), "openat2 RESOLVE_IN_ROOT dot-dot");
@@ -183,7 +190,8 @@ static void ordinary_rights(void) {
     CHECK_ERRNO(open("readable", O_WRONLY), EACCES, "mode 444 refuses writing");
     CHECK_OK(open("readable", O_RDONLY), "mode 444 allows reading");
     CHECK_ERRNO(open("closed/file", O_RDONLY), EACCES, "a folder without x refuses the way");
-    CHECK_ERRNO(open("sealed/new", O_WRONLY | O_CREAT, 0600), EACCES, "a folder without w refuses a new file");
+    CHECK_ERRNO(open("sealed/new", O_WRONLY | O_CREAT, 0600), EACCES,
+                "a folder without w refuses a new file");
     struct rlimit limit;
     int next = dup(0);
     NEED(next >= 0 && close(next) == 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0);

@@ -22,7 +22,8 @@ static void modes(void) {
     CHECK_EQ(fchmodat(AT_FDCWD, "file", 0640, 0), 0, "fchmodat");
     NEED(symlink("file", "link") == 0);
     CHECK_EQ(chmod("link", 0604), 0, "chmod through a link");
-    CHECK(mode_of("file") == (S_IFREG | 0604) && mode_of("link") == (S_IFLNK | 0777), "chmod changes the target");
+    CHECK(mode_of("file") == (S_IFREG | 0604) && mode_of("link") == (S_IFLNK | 0777),
+          "chmod changes the target");
     CHECK_ERRNO(chmod("missing", 0600), ENOENT, "chmod of nothing");
     CHECK_ERRNO(chmod("file/x", 0600), ENOTDIR, "chmod below a file");
     CHECK_ERRNO(chmod(forbidden_page(PROT_NONE), 0600), EFAULT, "chmod with a bad pointer");
@@ -93,7 +94,8 @@ static void ordinary_rights(void) {
     CHECK_ERRNO(open("shut/file", O_RDONLY), EACCES, "open below a folder without x");
     CHECK_ERRNO(chmod("/", 0755), EPERM, "chmod of somebody else's folder");
     CHECK_ERRNO(chown("/", geteuid(), (gid_t)-1), EPERM, "chown of somebody else's folder");
-    CHECK_ERRNO(utimensat(AT_FDCWD, "/", (struct timespec[2]){{1, 0}, {1, 0}}, 0), EPERM, "times of somebody else's folder");
+    CHECK_ERRNO(utimensat(AT_FDCWD, "/", (struct timespec[2]){{1, 0}, {1, 0}}, 0), EPERM,
+                "times of somebody else's folder");
     CHECK_ERRNO(utimensat(AT_FDCWD, "/", NULL, 0), EACCES, "touch of somebody else's folder");
     CHECK_ERRNO(setuid(0), EPERM, "setuid to root");
     CHECK_ERRNO(chroot("."), EPERM, "chroot");
@@ -104,8 +106,10 @@ static void times(void) {
     struct stat info, before;
     CHECK_EQ(utimensat(AT_FDCWD, "file", both, 0), 0, "utimensat");
     NEED(stat("file", &info) == 0);
-    CHECK(info.st_atim.tv_sec == 1000000000 && info.st_atim.tv_nsec == 123456789, "the time of access, to the nanosecond");
-    CHECK(info.st_mtim.tv_sec == 1100000000 && info.st_mtim.tv_nsec == 987654321, "the time of change, to the nanosecond");
+    CHECK(info.st_atim.tv_sec == 1000000000 && info.st_atim.tv_nsec == 123456789,
+          "the time of access, to the nanosecond");
+    CHECK(info.st_mtim.tv_sec == 1100000000 && info.st_mtim.tv_nsec == 987654321,
+          "the time of change, to the nanosecond");
     both[0].tv_nsec = UTIME_OMIT;
     both[1].tv_nsec = UTIME_NOW;
     CHECK_EQ(utimensat(AT_FDCWD, "link", both, 0), 0, "utimensat UTIME_OMIT and UTIME_NOW through a link");
@@ -115,7 +119,8 @@ static void times(void) {
     CHECK(info.st_mtim.tv_sec > before.st_mtim.tv_sec + 1000000, "UTIME_NOW is now");
     both[0] = both[1] = (struct timespec){5, 6};
     CHECK_EQ(utimensat(AT_FDCWD, "link", both, AT_SYMLINK_NOFOLLOW), 0, "utimensat AT_SYMLINK_NOFOLLOW");
-    CHECK(lstat("link", &info) == 0 && info.st_mtim.tv_sec == 5 && info.st_mtim.tv_nsec == 6, "a link has its own times");
+    CHECK(lstat("link", &info) == 0 && info.st_mtim.tv_sec == 5 && info.st_mtim.tv_nsec == 6,
+          "a link has its own times");
     int fd = open("file", O_RDWR);
     CHECK_EQ(futimens(fd, both), 0, "futimens");
     CHECK_EQ(write(fd, "x", 1), 1, "write after futimens");
@@ -124,7 +129,8 @@ static void times(void) {
     both[0].tv_nsec = 1000000000;
     CHECK_ERRNO(utimensat(AT_FDCWD, "file", both, 0), EINVAL, "utimensat with a bad time");
     CHECK_ERRNO(utimensat(AT_FDCWD, "file", NULL, 1), EINVAL, "utimensat unknown flag");
-    CHECK_ERRNO(syscall(SYS_utimensat, AT_FDCWD, "file", forbidden_page(PROT_NONE), 0), EFAULT, "utimensat with a bad pointer");
+    CHECK_ERRNO(syscall(SYS_utimensat, AT_FDCWD, "file", forbidden_page(PROT_NONE), 0), EFAULT,
+                "utimensat with a bad pointer");
     CHECK_ERRNO(futimens(-1, NULL), EBADF, "futimens on no descriptor");
     close(fd);
 }
@@ -136,9 +142,12 @@ static void attributes(void) {
     CHECK(strcmp(value, "green") == 0, "getxattr gives the value");
     CHECK_EQ(getxattr("file", "user.color", NULL, 0), 5, "getxattr tells the length");
     CHECK_ERRNO(getxattr("file", "user.color", value, 2), ERANGE, "getxattr into too little room");
-    CHECK_ERRNO(getxattr("file", "user.taste", value, sizeof value), ENODATA, "getxattr of what is not there");
-    CHECK_ERRNO(setxattr("file", "user.color", "red", 3, XATTR_CREATE), EEXIST, "XATTR_CREATE of what is there");
-    CHECK_ERRNO(setxattr("file", "user.taste", "sour", 4, XATTR_REPLACE), ENODATA, "XATTR_REPLACE of what is not there");
+    CHECK_ERRNO(getxattr("file", "user.taste", value, sizeof value), ENODATA,
+                "getxattr of what is not there");
+    CHECK_ERRNO(setxattr("file", "user.color", "red", 3, XATTR_CREATE), EEXIST,
+                "XATTR_CREATE of what is there");
+    CHECK_ERRNO(setxattr("file", "user.taste", "sour", 4, XATTR_REPLACE), ENODATA,
+                "XATTR_REPLACE of what is not there");
     CHECK_EQ(setxattr("file", "user.color", "red", 3, XATTR_REPLACE), 0, "XATTR_REPLACE");
     CHECK_EQ(getxattr("link", "user.color", value, sizeof value), 3, "getxattr through a link");
     CHECK_EQ(setxattr("file", "user.empty", "", 0, XATTR_CREATE), 0, "setxattr of an empty value");

@@ -177,7 +177,8 @@ static void fifos(void) {
     if (child == 0)
         _exit(write(open("fifo", O_WRONLY), "child", 5) != 5);
     reader = open("fifo", O_RDONLY);
-    CHECK(read(reader, buffer, 8) == 5 && memcmp(buffer, "child", 5) == 0, "reader and writer wait for each other");
+    CHECK(read(reader, buffer, 8) == 5 && memcmp(buffer, "child", 5) == 0,
+          "reader and writer wait for each other");
     NEED(waitpid(child, NULL, 0) == child);
     CHECK_EQ(read(reader, buffer, 8), 0, "end of file after the writer is gone");
     close(reader);
@@ -208,7 +209,8 @@ static void splicing(void) {
     CHECK_ERRNO(splice(fd, NULL, target, NULL, 1, 0), EINVAL, "splice without a pipe");
     CHECK_ERRNO(splice(fd, NULL, from[1], &offset, 1, 0), ESPIPE, "splice with an offset in a pipe");
     CHECK_ERRNO(splice(-1, NULL, from[1], NULL, 1, 0), EBADF, "splice from no descriptor");
-    CHECK_ERRNO(splice(from[0], NULL, to[1], NULL, 1, SPLICE_F_NONBLOCK), EAGAIN, "splice from an empty pipe");
+    CHECK_ERRNO(splice(from[0], NULL, to[1], NULL, 1, SPLICE_F_NONBLOCK), EAGAIN,
+                "splice from an empty pipe");
     CHECK_ERRNO(tee(fd, to[1], 1, 0), EINVAL, "tee from a file");
 }
 

@@ -1,4 +1,4 @@
-/* poll, ppoll, select, pselect: what is ready at once, what hangs up, who is waited for and what interrupts. */
+/* poll, ppoll, select, pselect: what is ready, what hangs up, who is waited for and what interrupts. */
 #include "helpers.h"
 
 #include <poll.h>
@@ -33,7 +33,8 @@ static void pipe_ends(void) {
     NEED(write(end[1], block, sizeof block) == sizeof block);
     CHECK_EQ(ready(end[0], ALL), POLLIN, "a full pipe can be read");
     CHECK_EQ(ready(end[1], ALL), 0, "a full pipe cannot be written");
-    NEED(read(end[0], block, sizeof block) == sizeof block && write(end[1], "x", 1) == 1 && close(end[1]) == 0);
+    NEED(read(end[0], block, sizeof block) == sizeof block && write(end[1], "x", 1) == 1 &&
+         close(end[1]) == 0);
     CHECK_EQ(ready(end[0], ALL), POLLIN | POLLHUP, "bytes left after the writer is gone");
     NEED(read(end[0], block, sizeof block) == 1);
     CHECK_EQ(ready(end[0], ALL), POLLHUP, "POLLHUP when the writer is gone");
@@ -48,12 +49,14 @@ static void pipe_ends(void) {
 static void other_files(void) {
     int pair[2], file = open("file", O_RDWR | O_CREAT, 0644), null = open("/dev/null", O_RDWR);
     CHECK_EQ(ready(file, POLLIN | POLLOUT), POLLIN | POLLOUT, "a file is always ready");
-    CHECK_EQ(ready(file, POLLRDNORM | POLLWRNORM), POLLRDNORM | POLLWRNORM, "a file is ready by the other names");
+    CHECK_EQ(ready(file, POLLRDNORM | POLLWRNORM), POLLRDNORM | POLLWRNORM,
+             "a file is ready by the other names");
     CHECK_EQ(ready(null, POLLIN | POLLOUT), POLLIN | POLLOUT, "/dev/null is always ready");
     NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
     CHECK_EQ(ready(pair[0], POLLIN | POLLOUT | POLLRDHUP), POLLOUT, "a socket pair can be written");
     NEED(shutdown(pair[1], SHUT_WR) == 0);
-    CHECK_EQ(ready(pair[0], POLLIN | POLLOUT | POLLRDHUP), POLLIN | POLLOUT | POLLRDHUP, "POLLRDHUP after SHUT_WR");
+    CHECK_EQ(ready(pair[0], POLLIN | POLLOUT | POLLRDHUP), POLLIN | POLLOUT | POLLRDHUP,
+             "POLLRDHUP after SHUT_WR");
     close(pair[1]);
     CHECK_EQ(ready(pair[0], POLLIN | POLLRDHUP), POLLIN | POLLRDHUP | POLLHUP, "POLLHUP after close");
     close(pair[0]);
@@ -70,7 +73,8 @@ static void many(void) {
     NEED(pipe(end) == 0 && write(end[1], "x", 1) == 1);
     struct pollfd all[4] = {{end[0], POLLIN, 0}, {-1, POLLIN, 0}, {end[1], POLLIN, 0}, {0x7fff, POLLIN, 0}};
     CHECK_EQ(poll(all, 4, -1), 2, "poll counts the ready ones");
-    CHECK_EQ(all[0].revents | all[1].revents << 8 | all[2].revents << 16, POLLIN, "poll marks the ready ones");
+    CHECK_EQ(all[0].revents | all[1].revents << 8 | all[2].revents << 16, POLLIN,
+             "poll marks the ready ones");
     CHECK_EQ(all[3].revents, POLLNVAL, "poll marks the invalid one");
     CHECK_EQ(poll(NULL, 0, 0), 0, "poll of nothing");
     CHECK_EQ(poll(all + 1, 1, 1), 0, "poll runs out of time");
@@ -154,7 +158,8 @@ static void interrupted(void) {
     CHECK_ERRNO(ppoll(NULL, 0, &long_time, &none), EINTR, "ppoll opens its mask to a pending signal");
     CHECK_EQ(signals, 1, "the handler ran");
     raise(SIGUSR1);
-    CHECK_ERRNO(pselect(0, NULL, NULL, NULL, &long_time, &none), EINTR, "pselect opens its mask to a pending signal");
+    CHECK_ERRNO(pselect(0, NULL, NULL, NULL, &long_time, &none), EINTR,
+                "pselect opens its mask to a pending signal");
     CHECK_EQ(signals, 2, "the handler ran again");
     sigset_t now;
     NEED(sigprocmask(SIG_SETMASK, NULL, &now) == 0);

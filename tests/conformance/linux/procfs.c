@@ -1,4 +1,4 @@
-/* /proc as programs read it: of oneself, of a child that goes away, of the machine. Structure, never values. */
+/* /proc as programs read it: of oneself, of a child, of the machine. Structure, never values. */
 #include "helpers.h"
 
 #include <ctype.h>
@@ -57,7 +57,8 @@ static void numbers(void) {
     CHECK(count >= 41, "stat has 44 fields or more");
     CHECK_EQ(strtol(text, NULL, 10), getpid(), "stat begins with the id");
     CHECK_EQ(state, 'R', "one who reads its own state is running");
-    CHECK(number[0] == getppid() && number[1] == getpgrp() && number[2] == getsid(0), "parent, group, session");
+    CHECK(number[0] == getppid() && number[1] == getpgrp() && number[2] == getsid(0),
+          "parent, group, session");
     CHECK_EQ(number[16], 1, "one thread");
     CHECK(number[18] > 0, "a start time");
     CHECK(number[19] > 0 && number[20] > 0, "memory, mapped and resident");
@@ -79,14 +80,16 @@ static void numbers(void) {
 static void command(const char *self) {
     char name[32] = "";
     long size = slurp("/proc/self/cmdline");
-    CHECK(size == 13 && strcmp(text, self) == 0 && strcmp(text + 7, "again") == 0, "cmdline is argv, each with its zero");
+    CHECK(size == 13 && strcmp(text, self) == 0 && strcmp(text + 7, "again") == 0,
+          "cmdline is argv, each with its zero");
     CHECK(slurp("/proc/self/environ") > 0 && memmem(text, sizeof text, "CONFORMANCE=procfs", 19), "environ");
     NEED(slurp("/proc/self/comm") > 0 && sscanf(text, "%31s", name) == 1);
     CHECK(strncmp(name, "procfs", 6) == 0, "comm begins as the program's name");
     int fd = open("/proc/self/comm", O_WRONLY);
     CHECK_EQ(write(fd, "a (b) c that is too long", 24), 24, "comm can be written");
     CHECK(slurp("/proc/self/comm") == 16 && strcmp(text, "a (b) c that is\n") == 0, "comm keeps 15 bytes");
-    CHECK(prctl(PR_GET_NAME, name) == 0 && strcmp(name, "a (b) c that is") == 0, "PR_GET_NAME tells the same");
+    CHECK(prctl(PR_GET_NAME, name) == 0 && strcmp(name, "a (b) c that is") == 0,
+          "PR_GET_NAME tells the same");
     CHECK(slurp("/proc/self/stat") > 0 && strstr(text, " (a (b) c that is) ") != NULL, "stat tells the same");
     CHECK(prctl(PR_SET_NAME, "short") == 0 && slurp("/proc/self/comm") == 6, "PR_SET_NAME");
     close(fd);
@@ -100,7 +103,8 @@ static void links(void) {
     CHECK(getcwd(here, sizeof here) && strcmp(target("/proc/self/cwd"), here) == 0, "cwd");
     CHECK(strcmp(target("/proc/self/root"), "/") == 0, "root");
     CHECK(target("/proc/self/exe")[0] == '/' && strstr(target("/proc/self/exe"), "procfs") != NULL, "exe");
-    CHECK(access("/proc/self/exe", X_OK) == 0 && stat("/proc/self/exe", &info) == 0 && S_ISREG(info.st_mode), "exe leads to the file");
+    CHECK(access("/proc/self/exe", X_OK) == 0 && stat("/proc/self/exe", &info) == 0 && S_ISREG(info.st_mode),
+          "exe leads to the file");
     int end[2], fd = open("file", O_RDWR | O_CREAT, 0644);
     NEED(pipe(end) == 0);
     snprintf(path, sizeof path, "/proc/self/fd/%d", end[0]);
@@ -108,7 +112,8 @@ static void links(void) {
     snprintf(expected, sizeof expected, "pipe:[%lu]", info.st_ino);
     CHECK(strcmp(target(path), expected) == 0, "fd of a pipe");
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    CHECK(strncmp(target(path), here, strlen(here)) == 0 && strcmp(target(path) + strlen(here), "/file") == 0, "fd of a file");
+    CHECK(strncmp(target(path), here, strlen(here)) == 0 && strcmp(target(path) + strlen(here), "/file") == 0,
+          "fd of a file");
     NEED(rename("file", "renamed") == 0);
     CHECK(strcmp(target(path) + strlen(here), "/renamed") == 0, "fd follows a rename");
     NEED(unlink("renamed") == 0);
@@ -117,7 +122,8 @@ static void links(void) {
     int again = open(path, O_RDONLY);
     CHECK(read(again, expected, 8) == 4, "a file without a name is opened again through fd");
     snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-    CHECK(slurp(path) > 0 && field("pos") == 2 && strstr(text, "flags:\t01") != NULL, "fdinfo tells position and flags");
+    CHECK(slurp(path) > 0 && field("pos") == 2 && strstr(text, "flags:\t01") != NULL,
+          "fdinfo tells position and flags");
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     close(fd);
     CHECK_ERRNO(readlink(path, expected, sizeof expected), ENOENT, "fd of a closed descriptor");
@@ -192,12 +198,14 @@ static void of_a_child(void) {
     }
     close(gate[0]);
     snprintf(path, sizeof path, "/proc/%d/stat", child);
-    CHECK(stat_numbers(path, &state, number) >= 41 && number[0] == getpid(), "a child's stat tells its parent");
+    CHECK(stat_numbers(path, &state, number) >= 41 && number[0] == getpid(),
+          "a child's stat tells its parent");
     int fd = open(path, O_RDONLY);
     close(gate[1]);
     siginfo_t info;
     NEED(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) == 0);
-    CHECK(stat_numbers(path, &state, number) >= 41 && state == 'Z', "a child nobody has waited for is a zombie");
+    CHECK(stat_numbers(path, &state, number) >= 41 && state == 'Z',
+          "a child nobody has waited for is a zombie");
     snprintf(path, sizeof path, "/proc/%d/cmdline", child);
     CHECK_EQ(slurp(path), 0, "a zombie has no command line");
     snprintf(path, sizeof path, "/proc/%d", child);
@@ -219,12 +227,16 @@ static void of_the_machine(void) {
     CHECK(before > 0 && uptime() >= before, "uptime does not go back");
     NEED(slurp("/proc/meminfo") > 0);
     CHECK(field("MemTotal") >= field("MemFree") && field("MemFree") > 0, "meminfo MemTotal and MemFree");
-    CHECK(field("MemAvailable") > 0 && field("SwapTotal") >= field("SwapFree"), "meminfo MemAvailable and swap");
+    CHECK(field("MemAvailable") > 0 && field("SwapTotal") >= field("SwapFree"),
+          "meminfo MemAvailable and swap");
     CHECK(field("Buffers") >= 0 && field("Cached") >= 0, "meminfo Buffers and Cached");
     CHECK(strstr(text, " kB\n") != NULL, "meminfo counts in kB");
-    CHECK(slurp("/proc/stat") > 0 && strncmp(text, "cpu  ", 5) == 0 && strstr(text, "\ncpu0 "), "stat has processors");
-    CHECK(strstr(text, "\nbtime ") && strstr(text, "\nprocesses ") && strstr(text, "\nctxt "), "stat has its other lines");
-    CHECK(slurp("/proc/cpuinfo") > 0 && strstr(text, "processor\t: 0\n") && strstr(text, "\nmodel name"), "cpuinfo");
+    CHECK(slurp("/proc/stat") > 0 && strncmp(text, "cpu  ", 5) == 0 && strstr(text, "\ncpu0 "),
+          "stat has processors");
+    CHECK(strstr(text, "\nbtime ") && strstr(text, "\nprocesses ") && strstr(text, "\nctxt "),
+          "stat has its other lines");
+    CHECK(slurp("/proc/cpuinfo") > 0 && strstr(text, "processor\t: 0\n") && strstr(text, "\nmodel name"),
+          "cpuinfo");
     double load[3];
     NEED(slurp("/proc/loadavg") > 0);
     CHECK_EQ(sscanf(text, "%lf %lf %lf", &load[0], &load[1], &load[2]), 3, "loadavg");
@@ -234,7 +246,8 @@ static void of_the_machine(void) {
     CHECK(slurp("/proc/sys/kernel/ostype") > 0 && strcmp(text, "Linux\n") == 0, "sys/kernel/ostype");
     CHECK(slurp("/proc/sys/kernel/pid_max") > 0 && atol(text) > 0, "sys/kernel/pid_max");
     int fd = open("/proc/uptime", O_RDONLY);
-    CHECK(read(fd, text, 1) == 1 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, text, 64) > 4, "read again from the start");
+    CHECK(read(fd, text, 1) == 1 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, text, 64) > 4,
+          "read again from the start");
     close(fd);
 }
 

@@ -128,7 +128,8 @@ static void holes(void) {
     int fd = reopened("head");
     CHECK_EQ(pwrite(fd, "tail", 4, 2 * MEGABYTE), 4, "pwrite far past the end");
     CHECK_EQ(size_of(fd), 2 * MEGABYTE + 4, "a hole counts in the size");
-    CHECK(pread(fd, buffer, 7, MEGABYTE) == 7 && memcmp(buffer, "\0\0\0\0\0\0\0", 7) == 0, "a hole reads as zeros");
+    CHECK(pread(fd, buffer, 7, MEGABYTE) == 7 && memcmp(buffer, "\0\0\0\0\0\0\0", 7) == 0,
+          "a hole reads as zeros");
     CHECK_EQ(lseek(fd, 0, SEEK_DATA), 0, "SEEK_DATA at data");
     long hole = lseek(fd, 0, SEEK_HOLE);
     CHECK(hole > 0 && hole <= MEGABYTE, "SEEK_HOLE finds the hole");
@@ -150,7 +151,11 @@ static void allocation(void) {
     CHECK_EQ(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 10000), 0, "fallocate KEEP_SIZE");
     CHECK_EQ(size_of(fd), 100, "KEEP_SIZE keeps the size");
     CHECK_EQ(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 2, 3), 0, "fallocate PUNCH_HOLE");
-    CHECK(pread(fd, buffer, 10, 0) == 10 && memcmp(buffer, "01\0\0\0" "56789", 10) == 0, "PUNCH_HOLE leaves zeros");
+    CHECK(pread(fd, buffer, 10, 0) == 10 && memcmp(buffer,
+                                                   "01\0\0\0"
+                                                   "56789",
+                                                   10) == 0,
+          "PUNCH_HOLE leaves zeros");
     CHECK_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1), EOPNOTSUPP, "PUNCH_HOLE without KEEP_SIZE");
     CHECK_ERRNO(fallocate(fd, 0, 0, 0), EINVAL, "fallocate of nothing");
     CHECK_ERRNO(fallocate(fd, 0, -1, 1), EINVAL, "fallocate before the start");

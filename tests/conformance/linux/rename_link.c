@@ -1,4 +1,4 @@
-/* The names of files: rename, renameat2, link, symlink, readlink, unlink, and files that outlive their names. */
+/* The names of files: rename, link, symlink, readlink, unlink, and files that outlive their names. */
 #include "helpers.h"
 
 #include <limits.h>
@@ -67,14 +67,17 @@ static void renaming_folders(void) {
 static void rename_flags(void) {
     make_file("x", "x");
     make_file("y", "y");
-    CHECK_ERRNO(renameat2(AT_FDCWD, "x", AT_FDCWD, "y", RENAME_NOREPLACE), EEXIST, "RENAME_NOREPLACE over a file");
+    CHECK_ERRNO(renameat2(AT_FDCWD, "x", AT_FDCWD, "y", RENAME_NOREPLACE), EEXIST,
+                "RENAME_NOREPLACE over a file");
     CHECK(holds("x", "x") && holds("y", "y"), "a refused rename changes nothing");
     CHECK_EQ(renameat2(AT_FDCWD, "x", AT_FDCWD, "z", RENAME_NOREPLACE), 0, "RENAME_NOREPLACE to a new name");
     CHECK_EQ(renameat2(AT_FDCWD, "y", AT_FDCWD, "z", RENAME_EXCHANGE), 0, "RENAME_EXCHANGE of files");
     CHECK(holds("y", "x") && holds("z", "y"), "RENAME_EXCHANGE swaps");
-    CHECK_EQ(renameat2(AT_FDCWD, "y", AT_FDCWD, "one", RENAME_EXCHANGE), 0, "RENAME_EXCHANGE of a file and a folder");
+    CHECK_EQ(renameat2(AT_FDCWD, "y", AT_FDCWD, "one", RENAME_EXCHANGE), 0,
+             "RENAME_EXCHANGE of a file and a folder");
     CHECK(holds("one", "x") && holds("y/file", "one"), "RENAME_EXCHANGE swaps file and folder");
-    CHECK_ERRNO(renameat2(AT_FDCWD, "z", AT_FDCWD, "no", RENAME_EXCHANGE), ENOENT, "RENAME_EXCHANGE with nothing");
+    CHECK_ERRNO(renameat2(AT_FDCWD, "z", AT_FDCWD, "no", RENAME_EXCHANGE), ENOENT,
+                "RENAME_EXCHANGE with nothing");
     CHECK_ERRNO(renameat2(AT_FDCWD, "z", AT_FDCWD, "no", 1U << 31), EINVAL, "renameat2 unknown flag");
     CHECK_ERRNO(renameat2(AT_FDCWD, "z", AT_FDCWD, "no", RENAME_NOREPLACE | RENAME_EXCHANGE), EINVAL,
                 "renameat2 flags that contradict");
@@ -118,7 +121,8 @@ static void symbolic_links(void) {
     CHECK_ERRNO(readlink("z", target, sizeof target), EINVAL, "readlink of a file");
     CHECK_ERRNO(readlink("missing", target, sizeof target), ENOENT, "readlink of nothing");
     CHECK_ERRNO(syscall(SYS_readlink, "text", target, 0L), EINVAL, "readlink into no room");
-    CHECK_ERRNO(syscall(SYS_readlink, "text", forbidden_page(PROT_READ), 8L), EFAULT, "readlink with a bad pointer");
+    CHECK_ERRNO(syscall(SYS_readlink, "text", forbidden_page(PROT_READ), 8L), EFAULT,
+                "readlink with a bad pointer");
     CHECK_EQ(rename("text", "renamed"), 0, "rename of a dangling link");
     CHECK(S_ISLNK(mode_of("renamed")), "rename moves the link itself");
     NEED(symlink("z", "to-z") == 0);
@@ -137,7 +141,8 @@ static void outliving(void) {
     CHECK_EQ(write(fd, "!", 1), 1, "the file can still be written");
     CHECK(fstat(fd, &info) == 0 && info.st_nlink == 0 && info.st_size == 11, "a file without a name");
     make_file("gone", "new");
-    CHECK(pread(fd, buffer, 5, 0) == 5 && memcmp(buffer, "still", 5) == 0, "a new file of that name is another file");
+    CHECK(pread(fd, buffer, 5, 0) == 5 && memcmp(buffer, "still", 5) == 0,
+          "a new file of that name is another file");
     CHECK(holds("gone", "new"), "the new file has its own text");
     close(fd);
     CHECK_ERRNO(unlink("missing"), ENOENT, "unlink of nothing");
