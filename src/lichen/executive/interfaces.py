@@ -139,6 +139,9 @@ class GuestThread(Protocol):
     def set_clear_tid(self, address: int) -> None:
         """Have the word at `address` cleared and woken as a futex when the stopped thread ends."""
 
+    def wake_futex(self, address: int) -> None:
+        """Wake one waiter of a shared futex in this thread's memory."""
+
     def extended_state(self) -> bytes:
         """The thread's XSAVE area as the host keeps it."""
 
@@ -154,8 +157,8 @@ class GuestThread(Protocol):
 class PageCache(Protocol):
     """Content that guests map read-only or privately, held once for all of them."""
 
-    def insert(self, key: object, descriptor: int, size: int) -> int:
-        """The offset of the content of a host file, copied in on the first use of `key`."""
+    def insert(self, key: object, open_host: Callable[[], int], size: int) -> int:
+        """The offset of the content named `key`; on first use it is copied from the host descriptor that `open_host` gives."""
 
 
 class Events(Protocol):
@@ -208,6 +211,12 @@ class Subsystem(Protocol):
 
     def fault(self, thread: Thread, fault: Fault) -> None:
         """The processor trapped in guest code."""
+
+    def thread_started(self, thread: Thread, creator: Thread | None) -> None:
+        """A thread of this subsystem was made: give it its personality."""
+
+    def program_replaced(self, thread: Thread, before: Subsystem) -> None:
+        """exec has put a program of this subsystem into a process that belonged to `before`."""
 
     def thread_ended(self, thread: Thread) -> None:
         """A thread is no more; its memory is still there unless its process ended."""

@@ -25,6 +25,7 @@ from lichen.executive.wait import Waitable
 if TYPE_CHECKING:
     from lichen.executive.io.manager import FileSystemContext
     from lichen.executive.objects.handles import HandleTable
+    from lichen.executive.programs import Loader
 
 INIT: Final = 1
 SYSTEM: Final = 4
@@ -324,7 +325,7 @@ class Process:
             guest.kill()
         if not guests and self.last_guest is not None:
             self.last_guest.kill()
-        self.handles.release()
+        self.handles.leave()
         self.space.users -= 1
         if self.space.users == 0:
             self.space.clear()
@@ -390,6 +391,7 @@ class ProcessTable:
         self.scheduler = scheduler
         self.processes: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
+        self.loaders: list[Loader] = []
         self._next_id = 2 * _ID_STEP
         self.created = 0
         self.when_empty: Callable[[], None] = lambda: None

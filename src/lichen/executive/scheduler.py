@@ -104,6 +104,8 @@ class Scheduler:
         self.platform: Platform
         self.ready: deque[tuple[Parking, int]] = deque()
         self.stopping = False
+        self.current: Thread | None = None
+        """The thread whose call is being worked on."""
         self.errors = 0
         """Exceptions that handlers let through; a test suite fails when there are any."""
         self._timers: list[tuple[float, int, Timer]] = []
@@ -162,7 +164,7 @@ class Scheduler:
 
     def system_call(self, guest: GuestThread, number: int, arguments: tuple[int, ...]) -> None:
         """A guest thread made a call: run it, and answer unless it waits or has answered itself."""
-        thread = guest.owner
+        thread = self.current = guest.owner
         try:
             result = thread.process.subsystem.system_call(thread, number, arguments)
             if type(result) is GeneratorType:
@@ -174,7 +176,16 @@ class Scheduler:
         except Exception as error:
             result = self._failed(thread, error)
         if result is not None:
+            self._finish(thread, result)
+
+    def _finish(self, thread: Thread, result: int) -> None:
+        self.current = None
+        try:
             thread.finish(result)
+        except GuestGone:
+            thread.guest.kill()
+        except Exception as error:
+            self._failed(thread, error)
 
     def fault(self, guest: GuestThread, fault: Fault) -> None:
         thread = guest.owner
@@ -212,6 +223,7 @@ class Scheduler:
         generator: Generator[Wait, Any, Any] = parking.generator
         if thread is not None and thread.parking is not parking:
             return
+        self.current = thread
         result: Any
         try:
             while True:
@@ -221,6 +233,7 @@ class Scheduler:
                 value = parking.satisfied()
                 if value is None:
                     parking.park(wait)
+                    self.current = None
                     return
                 parking.wait = None
         except StopIteration as end:
@@ -230,7 +243,7 @@ class Scheduler:
         if thread is not None:
             thread.parking = None
             if result is not None:
-                self._guarded(lambda: thread.finish(result))
+                self._finish(thread, result)
 
     def _failed(self, thread: Thread | None, error: Exception) -> int | None:
         """What becomes of a call that raised: an error of the subsystem's own kind, or the end of the process."""

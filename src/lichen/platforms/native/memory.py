@@ -6,6 +6,7 @@ process_vm_readv and process_vm_writev honour page protection, which /proc/PID/m
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import Fault
@@ -70,12 +71,16 @@ class PageCache:
         offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE
         return offset
 
-    def insert(self, key: object, descriptor: int, size: int) -> int:
-        """The offset of the content of a host file, copied in on the first use of `key`."""
+    def insert(self, key: object, open_host: Callable[[], int], size: int) -> int:
+        """The offset of the content named `key`, copied from the descriptor of `open_host` on first use."""
         offset = self._offsets.get(key)
         if offset is None:
-            offset = self._offsets[key] = self.allocate(size)
-            self._copy(descriptor, size, offset)
+            descriptor = open_host()
+            try:
+                offset = self._offsets[key] = self.allocate(size)
+                self._copy(descriptor, size, offset)
+            finally:
+                os.close(descriptor)
         return offset
 
     def _copy(self, descriptor: int, size: int, offset: int) -> None:

@@ -33,6 +33,8 @@ _MAP, _PROTECT, _UNMAP, _CLOSE, _MOVE = 9, 10, 11, 3, 25
 _PRIVATE, _SHARED, _FIXED, _ANONYMOUS, _NO_RESERVE = 0x02, 0x01, 0x10, 0x20, 0x4000
 _CLONE: Final = 56
 _SET_TID_ADDRESS: Final = 218
+_FUTEX: Final = 202
+_FUTEX_WAKE: Final = 1
 _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTID = (
     0x8000,
     0x100,
@@ -333,6 +335,12 @@ class NativeThread:
     def set_clear_tid(self, address: int) -> None:
         """Have the host clear and wake the word at `address` when the stopped thread ends."""
         self._native(_SET_TID_ADDRESS, address)
+
+    def wake_futex(self, address: int) -> None:
+        """Wake one waiter of a shared futex in this thread's memory."""
+        with contextlib.suppress(GuestGone):
+            if self.stop():
+                self._native(_FUTEX, address, _FUTEX_WAKE, 1)
 
     def extended_state(self) -> bytes:
         return host.extended_state(self.tid)

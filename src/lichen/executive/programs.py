@@ -1,0 +1,121 @@
+"""Starting a program: one executive operation for every format (ELF, PE, scripts).
+
+Each subsystem brings loaders; the first that recognises a file's head gets it. exec of a PE file by a Linux process and
+CreateProcess of an ELF file both come here. A loader first builds everything aside (`load`) and only then commits, so that a
+failure leaves the caller as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from lichen.executive.interfaces import GuestThread, Subsystem
+from lichen.executive.memory import AddressSpace
+from lichen.executive.status import Failure, Status
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+HEAD_SIZE: Final = 256
+
+
+class Program(NamedTuple):
+    """What to start: an opened file, the name it was started by, and what it is given.
+
+    Names, arguments and environment are bytes as the Linux ABI has them (UTF-8 for programs of the other world).
+    """
+
+    file: Any
+    name: bytes
+    arguments: tuple[bytes, ...]
+    environment: tuple[bytes, ...]
+
+
+@dataclass
+class Loaded:
+    """A program built in a blank process, ready to become one: `enter` sets the first thread's registers."""
+
+    subsystem: Subsystem
+    guest: GuestThread
+    space: AddressSpace
+    program: Program
+    enter: Callable[[Process], None]
+
+
+class Loader(Protocol):
+    """Knows one executable format."""
+
+    def recognises(self, head: bytes) -> bool:
+        """Whether a file that begins with `head` is this loader's."""
+
+    def load(self, process: Process, program: Program, head: bytes) -> Loaded:
+        """Build the program; Failure when the file is damaged or a part of it is missing."""
+
+
+def load(process: Process, program: Program) -> Loaded:
+    """Build a program with the loader that knows its format; Failure(INVALID_IMAGE_FORMAT) when none does."""
+    head = program.file.read(HEAD_SIZE, 0)
+    for loader in process.machine.loaders:
+        if loader.recognises(head):
+            return loader.load(process, program, head)
+    raise Failure(Status.INVALID_IMAGE_FORMAT)
+
+
+def start(process: Process, loaded: Loaded) -> Thread:
+    """Give a process without threads its first thread, running the loaded program."""
+    process.subsystem = loaded.subsystem
+    _install(process, loaded)
+    thread = process.machine.new_thread(process, loaded.guest)
+    loaded.subsystem.thread_started(thread, None)
+    loaded.enter(process)
+    loaded.guest.resume()
+    return thread
+
+
+def execute(thread: Thread, loaded: Loaded) -> None:
+    """Replace the calling thread's program: other threads end, the process keeps id, parent, handles (DECISIONS 14)."""
+    process = thread.process
+    for other in list(process.threads.values()):
+        if other is not thread:
+            other._end(0)
+    _take_leader_id(thread)
+    thread.cancel()
+    thread.suspended, thread.deferred, thread.waiting_to_run = 0, None, False
+    old = process.space
+    if process.handles.users > 1:
+        process.handles.users -= 1
+        process.handles = process.handles.duplicate()
+    process.handles.close_on_exec()
+    before, process.subsystem = process.subsystem, loaded.subsystem
+    _install(process, loaded)
+    thread.adopt(loaded.guest)
+    process.last_guest = loaded.guest
+    old.users -= 1
+    if old.users == 0:
+        old.clear()
+    process.left_image()
+    loaded.subsystem.program_replaced(thread, before)
+    loaded.enter(process)
+    thread.name = process.name
+    loaded.guest.resume()
+
+
+def _install(process: Process, loaded: Loaded) -> None:
+    program = loaded.program
+    process.space = loaded.space
+    process.arguments = program.arguments
+    process.image = program.file.location
+    process.name = program.name.rpartition(b"/")[2].decode(errors="surrogateescape")[:15]
+
+
+def _take_leader_id(thread: Thread) -> None:
+    """After exec the only thread is the first one, and has the process's id."""
+    process = thread.process
+    if thread.id == process.id:
+        return
+    for table in (process.threads, process.machine.threads):
+        table.pop(thread.id, None)
+        table[process.id] = thread
+    thread.id = process.id

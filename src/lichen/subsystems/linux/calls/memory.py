@@ -1,0 +1,318 @@
+"""Memory: mmap and its family. The kernel chooses every address; the host only ever sees fixed ones.
+
+Source: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2), madvise(2), msync(2), mincore(2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.interfaces import PAGE, Map, MemoryOperation, Move, Protect, Protection, Unmap
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.opening import Access
+from lichen.executive.memory import AddressSpace, Region, page_down, page_up
+from lichen.executive.sections import mapping
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.execution import MAP_TOP
+from lichen.subsystems.linux.files import anonymous_file, file_of
+from lichen.subsystems.linux.subsystem import linux
+from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size
+
+if TYPE_CHECKING:
+    from lichen.executive.io.file import File
+    from lichen.executive.processes import Thread
+
+MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_TYPE = 1, 2, 3, 0xF
+MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_GROWSDOWN, MAP_FIXED_NOREPLACE = 0x10, 0x20, 0x40, 0x100, 0x100000
+MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
+_PROTECTIONS: Final = Protection.READ | Protection.WRITE | Protection.EXECUTE
+_IGNORED_PROTECTIONS: Final = 0x8 | 0x01000000 | 0x02000000
+_LOW_TOP: Final = 1 << 31
+_HEAP_STEP: Final = 1 << 20
+_MOST_MAPPINGS: Final = 65530
+
+
+@linux.call(amd64=9)
+def mmap(
+    thread: Thread, address: Address, size: Size, protection: Flags, flags: Flags, fd: Fd, offset: Size
+) -> Result:
+    """Map a file or anonymous memory."""
+    if size == 0 or offset % PAGE or flags & MAP_TYPE not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
+        raise Failure(Status.INVALID_PARAMETER)
+    size = page_up(size)
+    if size > 1 << 47 or offset + size > 1 << 63:
+        raise Failure(Status.NO_MEMORY if not offset or size > 1 << 47 else Status.VALUE_TOO_LARGE)
+    shared = flags & MAP_TYPE != MAP_PRIVATE
+    protection &= _PROTECTIONS
+    file = None
+    if not flags & MAP_ANONYMOUS:
+        file = file_of(thread, fd)
+        _check_file(file, protection, shared)
+    space = thread.process.space
+    if len(space.regions) > _MOST_MAPPINGS:
+        raise Failure(Status.NO_MEMORY)
+    start = _place(space, address, size, flags)
+    if file is None and shared:
+        file = anonymous_file(thread, size)
+        try:
+            return _map_file(thread, Region(start, start + size, protection, True, file, 0), True)
+        finally:
+            file.release()
+    if file is not None:
+        writable = bool(file.access & Access.CONTENT)
+        return _map_file(thread, Region(start, start + size, protection, shared, file, offset), writable)
+    thread.guest.change_memory((Map(start, size, protection),))
+    space.insert(Region(start, start + size, protection))
+    return start
+
+
+def _check_file(file: File, protection: int, shared: bool) -> None:
+    if file.location.node.kind not in (Kind.REGULAR, Kind.CHARACTER):
+        raise Failure(Status.NO_DEVICE)
+    if not file.access & Access.READ:
+        raise Failure(Status.ACCESS_DENIED)
+    if shared and protection & Protection.WRITE and not file.access & Access.CONTENT:
+        raise Failure(Status.ACCESS_DENIED)
+
+
+def _place(space: AddressSpace, address: int, size: int, flags: int) -> int:
+    """Where a mapping goes: where it must, where the hint says if there is room, else below the others."""
+    if flags & (MAP_FIXED | MAP_FIXED_NOREPLACE):
+        if address % PAGE:
+            raise Failure(Status.INVALID_PARAMETER)
+        if address + size > space.high or address < space.low:
+            raise Failure(Status.NO_MEMORY if address + size > space.high else Status.PRIVILEGE_NOT_HELD)
+        if flags & MAP_FIXED_NOREPLACE and any(True for _ in space.overlapping(address, address + size)):
+            raise Failure(Status.OBJECT_NAME_COLLISION)
+        return address
+    hint = page_up(address)
+    if hint and space.is_free(hint, hint + size):
+        return hint
+    return space.highest_free(size, _LOW_TOP if flags & MAP_32BIT else MAP_TOP)
+
+
+def _map_file(thread: Thread, region: Region, writable: bool) -> int:
+    with _operations(thread, region, writable) as operations:
+        thread.guest.change_memory(operations)
+    thread.process.space.insert(region)
+    return region.start
+
+
+@contextmanager
+def _operations(thread: Thread, region: Region, writable: bool) -> Iterator[list[Map]]:
+    cache = thread.process.subsystem.platform.page_cache
+    node = region.file.location.node
+    content = mapping(
+        cache, node, region.start, region.size, region.protection, region.offset, region.shared, writable
+    )
+    with content as operations:
+        yield operations
+
+
+@linux.call(amd64=11)
+def munmap(thread: Thread, address: Address, size: Size) -> Result:
+    """Remove mappings."""
+    end = _end(thread, address, size)
+    space = thread.process.space
+    removed = space.remove(address, end)
+    for region in removed:
+        if region.file is not None and region.shared:
+            region.file.location.node.touch()
+    if not removed:
+        return 0
+    if len(thread.process.threads) > 1 or space.users > 1:
+        space.draining.setdefault(thread, []).append(range(address, end))
+        thread.guest.change_memory((Unmap(address, end - address),))
+        del space.draining[thread]
+        return 0
+    thread.guest.proceed()
+    return None
+
+
+def _end(thread: Thread, address: int, size: int) -> int:
+    """The end of a range of whole pages; INVALID_PARAMETER when it is not one of user memory."""
+    if address % PAGE or size == 0 or address + size > thread.process.space.high:
+        raise Failure(Status.INVALID_PARAMETER)
+    return address + page_up(size)
+
+
+@linux.call(amd64=10, partial="protection keys are refused")
+def mprotect(thread: Thread, address: Address, size: Size, protection: Flags) -> Result:
+    """Change the protection of whole pages."""
+    if address % PAGE or protection & ~(_PROTECTIONS | _IGNORED_PROTECTIONS):
+        raise Failure(Status.INVALID_PARAMETER)
+    if size == 0:
+        return 0
+    end = address + page_up(size)
+    space = thread.process.space
+    if end > space.high or not space.is_mapped(address, end):
+        raise Failure(Status.NO_MEMORY)
+    protection &= _PROTECTIONS
+    for region in space.overlapping(address, end):
+        read_only = region.shared and region.file is not None and not region.file.access & Access.CONTENT
+        if protection & Protection.WRITE and read_only:
+            raise Failure(Status.ACCESS_DENIED)
+    space.protect(address, end, protection)
+    if thread.guest.stopped:  # the call was held when something else stopped the thread
+        thread.guest.change_memory((Protect(address, end - address, protection),))
+        return 0
+    thread.guest.proceed()
+    return None
+
+
+@linux.call(amd64=25)
+def mremap(
+    thread: Thread, address: Address, old_size: Size, new_size: Size, flags: Flags, target: Address
+) -> Result:
+    """Resize a mapping, moving it if that is allowed and needed."""
+    old_size, new_size = page_up(old_size), page_up(new_size)
+    if address % PAGE or new_size == 0 or flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) or new_size > 1 << 47:
+        raise Failure(Status.INVALID_PARAMETER if new_size <= 1 << 47 else Status.NO_MEMORY)
+    if flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE:
+        raise Failure(Status.INVALID_PARAMETER)
+    space = thread.process.space
+    region = space.find(address)
+    if region is None or address + old_size > region.end:
+        raise Failure(Status.ACCESS_VIOLATION)
+    if flags & MREMAP_FIXED:
+        return _move_to(thread, region, address, old_size, new_size, target)
+    if new_size <= old_size:
+        _shrink(thread, address + new_size, address + old_size)
+        return address
+    if address + old_size == region.end and space.is_free(region.end, address + new_size):
+        _extend(thread, region, address + new_size)
+        return address
+    if not flags & MREMAP_MAYMOVE:
+        raise Failure(Status.NO_MEMORY)
+    return _move(thread, region.part(address, address + old_size), new_size, space.highest_free(new_size, MAP_TOP))
+
+
+def _move_to(
+    thread: Thread, region: Region, address: int, old_size: int, new_size: int, target: int
+) -> int:
+    space = thread.process.space
+    if target % PAGE or target + new_size > space.high or target < space.low:
+        raise Failure(Status.INVALID_PARAMETER)
+    if target < address + old_size and address < target + new_size:
+        raise Failure(Status.INVALID_PARAMETER)
+    if old_size > new_size:
+        _shrink(thread, address + new_size, address + old_size)
+        old_size = new_size
+    return _move(thread, region.part(address, address + old_size), new_size, target)
+
+
+def _shrink(thread: Thread, start: int, end: int) -> None:
+    if start < end:
+        thread.guest.change_memory((Unmap(start, end - start),))
+        thread.process.space.remove(start, end)
+
+
+def _extend(thread: Thread, region: Region, end: int) -> None:
+    """Grow a mapping at its end, where there is room."""
+    added = Region(region.end, end, region.protection, region.shared, region.file, name=region.name)
+    if region.file is None:
+        thread.guest.change_memory((Map(added.start, added.size, added.protection),))
+    else:
+        added.offset = region.offset + region.size
+        with _operations(thread, added, bool(region.file.access & Access.CONTENT)) as operations:
+            thread.guest.change_memory(operations)
+    thread.process.space.insert(added)
+
+
+def _move(thread: Thread, region: Region, new_size: int, target: int) -> int:
+    space = thread.process.space
+    operations: list[MemoryOperation] = [Move(region.start, region.size, region.size, target)]
+    thread.guest.change_memory(operations)
+    moved = Region(target, target + region.size, region.protection, region.shared, region.file, region.offset, region.name)
+    space.insert(moved)
+    space.remove(region.start, region.end)
+    if new_size > region.size:
+        _extend(thread, moved, target + new_size)
+    return target
+
+
+@linux.call(amd64=12)
+def brk(thread: Thread, address: Address) -> Result:
+    """Move the end of the heap; returns where it is."""
+    space = thread.process.space
+    if address < space.heap_start or address > MAP_TOP:
+        return space.heap_end
+    wanted, mapped = page_up(address), space.heap_mapped
+    if wanted > mapped:
+        _grow_heap(thread, wanted)
+    elif page_up(space.heap_end) > wanted and wanted < mapped:
+        thread.guest.change_memory((Unmap(wanted, mapped - wanted),))
+        space.remove(wanted, mapped)
+        space.heap_mapped = wanted
+    if wanted > space.heap_mapped:
+        return space.heap_end
+    space.heap_end = address
+    return address
+
+
+def _grow_heap(thread: Thread, wanted: int) -> None:
+    """Map more heap, and some in advance; where something is in the way the heap stays as it is."""
+    space = thread.process.space
+    for end in ((wanted + _HEAP_STEP - 1) & -_HEAP_STEP, wanted):
+        if space.is_free(space.heap_mapped, end):
+            size = end - space.heap_mapped
+            thread.guest.change_memory((Map(space.heap_mapped, size, Protection.READ | Protection.WRITE),))
+            space.insert(Region(space.heap_mapped, end, Protection.READ | Protection.WRITE, name="[heap]"))
+            space.heap_mapped = end
+            return
+
+
+@linux.call(amd64=28, partial="advice that the host does not take at once is accepted and has no effect")
+def madvise(thread: Thread, address: Address, size: Size, advice: Int) -> int:
+    """Advice about the use of memory; what is harmless the host takes without asking."""
+    if address % PAGE or advice not in (*range(5), 8, *range(9, 22)):
+        raise Failure(Status.INVALID_PARAMETER)
+    if advice == 9:
+        raise Failure(Status.INVALID_PARAMETER)  # MADV_REMOVE punches holes into files
+    if size and not thread.process.space.is_mapped(address, address + page_up(size)):
+        raise Failure(Status.NO_MEMORY)
+    return 0
+
+
+@linux.call(amd64=26)
+def msync(thread: Thread, address: Address, size: Size, flags: Flags) -> int:
+    """Bring the changes of shared mappings to their files."""
+    if address % PAGE or flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & 5 == 5:
+        raise Failure(Status.INVALID_PARAMETER)
+    end = address + page_up(size)
+    if size and not thread.process.space.is_mapped(address, end):
+        raise Failure(Status.NO_MEMORY)
+    for region in thread.process.space.overlapping(address, end):
+        if region.file is not None and region.shared:
+            region.file.location.node.touch()
+            if flags & MS_SYNC:
+                region.file.location.node.sync()
+    return 0
+
+
+@linux.call(amd64=27, partial="every mapped page counts as resident")
+def mincore(thread: Thread, address: Address, size: Size, vector: Address) -> int:
+    """Which pages are in memory."""
+    if address % PAGE:
+        raise Failure(Status.INVALID_PARAMETER)
+    if size and not thread.process.space.is_mapped(address, address + page_up(size)):
+        raise Failure(Status.NO_MEMORY)
+    thread.memory.write(vector, b"\x01" * (page_up(size) // PAGE))
+    return 0
+
+
+@linux.call(amd64=149)
+def mlock(thread: Thread, address: Address, size: Size) -> int:
+    """Keep pages in memory: the host decides about that."""
+    if size and not thread.process.space.is_mapped(page_down(address), page_up(address + size)):
+        raise Failure(Status.NO_MEMORY)
+    return 0
+
+
+@linux.call(amd64=150)
+def munlock(thread: Thread, address: Address, size: Size) -> int:
+    """Undo mlock."""
+    return mlock(thread, address, size)

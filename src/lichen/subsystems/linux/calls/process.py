@@ -1,0 +1,366 @@
+"""Processes and threads: clone, exec, exit, and their families.
+
+Source: clone(2), execve(2), _exit(2), setpgid(2), setsid(2).
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import In
+from lichen.executive import programs
+from lichen.executive.processes import ExitStatus, Process
+from lichen.executive.programs import Program
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Condition, Wait
+from lichen.subsystems.linux.files import file_of, opened_for_execution
+from lichen.subsystems.linux.records import CloneArgs
+from lichen.subsystems.linux.signals import SIGKILL
+from lichen.subsystems.linux.state import AlternateStack
+from lichen.subsystems.linux.subsystem import linux, linux_exit_code
+from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Int, PathName, Pid, Result, Size
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_PIDFD = 0x100, 0x200, 0x400, 0x800, 0x1000
+CLONE_PTRACE, CLONE_VFORK, CLONE_PARENT, CLONE_THREAD = 0x2000, 0x4000, 0x8000, 0x10000
+CLONE_NEWNS, CLONE_SYSVSEM, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x20000, 0x40000, 0x80000, 0x100000
+CLONE_CHILD_CLEARTID, CLONE_DETACHED, CLONE_UNTRACED, CLONE_CHILD_SETTID = 0x200000, 0x400000, 0x800000, 0x1000000
+_NAMESPACES: Final = CLONE_NEWNS | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+_EXIT_SIGNAL: Final = 0xFF
+_MOST_STRINGS: Final = 0x10000
+_LONGEST_STRING: Final = 128 << 10
+AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
+
+
+@linux.call(amd64=56)
+def clone(
+    thread: Thread, flags: Size, stack: Address, parent_tid: Address, child_tid: Address, tls: Address
+) -> Result:
+    """Make a child process or a thread."""
+    return _clone(thread, flags & ~_EXIT_SIGNAL, flags & _EXIT_SIGNAL, stack, parent_tid, child_tid, tls)
+
+
+@linux.call(amd64=435, partial="set_tid, CLONE_PIDFD and CLONE_INTO_CGROUP are refused")
+def clone3(thread: Thread, arguments: In[CloneArgs], size: Size) -> Result:
+    """Make a child process or a thread, with arguments in a record."""
+    if size < 64:
+        raise Failure(Status.INVALID_PARAMETER)
+    if size > 4096 or arguments.set_tid_size or arguments.set_tid:
+        raise Failure(Status.INVALID_BUFFER_SIZE if size > 4096 else Status.INVALID_PARAMETER)
+    if arguments.flags & (_EXIT_SIGNAL | CLONE_DETACHED) or arguments.exit_signal > 64 or arguments.flags >> 32:
+        raise Failure(Status.INVALID_PARAMETER)
+    if bool(arguments.stack) != bool(arguments.stack_size):
+        raise Failure(Status.INVALID_PARAMETER)
+    if arguments.flags & CLONE_PARENT_SETTID and arguments.flags & CLONE_PIDFD:
+        raise Failure(Status.INVALID_PARAMETER)
+    stack = arguments.stack + arguments.stack_size if arguments.stack else 0
+    return _clone(
+        thread,
+        arguments.flags,
+        arguments.exit_signal,
+        stack,
+        arguments.parent_tid,
+        arguments.child_tid,
+        arguments.tls,
+    )
+
+
+@linux.call(amd64=57)
+def fork(thread: Thread) -> Result:
+    """Make a child process."""
+    return _clone(thread, 0, 17, 0, 0, 0, 0)
+
+
+@linux.call(amd64=58)
+def vfork(thread: Thread) -> Result:
+    """Make a child process that borrows the parent's memory until it executes a program or ends."""
+    return _clone(thread, CLONE_VM | CLONE_VFORK, 17, 0, 0, 0, 0)
+
+
+def _clone(
+    thread: Thread, flags: int, exit_signal: int, stack: int, parent_tid: int, child_tid: int, tls: int
+) -> Result:
+    _check_flags(flags)
+    if not thread.guest.stop():
+        return None
+    _let_host_clear(thread)
+    if flags & CLONE_THREAD:
+        child = _new_thread(thread, flags, stack, child_tid, tls)
+    else:
+        child = _new_process(thread, flags, exit_signal, stack, child_tid, tls)
+    if flags & CLONE_PARENT_SETTID:
+        thread.memory.write(parent_tid, child.id.to_bytes(4, "little"))
+    if flags & CLONE_CHILD_SETTID:
+        child.memory.write(child_tid, child.id.to_bytes(4, "little"))
+    child.guest.registers.rax = 0
+    child.guest.registers.orig_rax = -1
+    if thread.process.stopped:
+        child.suspended, child.waiting_to_run = 1, True
+    else:
+        child.guest.resume()
+    if flags & CLONE_VFORK:
+        return _until_image_left(child.process)
+    return child.id
+
+
+def _check_flags(flags: int) -> None:
+    if flags & _NAMESPACES:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    if flags & CLONE_PIDFD:
+        raise Failure(Status.INVALID_PARAMETER)
+    if flags & CLONE_THREAD and not flags & CLONE_SIGHAND:
+        raise Failure(Status.INVALID_PARAMETER)
+    if flags & CLONE_SIGHAND and not flags & CLONE_VM:
+        raise Failure(Status.INVALID_PARAMETER)
+
+
+def _let_host_clear(thread: Thread) -> None:
+    """The first thread's set_tid_address is carried out now that another thread could wait for that word."""
+    state = thread.personality
+    if state.clear_tid and not state.clear_tid_native:
+        thread.guest.set_clear_tid(state.clear_tid)
+        state.clear_tid_native = True
+
+
+def _new_thread(thread: Thread, flags: int, stack: int, child_tid: int, tls: int) -> Thread:
+    process = thread.process
+    id = process.machine.new_id()
+    clear = child_tid if flags & CLONE_CHILD_CLEARTID else 0
+    guest = thread.guest.clone_thread(stack, tls if flags & CLONE_SETTLS else None, clear)
+    child = process.machine.new_thread(process, guest, id)
+    process.subsystem.thread_started(child, thread)
+    child.personality.clear_tid, child.personality.clear_tid_native = clear, bool(clear)
+    return child
+
+
+def _new_process(thread: Thread, flags: int, exit_signal: int, stack: int, child_tid: int, tls: int) -> Thread:
+    process = thread.process
+    parent = process.parent if flags & CLONE_PARENT and process.parent else process
+    child = process.machine.new_process(parent, process.subsystem)
+    try:
+        guest = thread.guest.clone_process(share_memory=bool(flags & CLONE_VM))
+    except OSError as error:
+        child.leave_group()
+        parent.children.pop(child.id, None)
+        process.machine.processes.pop(child.id, None)
+        raise Failure.from_host(error) from error
+    _inherit(process, child, flags)
+    child.personality.exit_signal = exit_signal
+    first = process.machine.new_thread(child, guest)
+    child.subsystem.thread_started(first, thread)
+    first.personality.stack = _inherited_stack(thread, flags)
+    first.name = thread.name
+    if flags & CLONE_CHILD_CLEARTID:
+        first.personality.clear_tid = child_tid
+    if stack:
+        guest.registers.rsp = stack
+    if flags & CLONE_SETTLS:
+        guest.registers.fs_base = tls
+    return first
+
+
+def _inherited_stack(thread: Thread, flags: int) -> AlternateStack:
+    """A fork keeps the alternate signal stack; a task that goes on in the same memory has none."""
+    return AlternateStack() if flags & CLONE_VM and not flags & CLONE_VFORK else copy(thread.personality.stack)
+
+
+def _inherit(process: Process, child: Process, flags: int) -> None:
+    """What a child has from its parent: copies, or with the CLONE_ flags the same objects."""
+    child.join(process.group)
+    child.name, child.arguments, child.image = process.name, process.arguments, process.image
+    child.handles = process.handles.share() if flags & CLONE_FILES else process.handles.duplicate()
+    child.files = process.files if flags & CLONE_FS else process.files.copy()
+    child.personality = process.personality.forked(bool(flags & CLONE_SIGHAND))
+    if flags & CLONE_VM:
+        child.space = process.space
+        child.space.users += 1
+    else:
+        child.space = process.space.copy()
+
+
+def _until_image_left(child: Process) -> Blocks[int]:
+    """vfork: the parent goes on when the child has left the shared memory."""
+    left = []
+    condition = Condition(lambda: bool(left))
+
+    def leave() -> None:
+        left.append(True)
+        condition.wake()
+
+    child.when_image_left.append(leave)
+    id = child.id
+    yield Wait((condition,), interruptible=False)
+    return id
+
+
+@linux.call(amd64=59)
+def execve(thread: Thread, path: PathName, arguments: Address, environment: Address) -> Result:
+    """Replace the program of the calling process."""
+    file = opened_for_execution(thread.process, path, AT_FDCWD, follow=True)
+    return _execute(thread, file, path.text, arguments, environment)
+
+
+@linux.call(amd64=322)
+def execveat(
+    thread: Thread, directory: Fd, path: PathName, arguments: Address, environment: Address, flags: Flags
+) -> Result:
+    """As execve, with a path relative to a directory, or (AT_EMPTY_PATH) an open file itself."""
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
+        raise Failure(Status.INVALID_PARAMETER)
+    name = path.text
+    if not name and flags & AT_EMPTY_PATH:
+        file = file_of(thread, directory).reopened_for_execution(thread.process.files)
+    else:
+        file = opened_for_execution(thread.process, path, directory, follow=not flags & AT_SYMLINK_NOFOLLOW)
+    if not path.absolute and directory != AT_FDCWD:
+        name = b"/dev/fd/%d" % directory + (b"/" + name if name else b"")
+    return _execute(thread, file, name, arguments, environment)
+
+
+def _execute(thread: Thread, file: object, name: bytes, arguments: int, environment: int) -> Result:
+    try:
+        program = Program(
+            file, name, strings_at(thread, arguments) or (b"",), strings_at(thread, environment)
+        )
+        loaded = programs.load(thread.process, program)
+    finally:
+        file.release()  # type: ignore[attr-defined]
+    programs.execute(thread, loaded)
+    return None
+
+
+def strings_at(thread: Thread, address: int) -> tuple[bytes, ...]:
+    """A null-terminated vector of strings; the null pointer is an empty one."""
+    found: list[bytes] = []
+    total = 0
+    while address:
+        pointer = int.from_bytes(thread.memory.read(address, 8), "little")
+        if pointer == 0:
+            break
+        string = thread.memory.cstring(pointer, _LONGEST_STRING)
+        total += len(string)
+        if len(string) >= _LONGEST_STRING or len(found) >= _MOST_STRINGS or total > 2 << 20:
+            raise Failure(Status.INVALID_BUFFER_SIZE)
+        found.append(string)
+        address += 8
+    return tuple(found)
+
+
+@linux.call(amd64=60)
+def exit_(thread: Thread, code: Int) -> Result:
+    """End the calling thread."""
+    thread.exit((code & 0xFF) if len(thread.process.threads) == 1 else code)
+    return None
+
+
+@linux.call(amd64=231)
+def exit_group(thread: Thread, code: Int) -> Result:
+    """End the calling process."""
+    thread.process.terminate(ExitStatus(code & 0xFF))
+    return None
+
+
+@linux.call(amd64=39)
+def getpid(thread: Thread) -> int:
+    """The id of the calling process."""
+    return thread.process.id
+
+
+@linux.call(amd64=186)
+def gettid(thread: Thread) -> int:
+    """The id of the calling thread."""
+    return thread.id
+
+
+@linux.call(amd64=110)
+def getppid(thread: Thread) -> int:
+    """The id of the parent."""
+    parent = thread.process.parent
+    return parent.id if parent else 0
+
+
+@linux.call(amd64=218)
+def set_tid_address(thread: Thread, address: Address) -> int:
+    """Where to store 0 and wake a futex when the thread ends."""
+    thread.personality.clear_tid, thread.personality.clear_tid_native = address, False
+    return thread.id
+
+
+@linux.call(amd64=273)
+def set_robust_list(thread: Thread, head: Address, size: Size) -> int:
+    """Where the list of robust futexes is."""
+    if size != 24:
+        raise Failure(Status.INVALID_PARAMETER)
+    thread.personality.robust_list = head
+    return 0
+
+
+@linux.call(amd64=111)
+def getpgrp(thread: Thread) -> int:
+    """The caller's process group."""
+    return thread.process.group.id
+
+
+@linux.call(amd64=121)
+def getpgid(thread: Thread, pid: Pid) -> int:
+    """The process group of a process."""
+    return _process(thread, pid).group.id
+
+
+@linux.call(amd64=124)
+def getsid(thread: Thread, pid: Pid) -> int:
+    """The session of a process."""
+    return _process(thread, pid).session.id
+
+
+@linux.call(amd64=112)
+def setsid(thread: Thread) -> int:
+    """Become the leader of a new session."""
+    process = thread.process
+    if process.id in process.machine.groups:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    process.new_session()
+    return process.id
+
+
+@linux.call(amd64=109)
+def setpgid(thread: Thread, pid: Pid, group_id: Pid) -> int:
+    """Move the caller or a child of it that has not executed a program into a process group of the session."""
+    caller = thread.process
+    if group_id < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    target = _process(thread, pid)
+    if target is not caller:
+        _check_child(caller, target)
+    if target.session.leader is target or target.session is not caller.session:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    group_id = group_id or target.id
+    if group_id == target.group.id:
+        return 0
+    if group_id == target.id:
+        target.new_group()
+        return 0
+    group = caller.machine.groups.get(group_id)
+    if group is None or group.session is not caller.session:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    target.join(group)
+    return 0
+
+
+def _check_child(caller: Process, target: Process) -> None:
+    if target.parent is not caller:
+        raise Failure(Status.INVALID_CID)
+    if target.session is not caller.session:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    if getattr(target.personality, "executed", True):
+        raise Failure(Status.ACCESS_DENIED)
+
+
+def _process(thread: Thread, pid: int) -> Process:
+    """The process that a pid argument names, where 0 is the caller."""
+    if pid == 0:
+        return thread.process
+    return thread.process.machine.process(pid)

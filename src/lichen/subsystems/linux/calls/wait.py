@@ -1,0 +1,167 @@
+"""Waiting for children: wait4, waitid.
+
+Source: wait(2), wait4(2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import OptionalOut
+from lichen.abi.layout import i32
+from lichen.executive.processes import Process
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Wait
+from lichen.subsystems.linux.records import Rusage, Timeval
+from lichen.subsystems.linux.siginfo import SiginfoChild
+from lichen.subsystems.linux.signals import SIGCHLD, SIGKILL
+from lichen.subsystems.linux.state import LinuxProcess
+from lichen.subsystems.linux.subsystem import child_status, linux, linux_exit_code
+from lichen.subsystems.linux.types import Flags, Int, Pid, Result
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x01000000
+_WNOTHREAD, _WALL, _WCLONE = 0x20000000, 0x40000000, 0x80000000
+P_ALL, P_PID, P_PGID = 0, 1, 2
+_ANY: Final = -1
+
+Store = Callable[[Process | None], int]
+"""Stores what a wait found (None: nothing yet) and gives the call's result."""
+
+
+@linux.call(amd64=61)
+def wait4(
+    thread: Thread, pid: Pid, status: OptionalOut[i32], options: Flags, usage: OptionalOut[Rusage]
+) -> Result:
+    """Wait for a child to end, stop or continue."""
+    if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _WNOTHREAD | _WALL | _WCLONE) or pid == -0x80000000:
+        raise Failure(Status.INVALID_PARAMETER if pid != -0x80000000 else Status.INVALID_CID)
+    return _wait(thread, _wanted_by_pid(thread, pid), options | WEXITED, lambda child: _store(child, status, usage))
+
+
+def _wanted_by_pid(thread: Thread, pid: int) -> tuple[int, int]:
+    """(idtype, id) of wait4's pid argument."""
+    if pid == _ANY:
+        return P_ALL, 0
+    if pid > 0:
+        return P_PID, pid
+    return P_PGID, -pid if pid else thread.process.group.id
+
+
+def _store(child: Process | None, status: OptionalOut[int], usage: OptionalOut[Rusage]) -> int:
+    if child is None:
+        return 0
+    status.write(_signed(wait_status(child)))
+    if usage:
+        usage.write(usage_of(child))
+    return child.id
+
+
+def _signed(word: int) -> int:
+    return word - (word >> 31 << 32)
+
+
+def usage_of(process: Process) -> Rusage:
+    """The processor time of a process and its waited-for children."""
+    microseconds = int(process.processor_time * 1e6)
+    return Rusage(Timeval(*divmod(microseconds, 1_000_000)), Timeval(0, 0))
+
+
+@linux.call(amd64=247)
+def waitid(
+    thread: Thread, kind: Int, id: Pid, information: OptionalOut[SiginfoChild], options: Flags, usage: OptionalOut[Rusage]
+) -> Result:
+    """Wait for a child, with more choice, leaving it waitable if wanted."""
+    allowed = WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | _WNOTHREAD | _WALL | _WCLONE
+    if options & ~allowed or not options & (WEXITED | WUNTRACED | WCONTINUED):
+        raise Failure(Status.INVALID_PARAMETER)
+    if kind not in (P_ALL, P_PID, P_PGID) or (kind == P_PID and id <= 0) or (kind == P_PGID and id < 0):
+        raise Failure(Status.INVALID_PARAMETER)
+    wanted = kind, id if kind != P_PGID or id else thread.process.group.id
+
+    def store(child: Process | None) -> int:
+        if child is None:
+            information.write(SiginfoChild(0, 0, 0, 0, 0, 0))
+            return 0
+        code, status = child_status(child)
+        information.write(SiginfoChild(SIGCHLD, 0, code, child.id, child.files.token.uid, status))
+        if usage:
+            usage.write(usage_of(child))
+        return 0
+
+    return _wait(thread, wanted, options, store)
+
+
+def _wait(thread: Thread, wanted: tuple[int, int], options: int, store: Store) -> Result:
+    process = thread.process
+    found = _take(process, wanted, options)
+    if found is None and not options & WNOHANG:
+        return _wait_for_change(process, wanted, options, store)
+    return _finish(found, options, store)
+
+
+def _wait_for_change(process: Process, wanted: tuple[int, int], options: int, store: Store) -> Blocks[int]:
+    while True:
+        yield Wait((process.children_changed,))
+        found = _take(process, wanted, options)
+        if found is not None:
+            return _finish(found, options, store)
+
+
+def _finish(child: Process | None, options: int, store: Store) -> int:
+    result = store(child)
+    if child is not None and not options & WNOWAIT:
+        if child.exit_status is None:
+            child.job_state = None
+        else:
+            _account(child)
+            child.reap()
+    return result
+
+
+def _account(child: Process) -> None:
+    """A waited-for child's times become its parent's children's times."""
+    parent = child.parent
+    if parent is not None and isinstance(parent.personality, LinuxProcess):
+        user, system = parent.personality.children_time
+        parent.personality.children_time = user + child.processor_time, system
+
+
+def _take(process: Process, wanted: tuple[int, int], options: int) -> Process | None:
+    """The first wanted child with something to tell; NO_CHILD when no child is wanted at all."""
+    any_child = False
+    for child in _matching(process, *wanted):
+        any_child = True
+        if child.exit_status is not None:
+            if options & WEXITED:
+                return child
+        elif (change := child.job_state) is not None and options & (WUNTRACED if change.signal else WCONTINUED):
+            return child
+    if not any_child:
+        raise Failure(Status.NO_CHILD)
+    return None
+
+
+def _matching(process: Process, kind: int, id: int) -> Iterator[Process]:
+    if kind == P_PID:
+        child = process.children.get(id)
+        if child is not None:
+            yield child
+        return
+    for child in list(process.children.values()):
+        if kind == P_ALL or child.group.id == id:
+            yield child
+
+
+def wait_status(child: Process) -> int:
+    """The status word of wait4 for a child's latest change."""
+    status = child.exit_status
+    if status is None:
+        change = child.job_state
+        return 0xFFFF if change is None or not change.signal else change.signal << 8 | 0x7F
+    if status.signal:
+        return status.signal | (0x80 if status.core_dumped and status.signal != SIGKILL else 0)
+    return linux_exit_code(status) << 8

@@ -1,0 +1,239 @@
+"""Linux signals: dispositions, masks, queues, and what sending one does.
+
+A signal that will run a handler sets the target thread's `attention` and gets it out of whatever it is in: a blocked call is
+interrupted, a running thread stopped; `delivery.py` then builds the frame. What needs no handler (termination, stop,
+continue, nothing) is done here and at once.
+
+Source: signal(7), sigaction(2), sigqueue(3).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.layout import LP64, layout
+from lichen.executive.processes import ExitStatus
+from lichen.executive.wait import Waitable
+from lichen.subsystems.linux.records import Sigaction
+from lichen.subsystems.linux.siginfo import SiginfoKill
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+LAST: Final = 64
+FIRST_REAL_TIME: Final = 32
+SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL = 1, 2, 3, 4, 5, 6, 7, 8, 9
+SIGUSR1, SIGSEGV, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP = 10, 11, 13, 14, 15, 17, 18, 19
+SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH = 20, 21, 22, 23, 24, 25, 26, 27, 28
+SIGIO, SIGPWR, SIGSYS = 29, 30, 31
+
+SI_USER, SI_KERNEL, SI_QUEUE, SI_TIMER, SI_TKILL = 0, 0x80, -1, -2, -6
+
+SIG_DFL, SIG_IGN = 0, 1
+SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO = 0x1, 0x2, 0x4
+SA_RESTORER, SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x04000000, 0x08000000, 0x10000000, 0x40000000, 0x80000000
+
+
+def bit(number: int) -> int:
+    """The bit of a signal in a mask."""
+    return 1 << (number - 1)
+
+
+def mask_of(*numbers: int) -> int:
+    """The mask of several signals."""
+    return sum(bit(number) for number in numbers)
+
+
+NEVER_BLOCKED: Final = mask_of(SIGKILL, SIGSTOP)
+STOPPING: Final = mask_of(SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU)
+IGNORED_BY_DEFAULT: Final = mask_of(SIGCHLD, SIGCONT, SIGURG, SIGWINCH)
+DUMPING: Final = mask_of(SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS)
+SYNCHRONOUS: Final = mask_of(SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS)
+ALL: Final = (1 << LAST) - 1
+DEFAULT: Final = Sigaction(SIG_DFL, 0, 0, 0)
+MAXIMUM_QUEUED: Final = 4096
+
+_KILL: Final = layout(SiginfoKill, LP64)
+
+
+class Pending(Waitable):
+    """Signals that wait for delivery: one of each standard signal, any number of each real-time signal."""
+
+    __slots__ = ("mask", "queued", "queues")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mask = 0
+        self.queues: dict[int, deque[bytes]] = {}
+        self.queued = 0
+
+    def signalled(self, waiter: object) -> bool:
+        """Never by itself: who waits for signals says which (`SignalWait`)."""
+        return False
+
+    def add(self, number: int, information: bytes) -> bool:
+        """Queue a signal; False when the queue of real-time signals is full."""
+        if number < FIRST_REAL_TIME:
+            if not self.mask & bit(number):
+                self.queues[number] = deque((information,))
+        elif self.queued >= MAXIMUM_QUEUED:
+            return False
+        else:
+            self.queues.setdefault(number, deque()).append(information)
+            self.queued += 1
+        self.mask |= bit(number)
+        self.wake()
+        return True
+
+    def take(self, wanted: int) -> tuple[int, bytes] | None:
+        """Remove the next signal out of the mask `wanted`: faults first, then the lowest number, oldest first."""
+        found = self.mask & wanted
+        if not found:
+            return None
+        urgent = found & SYNCHRONOUS or found
+        number = (urgent & -urgent).bit_length()
+        queue = self.queues[number]
+        information = queue.popleft()
+        if number >= FIRST_REAL_TIME:
+            self.queued -= 1
+        if not queue:
+            del self.queues[number]
+            self.mask &= ~bit(number)
+        return number, information
+
+    def discard(self, mask: int) -> None:
+        """Drop all pending signals of a mask."""
+        while self.take(mask):
+            continue
+
+
+class SignalWait(Waitable):
+    """Signalled while a thread has one of some signals pending: sigtimedwait, signalfd."""
+
+    __slots__ = ("thread", "wanted")
+
+    def __init__(self, thread: Thread, wanted: int) -> None:
+        super().__init__()
+        self.thread, self.wanted = thread, wanted
+        for pending in self._sources():
+            pending.waiters[self] = None
+
+    def _sources(self) -> tuple[Pending, Pending]:
+        return self.thread.personality.pending, self.thread.process.personality.pending
+
+    def close(self) -> None:
+        """Stop listening for signals."""
+        for pending in self._sources():
+            pending.waiters.pop(self, None)
+
+    def signalled(self, waiter: object) -> bool:
+        thread = self.thread
+        return bool((thread.personality.pending.mask | thread.process.personality.pending.mask) & self.wanted)
+
+
+@dataclass(eq=False)
+class Dispositions:
+    """What each signal does; shared by CLONE_SIGHAND."""
+
+    actions: dict[int, Sigaction] = field(default_factory=dict)
+
+    def get(self, number: int) -> Sigaction:
+        return self.actions.get(number, DEFAULT)
+
+    def is_ignored(self, number: int) -> bool:
+        """Whether delivery would do nothing."""
+        handler = self.get(number).handler
+        return handler == SIG_IGN or (handler == SIG_DFL and bool(bit(number) & IGNORED_BY_DEFAULT))
+
+    def copy(self) -> Dispositions:
+        return Dispositions(dict(self.actions))
+
+    def after_exec(self) -> Dispositions:
+        """Handlers go back to the default; what was ignored stays ignored."""
+        kept = {number: Sigaction(SIG_IGN, 0, 0, 0) for number, a in self.actions.items() if a.handler == SIG_IGN}
+        return Dispositions(kept)
+
+
+def sent_by(number: int, sender: Process | None, code: int = SI_USER, value: int = 0) -> bytes:
+    """siginfo_t of a signal that a process sent, or the kernel itself."""
+    if sender is None:
+        return _KILL.pack(SiginfoKill(number, 0, SI_KERNEL, 0, 0, 0))
+    return _KILL.pack(SiginfoKill(number, 0, code, sender.id, sender.files.token.uid, value))
+
+
+def send(process: Process, number: int, information: bytes, thread: Thread | None = None) -> bool:
+    """Send a signal to a process, or to one thread of it; False when its queue is full."""
+    if process.exit_status is not None or process.id == 1 or not process.threads:
+        return True
+    state = process.personality
+    if number == SIGKILL:
+        process.terminate(ExitStatus(128 + SIGKILL, SIGKILL))
+        return True
+    _cancel_opposites(process, number)
+    target = thread or _choose(process, number)
+    blocked = target.personality.mask & bit(number) or target.personality.waiting_for & bit(number)
+    if not blocked and state.dispositions.is_ignored(number):
+        return True
+    if not (thread.personality.pending if thread else state.pending).add(number, information):
+        return False
+    if thread is not None:
+        state.pending.wake()
+    if not target.personality.mask & bit(number):
+        notify(target)
+    return True
+
+
+def _cancel_opposites(process: Process, number: int) -> None:
+    """SIGCONT drops pending stops and continues the process, a stop signal drops pending SIGCONT."""
+    if number == SIGCONT:
+        dropped = STOPPING
+        resume(process)
+    elif bit(number) & STOPPING:
+        dropped = bit(SIGCONT)
+    else:
+        return
+    process.personality.pending.discard(dropped)
+    for thread in process.threads.values():
+        thread.personality.pending.discard(dropped)
+
+
+def _choose(process: Process, number: int) -> Thread:
+    """The thread that a signal to the whole process goes to: one that does not block it, the first one if it can."""
+    first = process.first_thread
+    if not first.personality.mask & bit(number):
+        return first
+    return next((t for t in process.threads.values() if not t.personality.mask & bit(number)), first)
+
+
+def notify(thread: Thread) -> None:
+    """A signal waits for `thread`, which does not block it: act at once, or get it to look."""
+    thread.attention = True
+    scheduler = thread.process.machine.scheduler
+    if scheduler.current is thread or thread.suspended:
+        return
+    if thread.parking is not None:
+        thread.interrupt()
+    elif thread.guest.stop():
+        thread.process.subsystem.attend(thread, None)
+
+
+def stop(process: Process, number: int) -> None:
+    """Suspend all threads of a process, as job control does, and tell its parent."""
+    if process.stopped:
+        return
+    process.stopped = True
+    for thread in process.threads.values():
+        thread.suspend()
+    process.tell_job_change(number)
+
+
+def resume(process: Process) -> None:
+    """Undo `stop`."""
+    if not process.stopped:
+        return
+    process.stopped = False
+    process.tell_job_change(0)
+    for thread in list(process.threads.values()):
+        thread.resume()

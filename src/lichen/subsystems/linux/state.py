@@ -1,0 +1,114 @@
+"""What Linux knows of its processes and threads beyond the executive's part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from lichen.executive.interfaces import PAGE
+from lichen.executive.scheduler import Timer
+from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, Dispositions, Pending
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+MINIMUM_STACK: Final = 2048
+SS_ONSTACK, SS_DISABLE = 1, 2
+UNLIMITED: Final = 0xFFFFFFFFFFFFFFFF
+
+RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE = 3, 4, 6, 7
+
+
+@dataclass
+class AlternateStack:
+    """sigaltstack(2)."""
+
+    address: int = 0
+    flags: int = SS_DISABLE
+    size: int = 0
+
+    def holds(self, pointer: int) -> bool:
+        return not self.flags & SS_DISABLE and self.address <= pointer < self.address + self.size
+
+    def top(self, pointer: int) -> int | None:
+        """Where a handler's frame begins that is to run here; None to go on on the current stack."""
+        if self.flags & SS_DISABLE or self.holds(pointer):
+            return None
+        return self.address + self.size
+
+    def reported(self, pointer: int) -> tuple[int, int, int]:
+        """(address, flags, size) as user space sees them."""
+        flags = self.flags | (SS_ONSTACK if self.holds(pointer) else 0)
+        return self.address, flags, self.size
+
+
+def default_limits() -> dict[int, tuple[int, int]]:
+    """Resource limits of a first process: number -> (soft, hard)."""
+    limits = dict.fromkeys(range(16), (UNLIMITED, UNLIMITED))
+    limits[RLIMIT_STACK] = 8 << 20, UNLIMITED
+    limits[RLIMIT_CORE] = 0, UNLIMITED
+    limits[RLIMIT_NPROC] = 4096, 4096
+    limits[RLIMIT_NOFILE] = 1024, 4096
+    limits[8] = 8 << 20, 8 << 20  # MEMLOCK
+    limits[11] = 4096, 4096  # SIGPENDING
+    limits[12] = 819200, 819200  # MSGQUEUE
+    limits[13] = limits[14] = 0, 0  # NICE, RTPRIO
+    return limits
+
+
+@dataclass(eq=False)
+class LinuxProcess:
+    """`Process.personality` of a Linux process."""
+
+    dispositions: Dispositions = field(default_factory=Dispositions)
+    pending: Pending = field(default_factory=Pending)
+    limits: dict[int, tuple[int, int]] = field(default_factory=default_limits)
+    exit_signal: int = 17
+    alarms: dict[int, tuple[Timer | None, float, float]] = field(default_factory=dict)
+    """setitimer: which -> (timer, deadline, interval in seconds)."""
+    timers: dict[int, Any] = field(default_factory=dict)
+    """timer_create: id -> timer object."""
+    executed: bool = False
+    """Whether it has called execve since fork (setpgid asks)."""
+    children_time: tuple[float, float] = (0.0, 0.0)
+    nice: int = 0
+    dumpable: int = 1
+    parent_death_signal: int = 0
+
+    def forked(self, share_dispositions: bool) -> LinuxProcess:
+        """The state of a child."""
+        dispositions = self.dispositions if share_dispositions else self.dispositions.copy()
+        return LinuxProcess(dispositions, limits=dict(self.limits), nice=self.nice)
+
+
+@dataclass(eq=False)
+class LinuxThread:
+    """`Thread.personality` of a Linux thread."""
+
+    mask: int = 0
+    saved_mask: int | None = None
+    """The mask to put back when a call that replaced it ends (sigsuspend, ppoll, pselect, epoll_pwait)."""
+    waiting_for: int = 0
+    """Signals that sigtimedwait is about to take: they are not ignored meanwhile."""
+    pending: Pending = field(default_factory=Pending)
+    stack: AlternateStack = field(default_factory=AlternateStack)
+    restart: str = ""
+    """The restart class of the call that a signal has just interrupted."""
+    trap: tuple[int, int, int] = (0, 0, 0)
+    clear_tid: int = 0
+    clear_tid_native: bool = False
+    robust_list: int = 0
+
+    def has_deliverable(self, thread: Thread) -> bool:
+        """Whether a pending signal is not blocked."""
+        pending = self.pending.mask | thread.process.personality.pending.mask
+        return bool(pending & (ALL & ~self.mask | NEVER_BLOCKED))
+
+
+def first_stack_address(size: int) -> int:
+    """Where a stack of `size` bytes starts that ends at the top of the user's addresses."""
+    return STACK_TOP - (size + PAGE - 1) // PAGE * PAGE
+
+
+STACK_TOP: Final = 0x7FFFFFFDF000
+"""The end of the first stack: below the vDSO, with a page that stays empty between."""

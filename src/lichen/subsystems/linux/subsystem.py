@@ -1,0 +1,258 @@
+"""The Linux personality: its call table, its error mapping, and how signals and faults reach its processes."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import pkgutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lichen.abi.convention import AMD64
+from lichen.abi.declare import Calls
+from lichen.abi.layout import LP64, layout
+from lichen.abi.memory import Fault as BadAddress
+from lichen.executive.interfaces import Fault, Platform
+from lichen.executive.memory import Region
+from lichen.executive.processes import ExitStatus
+from lichen.executive.status import Failure, Interrupted
+from lichen.subsystems.linux import delivery, signals
+from lichen.subsystems.linux.errors import errno_of
+from lichen.subsystems.linux.execution import ElfLoader, ScriptLoader
+from lichen.subsystems.linux.siginfo import SiginfoChild, SiginfoFault
+from lichen.subsystems.linux.state import LinuxProcess, LinuxThread, default_limits
+
+if TYPE_CHECKING:
+    from lichen.executive.interfaces import Subsystem
+    from lichen.executive.processes import Process, ProcessTable, Thread
+
+log = logging.getLogger("lichen.linux")
+
+linux: Final = Calls("linux")
+"""Every Linux call is declared on this."""
+
+_CHILD: Final = layout(SiginfoChild, LP64)
+_FAULT: Final = layout(SiginfoFault, LP64)
+CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 3, 4, 5, 6
+_PAGE_FAULT_TRAP: Final = 14
+_FUTEX_WAITERS, _FUTEX_OWNER_DIED, _FUTEX_TID = 0x80000000, 0x40000000, 0x3FFFFFFF
+
+ProgramOpener = Callable[["Process", bytes], Any]
+"""Opens a program by path for a process: (process, path) -> File, with permission to execute checked."""
+
+
+class Mapping(Protocol):
+    """A mapping that every guest has (`platforms.native.zygote.Mapping`)."""
+
+    @property
+    def address(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+
+
+def declare_calls() -> Calls:
+    """`linux`, with every module of `calls/` imported."""
+    package = importlib.import_module("lichen.subsystems.linux.calls")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return linux
+
+
+class LinuxSubsystem:
+    """Linux on x86-64."""
+
+    name = "linux"
+
+    def __init__(self, platform: Platform, vdso: tuple[Mapping, ...], open_program: ProgramOpener) -> None:
+        self.platform = platform
+        self.vdso = tuple(Region(m.address, m.address + m.size, 5 if "vdso" in m.name else 1, name=m.name) for m in vdso)
+        self.vdso_address = next((m.address for m in vdso if m.name == "[vdso]"), 0)
+        self.open_program = open_program
+        self.table = declare_calls().table(AMD64)
+        self.loaders = (ElfLoader(self), ScriptLoader(self))
+        self.missing: dict[int, int] = {}
+        """Numbers that were called without a declaration, and how often."""
+
+    # ---- calls
+
+    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+        """Decode and run one call."""
+        entry = self.table.get(number)
+        if entry is None:
+            self.missing[number] = self.missing.get(number, 0) + 1
+            return -errno.ENOSYS
+        return entry.enter(thread, arguments)
+
+    def failed(self, thread: Thread, error: Exception) -> int:
+        """The errno of a call that failed."""
+        if isinstance(error, Failure):
+            return -errno_of(error.status)
+        if isinstance(error, BadAddress):
+            return -errno.EFAULT
+        if isinstance(error, Interrupted):
+            entry = self.table.get(thread.call[0])
+            thread.personality.restart = entry.call.restart if entry else "never"
+            return -errno.EINTR
+        if isinstance(error, OSError):
+            return -errno_of(Failure.from_host(error).status)
+        raise error
+
+    def attend(self, thread: Thread, result: int | None) -> None:
+        """Deliver signals before the thread goes on."""
+        delivery.attend(thread, result)
+
+    # ---- signals and faults
+
+    def signal(self, process: Process, number: int, sender: Process | None) -> None:
+        """Send a signal that any process or the kernel asks for."""
+        if number:
+            signals.send(process, number, signals.sent_by(number, sender))
+
+    def fault(self, thread: Thread, fault: Fault) -> None:
+        """A trap of the processor becomes a signal that cannot be put off."""
+        number, state = fault.signal, thread.personality
+        dispositions = thread.process.personality.dispositions
+        if state.mask & signals.bit(number) or dispositions.get(number).handler == signals.SIG_IGN:
+            dispositions.actions.pop(number, None)
+            state.mask &= ~signals.bit(number)
+        information = _FAULT.pack(SiginfoFault(number, 0, fault.code, fault.address))
+        if number == signals.SIGSEGV:
+            state.trap = (4, _PAGE_FAULT_TRAP, fault.address)
+        state.pending.add(number, information)
+        thread.attention = True
+        delivery.attend(thread, None)
+
+    # ---- life of threads and processes
+
+    def limits(self, process: Process) -> dict[int, tuple[int, int]]:
+        """The resource limits of a process of any subsystem."""
+        state = process.personality
+        return state.limits if isinstance(state, LinuxProcess) else default_limits()
+
+    def thread_started(self, thread: Thread, creator: Thread | None) -> None:
+        """Give a new thread its state; the first of a process finds the process's made by fork, or makes it."""
+        process = thread.process
+        if not isinstance(process.personality, LinuxProcess):
+            process.personality = LinuxProcess()
+        state = LinuxThread()
+        if creator is not None and isinstance(creator.personality, LinuxThread):
+            state.mask = creator.personality.mask
+        thread.personality = state
+
+    def program_replaced(self, thread: Thread, before: Subsystem) -> None:
+        """exec: handlers, alternate stack and timers go; mask, pending signals and limits stay."""
+        process = thread.process
+        if before is not self or not isinstance(process.personality, LinuxProcess):
+            process.personality = LinuxProcess()
+            thread.personality = LinuxThread()
+            return
+        state, old = process.personality, thread.personality
+        state.dispositions = state.dispositions.after_exec()
+        state.executed = True
+        for timer in state.timers.values():
+            timer.cancel()
+        state.timers.clear()
+        thread.personality = LinuxThread(mask=old.mask, pending=old.pending)
+        thread.attention = thread.personality.has_deliverable(thread)
+
+    def thread_ended(self, thread: Thread) -> None:
+        """Release the robust futexes that the thread held."""
+        state = thread.personality
+        if isinstance(state, LinuxThread) and state.robust_list and thread.process.exit_status is None:
+            from lichen.subsystems.linux.robust import release_robust_futexes
+
+            release_robust_futexes(thread, state.robust_list)
+
+    def process_ended(self, process: Process) -> None:
+        state = process.personality
+        if not isinstance(state, LinuxProcess):
+            return
+        for timer, _, _ in state.alarms.values():
+            if timer is not None:
+                timer.cancel()
+        for timer in state.timers.values():
+            timer.cancel()
+        if process.session.leader is process:
+            self._session_ends(process)
+        for group in {child.group for child in process.children.values()} | {process.group}:
+            self._group_may_be_orphaned(group, process)
+
+    @staticmethod
+    def _session_ends(leader: Process) -> None:
+        """A session leader's death hangs up its terminal."""
+        session = leader.session
+        session.leader = None
+        terminal, session.terminal = session.terminal, None
+        if terminal is not None:
+            terminal.session_ended(session)
+
+    @staticmethod
+    def _group_may_be_orphaned(group: Any, leaving: Process) -> None:
+        """A group that nobody can continue any more, and that has stopped members, gets SIGHUP and SIGCONT."""
+        members = [member for member in group.members.values() if member is not leaving and not member.is_zombie]
+        if not any(member.stopped for member in members):
+            return
+        if any(m.parent is not leaving and not _outside(m, group) for m in members):
+            return
+        for member in members:
+            member.signal(signals.SIGHUP)
+            member.signal(signals.SIGCONT)
+
+    def child_ended(self, parent: Process, child: Process) -> bool:
+        """Tell a Linux parent by signal; False when it wants no zombies."""
+        state = parent.personality
+        if not isinstance(state, LinuxProcess) or parent.exit_status is not None:
+            return False
+        number = child.personality.exit_signal if isinstance(child.personality, LinuxProcess) else signals.SIGCHLD
+        action = state.dispositions.get(signals.SIGCHLD)
+        keep = not (
+            number == signals.SIGCHLD
+            and (action.handler == signals.SIG_IGN or action.flags & signals.SA_NOCLDWAIT)
+        )
+        if number:
+            signals.send(parent, number, child_information(child, number))
+        return keep
+
+    def child_changed(self, parent: Process, child: Process) -> None:
+        """SIGCHLD for a stopped or continued child, unless the parent does not want it."""
+        state = parent.personality
+        if isinstance(state, LinuxProcess):
+            action = state.dispositions.get(signals.SIGCHLD)
+            if not action.flags & signals.SA_NOCLDSTOP:
+                signals.send(parent, signals.SIGCHLD, child_information(child, signals.SIGCHLD))
+
+    def orphaned(self, process: Process) -> None:
+        """prctl(PR_SET_PDEATHSIG)."""
+        state = process.personality
+        if isinstance(state, LinuxProcess) and state.parent_death_signal:
+            process.signal(state.parent_death_signal, process.parent)
+
+
+def _outside(member: Process, group: Any) -> bool:
+    """Whether the member's parent cannot continue the group: it is in the group itself or in another session."""
+    parent = member.parent
+    return parent is None or parent.group is group or parent.session is not group.session
+
+
+def child_status(child: Process) -> tuple[int, int]:
+    """(si_code, si_status) of a child's latest change."""
+    status = child.exit_status or child.job_state or ExitStatus(0)
+    if child.exit_status is None:
+        return (CLD_STOPPED, status.signal) if status.signal else (CLD_CONTINUED, signals.SIGCONT)
+    if status.signal:
+        return (CLD_DUMPED if status.core_dumped else CLD_KILLED), status.signal
+    return CLD_EXITED, linux_exit_code(status)
+
+
+def linux_exit_code(status: ExitStatus) -> int:
+    """The eight bits that a Linux parent sees (DECISIONS 18)."""
+    return (status.code & 0xFF) or (0xFF if status.code else 0)
+
+
+def child_information(child: Process, number: int) -> bytes:
+    """siginfo_t of SIGCHLD."""
+    code, status = child_status(child)
+    return _CHILD.pack(SiginfoChild(number, 0, code, child.id, child.files.token.uid, status))
