@@ -1,0 +1,56 @@
+"""Which driver answers for a device number, a FIFO or a socket node: the only registry that drivers sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lichen.executive.io.attributes import Kind
+from lichen.executive.status import Failure, Status
+
+if TYPE_CHECKING:
+    from lichen.executive.io.file import File
+    from lichen.executive.io.location import Location
+    from lichen.executive.io.opening import Open
+    from lichen.executive.security import Token
+    from lichen.executive.wait import Blocks
+
+Opener = Callable[["Location", "Open", "Token"], "File | Blocks[File]"]
+"""Makes an open file of a special node that was found at a location; may have to wait (a FIFO's other end)."""
+
+
+class Devices:
+    """The drivers of one machine, by kind and device number."""
+
+    def __init__(self) -> None:
+        self._openers: dict[tuple[int, int], Opener] = {}
+        self._majors: dict[tuple[int, int], Opener] = {}
+
+    def register(self, kind: int, opener: Opener, major: int = 0, minor: int | None = None) -> None:
+        """Let `opener` answer for one device, or (without `minor`) for all of a major number; FIFOs have number 0."""
+        if minor is None:
+            self._majors[kind, major] = opener
+        else:
+            self._openers[kind, device_number(major, minor)] = opener
+
+    def open(self, location: Location, open: Open, token: Token) -> File | Blocks[File]:
+        """Open the special node at `location`; NO_SUCH_DEVICE when no driver answers for it."""
+        node = location.node
+        rdev = node.attributes().rdev if node.kind in (Kind.CHARACTER, Kind.BLOCK) else 0
+        opener = self._openers.get((node.kind, rdev)) or self._majors.get((node.kind, major(rdev)))
+        if opener is None:
+            raise Failure(Status.NO_SUCH_DEVICE)
+        return opener(location, open, token)
+
+
+def device_number(major: int, minor: int) -> int:
+    """Linux's encoding of a device number (what st_rdev holds)."""
+    return minor & 0xFF | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
+
+
+def major(rdev: int) -> int:
+    return rdev >> 8 & 0xFFF | rdev >> 32 & ~0xFFF
+
+
+def minor(rdev: int) -> int:
+    return rdev & 0xFF | rdev >> 12 & ~0xFF

@@ -1,0 +1,346 @@
+"""An open file (NT: FILE_OBJECT; Unix: open file description), which handles of several processes may share.
+
+Subclasses are the regular file and the directory here, and pipes, terminals, sockets and the like elsewhere. An operation
+returns its value, or a generator when it has to wait. What a file was opened for is checked here once for both worlds;
+a subsystem whose handles carry less access checks the handle before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from lichen.executive.io import watch
+from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
+from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll, Share
+from lichen.executive.io.watch import Change
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Waitable
+
+if TYPE_CHECKING:
+    from lichen.executive.io.location import Location
+    from lichen.executive.io.node import Mapping
+
+SEEK_SET: Final = 0
+SEEK_CURRENT: Final = 1
+SEEK_END: Final = 2
+SEEK_DATA: Final = 3
+SEEK_HOLE: Final = 4
+LARGEST_OFFSET: Final = (1 << 63) - 1
+Data = bytes | bytearray | memoryview
+
+
+class Ready(Waitable):
+    """One interest in a file: signalled while the file is ready for anything in `mask`.
+
+    It shares its waiters with the file's `readiness`, so whoever parks here is woken by every change of the file.
+    """
+
+    __slots__ = ("file", "mask")
+
+    def __init__(self, file: File, mask: int) -> None:
+        self.file, self.mask = file, mask
+        self.waiters = file.readiness.waiters
+
+    def signalled(self, waiter: object) -> bool:
+        return bool(self.file.poll() & self.mask)
+
+
+class _Changes(Waitable):
+    """A list of those to wake when a file's `poll` may answer something else; not to be waited for by itself."""
+
+    __slots__ = ()
+
+    def signalled(self, waiter: object) -> bool:
+        return False
+
+
+class File(Object):
+    """An open file. `access` are the rights (opening.Access) that it was opened with, `position` where it stands."""
+
+    __slots__ = ("_readiness", "access", "location", "node", "options", "outcome", "position", "share")
+
+    type_name: ClassVar[str] = "File"
+    seekable: ClassVar[bool] = False
+
+    def __init__(self, location: Location, open: Open) -> None:
+        self.references = 1
+        self.location, self.node = location, location.node
+        self.access, _, self.share, self.options, _, _, _ = open
+        self.position = 0
+        self.outcome = Outcome.OPENED
+        self._readiness: Waitable | None = None
+        self.node.files[self] = None
+        if self.share != Share.ALL:
+            self.node.denials += 1
+
+    def closed(self) -> None:
+        """The last reference is gone. A subclass that overrides this calls it."""
+        node = self.node
+        node.files.pop(self, None)
+        if self.share != Share.ALL:
+            node.denials -= 1
+        if node.locks is not None:
+            node.locks.release(self)
+        if self.location.deleted and not node.files:
+            node.abandoned()
+        if watch.active:
+            wrote = self.access & Access.CONTENT
+            watch.notify(self.location, Change.CLOSE_WRITE if wrote else Change.CLOSE_NO_WRITE)
+            if self.location.deleted and not node.files and not node.attributes().links:
+                watch.tell(node, Change.DELETE_SELF, None)
+        if self.options & Options.DELETE_ON_CLOSE or node.delete_pending:
+            from lichen.executive.io.manager import finish_delete
+
+            finish_delete(self)
+
+    def handle_closed(self, owner: object) -> None:
+        if self.node.locks is not None:
+            self.node.locks.release(owner)
+
+    # ---- content
+
+    def read(self, size: int, offset: int | None = None) -> bytes | Blocks[bytes]:
+        """At most `size` bytes from `offset`, or from the position, which moves on; empty at the end."""
+        raise Failure(Status.INVALID_PARAMETER)
+
+    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
+        """Write at `offset`, or at the position, which moves on; returns how many bytes were taken."""
+        raise Failure(Status.INVALID_PARAMETER)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Move the position and return it."""
+        raise Failure(Status.NOT_SEEKABLE)
+
+    def truncate(self, size: int) -> None:
+        raise Failure(Status.INVALID_PARAMETER)
+
+    def allocate(self, mode: int, offset: int, size: int) -> None:
+        """fallocate(2); the modes are those of Node.allocate."""
+        raise Failure(Status.NO_DEVICE)
+
+    def sync(self, data_only: bool = False) -> None:
+        raise Failure(Status.INVALID_PARAMETER)
+
+    def mapping(self) -> Mapping | None:
+        """What a memory mapping of the file shows; None for anonymous memory (/dev/zero)."""
+        raise Failure(Status.NO_DEVICE)
+
+    def directory_entries(self, restart: bool = False) -> list[DirectoryEntry]:
+        """The names of a directory, `.` and `..` first, as they were at the first call or at the last restart.
+
+        The cursor of a reader is an index in this list, kept in `position`: names that go meanwhile move no others.
+        """
+        raise Failure(Status.NOT_A_DIRECTORY)
+
+    # ---- the object
+
+    def attributes(self) -> Attributes:
+        return self.node.attributes()
+
+    def control(self, request: object) -> object:
+        """Carry out a device request, an instance of a class that the driver declares; may return a generator.
+
+        Raises INVALID_DEVICE_REQUEST (ENOTTY) for what the file does not know.
+        """
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+
+    def poll(self) -> int:
+        """What the file is ready for now, in bits of opening.Poll."""
+        return Poll.READABLE | Poll.WRITABLE
+
+    @property
+    def readiness(self) -> Waitable:
+        """The list of those to wake when `poll` may answer something else; a pipe's two ends may share one."""
+        if self._readiness is None:
+            self._readiness = _Changes()
+        return self._readiness
+
+    def ready(self, mask: int) -> Ready:
+        """What to wait for to be woken when the file is ready for anything in `mask`."""
+        return Ready(self, mask)
+
+    def notify(self) -> None:
+        """What `poll` answers may have changed."""
+        if self._readiness is not None:
+            self._readiness.wake()
+
+    def require(self, access: int) -> None:
+        """INVALID_HANDLE (EBADF) unless the file was opened with one of these rights and for more than its path."""
+        if not self.access & access or self.options & Options.PATH_ONLY:
+            raise Failure(Status.INVALID_HANDLE)
+
+
+class PathFile(File):
+    """A file opened only to stand for a place (O_PATH): everything but its attributes is refused."""
+
+    __slots__ = ()
+
+    def read(self, size: int, offset: int | None = None) -> bytes:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def write(self, data: Data, offset: int | None = None) -> int:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def truncate(self, size: int) -> None:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def allocate(self, mode: int, offset: int, size: int) -> None:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def sync(self, data_only: bool = False) -> None:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def mapping(self) -> Mapping:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def directory_entries(self, restart: bool = False) -> list[DirectoryEntry]:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def control(self, request: object) -> object:
+        raise Failure(Status.INVALID_HANDLE)
+
+
+class RegularFile(File):
+    """A file whose content is its node's."""
+
+    __slots__ = ()
+
+    seekable = True
+
+    def read(self, size: int, offset: int | None = None) -> bytes:
+        if not self.access & _READABLE:
+            raise Failure(Status.INVALID_HANDLE)
+        if self.node.locks is not None:
+            self.node.locks.check_io(self, self.position if offset is None else offset, size, writing=False)
+        if offset is None:
+            data = self.node.read_at(self.position, size)
+            self.position += len(data)
+        else:
+            if offset < 0:
+                raise Failure(Status.INVALID_PARAMETER)
+            data = self.node.read_at(offset, size) if offset < LARGEST_OFFSET else b""
+        if watch.active:
+            watch.notify(self.location, Change.ACCESS)
+        return data
+
+    def write(self, data: Data, offset: int | None = None) -> int:
+        if not self.access & Access.CONTENT:
+            raise Failure(Status.INVALID_HANDLE)
+        node = self.node
+        start = self.position if offset is None else offset
+        appending = self.options & Options.APPEND or not self.access & Access.WRITE
+        if node.locks is not None:
+            node.locks.check_io(self, node.size() if appending else start, len(data), writing=True)
+        if not data:
+            return 0
+        if start < 0:
+            raise Failure(Status.INVALID_PARAMETER)
+        if start + len(data) > LARGEST_OFFSET:
+            raise Failure(Status.FILE_TOO_LARGE)
+        if appending:
+            start, count = node.append(data)
+        else:
+            count = node.write_at(start, data)
+        if offset is None:
+            self.position = start + count
+        if self.options & Options.SYNCHRONOUS:
+            node.sync(data_only=True)
+        if watch.active:
+            watch.notify(self.location, Change.MODIFY)
+        return count
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        if whence == SEEK_CURRENT:
+            offset += self.position
+        elif whence == SEEK_END:
+            offset += self.node.size()
+        elif whence == SEEK_DATA:
+            offset = self.node.seek_data(offset)
+        elif whence == SEEK_HOLE:
+            offset = self.node.seek_hole(offset)
+        elif whence != SEEK_SET:
+            raise Failure(Status.INVALID_PARAMETER)
+        if not 0 <= offset <= LARGEST_OFFSET:
+            raise Failure(Status.INVALID_PARAMETER)
+        self.position = offset
+        return offset
+
+    def truncate(self, size: int) -> None:
+        from lichen.executive.io.metadata import truncate
+
+        if not self.access & Access.CONTENT:
+            raise Failure(Status.INVALID_PARAMETER)
+        truncate(self.location, size)
+
+    def allocate(self, mode: int, offset: int, size: int) -> None:
+        self.require(Access.CONTENT)
+        if offset < 0 or size <= 0:
+            raise Failure(Status.INVALID_PARAMETER)
+        if offset + size > LARGEST_OFFSET:
+            raise Failure(Status.FILE_TOO_LARGE)
+        self.node.allocate(mode, offset, size)
+        if watch.active:
+            watch.notify(self.location, Change.MODIFY)
+
+    def sync(self, data_only: bool = False) -> None:
+        self.node.sync(data_only)
+
+    def mapping(self) -> Mapping:
+        return self.node.mapping()
+
+
+_READABLE: Final = Access.READ | Access.EXECUTE
+
+
+class DirectoryFile(File):
+    """An open directory; `position` is the reader's index in the snapshot."""
+
+    __slots__ = ("_snapshot",)
+
+    seekable = True
+
+    def __init__(self, location: Location, open: Open) -> None:
+        super().__init__(location, open)
+        self._snapshot: list[DirectoryEntry] | None = None
+
+    def read(self, size: int, offset: int | None = None) -> bytes:
+        raise Failure(Status.FILE_IS_A_DIRECTORY)
+
+    def write(self, data: Data, offset: int | None = None) -> int:
+        raise Failure(Status.INVALID_HANDLE)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        if whence == SEEK_CURRENT:
+            offset += self.position
+        elif whence == SEEK_END:
+            offset += len(self.directory_entries())
+        elif whence != SEEK_SET:
+            raise Failure(Status.INVALID_PARAMETER)
+        if not 0 <= offset <= LARGEST_OFFSET:
+            raise Failure(Status.INVALID_PARAMETER)
+        self.position = offset
+        if offset == 0:
+            self._snapshot = None
+        return offset
+
+    def sync(self, data_only: bool = False) -> None:
+        self.node.sync(data_only)
+
+    def directory_entries(self, restart: bool = False) -> list[DirectoryEntry]:
+        self.require(Access.READ)
+        if self._snapshot is None or restart:
+            if self.location.deleted:
+                raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+            above = self.location.up(None)
+            self._snapshot = [
+                DirectoryEntry(".", self.node.attributes().file_id, Kind.DIRECTORY),
+                DirectoryEntry("..", above.node.attributes().file_id, Kind.DIRECTORY),
+                *self.node.entries(),
+            ]
+            if watch.active:
+                watch.notify(self.location, Change.ACCESS)
+        return self._snapshot

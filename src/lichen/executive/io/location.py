@@ -1,0 +1,261 @@
+"""The one tree of names: every place that was looked at lately, over all mounted file systems (Unix: dentry and mount).
+
+A Location is a name in a directory together with the node found there. Locations are unique: as long as anybody holds the
+Location of a place, lookups of that place return it, so a rename or a removal is seen by every open file and every current
+folder. Children refer to their parent; a parent knows its children weakly, and each mount keeps the last few thousand
+Locations alive. So the cache is bounded without anybody having to count users.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+from weakref import ref
+
+from lichen.executive.io.attributes import Kind
+
+if TYPE_CHECKING:
+    from lichen.executive.io.node import FileSystem, Node
+
+_KEPT: Final = 32768
+_ABSENT_KEPT: Final = 1024
+
+
+class Place(NamedTuple):
+    """Where a Location is, seen from some root: `reachable` is False when it is not below that root."""
+
+    components: tuple[str, ...]
+    reachable: bool
+    deleted: bool
+
+
+def fold(name: str) -> str:
+    """The form in which names are the same to those who are blind to case: NT upcases character by character."""
+    if name.isascii():
+        return name.upper()
+    return "".join(upper if len(upper := character.upper()) == 1 else character for character in name)
+
+
+class Mount:
+    """A file system in the tree. `source` and `options` are for /proc/mounts.
+
+    `enforces_sharing` makes Linux opens meet the share modes of Windows opens; `case_blind` makes every lookup in it blind.
+    """
+
+    def __init__(self, file_system: FileSystem, source: str, options: str = "rw") -> None:
+        self.file_system, self.source, self.options = file_system, source, options
+        self.point: Location | None = None
+        self.enforces_sharing = False
+        self.no_exec = self.no_devices = False
+        self.recent: deque[Location] = deque(maxlen=_KEPT)
+        self.root = Location(self, None, "", file_system.root)
+
+    @property
+    def read_only(self) -> bool:
+        return self.file_system.read_only
+
+    def attach(self, point: Location) -> None:
+        """Cover `point` with the root of this mount."""
+        self.point, point.mounted = point, self
+
+    def detach(self) -> None:
+        """Uncover the mount point again."""
+        if self.point is not None:
+            self.point.mounted = None
+            self.point = None
+
+
+class Location:
+    """One place. `parent` is None for the root of a mount and for what never had a name (pipes, sockets)."""
+
+    __slots__ = (
+        "__weakref__",
+        "_absent",
+        "_folded",
+        "_unstable",
+        "children",
+        "deleted",
+        "mount",
+        "mounted",
+        "name",
+        "node",
+        "parent",
+        "reference",
+    )
+
+    def __init__(self, mount: Mount | None, parent: Location | None, name: str, node: Node) -> None:
+        self.mount, self.parent, self.name, self.node = mount, parent, name, node
+        self.mounted: Mount | None = None
+        self.deleted = False
+        self.reference = ref(self)
+        self.children: dict[str, ref[Location]] = {}
+        """The known names of a stable directory: the walk looks here by itself, and calls `child` for the rest."""
+        self._unstable: dict[str, ref[Location]] | None = None if node.file_system.stable else {}
+        self._absent: set[str] | None = None
+        self._folded: dict[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Location {'/'.join(self.place(None).components)}>"
+
+    def __del__(self) -> None:
+        parent = self.parent
+        if parent is not None:
+            cache = parent.children if parent._unstable is None else parent._unstable
+            if cache.get(self.name) is self.reference:
+                del cache[self.name]
+
+    # ---- looking
+
+    def child(self, name: str, case_blind: bool = False) -> Location | None:
+        """The place of a name in this directory, by the cache or the driver; None when there is no such name.
+
+        `.` and `..` are not known here. NOT_A_DIRECTORY when this is none.
+        """
+        cached = self.children.get(name)
+        if cached is not None and (child := cached()) is not None:
+            return child
+        if self.deleted:
+            return None
+        if self._unstable is not None:
+            return self._revalidate(name, case_blind)
+        absent_as = "/" + fold(name) if case_blind else name
+        if self._absent is not None and absent_as in self._absent:
+            return None
+        if case_blind and (child := self._by_folded(name)) is not None:
+            return child
+        found = self.node.lookup(name, case_blind)
+        if found is None:
+            self._remember_absent(absent_as)
+            return None
+        true_name, node = found
+        if case_blind:
+            self._folded = self._folded or {}
+            self._folded[fold(true_name)] = true_name
+        cached = self.children.get(true_name)
+        return (cached() if cached is not None else None) or self._adopt(true_name, node)
+
+    def _revalidate(self, name: str, case_blind: bool) -> Location | None:
+        """Ask the driver, and keep the known Location when it still tells the truth."""
+        assert self._unstable is not None
+        found = self.node.lookup(name, case_blind)
+        true_name, node = found or (name, None)
+        cached = self._unstable.get(true_name)
+        child = cached() if cached is not None else None
+        if child is not None:
+            if child.node is node or child.mounted is not None:
+                return child
+            child.removed()
+        return None if node is None else self._adopt(true_name, node)
+
+    def _by_folded(self, name: str) -> Location | None:
+        true_name = self._folded.get(fold(name)) if self._folded is not None else None
+        cached = self.children.get(true_name) if true_name is not None else None
+        return cached() if cached is not None else None
+
+    def _remember_absent(self, absent_as: str) -> None:
+        if self._absent is None:
+            self._absent = set()
+        elif len(self._absent) >= _ABSENT_KEPT:
+            self._absent.clear()
+        self._absent.add(absent_as)
+
+    def _adopt(self, name: str, node: Node) -> Location:
+        child = Location(self.mount, self, name, node)
+        self._enter(child)
+        return child
+
+    def _enter(self, child: Location) -> None:
+        cache = self.children if self._unstable is None else self._unstable
+        cache[child.name] = child.reference
+        if child.mount is not None:
+            child.mount.recent.append(child)
+
+    def up(self, root: Location | None) -> Location:
+        """The directory that `..` means here for whoever has `root` as root directory (None: the top of the tree)."""
+        location = self
+        while location is not root:
+            if location.parent is not None:
+                return location.parent
+            if location.mount is None or location.mount.point is None:
+                break
+            location = location.mount.point
+        return location
+
+    def inner(self) -> Location:
+        """This place, or the root of what is mounted over it."""
+        location = self
+        while location.mounted is not None:
+            location = location.mounted.root
+        return location
+
+    def place(self, root: Location | None) -> Place:
+        """The components that lead from `root` (None: the top of the tree) to here."""
+        names: list[str] = []
+        location, deleted = self, self.deleted
+        while location is not root:
+            if location.parent is not None:
+                names.append(location.name)
+                deleted = deleted or location.deleted
+                location = location.parent
+            elif location.mount is not None and location.mount.point is not None:
+                location = location.mount.point
+            else:
+                break
+        reachable = root is None or location is root
+        if location.mount is None:
+            names.append(location.name)
+        return Place(tuple(reversed(names)), reachable and location.mount is not None, deleted)
+
+    def is_below(self, other: Location) -> bool:
+        """Whether `other` is this place or an ancestor of it."""
+        location: Location | None = self
+        while location is not None:
+            if location is other:
+                return True
+            location = location.parent or (location.mount.point if location.mount else None)
+        return False
+
+    # ---- what the I/O manager did to a name
+
+    def added(self, name: str, node: Node) -> Location:
+        """A new name was made in this directory."""
+        self._forget_absent(name)
+        return self._adopt(name, node)
+
+    def removed(self) -> None:
+        """The name is gone; whoever holds this Location keeps the node."""
+        if self.parent is not None and not self.deleted:
+            cache = self.parent.children if self.parent._unstable is None else self.parent._unstable
+            if cache.get(self.name) is self.reference:
+                del cache[self.name]
+        self.deleted = True
+
+    def moved(self, parent: Location, name: str) -> None:
+        """The name was renamed to `name` in `parent`; what was there has been told `removed`."""
+        self.removed()
+        self.parent, self.name, self.deleted = parent, name, False
+        parent._forget_absent(name)
+        parent._enter(self)
+
+    def exchanged(self, other: Location) -> None:
+        """This place and `other` have changed their names."""
+        here, there = (self.parent, self.name), (other.parent, other.name)
+        self.removed()
+        other.removed()
+        for location, (parent, name) in ((self, there), (other, here)):
+            assert parent is not None
+            location.moved(parent, name)
+
+    def _forget_absent(self, name: str) -> None:
+        if self._absent:
+            self._absent.discard(name)
+            self._absent.discard("/" + fold(name))
+
+
+def anonymous(name: str, node: Node) -> Location:
+    """The place of an object that never had a name in the tree: `pipe:[123]`."""
+    return Location(None, None, name, node)
+
+
+def is_directory(location: Location) -> bool:
+    return location.node.kind == Kind.DIRECTORY

@@ -1,0 +1,198 @@
+"""The walk along a list of names: the one place where paths of both worlds become Locations.
+
+A warm component costs one dictionary access and a few attribute tests; everything rare (dots, symlinks, the cold cache,
+restrictions) is in a function of its own. Names are component tuples: an absolute path starts at `context.root`, and a
+trailing slash is the flag DIRECTORY.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from lichen.executive import security
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.context import FileSystemContext
+from lichen.executive.io.location import Location
+from lichen.executive.security import Token
+from lichen.executive.status import Failure, Status
+
+MOST_LINKS: Final = 40
+LONGEST_NAME: Final = 255
+
+
+class Walk:
+    """How to walk."""
+
+    FOLLOW: Final = 0x1
+    """Follow a symlink at the end too."""
+    CASE_BLIND: Final = 0x2
+    DIRECTORY: Final = 0x4
+    """What is at the end must be a directory: a trailing slash. Implies FOLLOW."""
+    BENEATH: Final = 0x8
+    """Never leave the start (RESOLVE_BENEATH): NOT_SAME_DEVICE."""
+    IN_ROOT: Final = 0x10
+    """The start is the root (RESOLVE_IN_ROOT)."""
+    NO_SYMLINKS: Final = 0x20
+    NO_MAGIC_LINKS: Final = 0x40
+    NO_CROSSING: Final = 0x80
+    """Never enter another mount (RESOLVE_NO_XDEV): NOT_SAME_DEVICE."""
+    NAME: Final = 0x100
+    """The last name itself is meant, to be made, removed or renamed: DIRECTORY neither follows it nor fails."""
+    RESTRICTED: Final = BENEATH | IN_ROOT | NO_SYMLINKS | NO_MAGIC_LINKS | NO_CROSSING
+
+
+class Entry(NamedTuple):
+    """Where a walk ended: a directory, the last name in it, and what is there (None: nothing).
+
+    The name is `.` when the walk ended at a directory without naming it (no components, or dots at the end).
+    """
+
+    parent: Location
+    name: str
+    location: Location | None
+
+
+def find(
+    context: FileSystemContext, start: Location, components: tuple[str, ...], flags: int = Walk.FOLLOW
+) -> Location:
+    """The existing place that `components` lead to from `start`.
+
+    OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND, NOT_A_DIRECTORY, ACCESS_DENIED, REPARSE_POINT_NOT_RESOLVED (too many
+    links), NAME_TOO_LONG.
+    """
+    location = find_entry(context, start, components, flags).location
+    if location is None:
+        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+    return location
+
+
+def find_entry(
+    context: FileSystemContext, start: Location, components: tuple[str, ...], flags: int = 0
+) -> Entry:
+    """As `find`, but the last name need not exist."""
+    if flags & Walk.RESTRICTED or not components:
+        return _Slowly(context, start, flags).walk(start, components)
+    everywhere = context.token.overrides
+    parent = location = start
+    for index, name in enumerate(components):
+        if not (everywhere or location.node.everyone_searches):
+            _check_search(context.token, location)
+        cached = location.children.get(name)
+        child = cached() if cached is not None else None
+        if child is None or child.node.kind == Kind.SYMLINK:
+            return _Slowly(context, start, flags).walk(location, components[index:])
+        if child.mounted is not None:
+            child = child.inner()
+        parent, location = location, child
+    if flags & (Walk.DIRECTORY | Walk.NAME) == Walk.DIRECTORY and location.node.kind != Kind.DIRECTORY:
+        raise Failure(Status.NOT_A_DIRECTORY)
+    return Entry(parent, components[-1], location)
+
+
+def _check_search(token: Token, location: Location) -> None:
+    if location.node.kind != Kind.DIRECTORY:
+        raise Failure(Status.NOT_A_DIRECTORY)
+    security.check(token, location.node.attributes(), security.EXECUTE, directory=True)
+
+
+class _Slowly:
+    """A walk that met something rare."""
+
+    def __init__(self, context: FileSystemContext, start: Location, flags: int) -> None:
+        self.context, self.start, self.flags = context, start, flags
+        self.root = start if flags & Walk.IN_ROOT else context.root
+        self.links = 0
+
+    def walk(self, location: Location, components: tuple[str, ...]) -> Entry:
+        """Go on from `location`, to which the walk has come already."""
+        remaining = list(reversed(components))
+        self.must_be_directory = self.flags & (Walk.DIRECTORY | Walk.NAME) == Walk.DIRECTORY
+        entry = Entry(location, ".", location)
+        while remaining:
+            name = remaining.pop()
+            entry = self.step(entry.location, name, bool(remaining))
+            if entry.location is None:
+                if remaining:
+                    raise Failure(Status.OBJECT_PATH_NOT_FOUND)
+                return entry
+            if entry.location.node.kind == Kind.SYMLINK and self.follows(bool(remaining)):
+                entry = self.through_link(entry, remaining)
+        if (
+            self.must_be_directory
+            and entry.location is not None
+            and entry.location.node.kind != Kind.DIRECTORY
+        ):
+            raise Failure(Status.NOT_A_DIRECTORY)
+        return entry
+
+    def step(self, location: Location | None, name: str, more: bool) -> Entry:
+        """One name further."""
+        assert location is not None
+        if location.node.kind != Kind.DIRECTORY:
+            raise Failure(Status.NOT_A_DIRECTORY)
+        if not location.node.everyone_searches:
+            _check_search(self.context.token, location)
+        if name == ".":
+            return Entry(location, ".", location)
+        if name == "..":
+            above = self.above(location)
+            return Entry(above, ".", above)
+        check_name(name)
+        child = location.child(name, bool(self.flags & Walk.CASE_BLIND))
+        if child is None:
+            return Entry(location, name, None)
+        if child.mounted is not None:
+            if self.flags & Walk.NO_CROSSING:
+                raise Failure(Status.NOT_SAME_DEVICE)
+            return Entry(location, child.name, child.inner())
+        return Entry(location, child.name, child)
+
+    def above(self, location: Location) -> Location:
+        if location is self.start and self.flags & Walk.BENEATH:
+            raise Failure(Status.NOT_SAME_DEVICE)
+        above = location.up(self.root)
+        if self.flags & Walk.NO_CROSSING and above.mount is not location.mount:
+            raise Failure(Status.NOT_SAME_DEVICE)
+        return above
+
+    def follows(self, more: bool) -> bool:
+        return more or self.must_be_directory or bool(self.flags & Walk.FOLLOW)
+
+    def through_link(self, entry: Entry, remaining: list[str]) -> Entry:
+        """Where a symlink leads; the names in it are put before the remaining ones."""
+        assert entry.location is not None
+        self.links += 1
+        if self.links > MOST_LINKS or self.flags & Walk.NO_SYMLINKS:
+            raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
+        link = entry.location.node
+        jump = link.follow(self.context.token)
+        if jump is not None:
+            self.check_jump(jump)
+            return Entry(jump.parent or jump, jump.name if jump.parent else ".", jump)
+        target = link.target()
+        if not target.absolute and not target.components:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        if target.directory and not remaining:
+            self.must_be_directory = True
+        remaining.extend(reversed(target.components))
+        if not target.absolute:
+            return Entry(entry.parent, ".", entry.parent)
+        if self.flags & Walk.BENEATH or (
+            self.flags & Walk.NO_CROSSING and self.root.mount is not entry.location.mount
+        ):
+            raise Failure(Status.NOT_SAME_DEVICE)
+        return Entry(self.root, ".", self.root)
+
+    def check_jump(self, jump: Location) -> None:
+        if self.flags & Walk.NO_MAGIC_LINKS:
+            raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
+        if self.flags & (Walk.BENEATH | Walk.IN_ROOT | Walk.NO_CROSSING):
+            raise Failure(Status.NOT_SAME_DEVICE)
+
+
+def check_name(name: str) -> None:
+    """Refuse what no file system stores: NAME_TOO_LONG, OBJECT_NAME_INVALID."""
+    if len(name) > LONGEST_NAME // 4 and len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+        raise Failure(Status.NAME_TOO_LONG)
+    if not name or "/" in name or "\0" in name:
+        raise Failure(Status.OBJECT_NAME_INVALID)

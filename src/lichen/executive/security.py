@@ -1,0 +1,161 @@
+"""Who a thread acts as, and what that lets it do (NT: Se).
+
+One token serves both worlds: the Linux front-end reads its ids and capabilities, the NT front-end makes SIDs of them, and
+a token is elevated exactly when its effective user is 0. A token never changes: changing one's identity means a new token
+in its place, so a token may be kept with an open file or a timer for as long as needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from lichen.executive.status import Failure, Status
+
+READ: Final = 4
+WRITE: Final = 2
+EXECUTE: Final = 1
+"""What is asked of an object, in the bits of one class of its mode; EXECUTE is search on a directory."""
+
+
+class Capability:
+    """Capability numbers of Linux that the executive itself asks for."""
+
+    CHOWN: Final = 0
+    DAC_OVERRIDE: Final = 1
+    DAC_READ_SEARCH: Final = 2
+    FOWNER: Final = 3
+    FSETID: Final = 4
+    KILL: Final = 5
+    SETGID: Final = 6
+    SETUID: Final = 7
+    LINUX_IMMUTABLE: Final = 9
+    SYS_CHROOT: Final = 18
+    SYS_ADMIN: Final = 21
+    SYS_NICE: Final = 23
+    SYS_RESOURCE: Final = 24
+    SYS_TIME: Final = 25
+    MKNOD: Final = 27
+
+
+ALL_CAPABILITIES: Final = (1 << 41) - 1
+_FILE_CAPABILITIES: Final = 0b11111 | 1 << Capability.LINUX_IMMUTABLE | 1 << Capability.MKNOD
+"""The capabilities that follow the file-system user id (capabilities(7))."""
+
+
+class Owned(Protocol):
+    """What a permission check has to know of an object."""
+
+    @property
+    def mode(self) -> int: ...
+    @property
+    def uid(self) -> int: ...
+    @property
+    def gid(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The identity and the rights of a thread."""
+
+    uid: int
+    euid: int
+    suid: int
+    fsuid: int
+    gid: int
+    egid: int
+    sgid: int
+    fsgid: int
+    groups: tuple[int, ...] = ()
+    permitted: int = 0
+    effective: int = 0
+    inheritable: int = 0
+    bounding: int = ALL_CAPABILITIES
+    ambient: int = 0
+    no_new_privileges: bool = False
+
+    @classmethod
+    def of_user(cls, uid: int, gid: int, groups: tuple[int, ...] = ()) -> Token:
+        """The token of a fresh login: every capability for user 0, none for others."""
+        capabilities = ALL_CAPABILITIES if uid == 0 else 0
+        return cls(uid, uid, uid, uid, gid, gid, gid, gid, groups, capabilities, capabilities)
+
+    @property
+    def elevated(self) -> bool:
+        return self.euid == 0
+
+    @property
+    def overrides(self) -> bool:
+        """Whether the mode bits of files bind this token at all."""
+        return bool(self.effective & 1 << Capability.DAC_OVERRIDE)
+
+    def has(self, capability: int) -> bool:
+        return bool(self.effective & 1 << capability)
+
+    def member_of(self, gid: int) -> bool:
+        return gid == self.fsgid or gid in self.groups
+
+    def real(self) -> Token:
+        """The token that access(2) judges by: the real ids in place of the effective ones."""
+        effective = self.permitted if self.uid == 0 else 0
+        return replace(
+            self, euid=self.uid, fsuid=self.uid, egid=self.gid, fsgid=self.gid, effective=effective
+        )
+
+    def with_users(self, uid: int, euid: int, suid: int, fsuid: int | None = None) -> Token:
+        """The token with other user ids and what this does to its capabilities (capabilities(7))."""
+        fsuid = euid if fsuid is None else fsuid
+        permitted, effective, ambient = self.permitted, self.effective, self.ambient
+        if 0 in (self.uid, self.euid, self.suid) and 0 not in (uid, euid, suid):
+            permitted = effective = ambient = 0
+        elif self.euid == 0 and euid != 0:
+            effective = 0
+        elif self.euid != 0 and euid == 0:
+            effective = permitted
+        elif self.fsuid == 0 and fsuid != 0:
+            effective &= ~_FILE_CAPABILITIES
+        elif self.fsuid != 0 and fsuid == 0:
+            effective |= permitted & _FILE_CAPABILITIES
+        return replace(
+            self,
+            uid=uid,
+            euid=euid,
+            suid=suid,
+            fsuid=fsuid,
+            permitted=permitted,
+            effective=effective,
+            ambient=ambient,
+        )
+
+    def with_groups(self, gid: int, egid: int, sgid: int, fsgid: int | None = None) -> Token:
+        return replace(self, gid=gid, egid=egid, sgid=sgid, fsgid=egid if fsgid is None else fsgid)
+
+
+def allows(token: Token, owned: Owned, wanted: int, directory: bool = False) -> bool:
+    """Whether the mode of an object grants `wanted` (READ, WRITE, EXECUTE) to `token`."""
+    mode = owned.mode
+    if token.fsuid == owned.uid:
+        granted = mode >> 6
+    elif token.member_of(owned.gid):
+        granted = mode >> 3
+    else:
+        granted = mode
+    if not wanted & ~granted:
+        return True
+    if token.overrides:
+        return directory or not wanted & EXECUTE or bool(mode & 0o111)
+    if token.has(Capability.DAC_READ_SEARCH):
+        return not wanted & ~(READ | EXECUTE if directory else READ)
+    return False
+
+
+def check(token: Token, owned: Owned, wanted: int, directory: bool = False) -> None:
+    """Raise ACCESS_DENIED unless the mode of an object grants `wanted` to `token`."""
+    if not allows(token, owned, wanted, directory):
+        raise Failure(Status.ACCESS_DENIED)
+
+
+def check_owner(token: Token, owned: Owned) -> None:
+    """Raise PRIVILEGE_NOT_HELD unless `token` owns the object or may act as the owner of any."""
+    if token.fsuid != owned.uid and not token.has(Capability.FOWNER):
+        raise Failure(Status.PRIVILEGE_NOT_HELD)

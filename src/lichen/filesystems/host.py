@@ -1,0 +1,129 @@
+"""Folders of the host as file systems: the host's root (read-only), shares, and the folders that a machine owns.
+
+What a guest may see of the host is decided here; how it is reached without following anything is in hostnode.py. Only
+regular files, folders and symlinks show: the host's FIFOs, devices and sockets do not exist for guests (DECISIONS 21).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+from weakref import WeakValueDictionary
+
+from lichen.executive.io.attributes import Attributes, FileSystemStatistics, Kind
+from lichen.executive.io.device import Devices
+from lichen.executive.io.node import FileSystem
+from lichen.filesystems.descriptors import Descriptors
+from lichen.filesystems.hostcalls import hosted
+from lichen.filesystems.hostnode import HostNode
+
+SHOWN: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
+_EXT4: Final = 0xEF53
+
+
+@dataclass(frozen=True)
+class Owners:
+    """How ids of the host show to guests; an id without an entry shows as itself."""
+
+    users: Mapping[int, int] = field(default_factory=dict)
+    groups: Mapping[int, int] = field(default_factory=dict)
+
+
+class HostFileSystem(FileSystem):
+    """One folder of the host.
+
+    `stable`: nobody else changes it while the machine runs. `public_only`: what others may not read does not show (the
+    kernel runs as root, and its own eyes must not be lent to guests). `private`: the folder is a machine's own, and the
+    driver on top uses attributes that guests do not see.
+    """
+
+    type: ClassVar[str] = "host"
+    root: HostNode
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        device: int,
+        devices: Devices,
+        read_only: bool = False,
+        stable: bool = True,
+        owners: Owners | None = None,
+        public_only: bool = False,
+        private: bool = False,
+    ) -> None:
+        super().__init__(device, devices, read_only)
+        self.stable, self.public_only, self.private = stable, public_only, private
+        self.owners = owners or Owners()
+        self.descriptors = Descriptors()
+        self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
+        self._top = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        state = os.fstat(self._top)
+        self.host_device = state.st_dev
+        self.root = HostNode(self, None, "", state)
+        self.root.descriptor = self._top
+
+    @hosted
+    def statistics(self) -> FileSystemStatistics:
+        state = os.fstatvfs(self._top)
+        size = state.f_frsize or state.f_bsize
+        return FileSystemStatistics(
+            _EXT4, size, state.f_blocks, state.f_bfree, state.f_bavail, state.f_files, state.f_ffree
+        )
+
+    @hosted
+    def sync(self) -> None:
+        descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._top)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        self.descriptors.close()
+        if self._top >= 0:
+            os.close(self._top)
+            self._top = self.root.descriptor = -1
+
+    def node_of(self, parent: HostNode, name: str, state: os.stat_result) -> HostNode:
+        """The node of an object of the host that was seen at a name just now."""
+        key = (state.st_dev, state.st_ino)
+        node = self.nodes.get(key)
+        if node is None or node.kind != state.st_mode >> 12 or node.gone is not None:
+            self.nodes[key] = node = HostNode(self, parent, name, state)
+        elif node is not self.root:
+            node.parent, node.name = parent, name
+        return node
+
+    def shows(self, state: os.stat_result) -> bool:
+        """Whether guests see an object at all."""
+        kind = state.st_mode >> 12
+        if kind not in SHOWN:
+            return False
+        if not self.public_only or kind == Kind.SYMLINK:
+            return True
+        return bool(state.st_mode & (0o001 if kind == Kind.DIRECTORY else 0o004))
+
+    def attributes_of(self, state: os.stat_result) -> Attributes:
+        """What guests are told about an object of the host."""
+        inode = state.st_ino
+        if state.st_dev != self.host_device:
+            inode |= (state.st_dev & 0x7FFF) << 48
+        return Attributes(
+            inode,
+            self.device,
+            state.st_mode >> 12,
+            state.st_mode & 0o7777,
+            state.st_nlink,
+            self.owners.users.get(state.st_uid, state.st_uid),
+            self.owners.groups.get(state.st_gid, state.st_gid),
+            0,
+            state.st_size,
+            state.st_blocks,
+            state.st_blksize,
+            state.st_atime_ns,
+            state.st_mtime_ns,
+            state.st_ctime_ns,
+            min(state.st_mtime_ns, state.st_ctime_ns),
+        )

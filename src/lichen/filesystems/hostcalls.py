@@ -1,0 +1,52 @@
+"""The host's file calls that Python has no name for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from lichen.executive.status import Failure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_RENAMEAT2: Final = 316
+
+
+def hosted(operation: Callable[P, R]) -> Callable[P, R]:
+    """Turn the host's errors in an operation into the executive's."""
+
+    @wraps(operation)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return operation(*args, **kwargs)
+        except OSError as error:
+            raise Failure.from_host(error) from None
+
+    return run
+
+
+def _checked(result: int) -> None:
+    if result == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def fallocate(descriptor: int, mode: int, offset: int, size: int) -> None:
+    """fallocate(2)."""
+    _checked(_libc.fallocate(descriptor, mode, ctypes.c_int64(offset), ctypes.c_int64(size)))
+
+
+def rename(old: str, old_directory: int, new: str, new_directory: int, flags: int) -> None:
+    """renameat2(2), by its number: C libraries before 2.28 have no name for it either."""
+    number = ctypes.c_long(_RENAMEAT2)
+    _checked(_libc.syscall(number, old_directory, os.fsencode(old), new_directory, os.fsencode(new), flags))
+
+
+def same_file(descriptor: int) -> str:
+    """A path of the host that leads to an open descriptor's object, whatever became of its name."""
+    return f"/proc/self/fd/{descriptor}"

@@ -1,0 +1,427 @@
+"""A file, folder or symlink of the host, reached one name at a time.
+
+Every step starts at a descriptor of a directory and takes one name with O_NOFOLLOW: a name holds no slash and is not `..`,
+so no symlink of the host is ever followed and nothing outside the folder is reached. Content is opened by way of O_PATH and
+a look at the kind, so that nothing special can open even if it takes a file's name at the wrong moment.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from lichen.executive.io.attributes import AttributeChange, Attributes, DirectoryEntry, Kind
+from lichen.executive.io.location import fold
+from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE, Mapping, Node
+from lichen.executive.io.opening import Access
+from lichen.executive.status import Failure, Status
+from lichen.filesystems import hostcalls
+from lichen.filesystems.hostcalls import hosted, same_file
+
+if TYPE_CHECKING:
+    from lichen.filesystems.host import HostFileSystem
+
+R = TypeVar("R")
+
+PRIVATE_PREFIX: Final = "user.lichen."
+"""Extended attributes that are Lichen's own and no guest's."""
+_LONG: Final = 1 << 20
+"""Reads longer than this look at the size first: the buffer is allocated whole."""
+
+
+class HostNode(Node):
+    """One file, folder or symlink of the host. `parent` and `name` are one of its names, the one seen last."""
+
+    __slots__ = ("_attributes", "descriptor", "gone", "identity", "name", "parent", "writable")
+
+    file_system: HostFileSystem
+
+    def __init__(
+        self, file_system: HostFileSystem, parent: HostNode | None, name: str, state: os.stat_result
+    ) -> None:
+        super().__init__(file_system, state.st_mode >> 12)
+        self.parent, self.name = parent, name
+        self.identity = (state.st_dev, state.st_ino)
+        self.descriptor = -1
+        """A directory's (O_PATH) or a regular file's content, while it has one; the file system closes it."""
+        self.writable = False
+        self.gone: Attributes | None = None
+        """The last attributes, once the last name is removed."""
+        self._attributes: Attributes | None = None
+        self._learn(state)
+
+    def _learn(self, state: os.stat_result) -> None:
+        if self.file_system.stable:
+            self.everyone_searches = self.kind == Kind.DIRECTORY and state.st_mode & 0o111 == 0o111
+            if self.file_system.read_only:
+                self._attributes = self.file_system.attributes_of(state)
+
+    # ---- descriptors
+
+    def directory(self) -> int:
+        """An O_PATH descriptor of this directory, good until the next few are asked for."""
+        node: HostNode = self
+        missing = []
+        while node.descriptor < 0:
+            missing.append(node)
+            if node.parent is None or node.gone is not None:
+                raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+            node = node.parent
+        descriptors = self.file_system.descriptors
+        descriptors.touch(node)
+        for node in reversed(missing):
+            above = node.parent.descriptor if node.parent is not None else -1
+            flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+            descriptors.keep(node, node._verified(descriptors.open(node.name, flags, 0, above)))
+        return self.descriptor
+
+    def _verified(self, descriptor: int) -> int:
+        """The descriptor, if it is of this node's object and not of what has taken its name meanwhile."""
+        state = os.fstat(descriptor)
+        if (state.st_dev, state.st_ino) != self.identity or state.st_mode >> 12 != self.kind:
+            os.close(descriptor)
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return descriptor
+
+    def _above(self) -> int:
+        """A descriptor of the directory that the name is in."""
+        if self.parent is None or self.gone is not None:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return self.parent.directory()
+
+    def path_descriptor(self) -> int:
+        """A new O_PATH descriptor of the object; the caller closes it."""
+        descriptors = self.file_system.descriptors
+        if self.descriptor >= 0:
+            return descriptors.open(same_file(self.descriptor), os.O_PATH)
+        return self._verified(descriptors.open(self.name, os.O_PATH | os.O_NOFOLLOW, 0, self._above()))
+
+    def content(self, write: bool = False) -> int:
+        """A descriptor of a regular file's content, good until the next few are asked for."""
+        if self.descriptor < 0 or (write and not self.writable):
+            path = self.path_descriptor()
+            try:
+                flags = os.O_RDWR if write else os.O_RDONLY
+                flags |= os.O_NONBLOCK | os.O_NOCTTY
+                descriptor = self.file_system.descriptors.open(same_file(path), flags)
+            finally:
+                os.close(path)
+            self.file_system.descriptors.keep(self, descriptor)
+            self.writable = write
+        return self.descriptor
+
+    def abandoned(self) -> None:
+        if self.gone is not None:
+            self.file_system.descriptors.drop(self)
+
+    # ---- attributes
+
+    @hosted
+    def attributes(self) -> Attributes:
+        if self._attributes is not None:
+            return self._attributes
+        if self.descriptor < 0 and self.gone is not None:
+            return self.gone
+        return self.file_system.attributes_of(self.state())
+
+    def state(self) -> os.stat_result:
+        """What the host knows of the object."""
+        if self.descriptor >= 0:
+            return os.fstat(self.descriptor)
+        return os.stat(self.name, dir_fd=self._above(), follow_symlinks=False)
+
+    @hosted
+    def change(self, change: AttributeChange) -> None:
+        state = self.state()
+        shown = self.file_system.attributes_of(state)
+        if change.uid not in (None, shown.uid) or change.gid not in (None, shown.gid):
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
+        if change.size is not None:
+            os.ftruncate(self.content(write=True), change.size)
+        mode = change.mode
+        if mode is not None and self.kind != Kind.SYMLINK:
+            self._with_path(lambda path: os.chmod(path, host_mode(self.kind, mode)))
+        if change.accessed is not None or change.modified is not None:
+            self._set_times(state, change)
+        self._learn(self.state())
+
+    def _set_times(self, state: os.stat_result, change: AttributeChange) -> None:
+        accessed = state.st_atime_ns if change.accessed is None else change.accessed
+        modified = state.st_mtime_ns if change.modified is None else change.modified
+        if self.kind == Kind.SYMLINK:
+            os.utime(self.name, ns=(accessed, modified), dir_fd=self._above(), follow_symlinks=False)
+        else:
+            self._with_path(lambda path: os.utime(path, ns=(accessed, modified)))
+
+    # ---- names
+
+    @hosted
+    def lookup(self, name: str, case_blind: bool = False) -> tuple[str, Node] | None:
+        if self.kind != Kind.DIRECTORY:
+            raise Failure(Status.NOT_A_DIRECTORY)
+        directory = self.directory()
+        state = state_of(name, directory)
+        if state is None and case_blind:
+            name = self._spelling(name)
+            state = state_of(name, directory) if name else None
+        if state is None or not self.file_system.shows(state):
+            return None
+        return name, self.file_system.node_of(self, name, state)
+
+    def _spelling(self, name: str) -> str:
+        """The first name in the directory that is the same to the case-blind; empty when there is none."""
+        folded = fold(name)
+        return min((entry.name for entry in self._scan() if fold(entry.name) == folded), default="")
+
+    def _scan(self) -> list[os.DirEntry[str]]:
+        descriptor = self.file_system.descriptors.open(".", os.O_RDONLY | os.O_DIRECTORY, 0, self.directory())
+        try:
+            with os.scandir(descriptor) as entries:
+                return list(entries)
+        finally:
+            os.close(descriptor)
+
+    @hosted
+    def entries(self) -> Iterator[DirectoryEntry]:
+        if self.kind != Kind.DIRECTORY:
+            raise Failure(Status.NOT_A_DIRECTORY)
+        return iter([entry for raw in self._scan() if (entry := self._entry(raw)) is not None])
+
+    def _entry(self, raw: os.DirEntry[str]) -> DirectoryEntry | None:
+        if not raw.is_file(follow_symlinks=False):
+            if raw.is_symlink():
+                return DirectoryEntry(raw.name, raw.inode(), Kind.SYMLINK)
+            if not raw.is_dir(follow_symlinks=False):
+                return None
+        if not self.file_system.public_only:
+            kind = Kind.DIRECTORY if raw.is_dir(follow_symlinks=False) else Kind.REGULAR
+            return DirectoryEntry(raw.name, raw.inode(), kind)
+        state = state_of(raw.name, self.directory())
+        if state is None or not self.file_system.shows(state):
+            return None
+        return DirectoryEntry(raw.name, raw.inode(), state.st_mode >> 12)
+
+    @hosted
+    def create(self, name: str, kind: int, mode: int, uid: int, gid: int, rdev: int = 0) -> HostNode:
+        directory = self.directory()
+        wanted = host_mode(kind, mode)
+        if kind == Kind.DIRECTORY:
+            os.mkdir(name, wanted, dir_fd=directory)
+            state = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            node = self.file_system.node_of(self, name, state)
+            if state.st_mode & 0o7777 != wanted:
+                node.change(AttributeChange(mode=wanted))
+            return node
+        if kind != Kind.REGULAR:
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = self.file_system.descriptors.open(name, flags, wanted, directory)
+        return self._created(name, descriptor, wanted)
+
+    def _created(self, name: str, descriptor: int, wanted: int) -> HostNode:
+        """The node of a file that was made just now, with its descriptor."""
+        state = os.fstat(descriptor)
+        if state.st_mode & 0o7777 != wanted:
+            os.fchmod(descriptor, wanted)
+            state = os.fstat(descriptor)
+        node = self.file_system.node_of(self, name, state)
+        self.file_system.descriptors.keep(node, descriptor)
+        node.writable = True
+        return node
+
+    @hosted
+    def create_unnamed(self, mode: int, uid: int, gid: int) -> HostNode:
+        wanted = host_mode(Kind.REGULAR, mode)
+        flags = os.O_RDWR | os.O_TMPFILE
+        node = self._created(
+            "", self.file_system.descriptors.open(".", flags, wanted, self.directory()), wanted
+        )
+        node.gone = node.attributes()
+        return node
+
+    @hosted
+    def symlink(self, name: str, target: str, uid: int, gid: int) -> HostNode:
+        directory = self.directory()
+        os.symlink(target, name, dir_fd=directory)
+        return self.file_system.node_of(self, name, os.stat(name, dir_fd=directory, follow_symlinks=False))
+
+    @hosted
+    def link(self, name: str, node: Node) -> None:
+        assert isinstance(node, HostNode)
+        if node.descriptor < 0:
+            above = node._above()
+            os.link(node.name, name, src_dir_fd=above, dst_dir_fd=self.directory(), follow_symlinks=False)
+            return
+        os.link(same_file(node.descriptor), name, dst_dir_fd=self.directory(), follow_symlinks=True)
+        if node.gone is not None:
+            node.gone, node.parent, node.name = None, self, name
+            self.file_system.nodes[node.identity] = node
+
+    @hosted
+    def unlink(self, name: str, node: Node) -> None:
+        self._remove(name, node, directory=False)
+
+    @hosted
+    def rmdir(self, name: str, node: Node) -> None:
+        self._remove(name, node, directory=True)
+
+    def _remove(self, name: str, node: Node, directory: bool) -> None:
+        assert isinstance(node, HostNode)
+        state = state_of(name, self.directory())
+        if directory:
+            os.rmdir(name, dir_fd=self.directory())
+        else:
+            os.unlink(name, dir_fd=self.directory())
+        if state is not None:
+            node.lost_name(self, name, state)
+
+    def lost_name(self, directory: HostNode, name: str, state: os.stat_result) -> None:
+        """The name `name` in `directory`, at which `state` was seen, is gone."""
+        if (state.st_dev, state.st_ino) != self.identity:
+            return
+        if state.st_nlink <= 1 or self.kind == Kind.DIRECTORY:
+            self.gone = self.file_system.attributes_of(state)._replace(links=0)
+            self._attributes = None
+            if not self.files:
+                self.file_system.descriptors.drop(self)
+        elif (self.parent, self.name) == (directory, name) and self.descriptor < 0:
+            # Another name is not known: only a descriptor leads to the object from now on, if it is needed at all.
+            self.file_system.nodes.pop(self.identity, None)
+
+    @hosted
+    def rename(self, name: str, node: Node, target: Node, target_name: str, replaced: Node | None) -> None:
+        assert isinstance(node, HostNode)
+        assert isinstance(target, HostNode)
+        here, there = self.directory(), target.directory()
+        lost = state_of(target_name, there) if isinstance(replaced, HostNode) else None
+        hostcalls.rename(name, here, target_name, there, 0 if replaced is not None else RENAME_NO_REPLACE)
+        node.parent, node.name = target, target_name
+        if lost is not None and isinstance(replaced, HostNode):
+            replaced.lost_name(target, target_name, lost)
+
+    @hosted
+    def exchange(self, name: str, node: Node, target: Node, target_name: str, other: Node) -> None:
+        assert isinstance(node, HostNode)
+        assert isinstance(target, HostNode)
+        assert isinstance(other, HostNode)
+        hostcalls.rename(name, self.directory(), target_name, target.directory(), RENAME_EXCHANGE)
+        node.parent, node.name = target, target_name
+        other.parent, other.name = self, name
+
+    @hosted
+    def readlink(self) -> str:
+        if self.kind != Kind.SYMLINK:
+            raise Failure(Status.INVALID_PARAMETER)
+        return os.readlink(self.name, dir_fd=self._above())
+
+    # ---- content
+
+    @hosted
+    def opening(self, access: int) -> None:
+        self.content(write=bool(access & Access.CONTENT))
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        if size > _LONG:
+            size = max(0, min(size, self.size() - offset))
+        try:
+            return os.pread(self.descriptor if self.descriptor >= 0 else self.content(), size, offset)
+        except OSError as error:
+            raise Failure.from_host(error) from None
+
+    def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> int:
+        try:
+            return os.pwrite(self.descriptor if self.writable else self.content(write=True), data, offset)
+        except OSError as error:
+            raise Failure.from_host(error) from None
+
+    @hosted
+    def size(self) -> int:
+        return os.fstat(self.content()).st_size
+
+    @hosted
+    def allocate(self, mode: int, offset: int, size: int) -> None:
+        hostcalls.fallocate(self.content(write=True), mode, offset, size)
+
+    @hosted
+    def seek_data(self, offset: int) -> int:
+        return os.lseek(self.content(), offset, os.SEEK_DATA)
+
+    @hosted
+    def seek_hole(self, offset: int) -> int:
+        return os.lseek(self.content(), offset, os.SEEK_HOLE)
+
+    @hosted
+    def sync(self, data_only: bool = False) -> None:
+        if self.kind == Kind.DIRECTORY:
+            descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.directory())
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        elif data_only:
+            os.fdatasync(self.content())
+        else:
+            os.fsync(self.content())
+
+    def mapping(self) -> Mapping:
+        if self.kind != Kind.REGULAR:
+            raise Failure(Status.NO_DEVICE)
+        attributes = self.attributes()
+        if not (self.file_system.read_only and self.file_system.stable):
+            return Mapping(None, attributes.size)
+        return Mapping((*self.identity, attributes.modified, attributes.size), attributes.size)
+
+    @hosted
+    def open_host(self, writable: bool) -> int:
+        flags = os.O_RDWR if writable else os.O_RDONLY
+        return self.file_system.descriptors.open(same_file(self.content(write=writable)), flags)
+
+    # ---- extended attributes
+
+    @hosted
+    def get_attribute(self, name: str) -> bytes:
+        return self._with_path(lambda path: os.getxattr(path, self._permitted(name)))
+
+    @hosted
+    def set_attribute(self, name: str, value: bytes) -> None:
+        self._with_path(lambda path: os.setxattr(path, self._permitted(name), value))
+
+    @hosted
+    def list_attributes(self) -> list[str]:
+        if self.kind == Kind.SYMLINK:
+            return []
+        names = self._with_path(os.listxattr)
+        return [name for name in names if name.startswith("user.") and not name.startswith(PRIVATE_PREFIX)]
+
+    @hosted
+    def remove_attribute(self, name: str) -> None:
+        self._with_path(lambda path: os.removexattr(path, self._permitted(name)))
+
+    def _permitted(self, name: str) -> str:
+        hidden = name.startswith(PRIVATE_PREFIX) and not self.file_system.private
+        if not name.startswith("user.") or hidden or self.kind == Kind.SYMLINK:
+            raise OSError(errno.EOPNOTSUPP, name)
+        return name
+
+    def _with_path(self, operation: Callable[[str], R]) -> R:
+        """Do something by a path of the host that leads to this object and nothing else."""
+        path = self.path_descriptor()
+        try:
+            return operation(same_file(path))
+        finally:
+            os.close(path)
+
+
+def host_mode(kind: int, mode: int) -> int:
+    """The part of a mode that reaches the host: no set-id bit, and the sticky bit on directories only."""
+    return mode & (0o1777 if kind == Kind.DIRECTORY else 0o777)
+
+
+def state_of(name: str, directory: int) -> os.stat_result | None:
+    """What the host knows of a name in a directory; None when there is none."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
