@@ -23,7 +23,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
 
 if TYPE_CHECKING:
-    from lichen.executive.io.manager import FileSystemContext
+    from lichen.executive.io.context import FileSystemContext
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
 
@@ -325,7 +325,7 @@ class Process:
             guest.kill()
         if not guests and self.last_guest is not None:
             self.last_guest.kill()
-        self.handles.leave()
+        self.handles.release()
         self.space.users -= 1
         if self.space.users == 0:
             self.space.clear()
