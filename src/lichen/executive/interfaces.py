@@ -193,6 +193,7 @@ class Subsystem(Protocol):
     """One personality in front of the executive."""
 
     name: str
+    platform: Platform
 
     def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
         """Decode and run one call: its result, a generator when it has to wait, or None when it went on by itself."""

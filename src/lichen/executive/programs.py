@@ -56,7 +56,7 @@ class Loader(Protocol):
 
 def load(process: Process, program: Program) -> Loaded:
     """Build a program with the loader that knows its format; Failure(INVALID_IMAGE_FORMAT) when none does."""
-    head = program.file.read(HEAD_SIZE, 0)
+    head = program.file.node.read_at(0, HEAD_SIZE)
     for loader in process.machine.loaders:
         if loader.recognises(head):
             return loader.load(process, program, head)

@@ -25,7 +25,14 @@ def _empty_file() -> int:
 
 @contextmanager
 def mapping(
-    cache: PageCache, node: Node, start: int, size: int, protection: int, offset: int, shared: bool, writable: bool
+    cache: PageCache,
+    node: Node,
+    start: int,
+    size: int,
+    protection: int,
+    offset: int,
+    shared: bool,
+    writable: bool,
 ) -> Iterator[list[Map]]:
     """The operations that map `size` bytes (whole pages) of a file from `offset` at `start`, good inside the context.
 
@@ -35,7 +42,9 @@ def mapping(
     with ExitStack() as stack:
         if content.key is not None and not (shared and writable):
             inside = max(0, min(size, page_up(content.size) - offset))
-            backing = Backing(None, cache.insert(content.key, lambda: node.open_host(False), content.size) + offset)
+            backing = Backing(
+                None, cache.insert(content.key, lambda: node.open_host(False), content.size) + offset
+            )
         else:
             inside = size
             descriptor = node.open_host(shared and writable)
@@ -45,5 +54,7 @@ def mapping(
         if inside:
             operations.append(Map(start, inside, protection, backing, shared))
         if inside < size:
-            operations.append(Map(start + inside, size - inside, protection, Backing(_empty_file(), 0), False))
+            operations.append(
+                Map(start + inside, size - inside, protection, Backing(_empty_file(), 0), False)
+            )
         yield operations

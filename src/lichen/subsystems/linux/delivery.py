@@ -57,8 +57,7 @@ def attend(thread: Thread, result: int | None) -> None:
 
 
 def _next(thread: Thread) -> tuple[int, bytes] | None:
-    wanted = ALL & ~thread.personality.mask | NEVER_BLOCKED
-    return thread.personality.pending.take(wanted) or thread.process.personality.pending.take(wanted)
+    return signals.take(thread, ALL & ~thread.personality.mask | NEVER_BLOCKED)
 
 
 def _default(thread: Thread, number: int) -> bool:

@@ -58,30 +58,38 @@ class Image:
         return page_up(max(segment.address + segment.memory_size for segment in self.segments))
 
 
-def parse(read: Callable[[int, int], bytes]) -> Image:
-    """Take an ELF file apart; `read(size, offset)` reads it. Failure(INVALID_IMAGE_FORMAT) when it is not one to run."""
-    head = read(_HEADER.size, 0)
+def parse(read_at: Callable[[int, int], bytes]) -> Image:
+    """Take an ELF file apart; `read_at(offset, size)` reads it. Failure(INVALID_IMAGE_FORMAT) when it is not one to run."""
+    head = read_at(0, _HEADER.size)
     if len(head) < _HEADER.size:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
     ident, kind, machine, _, entry, offset, _, _, _, size, count, *_ = _HEADER.unpack(head)
     if ident[:4] != MAGIC or ident[4:7] != _CLASS_64_LITTLE_ENDIAN or machine != _AMD64:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
-    if kind not in (_EXECUTABLE, _SHARED_OBJECT) or size != _PROGRAM_HEADER.size or not 0 < count <= _MOST_HEADERS:
+    if (
+        kind not in (_EXECUTABLE, _SHARED_OBJECT)
+        or size != _PROGRAM_HEADER.size
+        or not 0 < count <= _MOST_HEADERS
+    ):
         raise Failure(Status.INVALID_IMAGE_FORMAT)
-    table = read(size * count, offset)
+    table = read_at(offset, size * count)
     if len(table) < size * count:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
-    return _image(read, kind == _SHARED_OBJECT, entry, offset, list(_PROGRAM_HEADER.iter_unpack(table)))
+    return _image(read_at, kind == _SHARED_OBJECT, entry, offset, list(_PROGRAM_HEADER.iter_unpack(table)))
 
 
 def _image(
-    read: Callable[[int, int], bytes], relocatable: bool, entry: int, offset: int, headers: list[tuple[int, ...]]
+    read_at: Callable[[int, int], bytes],
+    relocatable: bool,
+    entry: int,
+    offset: int,
+    headers: list[tuple[int, ...]],
 ) -> Image:
     segments = []
     interpreter, header_address, executable_stack = None, 0, False
     for kind, flags, start, address, _, file_size, memory_size, _ in headers:
         if kind == _INTERPRETER:
-            interpreter = _interpreter(read, start, file_size)
+            interpreter = _interpreter(read_at, start, file_size)
         elif kind == _PROGRAM_HEADERS:
             header_address = address
         elif kind == _STACK:
@@ -93,11 +101,13 @@ def _image(
     if not header_address:
         holding = (s for s in segments if s.offset <= offset < s.offset + s.file_size)
         header_address = next((s.address + offset - s.offset for s in holding), 0)
-    return Image(relocatable, entry, header_address, len(headers), interpreter, tuple(segments), executable_stack)
+    return Image(
+        relocatable, entry, header_address, len(headers), interpreter, tuple(segments), executable_stack
+    )
 
 
-def _interpreter(read: Callable[[int, int], bytes], start: int, size: int) -> bytes:
-    name = read(min(size, _LONGEST_INTERPRETER), start)
+def _interpreter(read_at: Callable[[int, int], bytes], start: int, size: int) -> bytes:
+    name = read_at(start, min(size, _LONGEST_INTERPRETER))
     if not name.endswith(b"\0") or len(name) < 2:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
     return name.rstrip(b"\0")

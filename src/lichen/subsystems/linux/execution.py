@@ -22,6 +22,7 @@ from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.state import RLIMIT_STACK, STACK_TOP, first_stack_address
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
     from lichen.executive.processes import Process
     from lichen.subsystems.linux.subsystem import LinuxSubsystem
 
@@ -70,12 +71,12 @@ class ElfLoader:
     def load(self, process: Process, program: Program, head: bytes) -> Loaded:
         """Build the program in a blank process."""
         check_strings(program)
-        image = elf.parse(program.file.read)
+        image = elf.parse(program.file.node.read_at)
         interpreter_file = self._interpreter(process, image)
         try:
             guest = self.subsystem.platform.blank()
+            space = AddressSpace()
             try:
-                space = AddressSpace()
                 builder = _Builder(self.subsystem.platform, guest, space)
                 return self._build(process, program, image, interpreter_file, builder)
             except BaseException:
@@ -86,21 +87,28 @@ class ElfLoader:
             if interpreter_file is not None:
                 interpreter_file.release()
 
-    def _interpreter(self, process: Process, image: elf.Image) -> object:
+    def _interpreter(self, process: Process, image: elf.Image) -> File | None:
         if image.interpreter is None:
             return None
         return self.subsystem.open_program(process, image.interpreter)
 
     def _build(
-        self, process: Process, program: Program, image: elf.Image, interpreter: object, builder: _Builder
+        self,
+        process: Process,
+        program: Program,
+        image: elf.Image,
+        interpreter: File | None,
+        builder: _Builder,
     ) -> Loaded:
         builder.reserve(self.subsystem.vdso)
         main = builder.place(program.file, image, _PROGRAM_BASE)
         first, base = main, 0
         if interpreter is not None:
-            linker = elf.parse(interpreter.read)  # type: ignore[attr-defined]
+            linker = elf.parse(interpreter.node.read_at)
             size = linker.end - linker.start
-            first = builder.place(interpreter, linker, builder.space.highest_free(size, MAP_TOP) - linker.start)
+            first = builder.place(
+                interpreter, linker, builder.space.highest_free(size, MAP_TOP) - linker.start
+            )
             base = first.bias
         builder.heap(main)
         soft, _ = self.subsystem.limits(process)[RLIMIT_STACK]
@@ -170,7 +178,7 @@ class _Builder:
         for region in mappings:
             self.space.insert(region.part(region.start, region.end))
 
-    def place(self, file: object, image: elf.Image, base: int) -> _Placed:
+    def place(self, file: File, image: elf.Image, base: int) -> _Placed:
         """Map the segments of an image."""
         bias = base if image.relocatable else 0
         if not self.space.low <= bias + image.start or bias + image.end > MAP_TOP:
@@ -179,7 +187,7 @@ class _Builder:
             self._segment(file, segment, bias)
         return _Placed(bias, image)
 
-    def _segment(self, file: object, segment: elf.Segment, bias: int) -> None:
+    def _segment(self, file: File, segment: elf.Segment, bias: int) -> None:
         address = bias + segment.address
         start, file_end = page_down(address), address + segment.file_size
         mapped_end, end = page_up(file_end), page_up(address + segment.memory_size)
@@ -193,10 +201,17 @@ class _Builder:
         if end > mapped_end:
             self.anonymous(Region(mapped_end, end, segment.protection))
 
-    def _map_file(self, file: object, region: Region) -> None:
-        node = file.location.node  # type: ignore[attr-defined]
+    def _map_file(self, file: File, region: Region) -> None:
+        node = file.location.node
         content = mapping(
-            self.platform.page_cache, node, region.start, region.size, region.protection, region.offset, False, False
+            self.platform.page_cache,
+            node,
+            region.start,
+            region.size,
+            region.protection,
+            region.offset,
+            False,
+            False,
         )
         self.operations += self.descriptors.enter_context(content)
         self.space.insert(region)
@@ -224,7 +239,9 @@ class _Builder:
 class _Stack:
     """The first stack: strings at the top, below them the vectors that point to them."""
 
-    def __init__(self, subsystem: LinuxSubsystem, process: Process, program: Program, builder: _Builder) -> None:
+    def __init__(
+        self, subsystem: LinuxSubsystem, process: Process, program: Program, builder: _Builder
+    ) -> None:
         self.subsystem, self.process, self.program, self.builder = subsystem, process, program, builder
         self.top = STACK_TOP - 8
         self.parts: list[bytes] = []
@@ -281,5 +298,3 @@ class _Stack:
         if not vector[AT_SYSINFO_EHDR]:
             del vector[AT_SYSINFO_EHDR]
         return [word for pair in vector.items() for word in pair] + [0, 0]
-
-

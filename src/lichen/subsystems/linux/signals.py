@@ -26,14 +26,30 @@ LAST: Final = 64
 FIRST_REAL_TIME: Final = 32
 SIGHUP, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL = 1, 2, 3, 4, 5, 6, 7, 8, 9
 SIGUSR1, SIGSEGV, SIGPIPE, SIGALRM, SIGTERM, SIGCHLD, SIGCONT, SIGSTOP = 10, 11, 13, 14, 15, 17, 18, 19
-SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH = 20, 21, 22, 23, 24, 25, 26, 27, 28
+SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH = (
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+)
 SIGIO, SIGPWR, SIGSYS = 29, 30, 31
 
 SI_USER, SI_KERNEL, SI_QUEUE, SI_TIMER, SI_TKILL = 0, 0x80, -1, -2, -6
 
 SIG_DFL, SIG_IGN = 0, 1
 SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO = 0x1, 0x2, 0x4
-SA_RESTORER, SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x04000000, 0x08000000, 0x10000000, 0x40000000, 0x80000000
+SA_RESTORER, SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND = (
+    0x04000000,
+    0x08000000,
+    0x10000000,
+    0x40000000,
+    0x80000000,
+)
 
 
 def bit(number: int) -> int:
@@ -152,8 +168,19 @@ class Dispositions:
 
     def after_exec(self) -> Dispositions:
         """Handlers go back to the default; what was ignored stays ignored."""
-        kept = {number: Sigaction(SIG_IGN, 0, 0, 0) for number, a in self.actions.items() if a.handler == SIG_IGN}
+        kept = {
+            number: Sigaction(SIG_IGN, 0, 0, 0) for number, a in self.actions.items() if a.handler == SIG_IGN
+        }
         return Dispositions(kept)
+
+
+def take(thread: Thread, wanted: int) -> tuple[int, bytes] | None:
+    """The next signal out of the mask `wanted` that is pending for a thread: its own first, then its process's."""
+    pending: Pending
+    for pending in (thread.personality.pending, thread.process.personality.pending):
+        if (found := pending.take(wanted)) is not None:
+            return found
+    return None
 
 
 def sent_by(number: int, sender: Process | None, code: int = SI_USER, value: int = 0) -> bytes:

@@ -25,7 +25,8 @@ from lichen.subsystems.linux.state import LinuxProcess, LinuxThread, default_lim
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
-    from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.io.file import File
+    from lichen.executive.processes import Process, Thread
 
 log = logging.getLogger("lichen.linux")
 
@@ -38,7 +39,7 @@ CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED = 1,
 _PAGE_FAULT_TRAP: Final = 14
 _FUTEX_WAITERS, _FUTEX_OWNER_DIED, _FUTEX_TID = 0x80000000, 0x40000000, 0x3FFFFFFF
 
-ProgramOpener = Callable[["Process", bytes], Any]
+ProgramOpener = Callable[["Process", bytes], "File"]
 """Opens a program by path for a process: (process, path) -> File, with permission to execute checked."""
 
 
@@ -68,7 +69,9 @@ class LinuxSubsystem:
 
     def __init__(self, platform: Platform, vdso: tuple[Mapping, ...], open_program: ProgramOpener) -> None:
         self.platform = platform
-        self.vdso = tuple(Region(m.address, m.address + m.size, 5 if "vdso" in m.name else 1, name=m.name) for m in vdso)
+        self.vdso = tuple(
+            Region(m.address, m.address + m.size, 5 if "vdso" in m.name else 1, name=m.name) for m in vdso
+        )
         self.vdso_address = next((m.address for m in vdso if m.name == "[vdso]"), 0)
         self.open_program = open_program
         self.table = declare_calls().table(AMD64)
@@ -192,7 +195,9 @@ class LinuxSubsystem:
     @staticmethod
     def _group_may_be_orphaned(group: Any, leaving: Process) -> None:
         """A group that nobody can continue any more, and that has stopped members, gets SIGHUP and SIGCONT."""
-        members = [member for member in group.members.values() if member is not leaving and not member.is_zombie]
+        members = [
+            member for member in group.members.values() if member is not leaving and not member.is_zombie
+        ]
         if not any(member.stopped for member in members):
             return
         if any(m.parent is not leaving and not _outside(m, group) for m in members):
@@ -206,7 +211,9 @@ class LinuxSubsystem:
         state = parent.personality
         if not isinstance(state, LinuxProcess) or parent.exit_status is not None:
             return False
-        number = child.personality.exit_signal if isinstance(child.personality, LinuxProcess) else signals.SIGCHLD
+        number = (
+            child.personality.exit_signal if isinstance(child.personality, LinuxProcess) else signals.SIGCHLD
+        )
         action = state.dispositions.get(signals.SIGCHLD)
         keep = not (
             number == signals.SIGCHLD

@@ -33,7 +33,9 @@ class Path(NamedTuple):
 def path_of(text: bytes) -> Path:
     """Take a path apart; the empty path has no components."""
     parts = [part for part in os.fsdecode(text).split("/") if part and part != "."]
-    return Path(text, text[:1] == b"/", tuple(parts), text.endswith((b"/", b"/.", b"/..")) or text in (b".", b".."))
+    return Path(
+        text, text[:1] == b"/", tuple(parts), text.endswith((b"/", b"/.", b"/..")) or text in (b".", b"..")
+    )
 
 
 def read_path(memory: Memory, address: int) -> Path:
@@ -66,7 +68,8 @@ Fd = Annotated[int, Arg(_SIGNED, _show_descriptor)]
 
 PathName = Annotated[Path, Arg("read_path(memory, {x})", _show_path, {"read_path": read_path})]
 OptionalPathName = Annotated[
-    Path | None, Arg("read_optional_path(memory, {x})", _show_path, {"read_optional_path": read_optional_path})
+    Path | None,
+    Arg("read_optional_path(memory, {x})", _show_path, {"read_optional_path": read_optional_path}),
 ]
 Address = Annotated[int, Arg("{x}", show_address)]
 """A guest address that the call itself reads from or writes to."""

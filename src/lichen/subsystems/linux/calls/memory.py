@@ -187,12 +187,12 @@ def mremap(
         return address
     if not flags & MREMAP_MAYMOVE:
         raise Failure(Status.NO_MEMORY)
-    return _move(thread, region.part(address, address + old_size), new_size, space.highest_free(new_size, MAP_TOP))
+    return _move(
+        thread, region.part(address, address + old_size), new_size, space.highest_free(new_size, MAP_TOP)
+    )
 
 
-def _move_to(
-    thread: Thread, region: Region, address: int, old_size: int, new_size: int, target: int
-) -> int:
+def _move_to(thread: Thread, region: Region, address: int, old_size: int, new_size: int, target: int) -> int:
     space = thread.process.space
     if target % PAGE or target + new_size > space.high or target < space.low:
         raise Failure(Status.INVALID_PARAMETER)
@@ -226,7 +226,15 @@ def _move(thread: Thread, region: Region, new_size: int, target: int) -> int:
     space = thread.process.space
     operations: list[MemoryOperation] = [Move(region.start, region.size, region.size, target)]
     thread.guest.change_memory(operations)
-    moved = Region(target, target + region.size, region.protection, region.shared, region.file, region.offset, region.name)
+    moved = Region(
+        target,
+        target + region.size,
+        region.protection,
+        region.shared,
+        region.file,
+        region.offset,
+        region.name,
+    )
     space.insert(moved)
     space.remove(region.start, region.end)
     if new_size > region.size:

@@ -14,20 +14,25 @@ from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Program
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
-from lichen.subsystems.linux.files import file_of, opened_for_execution
+from lichen.subsystems.linux.files import execution_of, file_of, opened_for_execution
 from lichen.subsystems.linux.records import CloneArgs
-from lichen.subsystems.linux.signals import SIGKILL
 from lichen.subsystems.linux.state import AlternateStack
-from lichen.subsystems.linux.subsystem import linux, linux_exit_code
+from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Int, PathName, Pid, Result, Size
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
 
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_PIDFD = 0x100, 0x200, 0x400, 0x800, 0x1000
 CLONE_PTRACE, CLONE_VFORK, CLONE_PARENT, CLONE_THREAD = 0x2000, 0x4000, 0x8000, 0x10000
 CLONE_NEWNS, CLONE_SYSVSEM, CLONE_SETTLS, CLONE_PARENT_SETTID = 0x20000, 0x40000, 0x80000, 0x100000
-CLONE_CHILD_CLEARTID, CLONE_DETACHED, CLONE_UNTRACED, CLONE_CHILD_SETTID = 0x200000, 0x400000, 0x800000, 0x1000000
+CLONE_CHILD_CLEARTID, CLONE_DETACHED, CLONE_UNTRACED, CLONE_CHILD_SETTID = (
+    0x200000,
+    0x400000,
+    0x800000,
+    0x1000000,
+)
 _NAMESPACES: Final = CLONE_NEWNS | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 _EXIT_SIGNAL: Final = 0xFF
 _MOST_STRINGS: Final = 0x10000
@@ -50,7 +55,11 @@ def clone3(thread: Thread, arguments: In[CloneArgs], size: Size) -> Result:
         raise Failure(Status.INVALID_PARAMETER)
     if size > 4096 or arguments.set_tid_size or arguments.set_tid:
         raise Failure(Status.INVALID_BUFFER_SIZE if size > 4096 else Status.INVALID_PARAMETER)
-    if arguments.flags & (_EXIT_SIGNAL | CLONE_DETACHED) or arguments.exit_signal > 64 or arguments.flags >> 32:
+    if (
+        arguments.flags & (_EXIT_SIGNAL | CLONE_DETACHED)
+        or arguments.exit_signal > 64
+        or arguments.flags >> 32
+    ):
         raise Failure(Status.INVALID_PARAMETER)
     if bool(arguments.stack) != bool(arguments.stack_size):
         raise Failure(Status.INVALID_PARAMETER)
@@ -136,7 +145,9 @@ def _new_thread(thread: Thread, flags: int, stack: int, child_tid: int, tls: int
     return child
 
 
-def _new_process(thread: Thread, flags: int, exit_signal: int, stack: int, child_tid: int, tls: int) -> Thread:
+def _new_process(
+    thread: Thread, flags: int, exit_signal: int, stack: int, child_tid: int, tls: int
+) -> Thread:
     process = thread.process
     parent = process.parent if flags & CLONE_PARENT and process.parent else process
     child = process.machine.new_process(parent, process.subsystem)
@@ -164,14 +175,16 @@ def _new_process(thread: Thread, flags: int, exit_signal: int, stack: int, child
 
 def _inherited_stack(thread: Thread, flags: int) -> AlternateStack:
     """A fork keeps the alternate signal stack; a task that goes on in the same memory has none."""
-    return AlternateStack() if flags & CLONE_VM and not flags & CLONE_VFORK else copy(thread.personality.stack)
+    return (
+        AlternateStack() if flags & CLONE_VM and not flags & CLONE_VFORK else copy(thread.personality.stack)
+    )
 
 
 def _inherit(process: Process, child: Process, flags: int) -> None:
     """What a child has from its parent: copies, or with the CLONE_ flags the same objects."""
     child.join(process.group)
     child.name, child.arguments, child.image = process.name, process.arguments, process.image
-    child.handles = process.handles.share() if flags & CLONE_FILES else process.handles.duplicate()
+    child.handles = process.handles.reference() if flags & CLONE_FILES else process.handles.duplicate()
     child.files = process.files if flags & CLONE_FS else process.files.copy()
     child.personality = process.personality.forked(bool(flags & CLONE_SIGHAND))
     if flags & CLONE_VM:
@@ -183,7 +196,7 @@ def _inherit(process: Process, child: Process, flags: int) -> None:
 
 def _until_image_left(child: Process) -> Blocks[int]:
     """vfork: the parent goes on when the child has left the shared memory."""
-    left = []
+    left: list[bool] = []
     condition = Condition(lambda: bool(left))
 
     def leave() -> None:
@@ -212,7 +225,7 @@ def execveat(
         raise Failure(Status.INVALID_PARAMETER)
     name = path.text
     if not name and flags & AT_EMPTY_PATH:
-        file = file_of(thread, directory).reopened_for_execution(thread.process.files)
+        file = execution_of(thread.process.files, file_of(thread, directory).location)
     else:
         file = opened_for_execution(thread.process, path, directory, follow=not flags & AT_SYMLINK_NOFOLLOW)
     if not path.absolute and directory != AT_FDCWD:
@@ -220,14 +233,14 @@ def execveat(
     return _execute(thread, file, name, arguments, environment)
 
 
-def _execute(thread: Thread, file: object, name: bytes, arguments: int, environment: int) -> Result:
+def _execute(thread: Thread, file: File, name: bytes, arguments: int, environment: int) -> Result:
     try:
         program = Program(
             file, name, strings_at(thread, arguments) or (b"",), strings_at(thread, environment)
         )
         loaded = programs.load(thread.process, program)
     finally:
-        file.release()  # type: ignore[attr-defined]
+        file.release()
     programs.execute(thread, loaded)
     return None
 

@@ -56,9 +56,7 @@ def rt_sigaction(
 
 
 @linux.call(amd64=14)
-def rt_sigprocmask(
-    thread: Thread, how: Int, new: OptionalIn[u64], old: OptionalOut[u64], size: Size
-) -> int:
+def rt_sigprocmask(thread: Thread, how: Int, new: OptionalIn[u64], old: OptionalOut[u64], size: Size) -> int:
     """Change or show the caller's signal mask."""
     check_set_size(size)
     state = thread.personality
@@ -224,7 +222,9 @@ def tgkill(thread: Thread, pid: Pid, tid: Pid, number: Signal) -> int:
     return _send_to_thread(thread, pid, tid, number)
 
 
-def _send_to_thread(thread: Thread, pid: int | None, tid: int, number: int, information: bytes | None = None) -> int:
+def _send_to_thread(
+    thread: Thread, pid: int | None, tid: int, number: int, information: bytes | None = None
+) -> int:
     if tid <= 0 or not 0 <= number <= LAST:
         raise Failure(Status.INVALID_PARAMETER)
     target = thread.process.machine.threads.get(tid)
@@ -284,14 +284,10 @@ def rt_sigtimedwait(
     check_set_size(size)
     wanted &= ~NEVER_BLOCKED
     deadline = deadline_of(thread, timeout)
-    taken = _take(thread, wanted)
+    taken = signals.take(thread, wanted)
     if taken is not None:
         return _deliver_to(thread, information, taken)
     return _wait_for_one(thread, wanted, information, deadline)
-
-
-def _take(thread: Thread, wanted: int) -> tuple[int, bytes] | None:
-    return thread.personality.pending.take(wanted) or thread.process.personality.pending.take(wanted)
 
 
 def _deliver_to(thread: Thread, information: int, taken: tuple[int, bytes]) -> int:
@@ -308,7 +304,7 @@ def _wait_for_one(thread: Thread, wanted: int, information: int, deadline: float
     try:
         while True:
             index = yield Wait((arrival,), deadline)
-            taken = _take(thread, wanted)
+            taken = signals.take(thread, wanted)
             if taken is not None:
                 return _deliver_to(thread, information, taken)
             if index == TIMED_OUT:

@@ -39,7 +39,9 @@ def wait4(
     """Wait for a child to end, stop or continue."""
     if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _WNOTHREAD | _WALL | _WCLONE) or pid == -0x80000000:
         raise Failure(Status.INVALID_PARAMETER if pid != -0x80000000 else Status.INVALID_CID)
-    return _wait(thread, _wanted_by_pid(thread, pid), options | WEXITED, lambda child: _store(child, status, usage))
+    return _wait(
+        thread, _wanted_by_pid(thread, pid), options | WEXITED, lambda child: _store(child, status, usage)
+    )
 
 
 def _wanted_by_pid(thread: Thread, pid: int) -> tuple[int, int]:
@@ -72,7 +74,12 @@ def usage_of(process: Process) -> Rusage:
 
 @linux.call(amd64=247)
 def waitid(
-    thread: Thread, kind: Int, id: Pid, information: OptionalOut[SiginfoChild], options: Flags, usage: OptionalOut[Rusage]
+    thread: Thread,
+    kind: Int,
+    id: Pid,
+    information: OptionalOut[SiginfoChild],
+    options: Flags,
+    usage: OptionalOut[Rusage],
 ) -> Result:
     """Wait for a child, with more choice, leaving it waitable if wanted."""
     allowed = WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | _WNOTHREAD | _WALL | _WCLONE
@@ -138,7 +145,9 @@ def _take(process: Process, wanted: tuple[int, int], options: int) -> Process | 
         if child.exit_status is not None:
             if options & WEXITED:
                 return child
-        elif (change := child.job_state) is not None and options & (WUNTRACED if change.signal else WCONTINUED):
+        elif (change := child.job_state) is not None and options & (
+            WUNTRACED if change.signal else WCONTINUED
+        ):
             return child
     if not any_child:
         raise Failure(Status.NO_CHILD)
