@@ -82,7 +82,7 @@ class File(Object):
             node.denials -= 1
         if node.locks is not None:
             node.locks.release(self)
-        if self.location.deleted and not node.files:
+        if not node.files and (self.location.deleted or self.location.parent is None):
             node.abandoned()
         if watch.active:
             wrote = self.access & Access.CONTENT

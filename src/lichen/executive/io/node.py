@@ -104,7 +104,7 @@ class Node:
         self.watchers: list[Watcher] | None = None
 
     def abandoned(self) -> None:
-        """The last open file closed after the name it was opened by was removed."""
+        """The last open file closed, and the name it was opened by is removed or never was: free what nobody can reach."""
 
     # ---- attributes
 
