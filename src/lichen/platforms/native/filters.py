@@ -123,6 +123,26 @@ def _stub_calls(program: _Program) -> None:
     program.emit("return", TRACE)
 
 
+def nt_filter() -> bytes:
+    """F1, stacked on F0 in NT guests: every call from outside the stub page is a stop.
+
+    It turns what F0 allows into a stop and leaves notifications alone, as the strictest result wins; it may never return
+    NOTIFY itself, because it has no listener.
+    """
+    program = _Program()
+    program.emit("load", _ARCHITECTURE)
+    program.emit("equal", ARCH_X86_64, None, "stop")
+    program.emit("load", _POINTER_HIGH)
+    program.emit("equal", stub.BASE >> 32, None, "stop")
+    program.emit("load", _POINTER_LOW)
+    program.emit("and", 0xFFFFF000)
+    program.emit("equal", stub.BASE & 0xFFFFFFFF, None, "stop")
+    program.emit("return", ALLOW)
+    program.label("stop")
+    program.emit("return", TRACE)
+    return program.assemble()
+
+
 def linux_filter(nt_stopping: tuple[int, ...] = ()) -> bytes:
     """F0, the filter of every guest and the only one with a listener; `nt_stopping` are NT numbers that need a stop."""
     program = _Program()

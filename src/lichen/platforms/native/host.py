@@ -39,6 +39,7 @@ _libc.syscall.restype = ctypes.c_long
 CONT: Final = 7
 GETREGS: Final = 12
 SETREGS: Final = 13
+SINGLESTEP: Final = 9
 SYSCALL: Final = 24
 GETEVENTMSG: Final = 0x4201
 GETSIGINFO: Final = 0x4202

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import PAGE
-from lichen.platforms.native import host
+from lichen.platforms.native import host, stub
 
 if TYPE_CHECKING:
     from lichen.platforms.native.thread import NativeThread
 
 _CACHE_SIZE: Final = 1 << 40
+SLOT: Final = 512
 
 
 class Space:
@@ -25,6 +26,8 @@ class Space:
     def __init__(self, tid: int) -> None:
         self.tid = tid
         self.threads: set[NativeThread] = set()
+        self.slots = list(range(stub.SCRATCH_SIZE // 4, stub.SCRATCH_SIZE, SLOT))
+        """Places in the scratch pages for operations that ride in replies, which no thread uses now."""
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes at `address`; Fault when any of them cannot be read."""

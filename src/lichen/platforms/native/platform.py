@@ -20,6 +20,7 @@ from typing import Final
 from lichen.executive.interfaces import Events, Fault, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
 from lichen.platforms.native.memory import PageCache, Space
+from lichen.platforms.native.nt import NtGuests
 from lichen.platforms.native.thread import STOP_LIMIT, Call, Change, NativeThread, State
 
 Ready = tuple[int, int, None]
@@ -60,6 +61,7 @@ class NativePlatform:
         self._mother = NativeThread(self, self.zygote.pid, Space(self.zygote.pid))
         self._mother.entered(True)
         self._mother.idle = True
+        self._nt: NtGuests | None = None
 
     def _wake_on_same_core(self) -> None:
         """Tell the host that guest and kernel take turns (host 6.6 and newer; a hint)."""
@@ -92,11 +94,18 @@ class NativePlatform:
         guest = self.threads.get(tid)
         if guest is None:
             return
-        if stub.holds(pointer):
-            guest.kill()
-            return
         guest.notification, guest.state = notification, State.HELD
-        self.events.system_call(guest, number, arguments)
+        if stub.holds(pointer):
+            self._notified_by_stub(guest, (tid, notification, number, pointer, arguments))
+        else:
+            self.events.system_call(guest, number, arguments)
+
+    def _notified_by_stub(self, guest: NativeThread, call: Call) -> None:
+        """A call through NT's dispatcher, an operation that rides in a reply, or a guest that jumped in."""
+        try:
+            guest.called_from_stub(call)
+        except GuestGone:
+            guest.kill()
 
     def _changed(self, tid: int, status: int) -> None:
         """A ptrace stop or an end."""
@@ -123,10 +132,10 @@ class NativePlatform:
     def _stopped_in_call(self, guest: NativeThread) -> None:
         registers = guest.registers
         if stub.holds(registers.rip):
-            guest.kill()
+            guest.stopped_in_stub()
             return
         arguments = registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9
-        self.events.system_call(guest, registers.orig_rax, arguments)
+        self.events.system_call(guest, registers.orig_rax, guest.call_arguments(arguments))
 
     def ended(self, guest: NativeThread, status: int) -> None:
         """The host has reaped the thread: its id may be used again from now on."""
@@ -187,6 +196,12 @@ class NativePlatform:
     def vdso(self) -> tuple[zygote.Mapping, ...]:
         """The vDSO and its data, at the same place in every guest."""
         return self.zygote.vdso
+
+    def enable_nt(self) -> NtGuests:
+        """Make the zygote of NT guests, once."""
+        if self._nt is None:
+            self._nt = NtGuests(self, self._mother)
+        return self._nt
 
     def blank(self) -> NativeThread:
         """A new process with empty memory and one stopped thread."""

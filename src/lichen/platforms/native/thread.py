@@ -15,7 +15,7 @@ import struct
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 from lichen.executive.interfaces import Backing, GuestGone, Map, MemoryOperation, Move, Protect, Unmap
 from lichen.executive.registers import Registers
@@ -42,11 +42,13 @@ _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTI
     0x80000,
     0x200000,
 )
+_IN_PLACE: Final = frozenset((_MAP, _MOVE, _CLONE))
 _RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
 _HOST_ANSWERS: Final = frozenset((24, 28, 35, 96, 158, 201, 202, 219, 228, 229, 230, 309))
-_OPERATION: Final = struct.Struct("<7Q")
-_MASK: Final = 0xFFFFFFFFFFFFFFFF
+OPERATION: Final = struct.Struct("<7Q")
+MASK: Final = 0xFFFFFFFFFFFFFFFF
 
+Kind = TypeVar("Kind", bound="NativeThread")
 Change = tuple[int, int]
 """A host thread id and its wait status."""
 Call = tuple[int, int, int, int, tuple[int, ...]]
@@ -140,7 +142,7 @@ class NativeThread:
             return False
         self.entered(False)
         if held:
-            self.registers.orig_rax = -1
+            self._leave_call()
         elif self.platform.forget(self.tid):
             self._take_back()
         else:
@@ -162,6 +164,14 @@ class NativeThread:
             raise GuestGone("a guest thread ended")
         return status
 
+    def _leave_call(self) -> None:
+        """The held call was cancelled on the host: stand behind it, to be completed by registers."""
+        self.registers.orig_rax = -1
+
+    def call_arguments(self, arguments: tuple[int, ...]) -> tuple[int, ...]:
+        """The arguments of a reported call, in the guest's convention."""
+        return arguments
+
     def _take_back(self) -> None:
         """The call that the thread was making has not been acted upon: make it again later."""
         registers = self.registers
@@ -182,23 +192,33 @@ class NativeThread:
                 1  # a breakpoint reports the address behind it; other faults will recur by themselves
             )
 
+    # ---- calls from the stub page that nobody ordered
+
+    def called_from_stub(self, call: Call) -> None:
+        """A notification came from the stub page; GuestGone when that means a guest jumped in."""
+        raise self._damaged()
+
+    def stopped_in_stub(self) -> None:
+        """A stopping call came from the stub page."""
+        raise self._damaged()
+
     # ---- memory
 
     def change_memory(self, operations: Sequence[MemoryOperation]) -> None:
         """Carry out memory operations in this thread's address space; OSError when the host refuses."""
         if not self.stop():
             raise GuestGone("the thread is gone")
-        steps = [step for operation in operations for step in _encode(operation)]
-        if len(steps) == 1 and self.in_call:
+        steps = [step for operation in operations for step in encode(operation)]
+        if len(steps) == 1 and self.in_call and steps[0].words[0] in _IN_PLACE:
             self._checked(self._native(*steps[0].words))
             return
-        at_once = stub.SCRATCH_SIZE // _OPERATION.size - 1
+        at_once = stub.SCRATCH_SIZE // 4 // OPERATION.size - 1
         for start in range(0, len(steps), at_once):
             self._run(steps[start : start + at_once])
 
     @staticmethod
     def _checked(result: int) -> int:
-        if result > _MASK - 4095:
+        if result > MASK - 4095:
             code = (1 << 64) - result
             raise OSError(code, os.strerror(code))
         return result
@@ -217,8 +237,11 @@ class NativeThread:
         return result
 
     def _make_call(self, number: int, arguments: tuple[int, ...]) -> None:
-        """Send the stopped thread into a host call, from the call it stands at or from the stub's idle call."""
-        if not self.in_call:
+        """Send the stopped thread into a host call, from the call it stands at or from the stub's idle call.
+
+        The filter looks at the changed call again: only from the stub does every number pass.
+        """
+        if not self.in_call or (number not in _IN_PLACE and not stub.holds(self.registers.rip)):
             self._go(stub.IDLE)
             if self._await() >> 16 != host.EVENT_SECCOMP:
                 raise self._damaged()
@@ -238,10 +261,10 @@ class NativeThread:
         self.registers.rip, self.registers.orig_rax = address, -1
         self._continue(host.CONT)
 
-    def _run(self, steps: Sequence[_Step]) -> None:
+    def _run(self, steps: Sequence[Step]) -> None:
         """Have the stub run a list of memory operations."""
         saved = None if self.idle else self.registers.save()
-        data = b"".join(_OPERATION.pack(*(word & _MASK for word in step.words)) for step in steps)
+        data = b"".join(OPERATION.pack(*(word & MASK for word in step.words)) for step in steps)
         if (
             host.core.write_memory(self.tid, stub.SCRATCH, data + struct.pack("<Q", stub.END_OF_LIST))
             != len(data) + 8
@@ -266,11 +289,11 @@ class NativeThread:
             self._restore(saved)
         self._checked(result)
 
-    def _admit(self, call: Call, expected: deque[_Step]) -> None:
+    def _admit(self, call: Call, expected: deque[Step]) -> None:
         """Let one ordered mapping of a descriptor through, after comparing every register with the order."""
         _, notification, number, _, arguments = call
         step = expected.popleft() if expected else None
-        if step is None or number != _MAP or arguments != tuple(word & _MASK for word in step.words[1:]):
+        if step is None or number != _MAP or arguments != tuple(word & MASK for word in step.words[1:]):
             raise self._damaged()
         if step.descriptor is not None:
             self.platform.hand_over(notification, step.descriptor)
@@ -280,17 +303,25 @@ class NativeThread:
         self.kill()
         return GuestGone("the guest damaged its stub page")
 
+    def call_host(self, number: int, *arguments: int) -> int:
+        """Have the stopped thread make one call of the host; OSError when it fails."""
+        return self._checked(self._native(number, *arguments))
+
     # ---- tasks
 
-    def clone_process(self, share_memory: bool = False) -> NativeThread:
+    def clone_process(self, share_memory: bool = False) -> Self:
         """Copy the stopped thread into a new host process, stopped, with the same registers."""
+        return self.clone_as(type(self), share_memory)
+
+    def clone_as(self, kind: type[Kind], share_memory: bool = False) -> Kind:
+        """As `clone_process`; the new thread is of another class (the zygotes' children)."""
         saved = self.registers.save()
         tid = self._clone(_CLONE_PARENT | (_CLONE_VM if share_memory else 0), 0, 0, 0)
-        child = NativeThread(self.platform, tid, self.memory if share_memory else Space(tid))
+        child = kind(self.platform, tid, self.memory if share_memory else Space(tid))
         child._started(saved)
         return child
 
-    def clone_thread(self, stack: int, tls: int | None, clear_tid: int) -> NativeThread:
+    def clone_thread(self, stack: int, tls: int | None, clear_tid: int) -> Self:
         """Start a second thread in the same address space, stopped, with the creator's registers and `stack`."""
         saved = self.registers.save()
         flags = _CLONE_THREAD_ALL
@@ -299,7 +330,7 @@ class NativeThread:
         if clear_tid:
             flags |= _CLONE_CHILD_CLEARTID
         tid = self._clone(flags, stack, clear_tid, tls or 0)
-        child = NativeThread(self.platform, tid, self.memory)
+        child = type(self)(self.platform, tid, self.memory)
         base = child.registers.fs_base
         child._started(saved)
         child.registers.fs_base = base
@@ -360,7 +391,7 @@ class NativeThread:
             os.kill(self.tid, signal.SIGKILL)
 
 
-class _Step(NamedTuple):
+class Step(NamedTuple):
     """One host call for the stub: number and six arguments; `checked` when the filter will ask the kernel about it."""
 
     words: tuple[int, int, int, int, int, int, int]
@@ -368,29 +399,29 @@ class _Step(NamedTuple):
     descriptor: int | None = None
 
 
-def _encode(operation: MemoryOperation) -> list[_Step]:
+def encode(operation: MemoryOperation) -> list[Step]:
     """The host calls of one memory operation."""
     match operation:
         case Unmap(address, size):
-            return [_Step((_UNMAP, address, size, 0, 0, 0, 0))]
+            return [Step((_UNMAP, address, size, 0, 0, 0, 0))]
         case Protect(address, size, protection):
-            return [_Step((_PROTECT, address, size, protection, 0, 0, 0))]
+            return [Step((_PROTECT, address, size, protection, 0, 0, 0))]
         case Move(address, old_size, new_size, target):
-            return [_Step((_MOVE, address, old_size, new_size, 3, target, 0))]
+            return [Step((_MOVE, address, old_size, new_size, 3, target, 0))]
         case Map(address, size, protection, backing, shared):
             return _encode_map(address, size, protection, backing, _SHARED if shared else _PRIVATE)
 
 
 def _encode_map(
     address: int, size: int, protection: int, backing: Backing | None, sharing: int
-) -> list[_Step]:
+) -> list[Step]:
     flags = sharing | _FIXED | _NO_RESERVE
     if backing is None:
-        return [_Step((_MAP, address, size, protection, flags | _ANONYMOUS, -1, 0))]
+        return [Step((_MAP, address, size, protection, flags | _ANONYMOUS, -1, 0))]
     if backing.descriptor is None:
-        return [_Step((_MAP, address, size, protection, flags, PAGE_CACHE_DESCRIPTOR, backing.offset), True)]
+        return [Step((_MAP, address, size, protection, flags, PAGE_CACHE_DESCRIPTOR, backing.offset), True)]
     transient = filters.TRANSIENT_DESCRIPTOR
     return [
-        _Step((_MAP, address, size, protection, flags, transient, backing.offset), True, backing.descriptor),
-        _Step((_CLOSE, transient, 0, 0, 0, 0, 0)),
+        Step((_MAP, address, size, protection, flags, transient, backing.offset), True, backing.descriptor),
+        Step((_CLOSE, transient, 0, 0, 0, 0, 0)),
     ]
