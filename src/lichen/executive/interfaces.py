@@ -87,6 +87,21 @@ class Fault:
     address: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProcessorTime:
+    """Seconds that processors spent on something, in its own code and in calls that the host answered."""
+
+    user: float = 0.0
+    system: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.user + self.system
+
+    def __add__(self, other: ProcessorTime) -> ProcessorTime:
+        return ProcessorTime(self.user + other.user, self.system + other.system)
+
+
 class GuestMemory(Protocol):
     """The memory of one address space. A bad address raises abi.memory.Fault."""
 
@@ -146,6 +161,9 @@ class GuestThread(Protocol):
         """The thread's XSAVE area as the host keeps it."""
 
     def set_extended_state(self, state: bytes) -> None: ...
+
+    def processor_time(self) -> ProcessorTime:
+        """What this thread has used since the platform made it; for one that is gone, what was last known."""
 
     def exit(self) -> None:
         """End this one thread on the host (its cleared-tid word is written and woken)."""

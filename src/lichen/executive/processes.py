@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from lichen.executive.interfaces import GuestMemory, GuestThread, Subsystem
+from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem
 from lichen.executive.memory import AddressSpace
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.status import Failure, Status
@@ -129,6 +129,7 @@ class Thread:
         self.name = process.name
         self.personality: Any = None
         self.started = process.machine.scheduler.clock()
+        self._time_of_earlier_guests = ProcessorTime()
 
     def __str__(self) -> str:
         return f"thread {self.id} of {self.process}"
@@ -136,10 +137,15 @@ class Thread:
     def adopt(self, guest: GuestThread) -> None:
         """Go on in another host thread, after exec."""
         old = self.guest
+        self._time_of_earlier_guests += old.processor_time()
         self.guest, self.memory = guest, guest.memory
         guest.owner = self
         old.owner = _Nobody(self.process.machine.scheduler)
         old.kill()
+
+    def processor_time(self) -> ProcessorTime:
+        """What this thread has used, in every program that it ran."""
+        return self._time_of_earlier_guests + self.guest.processor_time()
 
     def finish(self, result: int) -> None:
         """End the current call with `result` and let the thread go on, unless something stands in its way."""
@@ -210,6 +216,7 @@ class Thread:
         self.cancel()
         self.dead, self.exit_code = True, code
         process = self.process
+        process.time_of_ended_threads += self.processor_time()
         process.threads.pop(self.id, None)
         process.space.draining.pop(self, None)
         process.machine.threads.pop(self.id, None)
@@ -251,7 +258,7 @@ class Process:
         """A stop or continue that the parent has not yet been told: code 0 for continued, else signal."""
         self.stopped = False
         self.is_subreaper = False
-        self.processor_time = 0.0
+        self.time_of_ended_threads = ProcessorTime()
         self.when_image_left: list[Callable[[], None]] = []
         """Called once when the process leaves its address space, by exec or exit: vfork's parent waits for that."""
 
@@ -270,6 +277,10 @@ class Process:
     def first_thread(self) -> Thread:
         """The thread that has the process's id, or the oldest that is left."""
         return self.threads.get(self.id) or next(iter(self.threads.values()))
+
+    def processor_time(self) -> ProcessorTime:
+        """What its threads have used, those that ended included."""
+        return sum((thread.processor_time() for thread in self.threads.values()), self.time_of_ended_threads)
 
     def join(self, group: ProcessGroup) -> None:
         """Move into a process group."""

@@ -17,9 +17,19 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
-from lichen.executive.interfaces import Backing, GuestGone, Map, MemoryOperation, Move, Protect, Unmap
+from lichen.executive.interfaces import (
+    Backing,
+    GuestGone,
+    Map,
+    MemoryOperation,
+    Move,
+    ProcessorTime,
+    Protect,
+    Unmap,
+)
 from lichen.executive.registers import Registers
 from lichen.platforms.native import filters, host, stub
+from lichen.platforms.native.accounting import Account
 from lichen.platforms.native.memory import Space
 from lichen.platforms.native.zygote import PAGE_CACHE_DESCRIPTOR
 
@@ -78,6 +88,7 @@ class NativeThread:
         self._registers = Registers()
         self._address = host.address_of(self._registers)
         self._loaded = False
+        self._account = Account(tid)
         memory.threads.add(self)
         platform.threads[tid] = self
 
@@ -378,6 +389,10 @@ class NativeThread:
 
     def set_extended_state(self, state: bytes) -> None:
         host.set_extended_state(self.tid, state)
+
+    def processor_time(self) -> ProcessorTime:
+        """What this thread has used since it was made."""
+        return self._account.read()
 
     def exit(self) -> None:
         """End this one thread on the host."""

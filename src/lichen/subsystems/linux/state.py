@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from lichen.executive.interfaces import PAGE
+from lichen.executive.interfaces import PAGE, ProcessorTime
 from lichen.executive.scheduler import Timer
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, Dispositions, Pending
 
@@ -70,7 +70,8 @@ class LinuxProcess:
     """timer_create: id -> timer object."""
     executed: bool = False
     """Whether it has called execve since fork (setpgid asks)."""
-    children_time: tuple[float, float] = (0.0, 0.0)
+    children_time: ProcessorTime = field(default_factory=ProcessorTime)
+    """What waited-for children, and theirs, have used."""
     nice: int = 0
     dumpable: int = 1
     parent_death_signal: int = 0

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut
 from lichen.abi.layout import i32
+from lichen.executive.interfaces import ProcessorTime
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.linux.records import Rusage, Timeval
+from lichen.subsystems.linux.records import Rusage
 from lichen.subsystems.linux.siginfo import SiginfoChild
 from lichen.subsystems.linux.signals import SIGCHLD, SIGKILL
 from lichen.subsystems.linux.state import LinuxProcess
 from lichen.subsystems.linux.subsystem import child_status, linux, linux_exit_code
+from lichen.subsystems.linux.times import timeval_of
 from lichen.subsystems.linux.types import Flags, Int, Pid, Result
 
 if TYPE_CHECKING:
@@ -68,8 +70,13 @@ def _signed(word: int) -> int:
 
 def usage_of(process: Process) -> Rusage:
     """The processor time of a process and its waited-for children."""
-    microseconds = int(process.processor_time * 1e6)
-    return Rusage(Timeval(*divmod(microseconds, 1_000_000)), Timeval(0, 0))
+    time = _with_children(process)
+    return Rusage(timeval_of(time.user), timeval_of(time.system))
+
+
+def _with_children(process: Process) -> ProcessorTime:
+    time, state = process.processor_time(), process.personality
+    return time + state.children_time if isinstance(state, LinuxProcess) else time
 
 
 @linux.call(amd64=247)
@@ -133,8 +140,7 @@ def _account(child: Process) -> None:
     """A waited-for child's times become its parent's children's times."""
     parent = child.parent
     if parent is not None and isinstance(parent.personality, LinuxProcess):
-        user, system = parent.personality.children_time
-        parent.personality.children_time = user + child.processor_time, system
+        parent.personality.children_time += _with_children(child)
 
 
 def _take(process: Process, wanted: tuple[int, int], options: int) -> Process | None:
