@@ -145,6 +145,9 @@ class GuestThread(Protocol):
     def change_memory(self, operations: Sequence[MemoryOperation]) -> None:
         """Carry out memory operations in the thread's address space, stopping it; OSError when the host refuses."""
 
+    def change_memory_on_return(self, operations: Sequence[MemoryOperation]) -> None:
+        """As `change_memory`, but it is enough when the operations are done before the current call returns."""
+
     def clone_process(self, share_memory: bool = False) -> GuestThread:
         """Copy the stopped thread into a new process, with a copy of its memory or (vfork) with the same; it is stopped."""
 

@@ -227,6 +227,10 @@ class NativeThread:
         for start in range(0, len(steps), at_once):
             self._run(steps[start : start + at_once])
 
+    def change_memory_on_return(self, operations: Sequence[MemoryOperation]) -> None:
+        """Carry out memory operations before the current call returns."""
+        self.change_memory(operations)
+
     @staticmethod
     def _checked(result: int) -> int:
         if result > MASK - 4095:

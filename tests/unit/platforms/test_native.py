@@ -1,0 +1,301 @@
+"""The native platform by itself: guests of a few instructions, events taken by hand, no executive behind it."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lichen.abi.memory import Fault as BadAddress
+from lichen.executive.interfaces import Backing, Fault, GuestThread, Map, Protect, Unmap
+from lichen.platforms.native import host, stub
+from lichen.platforms.native.nt import SHARED_DATA
+from lichen.platforms.native.platform import NativePlatform
+from lichen.platforms.native.thread import NativeThread
+
+CODE, DATA, STACK_TOP = 0x400000, 0x500000, 0x510000
+RUNNING_NUMBER, EXIT_NUMBER = 110, 60
+FOREVER = b"\xeb\xfe"
+
+
+def call(number: int) -> bytes:
+    """mov eax, number; syscall"""
+    return b"\xb8" + struct.pack("<I", number) + b"\x0f\x05"
+
+
+class Recorder:
+    """Takes the platform's events; `answer` decides about calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, tuple[int, ...]]] = []
+        self.faults: list[Fault] = []
+        self.ended: list[GuestThread] = []
+        self.answer: Callable[[GuestThread, int], int | None] = lambda guest, number: 0
+
+    def system_call(self, guest: GuestThread, number: int, arguments: tuple[int, ...]) -> None:
+        self.calls.append((number, arguments))
+        if number == EXIT_NUMBER:
+            guest.kill()
+        elif (result := self.answer(guest, number)) is not None:
+            guest.complete(result)
+
+    def fault(self, guest: GuestThread, fault: Fault) -> None:
+        self.faults.append(fault)
+        guest.kill()
+
+    def exited(self, guest: GuestThread) -> None:
+        self.ended.append(guest)
+
+
+class Bench:
+    """A platform with one guest thread and a recorder."""
+
+    def __init__(self) -> None:
+        self.events = Recorder()
+        self.platform = NativePlatform(self.events, nt_stopping=(7,))
+
+    def prepare(self, guest: NativeThread, code: bytes) -> NativeThread:
+        guest.owner = None
+        guest.change_memory([Map(CODE, 4096, 7), Map(DATA, 0x10000, 3)])
+        guest.memory.write(CODE, code)
+        guest.registers.clear()
+        guest.registers.rip, guest.registers.rsp, guest.registers.eflags = CODE, STACK_TOP, 0x202
+        return guest
+
+    def guest(self, code: bytes) -> NativeThread:
+        return self.prepare(self.platform.blank(), code)
+
+    def run_to_end(self, guest: NativeThread) -> None:
+        guest.resume()
+        while guest not in self.events.ended:
+            self.platform.step(5)
+
+    def step_until_call(self, number: int) -> None:
+        while not self.events.calls or self.events.calls[-1][0] != number:
+            self.platform.step(5)
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    affinity = os.sched_getaffinity(0)
+    made = Bench()
+    yield made
+    made.platform.close()
+    os.sched_setaffinity(0, affinity)
+
+
+def test_stub_code_is_what_the_source_assembles_to(tmp_path: Path) -> None:
+    source = Path(stub.__file__).with_name("stub.S")
+    try:
+        subprocess.run(["gcc", "-c", "-o", tmp_path / "stub.o", source], check=True)
+        subprocess.run(
+            ["objcopy", "-O", "binary", "-j", ".text", tmp_path / "stub.o", tmp_path / "stub.bin"], check=True
+        )
+    except FileNotFoundError:
+        pytest.skip("needs gcc and binutils")
+    assert (tmp_path / "stub.bin").read_bytes() == stub.CODE
+
+
+def test_calls_are_reported_and_answered(bench: Bench) -> None:
+    bench.events.answer = lambda guest, number: 1234
+    guest = bench.guest(call(RUNNING_NUMBER) + b"\x89\xc7" + call(EXIT_NUMBER))  # mov edi, eax
+    bench.run_to_end(guest)
+    assert [number for number, _ in bench.events.calls] == [RUNNING_NUMBER, EXIT_NUMBER]
+    assert bench.events.calls[1][1][0] == 1234
+
+
+def test_memory_is_mapped_protected_and_unmapped(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    offset = bench.platform.page_cache.insert("greeting", lambda: _content(b"hello"), 5)
+    guest.change_memory([Map(0x700000, 4096, 1, Backing(None, offset)), Map(0x800000, 8192, 3)])
+    assert guest.memory.read(0x700000, 5) == b"hello"
+    assert guest.memory.cstring(0x700000, 100) == b"hello"
+    with pytest.raises(BadAddress):
+        guest.memory.write(0x700000, b"x")
+    guest.change_memory([Protect(0x800000, 4096, 0), Unmap(0x801000, 4096)])
+    for address in (0x800000, 0x801000):
+        with pytest.raises(BadAddress):
+            guest.memory.read(address, 1)
+
+
+def _content(data: bytes) -> int:
+    descriptor = os.memfd_create("content")
+    os.write(descriptor, data)
+    return descriptor
+
+
+def test_a_shared_file_is_mapped_writable_and_the_descriptor_does_not_stay(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    descriptor = _content(b"before".ljust(4096, b"\0"))
+    guest.change_memory([Map(0x700000, 4096, 3, Backing(descriptor, 0, True), True)])
+    guest.memory.write(0x700000, b"behind")
+    assert os.pread(descriptor, 6, 0) == b"behind"
+    assert os.listdir(f"/proc/{guest.tid}/fd") == ["100"]
+    os.close(descriptor)
+
+
+def test_page_cache_descriptor_of_a_guest_is_read_only(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    with open(f"/proc/{guest.tid}/fdinfo/100") as file:
+        flags = next(line for line in file if line.startswith("flags"))
+    assert int(flags.split()[1], 8) & os.O_ACCMODE == os.O_RDONLY
+
+
+def test_stopping_a_running_thread_keeps_its_registers(bench: Bench) -> None:
+    guest = bench.guest(b"\xbb\x2a\x00\x00\x00" + FOREVER)  # mov ebx, 42
+    guest.resume()
+    assert guest.stop()
+    guest.stop()
+    while guest.registers.rip != CODE + 5:
+        guest.resume()
+        assert guest.stop()
+    assert guest.registers.rbx == 42
+
+
+def test_a_held_call_that_is_stopped_is_completed_by_registers_and_not_made_again(bench: Bench) -> None:
+    bench.events.answer = lambda guest, number: None
+    guest = bench.guest(call(RUNNING_NUMBER) + b"\x89\xc7" + call(EXIT_NUMBER))
+    guest.resume()
+    bench.step_until_call(RUNNING_NUMBER)
+    assert guest.stop()
+    assert guest.registers.rip == CODE + 7
+    guest.complete(99)
+    bench.step_until_call(EXIT_NUMBER)
+    assert [number for number, _ in bench.events.calls] == [RUNNING_NUMBER, EXIT_NUMBER]
+    assert bench.events.calls[1][1][0] == 99
+
+
+def test_a_fault_is_reported_with_its_address(bench: Bench) -> None:
+    guest = bench.guest(b"\xa1" + struct.pack("<Q", 0x123456))  # mov eax, [0x123456]
+    bench.run_to_end(guest)
+    assert [(fault.signal, fault.address) for fault in bench.events.faults] == [(11, 0x123456)]
+
+
+def test_a_guest_that_jumps_into_the_stub_dies(bench: Bench) -> None:
+    for place in (stub.IDLE, stub.RUN, stub.IDLE_RESULT):
+        guest = bench.guest(b"\x48\xb8" + struct.pack("<Q", place) + b"\xff\xe0")  # mov rax, place; jmp rax
+        guest.registers.r12 = DATA
+        bench.run_to_end(guest)
+    assert bench.events.calls == []
+
+
+def test_a_list_of_the_guests_own_cannot_map_the_page_cache(bench: Bench) -> None:
+    guest = bench.guest(b"\x48\xb8" + struct.pack("<Q", stub.RUN) + b"\xff\xe0")
+    guest.memory.write(DATA, struct.pack("<8Q", 9, 0x700000, 4096, 1, 0x12, 100, 4096, stub.END_OF_LIST))
+    guest.registers.r12 = DATA
+    bench.run_to_end(guest)
+    assert bench.events.calls == []
+
+
+def test_fork_copies_memory_and_registers(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    guest.memory.write(DATA, b"parent")
+    guest.registers.rbx = 7
+    child = guest.clone_process()
+    child.owner = None
+    child.memory.write(DATA, b"child!")
+    assert guest.memory.read(DATA, 6) == b"parent"
+    assert child.registers.rbx == 7
+    assert child.registers.rip == CODE
+
+
+def test_threads_share_memory(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    second = guest.clone_thread(STACK_TOP - 4096, None, 0)
+    second.owner = None
+    second.memory.write(DATA, b"shared")
+    assert guest.memory.read(DATA, 6) == b"shared"
+    assert second.registers.rsp == STACK_TOP - 4096
+
+
+def test_guests_have_no_privilege_and_no_names(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    with open(f"/proc/{guest.tid}/status") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert set(status["CapBnd"] + status["CapEff"] + status["CapPrm"]) == {"0"}
+    if os.getuid() == 0:
+        assert "0" not in status["Uid"].split()
+    if bench.platform.zygote.isolation != "none":
+        assert os.readlink(f"/proc/{guest.tid}/ns/pid") != os.readlink("/proc/self/ns/pid")
+
+
+def nt_call(number: int) -> bytes:
+    """mov eax, number; call [0x7ffe1000]"""
+    return b"\xb8" + struct.pack("<I", number) + bytes.fromhex("ff14250010fe7f")
+
+
+def test_nt_calls_come_through_the_dispatcher(bench: Bench) -> None:
+    nt = bench.platform.enable_nt()
+    results = []
+
+    def answer(guest: GuestThread, number: int) -> int | None:
+        if number == 7:
+            results.append((guest.stopped, guest.registers.rax & 0xFFFFFFFF))
+            guest.kill()
+            return None
+        return 0xC0000008
+
+    bench.events.answer = answer
+    store = b"\xa3" + struct.pack("<Q", DATA)  # mov [DATA], eax
+    guest = bench.prepare(
+        nt.blank(), b"\x49\xc7\xc2\x11\x00\x00\x00" + nt_call(15) + store + nt_call(7)
+    )  # mov r10, 17
+    bench.run_to_end(guest)
+    assert [number for number, _ in bench.events.calls] == [15, 7]
+    assert bench.events.calls[0][1][0] == 0x11
+    assert bench.events.calls[0][1][4] == STACK_TOP + 0x28
+    assert results[0][0]
+
+
+def test_raw_linux_calls_of_nt_code_reach_the_kernel_as_nt_calls(bench: Bench) -> None:
+    nt = bench.platform.enable_nt()
+    numbers = (9, 24, 28, 35, 202)
+    code = b"".join(call(number) for number in numbers) + call(EXIT_NUMBER)
+    bench.run_to_end(bench.prepare(nt.blank(), code))
+    assert [number for number, _ in bench.events.calls] == [*numbers, EXIT_NUMBER]
+
+
+def test_nt_memory_operations_ride_in_the_reply(bench: Bench) -> None:
+    nt = bench.platform.enable_nt()
+    content = bench.platform.page_cache.insert("image", lambda: _content(b"MZ"), 2)
+
+    def answer(guest: GuestThread, number: int) -> int:
+        guest.change_memory_on_return(
+            [Map(0x700000, 4096, 3), Map(0x710000, 4096, 1, Backing(None, content))]
+        )
+        return 0
+
+    bench.events.answer = answer
+    touch = b"\xa1" + struct.pack("<Q", 0x700000) + b"\xa1" + struct.pack("<Q", 0x710000)
+    bench.run_to_end(bench.prepare(nt.blank(), nt_call(15) + touch + b"\x0f\x0b"))
+    assert [fault.signal for fault in bench.events.faults] == [4]  # ud2: both reads went well
+
+
+def test_shared_data_is_seen_by_nt_guests_and_cannot_be_written(bench: Bench) -> None:
+    nt = bench.platform.enable_nt()
+    guest = bench.prepare(nt.blank(), FOREVER)
+    nt.shared_data[0x14:0x18] = b"time"
+    assert guest.memory.read(SHARED_DATA + 0x14, 4) == b"time"
+    with pytest.raises(BadAddress):
+        guest.memory.write(SHARED_DATA, b"x")
+
+
+def test_both_forms_of_the_hot_operations_work() -> None:
+    """The whole file once more with the other core, in another process."""
+    if os.environ.get("LICHEN_PURE_PYTHON") or not host.EXTENSION:
+        pytest.skip("already running in pure Python")
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", __file__],
+        env={**os.environ, "LICHEN_PURE_PYTHON": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
