@@ -20,6 +20,7 @@ from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime,
 from lichen.executive.memory import AddressSpace
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.status import Failure, Status
+from lichen.executive.system import Load, System
 from lichen.executive.wait import Waitable
 
 if TYPE_CHECKING:
@@ -216,7 +217,9 @@ class Thread:
         self.cancel()
         self.dead, self.exit_code = True, code
         process = self.process
-        process.time_of_ended_threads += self.processor_time()
+        used = self.processor_time()
+        process.time_of_ended_threads += used
+        process.machine.time_of_ended_threads += used
         process.threads.pop(self.id, None)
         process.space.draining.pop(self, None)
         process.machine.threads.pop(self.id, None)
@@ -403,6 +406,8 @@ class ProcessTable:
         self.processes: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
         self.loaders: list[Loader] = []
+        self.system = System(Load(scheduler.clock()))
+        self.time_of_ended_threads = ProcessorTime()
         self._next_id = 2 * _ID_STEP
         self.created = 0
         self.when_empty: Callable[[], None] = lambda: None
@@ -412,6 +417,15 @@ class ProcessTable:
         self.groups: dict[int, ProcessGroup] = {}
         self.sessions: dict[int, Session] = {}
         self.init.new_session()
+
+    def uptime(self) -> float:
+        """Seconds since the machine was booted."""
+        return self.scheduler.clock() - self.init.started
+
+    def load_averages(self) -> tuple[float, float, float]:
+        """How many processors were busy in the last 1, 5 and 15 minutes."""
+        used = sum((thread.processor_time() for thread in self.threads.values()), self.time_of_ended_threads)
+        return self.system.load.averages(self.scheduler.clock(), used.total)
 
     def new_id(self) -> int:
         """An unused id; Failure(INSUFFICIENT_RESOURCES) when the machine has all the tasks it may have."""

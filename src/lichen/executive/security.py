@@ -19,7 +19,7 @@ EXECUTE: Final = 1
 
 
 class Capability:
-    """Capability numbers of Linux that the executive itself asks for."""
+    """Capability numbers of Linux, those that are asked for anywhere."""
 
     CHOWN: Final = 0
     DAC_OVERRIDE: Final = 1
@@ -29,13 +29,28 @@ class Capability:
     KILL: Final = 5
     SETGID: Final = 6
     SETUID: Final = 7
+    SETPCAP: Final = 8
     LINUX_IMMUTABLE: Final = 9
     SYS_CHROOT: Final = 18
+    SYS_PTRACE: Final = 19
     SYS_ADMIN: Final = 21
     SYS_NICE: Final = 23
     SYS_RESOURCE: Final = 24
     SYS_TIME: Final = 25
     MKNOD: Final = 27
+    SYSLOG: Final = 34
+    WAKE_ALARM: Final = 35
+
+
+class SecureBit:
+    """How user 0 and capabilities hang together for a token (capabilities(7)); the next higher bit of each locks it."""
+
+    NO_ROOT: Final = 0x1
+    NO_SETUID_FIXUP: Final = 0x4
+    KEEP_CAPABILITIES: Final = 0x10
+    NO_AMBIENT_RAISE: Final = 0x40
+    BASE: Final = 0x55
+    ALL: Final = 0xFF
 
 
 ALL_CAPABILITIES: Final = (1 << 41) - 1
@@ -73,6 +88,7 @@ class Token:
     bounding: int = ALL_CAPABILITIES
     ambient: int = 0
     no_new_privileges: bool = False
+    secure_bits: int = 0
 
     @classmethod
     def of_user(cls, uid: int, gid: int, groups: tuple[int, ...] = ()) -> Token:
@@ -106,16 +122,19 @@ class Token:
         """The token with other user ids and what this does to its capabilities (capabilities(7))."""
         fsuid = euid if fsuid is None else fsuid
         permitted, effective, ambient = self.permitted, self.effective, self.ambient
-        if 0 in (self.uid, self.euid, self.suid) and 0 not in (uid, euid, suid):
-            permitted = effective = ambient = 0
-        elif self.euid == 0 and euid != 0:
-            effective = 0
-        elif self.euid != 0 and euid == 0:
-            effective = permitted
-        elif self.fsuid == 0 and fsuid != 0:
-            effective &= ~_FILE_CAPABILITIES
-        elif self.fsuid != 0 and fsuid == 0:
-            effective |= permitted & _FILE_CAPABILITIES
+        if not self.secure_bits & SecureBit.NO_SETUID_FIXUP:
+            if 0 in (self.uid, self.euid, self.suid) and 0 not in (uid, euid, suid):
+                ambient = 0
+                if not self.secure_bits & SecureBit.KEEP_CAPABILITIES:
+                    permitted = effective = 0
+            if self.euid == 0 and euid != 0:
+                effective = 0
+            elif self.euid != 0 and euid == 0:
+                effective = permitted
+            elif self.fsuid == 0 and fsuid != 0:
+                effective &= ~_FILE_CAPABILITIES
+            elif self.fsuid != 0 and fsuid == 0:
+                effective |= permitted & _FILE_CAPABILITIES
         return replace(
             self,
             uid=uid,

@@ -1,0 +1,69 @@
+"""What a machine is besides its processes: its name, its processors, its memory, how busy it is.
+
+Memory and processors are the host's, as nothing is set aside for a machine. Name and load are the machine's own.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+LONGEST_NAME: Final = 64
+_MINUTES: Final = (1, 5, 15)
+
+
+def _host_name() -> str:
+    return os.uname().nodename[:LONGEST_NAME] or "lichen"
+
+
+def host_processors() -> frozenset[int]:
+    """The numbers of the processors that the kernel, and so a guest, may be run on."""
+    return frozenset(os.sched_getaffinity(0))
+
+
+_PROCESSORS: Final = host_processors()
+"""As the kernel found them: a platform may bind the kernel to one of them later."""
+
+
+def memory() -> dict[str, int]:
+    """The host's /proc/meminfo in bytes: `MemTotal`, `MemFree`, `SwapTotal`, ..."""
+    with open("/proc/meminfo") as file:
+        rows = (line.split() for line in file)
+        return {row[0].rstrip(":"): int(row[1]) * (1024 if row[2:] else 1) for row in rows}
+
+
+class Load:
+    """How many processors a machine keeps busy, averaged over the last 1, 5 and 15 minutes.
+
+    The averages are brought up to date when somebody asks, from the processor time used since the last question: an idle
+    machine needs no clock for that. Within such a span the load counts as even.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._asked, self._used = now, 0.0
+        self._averages = (0.0, 0.0, 0.0)
+
+    def averages(self, now: float, used: float) -> tuple[float, float, float]:
+        """The three averages at the time `now`, when the machine has used `used` seconds of processors in all."""
+        span = now - self._asked
+        if span > 0:
+            busy = max(0.0, used - self._used) / span
+            one, five, fifteen = (
+                busy + (average - busy) * math.exp(-span / (60 * minutes))
+                for average, minutes in zip(self._averages, _MINUTES, strict=True)
+            )
+            self._averages = one, five, fifteen
+            self._asked, self._used = now, used
+        return self._averages
+
+
+@dataclass
+class System:
+    """The machine's description of itself."""
+
+    load: Load
+    host_name: str = field(default_factory=_host_name)
+    domain_name: str = "(none)"
+    processors: frozenset[int] = _PROCESSORS
