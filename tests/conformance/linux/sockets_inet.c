@@ -72,6 +72,7 @@ static void connecting(void) {
     CHECK_EQ(connect_to(client, address.sin_port), 0, "connect");
     CHECK_ERRNO(connect_to(client, address.sin_port), EISCONN, "connect again");
     CHECK_EQ(ready(listener, POLLIN), POLLIN, "a listener is ready when somebody waits");
+    NEED(failures == 0); /* without a connection the rest would only wait */
     length = sizeof address;
     int server = accept(listener, (struct sockaddr *)&address, &length);
     CHECK(server >= 0 && address.sin_port == port_of(client), "accept tells the client's port");
