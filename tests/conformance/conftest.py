@@ -69,15 +69,21 @@ def run_as_guest(programs: Path) -> Run:
 def _run(
     command: list[str], environment: dict[str, str], seconds: int, user: int | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        command,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        cwd="/",  # the one folder that every user and every machine has
-        env={**os.environ, **environment},
-        timeout=seconds,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
-    )
+    try:
+        return subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd="/",  # the one folder that every user and every machine has
+            env={**os.environ, **environment},
+            timeout=seconds,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
+        )
+    except subprocess.TimeoutExpired as late:
+        printed = (late.stdout or b"").decode(errors="replace")
+        pytest.fail(
+            f"{' '.join(command)}\nwas not done in {seconds} s and had printed:\n{printed}", pytrace=False
+        )
