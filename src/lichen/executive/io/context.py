@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location
 from lichen.executive.security import Token
 
@@ -17,6 +18,11 @@ class FileSystemContext:
     token: Token
     umask: int = 0o022
     users: int = 1
+
+    @property
+    def devices(self) -> Devices:
+        """The drivers of the machine whose tree this is."""
+        return self.root.node.file_system.devices
 
     def copy(self, token: Token | None = None) -> FileSystemContext:
         """One for another process, or (with a token) for one call as somebody else."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lichen.executive.io.anonymous import AnonymousFileSystem
 from lichen.executive.io.attributes import Kind
 from lichen.executive.status import Failure, Status
 
@@ -25,6 +26,7 @@ class Devices:
     def __init__(self) -> None:
         self._openers: dict[tuple[int, int], Opener] = {}
         self._majors: dict[tuple[int, int], Opener] = {}
+        self.anonymous = AnonymousFileSystem(self)
 
     def register(self, kind: int, opener: Opener, major: int = 0, minor: int | None = None) -> None:
         """Let `opener` answer for one device, or (without `minor`) for all of a major number; FIFOs have number 0."""

@@ -46,7 +46,7 @@ class Ready(Waitable):
         return bool(self.file.poll() & self.mask)
 
 
-class _Changes(Waitable):
+class Pollers(Waitable):
     """A list of those to wake when a file's `poll` may answer something else; not to be waited for by itself."""
 
     __slots__ = ()
@@ -153,7 +153,7 @@ class File(Object):
     def readiness(self) -> Waitable:
         """The list of those to wake when `poll` may answer something else; a pipe's two ends may share one."""
         if self._readiness is None:
-            self._readiness = _Changes()
+            self._readiness = Pollers()
         return self._readiness
 
     def ready(self, mask: int) -> Ready:
