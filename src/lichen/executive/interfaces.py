@@ -102,6 +102,13 @@ class ProcessorTime:
         return ProcessorTime(self.user + other.user, self.system + other.system)
 
 
+class MemoryUsage(NamedTuple):
+    """Bytes of a process's memory that are in the host's memory now, and the most that ever were."""
+
+    resident: int
+    peak: int
+
+
 class GuestMemory(Protocol):
     """The memory of one address space. A bad address raises abi.memory.Fault."""
 
@@ -167,6 +174,9 @@ class GuestThread(Protocol):
 
     def processor_time(self) -> ProcessorTime:
         """What this thread has used since the platform made it; for one that is gone, what was last known."""
+
+    def memory_usage(self) -> MemoryUsage:
+        """How much memory this thread's process holds; nothing for one that is gone."""
 
     def exit(self) -> None:
         """End this one thread on the host (its cleared-tid word is written and woken)."""

@@ -262,6 +262,7 @@ class Process:
         self.stopped = False
         self.is_subreaper = False
         self.time_of_ended_threads = ProcessorTime()
+        self._peak_memory = 0
         self.when_image_left: list[Callable[[], None]] = []
         """Called once when the process leaves its address space, by exec or exit: vfork's parent waits for that."""
 
@@ -284,6 +285,12 @@ class Process:
     def processor_time(self) -> ProcessorTime:
         """What its threads have used, those that ended included."""
         return sum((thread.processor_time() for thread in self.threads.values()), self.time_of_ended_threads)
+
+    def peak_memory(self) -> int:
+        """The most bytes that it ever had in the host's memory."""
+        if self.threads:
+            self._peak_memory = max(self._peak_memory, self.first_thread.guest.memory_usage().peak)
+        return self._peak_memory
 
     def join(self, group: ProcessGroup) -> None:
         """Move into a process group."""
@@ -331,6 +338,7 @@ class Process:
         """End the process: threads, handles, memory; its parent is told, its children go to init."""
         if self.exit_status is not None:
             return
+        self.peak_memory()
         self.exit_status = status
         guests = [thread.guest for thread in self.threads.values()]
         for thread in list(self.threads.values()):

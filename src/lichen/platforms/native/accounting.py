@@ -1,4 +1,4 @@
-"""What a guest thread has used of the host's processors, as the host's /proc tells it.
+"""What a guest thread has used of the host's processors and memory, as the host's /proc tells it.
 
 `schedstat` has the whole time to the nanosecond; `stat` has it in ticks of 10 ms, but for user and system mode apart. A
 thread that is younger than a tick, as most programs are when they end, is not worth the second file.
@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from lichen.executive.interfaces import ProcessorTime
+from lichen.executive.interfaces import MemoryUsage, ProcessorTime
 
 _TICK: Final = 1 / os.sysconf("SC_CLK_TCK")
+_MOST: Final = 4096
 _USER_FIELD, _SYSTEM_FIELD = 11, 12
 
 
 class Account:
-    """The processor time of one host thread, which stays as it was last seen when the thread is gone."""
+    """The processor time of one host thread, which stays as it was last seen when the thread is gone, and its memory."""
 
     __slots__ = ("_folder", "_seen")
 
@@ -37,10 +38,18 @@ class Account:
             return self._seen
         return self._seen
 
+    def memory(self) -> MemoryUsage:
+        """The memory of the thread's process; zeros when the thread is gone."""
+        try:
+            rows = dict(row.partition(b":")[::2] for row in self._file("status").splitlines())
+            return MemoryUsage(*(int(rows[name].split()[0]) << 10 for name in (b"VmRSS", b"VmHWM")))
+        except (OSError, KeyError):
+            return MemoryUsage(0, 0)
+
     def _file(self, name: str) -> bytes:
         descriptor = os.open(self._folder + name, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return os.read(descriptor, 1024)
+            return os.read(descriptor, _MOST)
         finally:
             os.close(descriptor)
 

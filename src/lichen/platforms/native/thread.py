@@ -22,6 +22,7 @@ from lichen.executive.interfaces import (
     GuestGone,
     Map,
     MemoryOperation,
+    MemoryUsage,
     Move,
     ProcessorTime,
     Protect,
@@ -397,6 +398,10 @@ class NativeThread:
     def processor_time(self) -> ProcessorTime:
         """What this thread has used since it was made."""
         return self._account.read()
+
+    def memory_usage(self) -> MemoryUsage:
+        """How much memory the whole host process holds."""
+        return self._account.memory()
 
     def exit(self) -> None:
         """End this one thread on the host."""

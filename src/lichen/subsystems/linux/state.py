@@ -16,7 +16,7 @@ MINIMUM_STACK: Final = 2048
 SS_ONSTACK, SS_DISABLE = 1, 2
 UNLIMITED: Final = 0xFFFFFFFFFFFFFFFF
 
-RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE = 3, 4, 6, 7
+RLIMIT_FSIZE, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE = 1, 3, 4, 6, 7
 
 
 @dataclass
@@ -72,6 +72,8 @@ class LinuxProcess:
     """Whether it has called execve since fork (setpgid asks)."""
     children_time: ProcessorTime = field(default_factory=ProcessorTime)
     """What waited-for children, and theirs, have used."""
+    children_peak: int = 0
+    """The most bytes that any of them had in memory."""
     nice: int = 0
     dumpable: int = 1
     parent_death_signal: int = 0

@@ -69,14 +69,21 @@ def _signed(word: int) -> int:
 
 
 def usage_of(process: Process) -> Rusage:
-    """The processor time of a process and its waited-for children."""
-    time = _with_children(process)
-    return Rusage(timeval_of(time.user), timeval_of(time.system))
+    """What a process and its waited-for children have used."""
+    time, peak = _with_children(process)
+    return usage(time, peak)
 
 
-def _with_children(process: Process) -> ProcessorTime:
-    time, state = process.processor_time(), process.personality
-    return time + state.children_time if isinstance(state, LinuxProcess) else time
+def usage(time: ProcessorTime, peak: int) -> Rusage:
+    """The record of a processor time and of the most bytes in memory; nothing else is counted."""
+    return Rusage(timeval_of(time.user), timeval_of(time.system), peak >> 10)
+
+
+def _with_children(process: Process) -> tuple[ProcessorTime, int]:
+    time, peak, state = process.processor_time(), process.peak_memory(), process.personality
+    if isinstance(state, LinuxProcess):
+        return time + state.children_time, max(peak, state.children_peak)
+    return time, peak
 
 
 @linux.call(amd64=247)
@@ -140,7 +147,9 @@ def _account(child: Process) -> None:
     """A waited-for child's times become its parent's children's times."""
     parent = child.parent
     if parent is not None and isinstance(parent.personality, LinuxProcess):
-        parent.personality.children_time += _with_children(child)
+        time, peak = _with_children(child)
+        state = parent.personality
+        state.children_time, state.children_peak = state.children_time + time, max(state.children_peak, peak)
 
 
 def _take(process: Process, wanted: tuple[int, int], options: int) -> Process | None:
