@@ -149,6 +149,23 @@ class Token:
     def with_groups(self, gid: int, egid: int, sgid: int, fsgid: int | None = None) -> Token:
         return replace(self, gid=gid, egid=egid, sgid=sgid, fsgid=egid if fsgid is None else fsgid)
 
+    def with_capabilities(self, effective: int, permitted: int, inheritable: int) -> Token:
+        """The token with other capability sets; PRIVILEGE_NOT_HELD for what it may not give itself (capabilities(7))."""
+        may_inherit = self.inheritable | (self.bounding if self.has(Capability.SETPCAP) else self.permitted)
+        if (
+            permitted & ~self.permitted
+            or effective & ~permitted
+            or inheritable & ~(may_inherit & (self.inheritable | self.bounding))
+        ):
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
+        return replace(
+            self,
+            effective=effective,
+            permitted=permitted,
+            inheritable=inheritable,
+            ambient=self.ambient & permitted & inheritable,
+        )
+
 
 def allows(token: Token, owned: Owned, wanted: int, directory: bool = False) -> bool:
     """Whether the mode of an object grants `wanted` (READ, WRITE, EXECUTE) to `token`."""
