@@ -33,7 +33,8 @@ class Region:
     """A range of memory with one protection and one content.
 
     `file` is the open file that it shows from byte `offset` on (None: anonymous memory); `shared` when writes go to the file
-    or to other processes; `name` for /proc ("[stack]", "[heap]"). `allocation` is NT's allocation that it is part of.
+    or to other processes; `name` for /proc ("[stack]", "[heap]"). `allocation` is NT's allocation that it is part of, and
+    `state` the NT protection of its pages, 0 while they are only reserved.
     """
 
     start: int
@@ -44,6 +45,7 @@ class Region:
     offset: int = 0
     name: str = ""
     allocation: Any = None
+    state: int = 0
 
     @property
     def size(self) -> int:
@@ -64,6 +66,7 @@ class Region:
             and self.shared == other.shared
             and self.name == other.name
             and self.allocation is other.allocation
+            and self.state == other.state
             and (self.file is None or self.offset + self.size == other.offset)
         )
 

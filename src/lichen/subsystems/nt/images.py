@@ -1,0 +1,142 @@
+"""PE images ready to be mapped: relocated once for each base, kept in the page cache, shared by every process (Mm image
+control areas).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, PageCache, Protect
+from lichen.executive.memory import AddressSpace, Region, page_up
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import pe
+from lichen.subsystems.nt.protection import (
+    PAGE_EXECUTE_WRITECOPY,
+    PAGE_READONLY,
+    host_protection,
+    image_protection,
+)
+
+if TYPE_CHECKING:
+    from lichen.executive.io.file import File
+
+MEM_IMAGE: Final = 0x1000000
+GRANULARITY: Final = 0x10000
+_LARGEST_FILE: Final = 1 << 30
+_HIGH_BASE: Final = 0x180000000
+_LOW_BASE: Final = 0x10000000
+
+
+@dataclass(eq=False)
+class Allocation:
+    """What one NtAllocateVirtualMemory or NtMapViewOfSection made: all its regions point to it."""
+
+    base: int
+    size: int
+    protect: int
+    type: int
+    content: object = None
+    """The Image or section that a view shows."""
+    path: str = ""
+    """The NT path of the file behind it."""
+
+
+@dataclass(eq=False)
+class Image:
+    """A parsed PE file and the runs of pages that have one protection."""
+
+    file: pe.PeFile
+    key: object
+    runs: tuple[tuple[int, int, int], ...]
+    """(offset, size, NT protection)."""
+
+
+class ImageCache:
+    """All images that were mapped lately."""
+
+    def __init__(self, cache: PageCache) -> None:
+        self._cache = cache
+        self._images: dict[object, Image] = {}
+        self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
+        """What to change in an image before it is shared, by its key (ntdll's pointer to the unix dispatcher)."""
+
+    def open(self, file: File) -> Image:
+        """The image in an open file; INVALID_IMAGE_FORMAT when it is none."""
+        node = file.location.node
+        key = node.mapping().key or (id(node), node.attributes().modified, node.size())
+        image = self._images.get(key)
+        if image is None:
+            size = node.size()
+            if size > _LARGEST_FILE:
+                raise Failure(Status.INVALID_IMAGE_FORMAT)
+            parsed = pe.parse(_read_all(node.read_at, size))
+            image = self._images[key] = Image(parsed, key, _runs(parsed))
+        return image
+
+    def map(
+        self, space: AddressSpace, image: Image, path: str, at: int | None = None
+    ) -> tuple[int, list[MemoryOperation]]:
+        """Enter a view of an image into the books: its base, and the operations that map it."""
+        base = self._place(space, image.file) if at is None else at
+        offset = self._cache.insert((image.key, base), lambda: self._content(image, base), image.file.size)
+        operations: list[MemoryOperation] = [Map(base, image.file.size, 1, Backing(None, offset))]
+        allocation = Allocation(base, image.file.size, PAGE_EXECUTE_WRITECOPY, MEM_IMAGE, image, path)
+        for start, size, protect in image.runs:
+            host = host_protection(protect)
+            if host != 1:
+                operations.append(Protect(base + start, size, host))
+            space.insert(
+                Region(
+                    base + start, base + start + size, host, allocation=allocation, state=protect, name=path
+                )
+            )
+        return base, operations
+
+    def _content(self, image: Image, base: int) -> int:
+        """A host descriptor of the image relocated to `base`."""
+        content = image.file.relocated(base)
+        if patch := self.patches.get(image.key):
+            changed = bytearray(content)
+            patch(image.file, changed)
+            content = bytes(changed)
+        descriptor = os.memfd_create("lichen-image", os.MFD_CLOEXEC)
+        os.write(descriptor, content)
+        return descriptor
+
+    @staticmethod
+    def _place(space: AddressSpace, file: pe.PeFile) -> int:
+        base = file.preferred_base
+        if space.is_free(base, base + file.size):
+            return base
+        low = _HIGH_BASE if base >> 32 else _LOW_BASE
+        return space.lowest_free(file.size, low, GRANULARITY)
+
+
+def _read_all(read_at: Callable[[int, int], bytes], size: int) -> bytes:
+    parts, done = [], 0
+    while done < size:
+        part = read_at(done, min(1 << 20, size - done))
+        if not part:
+            break
+        parts.append(part)
+        done += len(part)
+    return b"".join(parts)
+
+
+def _runs(file: pe.PeFile) -> tuple[tuple[int, int, int], ...]:
+    protections = [PAGE_READONLY] * (file.size // PAGE)
+    for section in file.sections:
+        protect = image_protection(section.characteristics)
+        for page in range(section.address // PAGE, page_up(section.address + section.size) // PAGE):
+            protections[page] = protect
+    runs: list[tuple[int, int, int]] = []
+    for page, protect in enumerate(protections):
+        if runs and runs[-1][2] == protect:
+            start, size, _ = runs[-1]
+            runs[-1] = start, size + PAGE, protect
+        else:
+            runs.append((page * PAGE, PAGE, protect))
+    return tuple(runs)

@@ -1,0 +1,56 @@
+"""What NT knows of its processes and threads beyond the executive's part."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from lichen.subsystems.nt.images import Image
+
+
+class UserApc(NamedTuple):
+    """A user-mode asynchronous procedure call: `routine`(arguments) through KiUserApcDispatcher."""
+
+    routine: int
+    arguments: tuple[int, int, int]
+
+
+@dataclass(eq=False)
+class NtProcess:
+    """`Process.personality` of an NT process."""
+
+    image: Image
+    base: int
+    ntdll: int
+    peb: int
+    parameters: int
+    image_path: str
+    command_line: str
+    working_set: int = 0
+    priority_class: int = 2
+    affinity: int = 0
+    break_on_termination: bool = False
+    exit_signal: int = 17
+    unix_modules: list[str] = field(default_factory=list)
+    """Modules that asked for unix calls; their handles are numbers from this list."""
+    free_stacks: list[tuple[int, int, int]] = field(default_factory=list)
+    """(teb, stack, size) of threads that ended, to be unmapped by the next one that stops anyway."""
+
+
+@dataclass(eq=False)
+class NtThread:
+    """`Thread.personality` of an NT thread."""
+
+    teb: int
+    stack: int
+    stack_size: int
+    start: int = 0
+    apcs: deque[UserApc] = field(default_factory=deque)
+    alerted: bool = False
+    alerted_by_id: bool = False
+    priority: int = 0
+    affinity: int = 0
+    description: str = ""
+    exception_depth: int = 0
+    impersonation: Any = None
