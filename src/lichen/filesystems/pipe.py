@@ -290,16 +290,13 @@ class PipeEnd(File):
         return self._read_later(size)
 
     def _read_later(self, size: int) -> Blocks[bytes]:
-        pipe = self.reference().pipe
+        pipe = self.pipe
         wait = Wait((self.ready(Poll.READABLE | Poll.HANGUP),))
-        try:
-            while not pipe.size:
-                if not pipe.writers:
-                    return b""
-                yield wait
-            return pipe.take(size)
-        finally:
-            self.release()
+        while not pipe.size:
+            if not pipe.writers:
+                return b""
+            yield wait
+        return pipe.take(size)
 
     def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
         if not self.access & Access.CONTENT:
@@ -336,7 +333,7 @@ class PipeEnd(File):
         return done
 
     def _write_later(self, data: bytes, done: int) -> Blocks[int]:
-        pipe = self.reference().pipe
+        pipe = self.pipe
         wait = Wait((self.ready(Poll.WRITABLE | Poll.ERROR),))
         try:
             while done < len(data):
@@ -347,8 +344,6 @@ class PipeEnd(File):
         except Interrupted:
             if not done:
                 raise
-        finally:
-            self.release()
         if not done:
             raise Failure(Status.PIPE_BROKEN)
         return done
