@@ -7,6 +7,7 @@ a subsystem whose handles carry less access checks the handle before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.executive.io import watch
@@ -58,7 +59,17 @@ class Pollers(Waitable):
 class File(Object):
     """An open file. `access` are the rights (opening.Access) that it was opened with, `position` where it stands."""
 
-    __slots__ = ("_readiness", "access", "location", "node", "options", "outcome", "position", "share")
+    __slots__ = (
+        "_readiness",
+        "access",
+        "location",
+        "node",
+        "options",
+        "outcome",
+        "position",
+        "share",
+        "when_closed",
+    )
 
     type_name: ClassVar[str] = "File"
     seekable: ClassVar[bool] = False
@@ -70,12 +81,16 @@ class File(Object):
         self.position = 0
         self.outcome = Outcome.OPENED
         self._readiness: Waitable | None = None
+        self.when_closed: dict[Callable[[], None], None] | None = None
+        """Called once the last reference is gone: an epoll forgets the file then."""
         self.node.files[self] = None
         if self.share != Share.ALL:
             self.node.denials += 1
 
     def closed(self) -> None:
         """The last reference is gone. A subclass that overrides this calls it."""
+        for action in tuple(self.when_closed or ()):
+            action()
         node = self.node
         node.files.pop(self, None)
         if self.share != Share.ALL:
