@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 from itertools import count
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.interfaces import Fault, GuestGone, GuestThread, Platform
 from lichen.executive.status import Interrupted
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 log = logging.getLogger("lichen.scheduler")
+
+_LONGEST_STEP: Final = 86400.0
+"""Seconds; a platform may count in milliseconds of 32 bits."""
 
 
 class Timer:
@@ -132,7 +135,7 @@ class Scheduler:
             heapq.heappop(self._timers)
         if self.ready:
             return 0.0
-        return max(0.0, self._timers[0][0] - self.clock()) if self._timers else None
+        return min(max(0.0, self._timers[0][0] - self.clock()), _LONGEST_STEP) if self._timers else None
 
     # ---- the loop
 

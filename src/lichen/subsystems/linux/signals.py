@@ -119,6 +119,17 @@ class Pending(Waitable):
             self.mask &= ~bit(number)
         return number, information
 
+    def holds(self, number: int, information: bytes) -> bool:
+        """Whether this very siginfo_t still waits."""
+        return any(entry is information for entry in self.queues.get(number, ()))
+
+    def replace(self, number: int, information: bytes, new: bytes) -> None:
+        """Put another siginfo_t in the place of one that waits."""
+        queue = self.queues[number]
+        for index, entry in enumerate(queue):
+            if entry is information:
+                queue[index] = new
+
     def discard(self, mask: int) -> None:
         """Drop all pending signals of a mask."""
         while self.take(mask):

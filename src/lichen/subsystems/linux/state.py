@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.interfaces import PAGE, ProcessorTime
-from lichen.executive.scheduler import Timer
+from lichen.subsystems.linux.clocks import ClockTimer
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, Dispositions, Pending
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ MINIMUM_STACK: Final = 2048
 SS_ONSTACK, SS_DISABLE = 1, 2
 UNLIMITED: Final = 0xFFFFFFFFFFFFFFFF
 
-RLIMIT_FSIZE, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE = 1, 3, 4, 6, 7
+RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE = 0, 1, 3, 4, 6, 7
+RLIMIT_MEMLOCK, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO = 8, 11, 12, 13, 14
 
 
 @dataclass
@@ -49,11 +50,23 @@ def default_limits() -> dict[int, tuple[int, int]]:
     limits[RLIMIT_CORE] = 0, UNLIMITED
     limits[RLIMIT_NPROC] = 4096, 4096
     limits[RLIMIT_NOFILE] = 1024, 4096
-    limits[8] = 8 << 20, 8 << 20  # MEMLOCK
-    limits[11] = 4096, 4096  # SIGPENDING
-    limits[12] = 819200, 819200  # MSGQUEUE
-    limits[13] = limits[14] = 0, 0  # NICE, RTPRIO
+    limits[RLIMIT_MEMLOCK] = 8 << 20, 8 << 20
+    limits[RLIMIT_SIGPENDING] = 4096, 4096
+    limits[RLIMIT_MSGQUEUE] = 819200, 819200
+    limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = 0, 0
     return limits
+
+
+@dataclass
+class Scheduling:
+    """How a thread asks to be run: recorded and shown; the host is not told. Fork and exec keep it."""
+
+    policy: int = 0
+    affinity: frozenset[int] | None = None
+    """The processors that it wants to run on; None for all."""
+    io_priority: int = 0
+    timer_slack: int = 50_000
+    """In nanoseconds."""
 
 
 @dataclass(eq=False)
@@ -64,8 +77,8 @@ class LinuxProcess:
     pending: Pending = field(default_factory=Pending)
     limits: dict[int, tuple[int, int]] = field(default_factory=default_limits)
     exit_signal: int = 17
-    alarms: dict[int, tuple[Timer | None, float, float]] = field(default_factory=dict)
-    """setitimer: which -> (timer, deadline, interval in seconds)."""
+    alarms: dict[int, ClockTimer] = field(default_factory=dict)
+    """setitimer: which -> timer."""
     timers: dict[int, Any] = field(default_factory=dict)
     """timer_create: id -> timer object."""
     executed: bool = False
@@ -101,6 +114,7 @@ class LinuxThread:
     clear_tid: int = 0
     clear_tid_native: bool = False
     robust_list: int = 0
+    scheduling: Scheduling = field(default_factory=Scheduling)
 
     def has_deliverable(self, thread: Thread) -> bool:
         """Whether a pending signal is not blocked."""

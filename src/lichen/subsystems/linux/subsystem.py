@@ -7,6 +7,7 @@ import importlib
 import logging
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lichen.abi.convention import AMD64
@@ -143,6 +144,7 @@ class LinuxSubsystem:
         state = LinuxThread()
         if creator is not None and isinstance(creator.personality, LinuxThread):
             state.mask = creator.personality.mask
+            state.scheduling = replace(creator.personality.scheduling)
         thread.personality = state
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
@@ -154,11 +156,11 @@ class LinuxSubsystem:
             return
         state, old = process.personality, thread.personality
         state.dispositions = state.dispositions.after_exec()
-        state.executed = True
+        state.executed, state.dumpable = True, 1
         for timer in state.timers.values():
             timer.cancel()
         state.timers.clear()
-        thread.personality = LinuxThread(mask=old.mask, pending=old.pending)
+        thread.personality = LinuxThread(mask=old.mask, pending=old.pending, scheduling=old.scheduling)
         thread.attention = thread.personality.has_deliverable(thread)
 
     def thread_ended(self, thread: Thread) -> None:
@@ -173,10 +175,7 @@ class LinuxSubsystem:
         state = process.personality
         if not isinstance(state, LinuxProcess):
             return
-        for timer, _, _ in state.alarms.values():
-            if timer is not None:
-                timer.cancel()
-        for timer in state.timers.values():
+        for timer in (*state.alarms.values(), *state.timers.values()):
             timer.cancel()
         if process.session.leader is process:
             self._session_ends(process)

@@ -6,19 +6,27 @@ several clocks.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.clocks import (
+    BOOTTIME,
+    BOOTTIME_ALARM,
+    MONOTONIC,
+    REALTIME,
+    REALTIME_ALARM,
+    TAI,
+    HostClock,
+)
 from lichen.subsystems.linux.records import Timespec, Timeval
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 NANOSECONDS: Final = 1_000_000_000
-CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID = 0, 1, 2, 3
-CLOCK_REALTIME_COARSE, CLOCK_BOOTTIME, CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM, CLOCK_TAI = 5, 7, 8, 9, 11
-_LONGEST: Final = 10 * 365 * 86400.0
+_WAITABLE: Final = frozenset((REALTIME, MONOTONIC, BOOTTIME, REALTIME_ALARM, BOOTTIME_ALARM, TAI))
+_LONGEST: Final = 1e10
+"""Seconds: no length or point in time is longer, and every wall-clock time to the year 2286 is shorter."""
 
 
 def seconds_of(value: Timespec) -> float:
@@ -58,8 +66,6 @@ def clock_of(thread: Thread) -> float:
 def absolute_deadline(thread: Thread, clock: int, value: Timespec) -> float:
     """The deadline of an absolute time of a clock; INVALID_PARAMETER for a clock that nobody can wait on."""
     target = seconds_of(value)
-    if clock in (CLOCK_REALTIME, CLOCK_REALTIME_ALARM, CLOCK_REALTIME_COARSE, CLOCK_TAI):
-        return clock_of(thread) + target - time.time()
-    if clock in (CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_BOOTTIME_ALARM):
-        return clock_of(thread) + target - time.clock_gettime(time.CLOCK_MONOTONIC)
-    raise Failure(Status.INVALID_PARAMETER)
+    if clock not in _WAITABLE:
+        raise Failure(Status.INVALID_PARAMETER)
+    return HostClock(thread.process.machine.scheduler, clock).when(target)
