@@ -25,6 +25,7 @@ from lichen.executive.wait import Waitable
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.io.node import FileSystem
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
 
@@ -413,7 +414,11 @@ class ProcessTable:
         self.scheduler = scheduler
         self.processes: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
+        self.held: dict[int, int] = {}
+        """How many process objects handles refer to, by process id."""
         self.loaders: list[Loader] = []
+        self.memory_files: FileSystem
+        """Where files live that never get a name: memfd_create, shared anonymous memory, NT's unnamed sections."""
         self.system = System(Load(scheduler.clock()))
         self.time_of_ended_threads = ProcessorTime()
         self._next_id = 2 * _ID_STEP
@@ -448,7 +453,7 @@ class ProcessTable:
                 return id
 
     def _in_use(self, id: int) -> bool:
-        return id in self.processes or id in self.threads or id in self.groups or id in self.sessions
+        return id in self.held or id in self.processes or id in self.threads or id in self.groups or id in self.sessions
 
     def new_process(self, parent: Process, subsystem: Subsystem) -> Process:
         """A process without threads, in its parent's group."""

@@ -67,6 +67,12 @@ class HandleTable:
         self._slots[index] = Handle(object, access, inherit)
         return index
 
+    def require_room(self) -> None:
+        """TOO_MANY_OPENED_FILES when `insert` would find no slot: asked before anything is made or emptied."""
+        limit = min(self.limit, MOST_HANDLES)
+        if len(self._slots) >= limit and None not in self._slots[:limit]:
+            raise Failure(Status.TOO_MANY_OPENED_FILES)
+
     def get(self, index: int) -> Object:
         """The object of a handle; INVALID_HANDLE when there is none."""
         return self.handle(index).object

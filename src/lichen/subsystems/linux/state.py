@@ -19,6 +19,9 @@ UNLIMITED: Final = 0xFFFFFFFFFFFFFFFF
 RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC, RLIMIT_NOFILE = 0, 1, 3, 4, 6, 7
 RLIMIT_MEMLOCK, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO = 8, 11, 12, 13, 14
 
+PROCESSOR_LIMIT: Final = -1
+"""Where `LinuxProcess.alarms` has the timer of RLIMIT_CPU."""
+
 
 @dataclass
 class AlternateStack:
@@ -78,7 +81,7 @@ class LinuxProcess:
     limits: dict[int, tuple[int, int]] = field(default_factory=default_limits)
     exit_signal: int = 17
     alarms: dict[int, ClockTimer] = field(default_factory=dict)
-    """setitimer: which -> timer."""
+    """setitimer: which -> timer; and that of RLIMIT_CPU."""
     timers: dict[int, Any] = field(default_factory=dict)
     """timer_create: id -> timer object."""
     executed: bool = False
