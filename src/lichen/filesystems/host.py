@@ -105,13 +105,14 @@ class HostFileSystem(FileSystem):
             return True
         return bool(state.st_mode & (0o001 if kind == Kind.DIRECTORY else 0o004))
 
+    def file_id(self, device: int, inode: int) -> int:
+        """One number for an object, though the folder may span several devices of the host."""
+        return inode if device == self.host_device else inode | (device & 0x3FFF) << 48
+
     def attributes_of(self, state: os.stat_result) -> Attributes:
         """What guests are told about an object of the host."""
-        inode = state.st_ino
-        if state.st_dev != self.host_device:
-            inode |= (state.st_dev & 0x7FFF) << 48
         return Attributes(
-            inode,
+            self.file_id(state.st_dev, state.st_ino),
             self.device,
             state.st_mode >> 12,
             state.st_mode & 0o7777,

@@ -142,7 +142,7 @@ class HostNode(Node):
             os.ftruncate(self.content(write=True), change.size)
         mode = change.mode
         if mode is not None and self.kind != Kind.SYMLINK:
-            self._with_path(lambda path: os.chmod(path, host_mode(self.kind, mode)))
+            self.with_path(lambda path: os.chmod(path, host_mode(self.kind, mode)))
         if change.accessed is not None or change.modified is not None:
             self._set_times(state, change)
         self._learn(self.state())
@@ -153,7 +153,7 @@ class HostNode(Node):
         if self.kind == Kind.SYMLINK:
             os.utime(self.name, ns=(accessed, modified), dir_fd=self._above(), follow_symlinks=False)
         else:
-            self._with_path(lambda path: os.utime(path, ns=(accessed, modified)))
+            self.with_path(lambda path: os.utime(path, ns=(accessed, modified)))
 
     # ---- names
 
@@ -192,16 +192,17 @@ class HostNode(Node):
     def _entry(self, raw: os.DirEntry[str]) -> DirectoryEntry | None:
         if not raw.is_file(follow_symlinks=False):
             if raw.is_symlink():
-                return DirectoryEntry(raw.name, raw.inode(), Kind.SYMLINK)
+                return DirectoryEntry(
+                    raw.name, self.file_system.file_id(self.identity[0], raw.inode()), Kind.SYMLINK
+                )
             if not raw.is_dir(follow_symlinks=False):
                 return None
-        if not self.file_system.public_only:
-            kind = Kind.DIRECTORY if raw.is_dir(follow_symlinks=False) else Kind.REGULAR
-            return DirectoryEntry(raw.name, raw.inode(), kind)
-        state = state_of(raw.name, self.directory())
-        if state is None or not self.file_system.shows(state):
-            return None
-        return DirectoryEntry(raw.name, raw.inode(), state.st_mode >> 12)
+        kind = Kind.DIRECTORY if raw.is_dir(follow_symlinks=False) else Kind.REGULAR
+        if self.file_system.public_only:
+            state = state_of(raw.name, self.directory())
+            if state is None or not self.file_system.shows(state):
+                return None
+        return DirectoryEntry(raw.name, self.file_system.file_id(self.identity[0], raw.inode()), kind)
 
     @hosted
     def create(self, name: str, kind: int, mode: int, uid: int, gid: int, rdev: int = 0) -> HostNode:
@@ -382,22 +383,29 @@ class HostNode(Node):
 
     @hosted
     def get_attribute(self, name: str) -> bytes:
-        return self._with_path(lambda path: os.getxattr(path, self._permitted(name)))
+        return self.with_path(lambda path: os.getxattr(path, self._permitted(name)))
 
     @hosted
     def set_attribute(self, name: str, value: bytes) -> None:
-        self._with_path(lambda path: os.setxattr(path, self._permitted(name), value))
+        self.with_path(lambda path: os.setxattr(path, self._permitted(name), value))
 
     @hosted
     def list_attributes(self) -> list[str]:
         if self.kind == Kind.SYMLINK:
             return []
-        names = self._with_path(os.listxattr)
-        return [name for name in names if name.startswith("user.") and not name.startswith(PRIVATE_PREFIX)]
+        try:
+            names = [name for name in self.with_path(os.listxattr) if name.startswith("user.")]
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            return []
+        if self.file_system.private:
+            return names
+        return [name for name in names if not name.startswith(PRIVATE_PREFIX)]
 
     @hosted
     def remove_attribute(self, name: str) -> None:
-        self._with_path(lambda path: os.removexattr(path, self._permitted(name)))
+        self.with_path(lambda path: os.removexattr(path, self._permitted(name)))
 
     def _permitted(self, name: str) -> str:
         hidden = name.startswith(PRIVATE_PREFIX) and not self.file_system.private
@@ -405,8 +413,10 @@ class HostNode(Node):
             raise OSError(errno.EOPNOTSUPP, name)
         return name
 
-    def _with_path(self, operation: Callable[[str], R]) -> R:
+    def with_path(self, operation: Callable[[str], R]) -> R:
         """Do something by a path of the host that leads to this object and nothing else."""
+        if self.descriptor >= 0:
+            return operation(same_file(self.descriptor))
         path = self.path_descriptor()
         try:
             return operation(same_file(path))
