@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from types import GeneratorType
+from types import GeneratorType, SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location
+from lichen.executive.objects.handles import HandleTable
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.security import Token
 from lichen.executive.status import Failure
 from lichen.executive.wait import Blocks
+from lichen.subsystems.linux.state import LinuxProcess, LinuxThread
 
 T = TypeVar("T")
 
@@ -21,7 +23,7 @@ class Kernel:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self._time_passes = False
+        self._awaited: Call[Any] | None = None
         self.scheduler = Scheduler(lambda: self.now)
         self.scheduler.platform = cast(Any, self)
         self.devices = Devices()
@@ -31,7 +33,7 @@ class Kernel:
 
     def step(self, timeout: float | None) -> None:
         """The platform's part of the loop: nothing comes from outside, so time goes on to the next deadline."""
-        if self._time_passes:
+        if self._awaited is not None and not self._awaited.ended:
             assert timeout is not None, "everybody waits for ever"
             self.now += timeout
 
@@ -39,7 +41,16 @@ class Kernel:
         """A new object that has no name."""
         return self.devices.anonymous.place(kind, "test", self.token)
 
-    def start(self, blocked: T | Blocks[T]) -> Call[T]:
+    def thread(self) -> Any:
+        """Somebody whose calls make files: as much of a thread as those ask for."""
+        machine = SimpleNamespace(scheduler=self.scheduler)
+        handles = HandleTable()
+        process = SimpleNamespace(
+            files=self.context, machine=machine, handles=handles, personality=LinuxProcess()
+        )
+        return SimpleNamespace(process=process, personality=LinuxThread(), dead=False)
+
+    def start(self, blocked: Blocks[T] | T) -> Call[T]:
         """Begin an operation; one that need not wait is at its end already."""
         call = Call[T]()
         call.parking = self.scheduler.spawn(call.run(blocked))
@@ -53,10 +64,10 @@ class Kernel:
     def finish(self, blocked: T | Blocks[T]) -> T:
         """Run an operation to its end."""
         call = self.start(blocked)
-        self._time_passes = True
+        self._awaited = call
         while not call.ended:
             self.scheduler.step()
-        self._time_passes = False
+        self._awaited = None
         return call.result
 
 

@@ -1,0 +1,185 @@
+"""epoll: files that are watched for long, so that a wait costs only as much as there is ready.
+
+An entry hangs in the list of those whom its file wakes. When woken and ready, it goes into the epoll's ready list, which
+`epoll_wait` looks at alone: ten thousand idle descriptors cost it nothing. An entry stays in the list as long as its level
+is ready, or until it was told once if it is edge-triggered. It holds no reference to its file, as closing the last
+descriptor of a file must remove it.
+
+Source: epoll(7), epoll_ctl(2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+
+from lichen.executive.io.file import File
+from lichen.executive.io.opening import Poll
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
+from lichen.subsystems.linux.readiness import UNASKED, events_of, interest_in
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+EXCLUSIVE, WAKE_UP, ONE_SHOT, EDGE = 1 << 28, 1 << 29, 1 << 30, 1 << 31
+_BEHAVIOUR: Final = EXCLUSIVE | WAKE_UP | ONE_SHOT | EDGE
+_DEEPEST: Final = 5
+"""How many epolls may lie within each other."""
+MOST_ENTRIES: Final = 1 << 16
+"""How many files one epoll watches at most."""
+
+
+class Found(NamedTuple):
+    """A ready file, as epoll_wait tells it."""
+
+    events: int
+    data: int
+
+
+class Entry:
+    """One file that an epoll watches, by the descriptor it had when it was added."""
+
+    __slots__ = ("data", "enabled", "epoll", "events", "fd", "file", "interest")
+
+    def __init__(self, epoll: Epoll, fd: int, file: File, events: int, data: int) -> None:
+        self.epoll, self.fd, self.file = epoll, fd, file
+        self.watch(events, data)
+
+    def watch(self, events: int, data: int) -> None:
+        """Begin to watch for `events`; whoever waits learns at once of what is ready already."""
+        self.events, self.data, self.enabled = events, data, True
+        self.interest = self.file.ready(interest_in(events & ~_BEHAVIOUR))
+        self.interest.waiters[self] = None
+        self.wake()
+
+    def wake(self) -> None:
+        """The file's readiness has changed."""
+        if self.enabled and self.interest.signalled(None):
+            self.epoll.became_ready(self)
+
+    def found(self) -> int:
+        """The events to tell about now."""
+        return events_of(self.file) & (self.events & ~_BEHAVIOUR | UNASKED)
+
+    def ignore(self) -> None:
+        """Stop watching."""
+        self.interest.waiters.pop(self, None)
+
+    def file_closed(self) -> None:
+        self.epoll.forget(self)
+
+
+class Epoll(AnonymousFile):
+    """An epoll instance."""
+
+    __slots__ = ("_entries", "_ready")
+
+    label: ClassVar[str] = "eventpoll"
+
+    def __init__(self, thread: Thread) -> None:
+        super().__init__(thread)
+        self._entries: dict[tuple[int, File], Entry] = {}
+        self._ready: dict[Entry, None] = {}
+
+    def closed(self) -> None:
+        for entry in list(self._entries.values()):
+            self.forget(entry)
+        super().closed()
+
+    # ---- what is watched
+
+    def add(self, fd: int, file: File, events: int, data: int) -> None:
+        """Watch one more file."""
+        if (fd, file) in self._entries:
+            raise Failure(Status.OBJECT_NAME_COLLISION)
+        if isinstance(file, Epoll):
+            self._check_nesting(file, events)
+        if len(self._entries) >= MOST_ENTRIES:
+            raise Failure(Status.DISK_FULL)
+        entry = self._entries[fd, file] = Entry(self, fd, file, events, data)
+        if file.when_closed is None:
+            file.when_closed = {}
+        file.when_closed[entry.file_closed] = None
+
+    def modify(self, fd: int, file: File, events: int, data: int) -> None:
+        """Watch a file for something else."""
+        entry = self._entry(fd, file)
+        if (entry.events | events) & EXCLUSIVE:
+            raise Failure(Status.INVALID_PARAMETER)
+        entry.ignore()
+        self._ready.pop(entry, None)
+        entry.watch(events, data)
+
+    def remove(self, fd: int, file: File) -> None:
+        """Watch a file no longer."""
+        self.forget(self._entry(fd, file))
+
+    def forget(self, entry: Entry) -> None:
+        entry.ignore()
+        self._ready.pop(entry, None)
+        del self._entries[entry.fd, entry.file]
+        if entry.file.when_closed:
+            entry.file.when_closed.pop(entry.file_closed, None)
+
+    def _entry(self, fd: int, file: File) -> Entry:
+        entry = self._entries.get((fd, file))
+        if entry is None:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return entry
+
+    def _check_nesting(self, inner: Epoll, events: int) -> None:
+        if events & EXCLUSIVE:
+            raise Failure(Status.INVALID_PARAMETER)
+        if self in inner.within() or self._height() + inner.depth() > _DEEPEST:
+            raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
+
+    def within(self) -> set[Epoll]:
+        """This epoll and all that it watches, directly or not."""
+        found, unseen = {self}, [self]
+        while unseen:
+            for entry in unseen.pop()._entries.values():
+                if isinstance(entry.file, Epoll) and entry.file not in found:
+                    found.add(entry.file)
+                    unseen.append(entry.file)
+        return found
+
+    def depth(self) -> int:
+        """How many epolls lie within each other from here on."""
+        inner = [entry.file.depth() for entry in self._entries.values() if isinstance(entry.file, Epoll)]
+        return 1 + max(inner, default=0)
+
+    def _height(self) -> int:
+        """How many epolls this one lies within, itself included."""
+        outer = [waiter.epoll._height() for waiter in self.readiness.waiters if isinstance(waiter, Entry)]
+        return 1 + max(outer, default=0)
+
+    # ---- what is ready
+
+    def became_ready(self, entry: Entry) -> None:
+        """A watched file is ready: so is this one."""
+        self._ready[entry] = None
+        self.notify()
+
+    def collect(self, most: int) -> list[tuple[Entry, Found]]:
+        """Up to `most` ready files; the caller has to `tell` those that it told about."""
+        found: list[tuple[Entry, Found]] = []
+        for entry in tuple(self._ready):
+            if len(found) == most:
+                break
+            if events := entry.found():
+                found.append((entry, Found(events, entry.data)))
+            else:
+                del self._ready[entry]
+        return found
+
+    def told(self, found: list[tuple[Entry, Found]]) -> None:
+        """The files were told about: edges are used up, levels queue again behind the others."""
+        for entry, _ in found:
+            self._ready.pop(entry, None)
+            if entry.events & ONE_SHOT:
+                entry.enabled = False
+            elif not entry.events & EDGE:
+                self._ready[entry] = None
+
+    def poll(self) -> int:
+        return Poll.READABLE if any(entry.interest.signalled(None) for entry in self._ready) else 0
