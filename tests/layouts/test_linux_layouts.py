@@ -56,6 +56,7 @@ IN_C = {
     records.Utsname: InC("struct new_utsname", ("linux/utsname.h",)),
     records.CloneArgs: InC("struct clone_args", CLONE),
     records.SchedParam: InC("struct sched_param", ("sched.h",), "sched_"),
+    records.SchedAttr: InC("struct sched_attr", ("linux/sched/types.h",), "sched_", {"size": "size"}),
     records.CapUserHeader: InC("struct __user_cap_header_struct", ("linux/capability.h",)),
     records.CapUserData: InC("struct __user_cap_data_struct", ("linux/capability.h",)),
     records.RobustListHead: InC("struct robust_list_head", ("linux/futex.h",)),

@@ -1,6 +1,6 @@
-"""Which process a Linux call means, who may look into it, and as whom it acts.
+"""Which process a Linux call means, who may look into it, as whom it acts and for how long.
 
-Source: ptrace(2) "Ptrace access mode checking", credentials(7), prctl(2) PR_SET_DUMPABLE.
+Source: ptrace(2) "Ptrace access mode checking", credentials(7), prctl(2) PR_SET_DUMPABLE, getrlimit(2) RLIMIT_CPU.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from lichen.executive.security import Capability, Token
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.state import LinuxProcess
+from lichen.subsystems.linux.clocks import ALL_TIME, ClockTimer, ProcessorClock
+from lichen.subsystems.linux.signals import SIGKILL, SIGXCPU
+from lichen.subsystems.linux.state import PROCESSOR_LIMIT, RLIMIT_CPU, UNLIMITED, LinuxProcess
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -53,18 +55,41 @@ def process_of(thread: Thread, id: int) -> Process:
     return found.process if found is not None else machine.process(id)
 
 
-def check_inspection(thread: Thread, target: Process) -> None:
-    """PRIVILEGE_NOT_HELD unless the caller may read and change the inside of `target` (by real ids)."""
-    if target is thread.process:
-        return
-    mine, theirs, state = token_of(thread), target.files.token, target.personality
-    if mine.has(Capability.SYS_PTRACE):
-        return
-    same = {theirs.uid, theirs.euid, theirs.suid} == {mine.uid} and {
-        theirs.gid,
-        theirs.egid,
-        theirs.sgid,
-    } == {mine.gid}
-    open_ = isinstance(state, LinuxProcess) and state.dumpable == 1 and not theirs.permitted & ~mine.permitted
-    if not same or not open_:
+def check_same_user(mine: Token, theirs: Token) -> None:
+    """PRIVILEGE_NOT_HELD unless all ids of the other are the caller's real ones."""
+    users, groups = {theirs.uid, theirs.euid, theirs.suid}, {theirs.gid, theirs.egid, theirs.sgid}
+    if users != {mine.uid} or groups != {mine.gid}:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+
+def check_inspection(thread: Thread, target: Process) -> None:
+    """PRIVILEGE_NOT_HELD unless the caller may read and change the inside of `target`."""
+    mine, theirs, state = token_of(thread), target.files.token, target.personality
+    if target is thread.process or mine.has(Capability.SYS_PTRACE):
+        return
+    check_same_user(mine, theirs)
+    dumpable = not isinstance(state, LinuxProcess) or state.dumpable == 1
+    if not dumpable or theirs.permitted & ~mine.permitted:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+
+def watch_processor_limit(process: Process) -> None:
+    """Let RLIMIT_CPU take effect: SIGXCPU at the soft limit and each second from there, SIGKILL at the hard one."""
+    state = process.personality
+    soft, _ = state.limits[RLIMIT_CPU]
+    timer = state.alarms.get(PROCESSOR_LIMIT)
+    if timer is None:
+        clock = ProcessorClock(process, process.processor_time, ALL_TIME)
+        timer = ClockTimer(process.machine.scheduler, clock, lambda _: _limit_reached(process))
+        state.alarms[PROCESSOR_LIMIT] = timer
+    if soft == UNLIMITED:
+        timer.cancel()
+    else:
+        timer.set(timer.clock, max(1.0, float(soft)), 1.0)
+
+
+def _limit_reached(process: Process) -> None:
+    state = process.personality
+    if isinstance(state, LinuxProcess):
+        _, hard = state.limits[RLIMIT_CPU]
+        process.signal(SIGKILL if process.processor_time().total >= hard else SIGXCPU)

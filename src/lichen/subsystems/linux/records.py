@@ -295,6 +295,21 @@ class SchedParam(NamedTuple):
     priority: i32
 
 
+class SchedAttr(NamedTuple):
+    """struct sched_attr, with the utilization hints of its second version."""
+
+    size: u32
+    policy: u32
+    flags: u64
+    nice: i32
+    priority: u32
+    runtime: u64 = 0
+    deadline: u64 = 0
+    period: u64 = 0
+    util_min: u32 = 0
+    util_max: u32 = 0
+
+
 class CapUserHeader(NamedTuple):
     """struct __user_cap_header_struct."""
 

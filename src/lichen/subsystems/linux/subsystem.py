@@ -21,8 +21,9 @@ from lichen.executive.status import Failure, Interrupted
 from lichen.subsystems.linux import delivery, signals
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.execution import ElfLoader, ScriptLoader
+from lichen.subsystems.linux.processes import watch_processor_limit
 from lichen.subsystems.linux.siginfo import SiginfoChild, SiginfoFault
-from lichen.subsystems.linux.state import LinuxProcess, LinuxThread, default_limits
+from lichen.subsystems.linux.state import RLIMIT_CPU, UNLIMITED, LinuxProcess, LinuxThread, default_limits
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
@@ -145,6 +146,8 @@ class LinuxSubsystem:
         if creator is not None and isinstance(creator.personality, LinuxThread):
             state.mask = creator.personality.mask
             state.scheduling = replace(creator.personality.scheduling)
+            if creator.process is not process and process.personality.limits[RLIMIT_CPU][0] != UNLIMITED:
+                watch_processor_limit(process)
         thread.personality = state
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:

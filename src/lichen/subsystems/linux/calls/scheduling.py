@@ -1,0 +1,190 @@
+"""How threads are scheduled, as far as that is a guest's business.
+
+The host runs the threads, all of them as SCHED_OTHER, and the platform chooses their processors. What a thread asks for
+within that is kept and shown, and goes on to its children and programs; what would need another policy is refused.
+
+Source: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2), sched_rr_get_interval(2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import In, Out
+from lichen.abi.layout import LP64, layout
+from lichen.executive.security import Capability
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.calls.limits import set_nice
+from lichen.subsystems.linux.processes import thread_of, token_of
+from lichen.subsystems.linux.records import SchedAttr, SchedParam, Timespec
+from lichen.subsystems.linux.state import LinuxProcess, LinuxThread, Scheduling
+from lichen.subsystems.linux.subsystem import linux
+from lichen.subsystems.linux.types import Address, Flags, Int, Pid, Uint
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE = 0, 1, 2, 3, 5, 6
+_REAL_TIME: Final = (SCHED_FIFO, SCHED_RR)
+_ORDINARY: Final = (SCHED_OTHER, SCHED_BATCH, SCHED_IDLE)
+_RESET_ON_FORK: Final = 0x40000000
+_MOST_REAL_TIME: Final = 99
+_WORD: Final = 8
+_SLICE: Final = Timespec(0, 4_000_000)
+_ATTRIBUTES: Final = layout(SchedAttr, LP64)
+_FIRST_SIZE: Final = 48
+_PAGE: Final = 4096
+_PARTIAL: Final = "kept and shown; the host runs all threads alike"
+
+
+def _scheduling_of(thread: Thread, id: int) -> tuple[Thread, Scheduling]:
+    """The thread that an id names and what it asked for; INVALID_PARAMETER for a negative id."""
+    if id < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    found = thread_of(thread, id)
+    state = found.personality
+    return found, state.scheduling if isinstance(state, LinuxThread) else Scheduling()
+
+
+def _check(thread: Thread, target: Thread) -> None:
+    """PRIVILEGE_NOT_HELD unless the caller may change how `target` is scheduled."""
+    mine, theirs = token_of(thread), token_of(target)
+    if mine.euid not in (theirs.uid, theirs.euid) and not mine.has(Capability.SYS_NICE):
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+
+def _set_policy(thread: Thread, id: int, policy: int, priority: int) -> None:
+    """Change a thread's policy; PRIVILEGE_NOT_HELD for one that the host does not give."""
+    target, scheduling = _scheduling_of(thread, id)
+    policy &= ~_RESET_ON_FORK
+    lowest, highest = (1, _MOST_REAL_TIME) if policy in _REAL_TIME else (0, 0)
+    if policy not in (*_REAL_TIME, *_ORDINARY) or not lowest <= priority <= highest:
+        raise Failure(Status.INVALID_PARAMETER)
+    _check(thread, target)
+    if policy in _REAL_TIME:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    scheduling.policy = policy
+
+
+@linux.call(amd64=144, partial=_PARTIAL)
+def sched_setscheduler(thread: Thread, id: Pid, policy: Int, parameter: In[SchedParam]) -> int:
+    """Change the scheduling policy and priority of a thread."""
+    if policy < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    _set_policy(thread, id, policy, parameter.priority)
+    return 0
+
+
+@linux.call(amd64=145)
+def sched_getscheduler(thread: Thread, id: Pid) -> int:
+    """The scheduling policy of a thread."""
+    return _scheduling_of(thread, id)[1].policy
+
+
+@linux.call(amd64=142, partial=_PARTIAL)
+def sched_setparam(thread: Thread, id: Pid, parameter: In[SchedParam]) -> int:
+    """Change the priority of a thread within its policy."""
+    _set_policy(thread, id, _scheduling_of(thread, id)[1].policy, parameter.priority)
+    return 0
+
+
+@linux.call(amd64=143)
+def sched_getparam(thread: Thread, id: Pid, parameter: Out[SchedParam]) -> int:
+    """The priority of a thread within its policy."""
+    _scheduling_of(thread, id)
+    parameter.write(SchedParam(0))
+    return 0
+
+
+@linux.call(amd64=146)
+def sched_get_priority_max(thread: Thread, policy: Int) -> int:
+    """The highest priority of a policy."""
+    return _MOST_REAL_TIME if _known(policy) in _REAL_TIME else 0
+
+
+@linux.call(amd64=147)
+def sched_get_priority_min(thread: Thread, policy: Int) -> int:
+    """The lowest priority of a policy."""
+    return 1 if _known(policy) in _REAL_TIME else 0
+
+
+def _known(policy: int) -> int:
+    if policy not in (*_REAL_TIME, *_ORDINARY, SCHED_DEADLINE):
+        raise Failure(Status.INVALID_PARAMETER)
+    return policy
+
+
+@linux.call(amd64=148)
+def sched_rr_get_interval(thread: Thread, id: Pid, interval: Out[Timespec]) -> int:
+    """How long a thread runs before others get their turn."""
+    _scheduling_of(thread, id)
+    interval.write(_SLICE)
+    return 0
+
+
+@linux.call(amd64=315)
+def sched_getattr(thread: Thread, id: Pid, address: Address, size: Uint, flags: Flags) -> int:
+    """All of how a thread is scheduled."""
+    if flags or not address or not _FIRST_SIZE <= size <= _PAGE:
+        raise Failure(Status.INVALID_PARAMETER)
+    target, scheduling = _scheduling_of(thread, id)
+    state = target.process.personality
+    nice = state.nice if isinstance(state, LinuxProcess) else 0
+    used = min(size, _ATTRIBUTES.size)
+    data = _ATTRIBUTES.pack(SchedAttr(used, scheduling.policy, 0, nice, 0))
+    thread.memory.write(address, data[:used])
+    return 0
+
+
+@linux.call(amd64=314, partial=_PARTIAL)
+def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> int:
+    """Change how a thread is scheduled."""
+    if flags or not address:
+        raise Failure(Status.INVALID_PARAMETER)
+    size = int.from_bytes(thread.memory.read(address, 4), "little") or _FIRST_SIZE
+    if not _FIRST_SIZE <= size <= _PAGE:
+        raise Failure(Status.INVALID_BUFFER_SIZE)
+    data = thread.memory.read(address, size)
+    if any(data[_ATTRIBUTES.size :]):
+        raise Failure(Status.INVALID_BUFFER_SIZE)
+    wanted = _ATTRIBUTES.unpack(data[: _ATTRIBUTES.size].ljust(_ATTRIBUTES.size, b"\0"))
+    if wanted.policy == SCHED_DEADLINE:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    _set_policy(thread, id, wanted.policy, wanted.priority)
+    set_nice(thread, _scheduling_of(thread, id)[0].process, wanted.nice)
+    return 0
+
+
+# ---- processors
+
+
+@linux.call(amd64=204)
+def sched_getaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int:
+    """The processors that a thread may run on, as a bit mask; returns its size."""
+    target, scheduling = _scheduling_of(thread, id)
+    processors = target.process.machine.system.processors
+    needed = _mask_size(processors)
+    if size < needed or size % _WORD:
+        raise Failure(Status.INVALID_PARAMETER)
+    data = sum(1 << number for number in scheduling.affinity or processors).to_bytes(needed, "little")
+    thread.memory.write(mask, data)
+    return needed
+
+
+def _mask_size(processors: frozenset[int]) -> int:
+    """The bytes of a mask, in whole words."""
+    return (max(processors) // 64 + 1) * _WORD
+
+
+@linux.call(amd64=203, partial="kept and shown; the platform chooses the processor")
+def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int:
+    """Say on which processors a thread may run."""
+    processors = thread.process.machine.system.processors
+    bits = int.from_bytes(thread.memory.read(mask, min(size, _mask_size(processors))), "little")
+    target, scheduling = _scheduling_of(thread, id)
+    _check(thread, target)
+    wanted = frozenset(number for number in processors if bits >> number & 1)
+    if not wanted:
+        raise Failure(Status.INVALID_PARAMETER)
+    scheduling.affinity = wanted
+    return 0
