@@ -203,7 +203,8 @@ class Events(Protocol):
 class Platform(Protocol):
     """Whatever executes guest instructions."""
 
-    page_cache: PageCache
+    @property
+    def page_cache(self) -> PageCache: ...
 
     def step(self, timeout: float | None) -> None:
         """Wait (at most `timeout` seconds) for one event and report it."""

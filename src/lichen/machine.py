@@ -1,0 +1,306 @@
+"""Builds and boots a machine: the only module that knows all the others.
+
+A machine is one executive, the platform that runs its guests, the subsystems in front of it, and a tree of names: the host's
+root read-only under the machine's private layer, with /dev, /tmp, /run and the like its own. It knows nothing of daemons,
+sockets or terminals of the host; whoever owns a machine starts programs on it and runs its scheduler.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Final, NamedTuple, cast
+
+from lichen.executive import programs
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.context import FileSystemContext
+from lichen.executive.io.device import Devices
+from lichen.executive.io.file import File
+from lichen.executive.io.location import Location, Mount
+from lichen.executive.io.lookup import Walk, find
+from lichen.executive.io.manager import create_file
+from lichen.executive.io.names import Name, make_directory
+from lichen.executive.io.node import FileSystem
+from lichen.executive.io.opening import Access, Open, Options
+from lichen.executive.objects.handles import HandleTable
+from lichen.executive.processes import Process, ProcessTable
+from lichen.executive.scheduler import Scheduler
+from lichen.executive.security import Token
+from lichen.executive.status import Failure, Status
+from lichen.filesystems import devices as simple_devices
+from lichen.filesystems.host import HostFileSystem, Owners
+from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.passed import accepts, passed_file
+from lichen.filesystems.pipe import Pipes
+from lichen.filesystems.union import UnionFileSystem
+from lichen.platforms.native.platform import NativePlatform
+from lichen.subsystems.linux import elf
+from lichen.subsystems.linux.errors import errno_of
+from lichen.subsystems.linux.files import opened_for_execution
+from lichen.subsystems.linux.subsystem import LinuxSubsystem
+from lichen.subsystems.linux.types import path_of
+
+_FIRST_DEVICE: Final = 32
+"""st_dev of the root; the file systems mounted later count on."""
+_MEMORY_MAJOR: Final = 1
+DEFAULT_PATH: Final = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+NOT_FOUND: Final = 127
+NOT_EXECUTABLE: Final = 126
+
+
+class LaunchError(Exception):
+    """A program that could not be started: why, for the user, and the exit status that says so to scripts."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Share(NamedTuple):
+    """A folder of the host that shows at a place of the machine's tree."""
+
+    host: str
+    guest: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to start and as what; `program` is a path or a name to be found on the PATH of `environment`."""
+
+    program: bytes
+    arguments: tuple[bytes, ...]
+    environment: dict[bytes, bytes]
+    folder: bytes
+    token: Token
+    standard: Sequence[int | None] = field(default=())
+    """Host descriptors that become descriptors 0, 1, 2; the machine takes them over. None for a closed one."""
+
+
+class Machine:
+    """One running machine. `folder` holds its private layer; `processor` is the core that it is bound to."""
+
+    def __init__(self, folder: Path, processor: int | None = None, root_files: bool = False) -> None:
+        self.scheduler = Scheduler()
+        self.platform = NativePlatform(self.scheduler, processor)
+        self.scheduler.platform = self.platform
+        self.devices = Devices()
+        self.mounts: list[Mount] = []
+        self._device_numbers = count(_FIRST_DEVICE)
+        self._register_drivers()
+        self._shares: dict[str, Share] = {}
+        root = self._root(folder, root_files)
+        self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
+        self._mount_own_trees()
+        linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
+        self.linux = linux
+        self.table = ProcessTable(self.scheduler, linux)
+        self.table.loaders = list(linux.loaders)
+        self.table.memory_files = MemoryFileSystem(next(self._device_numbers), self.devices)
+        self.table.init.files = self._administrator
+        self.table.init.handles = HandleTable()
+
+    def close(self) -> None:
+        """End every guest and give everything back to the host."""
+        self.platform.close()
+        for mount in self.mounts:
+            mount.file_system.close()
+
+    # ---- the tree
+
+    def _register_drivers(self) -> None:
+        simple_devices.register(self.devices)
+        Pipes().register(self.devices)
+
+    def _root(self, folder: Path, root_files: bool) -> Location:
+        public_only = os.geteuid() == 0 and not root_files
+        lower = HostFileSystem(
+            "/", next(self._device_numbers), self.devices, read_only=True, public_only=public_only
+        )
+        union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices)
+        mount = Mount(union, "lichen")
+        self.mounts.append(mount)
+        return mount.root
+
+    def _mount_own_trees(self) -> None:
+        self.mount("/dev", simple_devices.device_tree(next(self._device_numbers), self.devices), "devtmpfs")
+        for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755), ("/sys", 0o555)):
+            self.mount(path, MemoryFileSystem(next(self._device_numbers), self.devices, mode), "tmpfs")
+
+    def mount(self, path: str, file_system: FileSystem, source: str, options: str = "rw") -> None:
+        """Mount a file system at an absolute path, whose folders are made when they are missing."""
+        mount = Mount(file_system, source, options)
+        mount.attach(self._folder(path))
+        self.mounts.append(mount)
+
+    def _folder(self, path: str) -> Location:
+        context = self._administrator
+        components = path_of(os.fsencode(path)).components
+        location = context.root
+        for depth in range(1, len(components) + 1):
+            try:
+                location = find(context, context.root, components[:depth])
+            except Failure as failure:
+                if not _is_missing(failure):
+                    raise
+                location = make_directory(context, Name(context.root, components[:depth]), 0o755)
+        return location.inner()
+
+    def share(self, share: Share, token: Token) -> None:
+        """Show a folder of the host to guests; what `token` is shown as owning belongs to the caller on the host."""
+        known = self._shares.get(share.guest)
+        if known == share:
+            return
+        if known is not None:
+            raise LaunchError(
+                125, f"{share.guest} is a share of {known.host} already: `lichen shutdown` the machine first"
+            )
+        owners = Owners({os.geteuid(): token.uid}, {os.getegid(): token.gid})
+        try:
+            files = HostFileSystem(
+                share.host,
+                next(self._device_numbers),
+                self.devices,
+                read_only=share.read_only,
+                stable=False,
+                owners=owners,
+            )
+        except OSError as error:
+            raise LaunchError(125, f"cannot share {share.host}: {error.strerror}") from error
+        try:
+            self.mount(share.guest, files, share.host, "ro" if share.read_only else "rw")
+        except Failure as failure:
+            files.close()
+            reason = os.strerror(errno_of(failure.status))
+            raise LaunchError(125, f"cannot mount a share at {share.guest}: {reason}") from failure
+        self._shares[share.guest] = share
+
+    # ---- programs
+
+    def start(self, launch: Launch) -> Process:
+        """Start a program as a child of init, in a session of its own; LaunchError when it cannot be."""
+        standard = list(launch.standard)
+        process = self.table.new_process(self.table.init, self.linux)
+        try:
+            process.files = self._context(launch)
+            process.handles = HandleTable()
+            process.new_session()
+            for number, descriptor in enumerate(standard):
+                if descriptor is not None:
+                    standard[number] = None
+                    file = self.standard_file(descriptor, process.files)
+                    process.handles.place(number, file, file.access, inherit=True)
+            self._load(process, launch)
+        except BaseException:
+            for descriptor in standard:
+                if descriptor is not None:
+                    os.close(descriptor)
+            self._forget(process)
+            raise
+        return process
+
+    def _forget(self, process: Process) -> None:
+        """Undo the making of a process that never ran."""
+        if hasattr(process, "handles"):
+            process.handles.release()
+        process.leave_group()
+        self.table.processes.pop(process.id, None)
+        self.table.init.children.pop(process.id, None)
+
+    def _context(self, launch: Launch) -> FileSystemContext:
+        root = self._administrator.root
+        context = FileSystemContext(root, root, launch.token)
+        path = path_of(launch.folder)
+        try:
+            context.current = find(context, root, path.components, Walk.FOLLOW | Walk.DIRECTORY)
+        except Failure as failure:
+            folder = os.fsdecode(launch.folder)
+            reason = os.strerror(errno_of(failure.status))
+            raise LaunchError(125, f"{folder}: {reason}{self._hint(launch.folder)}") from failure
+        return context
+
+    def standard_file(self, descriptor: int, context: FileSystemContext) -> File:
+        """The open file for a descriptor of the client, which is taken over."""
+        state = os.fstat(descriptor)
+        if accepts(state):
+            return passed_file(descriptor, self.devices, self.platform)
+        os.close(descriptor)
+        if state.st_mode >> 12 == Kind.CHARACTER and os.major(state.st_rdev) == _MEMORY_MAJOR:
+            for device in simple_devices.SIMPLE:
+                if device.minor == os.minor(state.st_rdev):
+                    open = Open(Access.READ | Access.WRITE, options=Options.POSIX)
+                    return cast(File, create_file(context, context.root, ("dev", device.name), open))
+        raise LaunchError(125, "standard files must be terminals, pipes, sockets, regular files or /dev/null")
+
+    def _load(self, process: Process, launch: Launch) -> None:
+        path, file = self._find_program(process, launch)
+        environment = tuple(name + b"=" + value for name, value in launch.environment.items())
+        program = programs.Program(file, path, launch.arguments, environment)
+        try:
+            programs.start(process, programs.load(process, program))
+        except Failure as failure:
+            raise self._load_error(path, file, failure) from failure
+        finally:
+            file.release()
+
+    def _find_program(self, process: Process, launch: Launch) -> tuple[bytes, File]:
+        """The path that the program is found at, and the open file."""
+        name, failure = launch.program, Failure(Status.OBJECT_NAME_NOT_FOUND)
+        for path in _candidates(name, launch.environment.get(b"PATH", b"")):
+            try:
+                return path, opened_for_execution(process, path_of(path))
+            except Failure as error:
+                if not _is_missing(error):
+                    failure = error
+        shown, number = os.fsdecode(name), errno_of(failure.status)
+        if _is_missing(failure):
+            hint = self._hint(os.path.join(launch.folder, name)) if b"/" in name else ""
+            raise LaunchError(NOT_FOUND, f"{shown}: no such program{hint}")
+        raise LaunchError(NOT_EXECUTABLE, f"{shown}: cannot be executed: {os.strerror(number)}")
+
+    def _hint(self, path: bytes) -> str:
+        """What to do about a path that the machine does not have and the host has."""
+        if not os.path.exists(path):
+            return ""
+        folder = os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path))
+        return f" on the machine; it is on the host, so show it to the machine with --share {folder}"
+
+    def _load_error(self, path: bytes, file: File, failure: Failure) -> LaunchError:
+        shown = os.fsdecode(path)
+        if failure.status == Status.INVALID_IMAGE_FORMAT:
+            return LaunchError(
+                NOT_EXECUTABLE, f"{shown}: not a program for x86-64 Linux (ELF), nor a script with a #! line"
+            )
+        if _is_missing(failure):
+            return LaunchError(NOT_FOUND, f"{shown}: its interpreter {_interpreter(file)} is missing")
+        return LaunchError(
+            NOT_EXECUTABLE, f"{shown}: cannot be executed: {os.strerror(errno_of(failure.status))}"
+        )
+
+
+def _open_program(process: Process, path: bytes) -> File:
+    return opened_for_execution(process, path_of(path))
+
+
+def _is_missing(failure: Failure) -> bool:
+    return errno_of(failure.status) in (errno.ENOENT, errno.ENOTDIR)
+
+
+def _candidates(name: bytes, search: bytes) -> Iterable[bytes]:
+    """The paths that a program's name may mean: itself when it has a slash, else one in each folder of the PATH."""
+    if b"/" in name:
+        return (name,)
+    return (os.path.join(folder or b".", name) for folder in (search or DEFAULT_PATH).split(b":"))
+
+
+def _interpreter(file: File) -> str:
+    """The name of the program that is needed to run a file: a script's, or the dynamic linker of an ELF file."""
+    head = file.node.read_at(0, programs.HEAD_SIZE)
+    if head[:2] == b"#!":
+        words = head[2:].split(b"\n", 1)[0].split()
+        return os.fsdecode(words[0]) if words else ""
+    return os.fsdecode(elf.parse(file.node.read_at).interpreter or b"")
