@@ -26,6 +26,7 @@ class NullFile(File):
     __slots__ = ()
 
     seekable = True
+    discards = True
 
     def read(self, size: int, offset: int | None = None) -> bytes:
         self.require(Access.READ)
@@ -57,6 +58,8 @@ class FullFile(ZeroFile):
 
     __slots__ = ()
 
+    discards = False
+
     def write(self, data: Data, offset: int | None = None) -> int:
         self.require(Access.CONTENT)
         raise Failure(Status.DISK_FULL)
@@ -69,6 +72,8 @@ class RandomFile(NullFile):
     """/dev/random and /dev/urandom: the host's random bytes; what is written does not matter."""
 
     __slots__ = ()
+
+    discards = False
 
     def read(self, size: int, offset: int | None = None) -> bytes:
         self.require(Access.READ)

@@ -73,9 +73,11 @@ class File(Object):
 
     type_name: ClassVar[str] = "File"
     seekable: ClassVar[bool] = False
+    discards: ClassVar[bool] = False
+    """Whether what is written vanishes without being looked at."""
 
     def __init__(self, location: Location, open: Open) -> None:
-        self.references = 1
+        super().__init__()
         self.location, self.node = location, location.node
         self.access, _, self.share, self.options, _, _, _ = open
         self.position = 0
