@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem
 from lichen.executive.memory import AddressSpace
+from lichen.executive.objects.namespace import Directory
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import Load, System
 from lichen.executive.wait import Waitable
 
 if TYPE_CHECKING:
+    from lichen.executive.io.location import Location
     from lichen.executive.io.context import FileSystemContext
     from lichen.executive.io.node import FileSystem
     from lichen.executive.objects.handles import HandleTable
@@ -419,6 +421,10 @@ class ProcessTable:
         self.loaders: list[Loader] = []
         self.memory_files: FileSystem
         """Where files live that never get a name: memfd_create, shared anonymous memory, NT's unnamed sections."""
+        self.namespace = Directory()
+        """The root of NT's object namespace."""
+        self.drives: dict[str, Location] = {}
+        """Where each drive letter leads."""
         self.system = System(Load(scheduler.clock()))
         self.time_of_ended_threads = ProcessorTime()
         self._next_id = 2 * _ID_STEP

@@ -31,6 +31,8 @@ class Program(NamedTuple):
     name: bytes
     arguments: tuple[bytes, ...]
     environment: tuple[bytes, ...]
+    parameters: Any = None
+    """What a creator of the program's own subsystem says besides: NT's command line, consoles, handles."""
 
 
 @dataclass

@@ -67,6 +67,16 @@ class AnonymousNode(Node):
         self._attributes = self._attributes._replace(**new, changed=time.time_ns())
 
 
+def memory_file(file_system: FileSystem, token: Token, size: int, name: str = "memory") -> File:
+    """A new file in memory, of `size` zeros, open for reading and writing; no name leads to it."""
+    node = file_system.root.create_unnamed(0o777, token.fsuid, token.fsgid)
+    if size:
+        node.change(AttributeChange(size=size))
+    location = Location(None, None, name, node)
+    location.deleted = True
+    return cast("File", node.open(location, Open(Access.READ | Access.WRITE), token))
+
+
 def create_pipe(context: FileSystemContext, options: int = 0) -> tuple[File, File]:
     """A new pipe: its reading and its writing end, both opened with `options` and with one reference for the caller."""
     location = context.devices.anonymous.place(Kind.FIFO, "pipe", context.token)

@@ -7,6 +7,7 @@ given to a handle table or given back by `release`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 ObjectT = TypeVar("ObjectT", bound="Object")
@@ -15,13 +16,15 @@ ObjectT = TypeVar("ObjectT", bound="Object")
 class Object:
     """A kernel object: born with one reference, which belongs to its maker."""
 
-    __slots__ = ("__weakref__", "references")
+    __slots__ = ("__weakref__", "forget_name", "references")
 
     type_name: ClassVar[str] = "Object"
     """The name of its NT object type."""
 
     def __init__(self) -> None:
         self.references = 1
+        self.forget_name: Callable[[], None] | None = None
+        """Takes the object's name out of the namespace, when it has one."""
 
     def reference(self: ObjectT) -> ObjectT:
         """Take one more reference, and return the object."""
@@ -32,6 +35,8 @@ class Object:
         """Give one reference back; the last one calls `closed`."""
         self.references -= 1
         if self.references == 0:
+            if self.forget_name is not None:
+                self.forget_name()
             self.closed()
 
     def closed(self) -> None:

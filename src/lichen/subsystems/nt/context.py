@@ -92,7 +92,7 @@ def initial(entry: int, parameter: int, start: int, stack_pointer: int) -> bytes
     return bytes(context)
 
 
-def stack_pointer_of(context: bytes) -> int:
+def stack_pointer_of(context: bytes | bytearray) -> int:
     """Rsp of a CONTEXT."""
     (value,) = struct.unpack_from("<Q", context, _GENERAL_OFFSET + 8 * _NAMES.index("rsp"))
     return int(value)

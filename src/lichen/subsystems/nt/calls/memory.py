@@ -1,0 +1,351 @@
+"""Virtual memory: allocate, free, protect, query, and reading and writing other processes' memory.
+
+Source: NtAllocateVirtualMemory and its family (ntifs.h); status values as Windows 10 returns them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import InOut, OptionalOut, Out
+from lichen.abi.layout import LLP64, layout, ptr, u32, u64
+from lichen.executive.interfaces import MemoryOperation, Protect, Unmap
+from lichen.executive.memory import Region, page_down, page_up
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import memory
+from lichen.subsystems.nt.images import MEM_IMAGE, Allocation
+from lichen.subsystems.nt.memory import (
+    MEM_COMMIT,
+    MEM_DECOMMIT,
+    MEM_FREE,
+    MEM_RELEASE,
+    MEM_RESERVE,
+    MEM_RESET,
+    MEM_TOP_DOWN,
+    MEM_WRITE_WATCH,
+)
+from lichen.subsystems.nt.objects import process_of
+from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection
+from lichen.subsystems.nt.records import MemoryBasicInformation
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
+from lichen.subsystems.nt.unixcalls import HANDLE_BASE
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+MEMORY_BASIC_INFORMATION, MEMORY_WORKING_SET, MEMORY_MAPPED_FILENAME, MEMORY_REGION = 0, 1, 2, 3
+MEMORY_WINE_UNIX_FUNCS: Final = 1000
+_BASIC: Final = layout(MemoryBasicInformation, LLP64)
+_STATUS_MEMORY_NOT_ALLOCATED, _STATUS_FREE_VM_NOT_AT_BASE = 0xC00000A0, 0xC000009F
+_STATUS_NOT_COMMITTED, _STATUS_UNABLE_TO_FREE_VM = 0xC000002D, 0xC000001A
+_STATUS_NOT_MAPPED_VIEW, _STATUS_PARTIAL_COPY = 0xC0000019, 0x8000000D
+_MOST_COPIED: Final = 1 << 26
+_KNOWN_TYPES: Final = MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_TOP_DOWN | MEM_WRITE_WATCH | 0x20000000
+
+
+def change(thread: Thread, process: Process, operations: list[MemoryOperation]) -> None:
+    """Carry out memory operations in a process: with the reply of the caller's own call when they are its own."""
+    if not operations:
+        return
+    if process is thread.process:
+        thread.guest.change_memory_on_return(operations)
+        return
+    guest = process.first_thread.guest
+    was_stopped = guest.stopped
+    guest.change_memory(operations)
+    if not was_stopped and process.first_thread.parking is None:
+        guest.resume()
+
+
+@nt.call()
+def NtAllocateVirtualMemory(
+    thread: Thread,
+    process: Handle,
+    base: InOut[ptr],
+    zero_bits: u64,
+    size: InOut[u64],
+    kind: Flags,
+    protect: Flags,
+) -> int:
+    """Reserve or commit memory."""
+    return _allocate(thread, process, base, size, kind, protect)
+
+
+@nt.call(partial="address requirements and other extended parameters are ignored")
+def NtAllocateVirtualMemoryEx(
+    thread: Thread,
+    process: Handle,
+    base: InOut[ptr],
+    size: InOut[u64],
+    kind: Flags,
+    protect: Flags,
+    parameters: Address,
+    count: u32,
+) -> int:
+    """Reserve or commit memory, with extended parameters."""
+    return _allocate(thread, process, base, size, kind, protect)
+
+
+def _allocate(
+    thread: Thread, process: int, base: InOut[int], size: InOut[int], kind: int, protect: int
+) -> int:
+    target, wanted, length = process_of(thread, process), base.read(), size.read()
+    if not length or length >> 47:
+        raise Failure(Status.INVALID_PARAMETER if not length else Status.NO_MEMORY)
+    if kind & ~_KNOWN_TYPES or not kind & (MEM_COMMIT | MEM_RESERVE | MEM_RESET):
+        raise Failure(Status.INVALID_PARAMETER)
+    host_protection(protect)
+    if wanted >> 47 or wanted + length > target.space.high:
+        raise Failure(Status.CONFLICTING_ADDRESSES if wanted >> 47 == 0 else Status.INVALID_PARAMETER)
+    if kind & MEM_RESERVE or not wanted:
+        start, end, operations = _reserve(target, wanted, length, kind, protect)
+    else:
+        start, end = page_down(wanted), page_up(wanted + length)
+        operations = _commit_existing(target, start, end, kind, protect)
+    base.write(start)
+    size.write(end - start)
+    change(thread, target, operations)
+    return Status.SUCCESS
+
+
+def _reserve(
+    target: Process, wanted: int, length: int, kind: int, protect: int
+) -> tuple[int, int, list[MemoryOperation]]:
+    allocation = memory.reserve(target.space, length, protect, wanted, bool(kind & MEM_TOP_DOWN))
+    start, end = allocation.base, allocation.base + allocation.size
+    if not kind & MEM_COMMIT:
+        return start, end, []
+    first = page_down(wanted) if wanted else start
+    return start, end, memory.commit(target.space, first, end, protect)
+
+
+def _commit_existing(target: Process, start: int, end: int, kind: int, protect: int) -> list[MemoryOperation]:
+    allocation = _allocation(target, start, end)
+    if kind & MEM_RESET or not kind & MEM_COMMIT:
+        return []
+    if allocation.type == MEM_IMAGE or allocation.content is not None:
+        raise Failure(0xC0000021)  # ALREADY_COMMITTED
+    return memory.commit(target.space, start, end, protect)
+
+
+def _allocation(target: Process, start: int, end: int) -> Allocation:
+    """The allocation that holds all of [start, end); CONFLICTING_ADDRESSES when no single one does."""
+    regions = list(target.space.overlapping(start, end))
+    if not regions or not target.space.is_mapped(start, end):
+        raise Failure(Status.CONFLICTING_ADDRESSES)
+    allocation = regions[0].allocation
+    if allocation is None or any(region.allocation is not allocation for region in regions):
+        raise Failure(Status.CONFLICTING_ADDRESSES)
+    assert isinstance(allocation, Allocation)
+    return allocation
+
+
+@nt.call()
+def NtFreeVirtualMemory(
+    thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], kind: Flags
+) -> int:
+    """Decommit pages or release an allocation."""
+    target, wanted, length = process_of(thread, process), base.read(), size.read()
+    start = page_down(wanted)
+    region = target.space.find(start)
+    if region is None or not isinstance(region.allocation, Allocation):
+        raise Failure(_STATUS_MEMORY_NOT_ALLOCATED)
+    allocation = region.allocation
+    if allocation.type != memory.MEM_PRIVATE:
+        raise Failure(Status.INVALID_PARAMETER)
+    end = page_up(wanted + length) if length else allocation.base + allocation.size
+    if end > allocation.base + allocation.size or (not length and start != allocation.base):
+        raise Failure(_STATUS_FREE_VM_NOT_AT_BASE if not length else _STATUS_UNABLE_TO_FREE_VM)
+    if kind == MEM_RELEASE:
+        operations = _release(target, start, end)
+    elif kind == MEM_DECOMMIT:
+        operations = _decommit(target, start, end, allocation)
+    else:
+        raise Failure(Status.INVALID_PARAMETER)
+    base.write(start)
+    size.write(end - start)
+    if target is thread.process and len(target.threads) > 1:
+        target.space.draining[thread] = [range(start, end)]
+    change(thread, target, operations)
+    return Status.SUCCESS
+
+
+def _release(target: Process, start: int, end: int) -> list[MemoryOperation]:
+    removed = target.space.remove(start, end)
+    return [Unmap(part.start, part.size) for part in removed if part.state]
+
+
+def _decommit(target: Process, start: int, end: int, allocation: Allocation) -> list[MemoryOperation]:
+    operations: list[MemoryOperation] = []
+    for region in list(target.space.overlapping(start, end)):
+        if region.state:
+            low, high = max(start, region.start), min(end, region.end)
+            operations.append(Unmap(low, high - low))
+            target.space.insert(Region(low, high, 0, allocation=allocation))
+    return operations
+
+
+@nt.call()
+def NtProtectVirtualMemory(
+    thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], protect: Flags, old: Out[u32]
+) -> int:
+    """Change the protection of committed pages."""
+    target, wanted, length = process_of(thread, process), base.read(), size.read()
+    if wanted >> 47 or length >> 47:
+        raise Failure(Status.INVALID_PARAMETER)
+    start, end = page_down(wanted), page_up(wanted + length)
+    host = host_protection(protect)
+    regions = list(target.space.overlapping(start, end))
+    if not regions or not target.space.is_mapped(start, end):
+        raise Failure(Status.CONFLICTING_ADDRESSES)
+    if any(not region.state for region in regions):
+        raise Failure(_STATUS_NOT_COMMITTED)
+    before = regions[0].state
+    memory.set_protection(target.space, start, end, protect)
+    old.write(before)
+    base.write(start)
+    size.write(end - start)
+    change(thread, target, [Protect(start, end - start, host)])
+    return Status.SUCCESS
+
+
+@nt.call(partial="classes 0, 2 and 1000")
+def NtQueryVirtualMemory(
+    thread: Thread,
+    process: Handle,
+    address: Address,
+    information_class: u32,
+    buffer: Address,
+    size: Size,
+    needed: OptionalOut[u64],
+) -> int:
+    """What lies at an address."""
+    target = process_of(thread, process)
+    if information_class == MEMORY_WINE_UNIX_FUNCS:
+        return _unix_functions(thread, address, buffer)
+    if information_class == MEMORY_MAPPED_FILENAME:
+        return _mapped_name(thread, target, address, buffer, size, needed)
+    if information_class != MEMORY_BASIC_INFORMATION:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    if size < _BASIC.size:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, _BASIC.pack(_basic_information(target, address)))
+    needed.write(_BASIC.size)
+    return Status.SUCCESS
+
+
+def _basic_information(target: Process, address: int) -> MemoryBasicInformation:
+    start = page_down(address)
+    if start >= target.space.high:
+        raise Failure(Status.INVALID_PARAMETER)
+    region = target.space.find(start)
+    if region is None:
+        following = next(target.space.overlapping(start, target.space.high), None)
+        end = following.start if following else target.space.high
+        return MemoryBasicInformation(start, 0, 0, 0, end - start, MEM_FREE, PAGE_NOACCESS, 0)
+    end = _end_of_run(target, region)
+    allocation = region.allocation
+    kind = allocation.type if isinstance(allocation, Allocation) else memory.MEM_PRIVATE
+    base = allocation.base if isinstance(allocation, Allocation) else region.start
+    protect = allocation.protect if isinstance(allocation, Allocation) else region.state
+    state = MEM_COMMIT if region.state else MEM_RESERVE
+    return MemoryBasicInformation(start, base, protect, 0, end - start, state, region.state, kind)
+
+
+def _end_of_run(target: Process, region: Region) -> int:
+    """Where the pages end that are like `region` in allocation and state."""
+    end = region.end
+    for other in target.space.overlapping(region.end, target.space.high):
+        if other.start != end or other.allocation is not region.allocation or other.state != region.state:
+            break
+        end = other.end
+    return end
+
+
+def _mapped_name(
+    thread: Thread, target: Process, address: int, buffer: int, size: int, needed: OptionalOut[int]
+) -> int:
+    region = target.space.find(address)
+    allocation = region.allocation if region else None
+    if not isinstance(allocation, Allocation) or not allocation.path:
+        raise Failure(Status.INVALID_ADDRESS)
+    name = encode(allocation.path)
+    needed.write(16 + len(name) + 2)
+    if size < 16 + len(name) + 2:
+        raise Failure(Status.BUFFER_OVERFLOW if size >= 16 else Status.INFO_LENGTH_MISMATCH)
+    header = len(name).to_bytes(2, "little") + (len(name) + 2).to_bytes(2, "little") + bytes(4)
+    thread.memory.write(buffer, header + (buffer + 16).to_bytes(8, "little") + name + b"\0\0")
+    return Status.SUCCESS
+
+
+def _unix_functions(thread: Thread, address: int, buffer: int) -> int:
+    """A handle for the Unix half of the module at `address` (unixcalls.py)."""
+    region = thread.process.space.find(address)
+    allocation = region.allocation if region else None
+    if not isinstance(allocation, Allocation) or allocation.type != MEM_IMAGE:
+        raise Failure(Status.INVALID_PARAMETER)
+    modules = thread.process.personality.unix_modules
+    modules.append(allocation.path)
+    thread.memory.write(buffer, (HANDLE_BASE + len(modules) - 1).to_bytes(8, "little"))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtReadVirtualMemory(
+    thread: Thread, process: Handle, address: Address, buffer: Address, size: Size, done: OptionalOut[u64]
+) -> int:
+    """Copy from another process's memory."""
+    return _copy(thread, process_of(thread, process), address, thread.process, buffer, size, done)
+
+
+@nt.call()
+def NtWriteVirtualMemory(
+    thread: Thread, process: Handle, address: Address, buffer: Address, size: Size, done: OptionalOut[u64]
+) -> int:
+    """Copy into another process's memory."""
+    return _copy(thread, thread.process, buffer, process_of(thread, process), address, size, done)
+
+
+def _copy(
+    thread: Thread, source: Process, start: int, target: Process, to: int, size: int, done: OptionalOut[int]
+) -> int:
+    from lichen.abi.memory import Fault
+
+    if size > _MOST_COPIED:
+        raise Failure(Status.NO_MEMORY)
+    done.write(0)
+    try:
+        data = source.first_thread.memory.read(start, size)
+        target.first_thread.memory.write(to, data)
+    except Fault as fault:
+        raise Failure(_STATUS_PARTIAL_COPY) from fault
+    done.write(size)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtFlushInstructionCache(thread: Thread, process: Handle, address: Address, size: Size) -> int:
+    """Nothing to do on x86-64."""
+    process_of(thread, process)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtLockVirtualMemory(
+    thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], kind: Flags
+) -> int:
+    """Keep pages in memory: the host decides about that."""
+    target = process_of(thread, process)
+    start, end = page_down(base.read()), page_up(base.read() + size.read())
+    if not target.space.is_mapped(start, end):
+        raise Failure(Status.ACCESS_VIOLATION)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtUnlockVirtualMemory(
+    thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], kind: Flags
+) -> int:
+    """Undo NtLockVirtualMemory."""
+    return NtLockVirtualMemory(thread, process, base, size, kind)

@@ -1,0 +1,214 @@
+"""Processes: create, end, query.
+
+Source: NtCreateUserProcess, NtTerminateProcess, NtQueryInformationProcess (winternl.h, phnt).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import OptionalOut
+from lichen.abi.layout import LLP64, layout, u32
+from lichen.executive.objects.dispatcher import ProcessObject
+from lichen.executive.processes import ExitStatus
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.calls.section import image_information
+from lichen.subsystems.nt.objects import new_handle, process_of
+from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
+from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result, encode
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+_BASIC: Final = layout(ProcessBasicInformation, LLP64)
+_TIMES: Final = layout(KernelUserTimes, LLP64)
+_IMAGE: Final = layout(SectionImageInformation, LLP64)
+STILL_ACTIVE: Final = 0x103
+
+
+@nt.call()
+def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
+    """End a process; handle 0 ends the other threads of the caller's."""
+    if process == 0:
+        for other in list(thread.process.threads.values()):
+            if other is not thread:
+                other.exit(code)
+        return Status.SUCCESS
+    target = process_of(thread, process)
+    if target.exit_status is not None:
+        return Status.PROCESS_IS_TERMINATING
+    if target.id == 1:
+        raise Failure(Status.ACCESS_DENIED)
+    foreign = target.subsystem is not thread.process.subsystem
+    target.terminate(ExitStatus(code, 9 if foreign else 0))
+    return None if target is thread.process else Status.SUCCESS
+
+
+@nt.call()
+def NtOpenProcess(
+    thread: Thread, handle: OptionalOut[u32], access: Flags, name: ObjectName, client: Address
+) -> int:
+    """Open a process by its id."""
+    process_id, thread_id = struct.unpack("<2Q", thread.memory.read(client, 16))
+    machine = thread.process.machine
+    if not process_id and thread_id in machine.threads:
+        process_id = machine.threads[thread_id].process.id
+    found = machine.processes.get(process_id)
+    if found is None or found.exit_status is not None:
+        raise Failure(Status.INVALID_CID)
+    number = new_handle(thread, ProcessObject(found), access, name)
+    thread.memory.write(handle.address, struct.pack("<Q", number))
+    return Status.SUCCESS
+
+
+def exit_code(process: Process) -> int:
+    """GetExitCodeProcess: 128 + n for a signal (DECISIONS 18)."""
+    return STILL_ACTIVE if process.exit_status is None else process.exit_status.code
+
+
+def _basic(process: Process) -> bytes:
+    state = process.personality
+    peb = state.peb if isinstance(state, NtProcess) else 0
+    affinity = state.affinity if isinstance(state, NtProcess) else 1
+    return _BASIC.pack(
+        ProcessBasicInformation(exit_code(process), peb, affinity, 8, process.id, process.creator)
+    )
+
+
+def times(process: Process) -> bytes:
+    """KERNEL_USER_TIMES of a process."""
+    clock = process.machine.scheduler.clock()
+    created = system_time() - int((clock - process.started) * UNITS)
+    used = process.processor_time()
+    return _TIMES.pack(KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS)))
+
+
+def _image_name(process: Process, win32: bool) -> str:
+    state = process.personality
+    path = state.image_path if isinstance(state, NtProcess) else process.name
+    return path if win32 else "\\Device\\HarddiskVolume1" + path[2:]
+
+
+def _unicode(text: str) -> Callable[[int], bytes]:
+    """A UNICODE_STRING followed by its text, for a buffer at a given address."""
+    data = encode(text)
+    return lambda at: struct.pack("<HH4xQ", len(data), len(data) + 2, at + 16) + data + b"\0\0"
+
+
+def _answers(process: Process) -> dict[int, Callable[[], bytes]]:
+    """The fixed-size information classes."""
+    state = process.personality
+    return {
+        0: lambda: _basic(process),
+        1: lambda: bytes(24),  # quota limits
+        2: lambda: bytes(48),  # I/O counters
+        4: lambda: times(process),
+        7: lambda: struct.pack("<Q", 0),  # debug port
+        12: lambda: struct.pack("<I", 0),  # default hard error mode
+        15: lambda: b"\0",
+        18: lambda: struct.pack("<BB", 0, getattr(state, "priority_class", 2)),
+        20: lambda: struct.pack("<I", sum(1 for _ in process.handles)),
+        21: lambda: struct.pack("<Q", getattr(state, "affinity", 1)),
+        22: lambda: struct.pack("<I", 1),
+        24: lambda: struct.pack("<I", 1),  # session
+        26: lambda: struct.pack("<Q", 0),  # WoW64
+        29: lambda: struct.pack("<I", int(getattr(state, "break_on_termination", False))),
+        30: lambda: struct.pack("<Q", 0),
+        31: lambda: struct.pack("<I", 1),
+        34: lambda: struct.pack("<I", 0x22 if process.subsystem.name == "nt" else 0),  # execute flags
+        36: lambda: struct.pack("<I", 0x5EED5EED & 0xFFFFFFFF),  # cookie
+        37: lambda: _IMAGE.pack(image_information(state.image, state.base)),
+    }
+
+
+@nt.call(partial="classes that console programs ask for")
+def NtQueryInformationProcess(
+    thread: Thread,
+    process: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """What is known of a process."""
+    target = process_of(thread, process)
+    if information_class in (27, 43):
+        make = _unicode(_image_name(target, information_class == 43))
+        data = make(buffer)
+    elif information_class == 3:
+        data = _memory_counters(target)[: max(88, min(size, 96))]
+    elif information_class == 60:
+        data = _unicode(getattr(target.personality, "command_line", " ".join(_arguments(target))))(buffer)
+    else:
+        answer = _answers(target).get(information_class)
+        if answer is None:
+            raise Failure(Status.INVALID_INFO_CLASS)
+        if information_class in (37, 26) and not isinstance(target.personality, NtProcess):
+            raise Failure(Status.INVALID_PARAMETER)
+        if information_class == 30:
+            raise Failure(0xC0000353)  # PORT_NOT_SET: no debug object
+        data = answer()
+    needed.write(len(data))
+    if size < len(data):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, data)
+    return Status.SUCCESS
+
+
+def _arguments(process: Process) -> tuple[str, ...]:
+    return tuple(argument.decode("utf-8", "replace") for argument in process.arguments)
+
+
+def _memory_counters(process: Process) -> bytes:
+    """VM_COUNTERS_EX."""
+    total = process.space.total()
+    return struct.pack("<QQI4x9Q", total, total, 0, total, total, 0, 0, 0, 0, total, total, total)
+
+
+@nt.call(partial="settings without an effect here are accepted")
+def NtSetInformationProcess(
+    thread: Thread, process: Handle, information_class: u32, buffer: Address, size: u32
+) -> int:
+    """Change a process."""
+    target = process_of(thread, process)
+    state = target.personality
+    if not isinstance(state, NtProcess):
+        raise Failure(Status.ACCESS_DENIED)
+    if information_class == 18 and size >= 2:
+        state.priority_class = thread.memory.read(buffer, 2)[1]
+    elif information_class == 21 and size >= 8:
+        (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
+        if not mask & ((1 << thread.process.subsystem.processors) - 1):  # type: ignore[attr-defined]
+            raise Failure(Status.INVALID_PARAMETER)
+        state.affinity = mask
+    elif information_class not in (12, 16, 23, 29, 33, 34, 39):
+        raise Failure(Status.INVALID_INFO_CLASS)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtIsProcessInJob(thread: Thread, process: Handle, job: Handle) -> int:
+    """No process is in a job yet."""
+    process_of(thread, process)
+    return 0x123  # STATUS_PROCESS_NOT_IN_JOB
+
+
+@nt.call()
+def NtSuspendProcess(thread: Thread, process: Handle) -> int:
+    """Suspend every thread of a process."""
+    for each in process_of(thread, process).threads.values():
+        each.suspend()
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtResumeProcess(thread: Thread, process: Handle) -> int:
+    """Undo NtSuspendProcess."""
+    for each in list(process_of(thread, process).threads.values()):
+        each.resume()
+    return Status.SUCCESS

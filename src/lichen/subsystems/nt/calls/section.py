@@ -1,0 +1,292 @@
+"""Sections: images, files and shared memory, and their views.
+
+Source: NtCreateSection, NtMapViewOfSection (ntifs.h).
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from lichen.abi.argument import InOut, OptionalInOut, OptionalOut, Out
+from lichen.abi.layout import LLP64, i64, layout, ptr, u32, u64
+from lichen.executive.interfaces import Unmap
+from lichen.executive.io.file import File
+from lichen.executive.memory import Region, page_up
+from lichen.executive.objects.object import Object
+from lichen.executive.sections import mapping
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls.memory import change
+from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
+from lichen.subsystems.nt.memory import MEM_MAPPED
+from lichen.subsystems.nt.objects import new_handle, object_of, process_of
+from lichen.subsystems.nt.protection import PAGE_EXECUTE_READWRITE, PAGE_READWRITE, host_protection
+from lichen.subsystems.nt.records import SectionBasicInformation, SectionImageInformation
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+SEC_IMAGE, SEC_RESERVE, SEC_COMMIT = 0x1000000, 0x4000000, 0x8000000
+_STATUS_SECTION_TOO_BIG, _STATUS_MAPPED_FILE_SIZE_ZERO = 0xC0000040, 0xC000011E
+_STATUS_NOT_MAPPED_VIEW, _STATUS_IMAGE_NOT_AT_BASE, _STATUS_INVALID_VIEW_SIZE = (
+    0xC0000019,
+    0x40000003,
+    0xC000001F,
+)
+_BASIC: Final = layout(SectionBasicInformation, LLP64)
+_IMAGE: Final = layout(SectionImageInformation, LLP64)
+_WRITABLE: Final = PAGE_READWRITE | PAGE_EXECUTE_READWRITE
+_LOWEST_VIEW: Final = 0x200000000
+
+
+@dataclass(eq=False)
+class Content:
+    """What a section shows: an image, or `size` bytes of a file."""
+
+    size: int
+    file: File
+    image: Image | None
+    path: str
+    attributes: int
+    protect: int
+
+
+class SectionObject(Object):
+    """A section."""
+
+    __slots__ = ("content",)
+    type_name: ClassVar[str] = "Section"
+
+    def __init__(self, content: Content) -> None:
+        super().__init__()
+        self.content = content
+
+    def closed(self) -> None:
+        self.content.file.release()
+
+
+@nt.call()
+def NtCreateSection(
+    thread: Thread,
+    handle: Out[ptr],
+    access: Flags,
+    name: ObjectName,
+    maximum: OptionalInOut[i64],
+    protect: Flags,
+    attributes: Flags,
+    file: Handle,
+) -> int:
+    """Make a section of an image, a file or shared memory."""
+    status, existing = names.existing(thread, name, SectionObject)
+    if existing is None:
+        size = maximum.read() if maximum else 0
+        existing = SectionObject(_content(thread, file, size, protect, attributes))
+        names.enter(thread, name, existing)
+    handle.write(new_handle(thread, existing, access, name))
+    return status
+
+
+def _content(thread: Thread, file: int, size: int, protect: int, attributes: int) -> Content:
+    if attributes & SEC_IMAGE:
+        opened = object_of(thread, file, File)
+        image = thread.process.subsystem.images.open(opened)  # type: ignore[attr-defined]
+        path = names.dos_path(thread.process, opened.location)
+        return Content(image.file.size, opened.reference(), image, path, SEC_IMAGE, protect)
+    host_protection(protect)
+    if not file:
+        if size <= 0 or size >> 40:
+            raise Failure(Status.INVALID_PARAMETER if size <= 0 else _STATUS_SECTION_TOO_BIG)
+        memory_file = names.anonymous_file(thread, page_up(size))
+        return Content(page_up(size), memory_file, None, "", attributes, protect)
+    opened = object_of(thread, file, File)
+    length = opened.node.size()
+    if not size and not length:
+        raise Failure(_STATUS_MAPPED_FILE_SIZE_ZERO)
+    if size > length:
+        if not protect & _WRITABLE:
+            raise Failure(_STATUS_SECTION_TOO_BIG)
+        opened.truncate(size)
+    path = names.dos_path(thread.process, opened.location)
+    return Content(size or length, opened.reference(), None, path, attributes, protect)
+
+
+@nt.call()
+def NtOpenSection(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a section by name."""
+    found = names.find(thread, name, SectionObject)
+    handle.write(new_handle(thread, found.reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtMapViewOfSection(
+    thread: Thread,
+    section: Handle,
+    process: Handle,
+    base: InOut[ptr],
+    zero_bits: u64,
+    commit_size: Size,
+    offset: OptionalInOut[i64],
+    view_size: InOut[u64],
+    inherit: u32,
+    kind: Flags,
+    protect: Flags,
+) -> int:
+    """Map a section or a part of it."""
+    content, target = object_of(thread, section, SectionObject).content, process_of(thread, process)
+    wanted, length = base.read(), view_size.read()
+    start_in_file = offset.read() if offset else 0
+    if content.image is not None:
+        found, operations = target.space, None
+        at, operations = thread.process.subsystem.images.map(found, content.image, content.path)  # type: ignore[attr-defined]
+        base.write(at)
+        view_size.write(content.image.file.size)
+        change(thread, target, operations)
+        return Status.SUCCESS if at == content.image.file.preferred_base else _STATUS_IMAGE_NOT_AT_BASE
+    if start_in_file < 0 or start_in_file % GRANULARITY or start_in_file >= content.size:
+        raise Failure(0xC0000220 if start_in_file % GRANULARITY else _STATUS_INVALID_VIEW_SIZE)
+    if length > content.size - start_in_file:
+        raise Failure(_STATUS_INVALID_VIEW_SIZE)
+    size = page_up(length or content.size - start_in_file)
+    at = _map_file_view(thread, target, content, wanted, start_in_file, size, protect)
+    base.write(at)
+    view_size.write(size)
+    return Status.SUCCESS
+
+
+def _map_file_view(
+    thread: Thread, target: Process, content: Content, wanted: int, offset: int, size: int, protect: int
+) -> int:
+    space = target.space
+    host = host_protection(protect)
+    if wanted:
+        at = wanted & -GRANULARITY
+        if not space.is_free(at, at + size):
+            raise Failure(Status.CONFLICTING_ADDRESSES)
+    else:
+        at = space.lowest_free(size, _LOWEST_VIEW, GRANULARITY)
+    shared = bool(content.protect & ~0x88 & 0xFF) and not protect & 0x88
+    writable = shared and bool(content.protect & _WRITABLE)
+    cache = thread.process.subsystem.platform.page_cache
+    with ExitStack() as stack:
+        operations = stack.enter_context(
+            mapping(cache, content.file.node, at, size, host, offset, shared, writable)
+        )
+        if target is thread.process:
+            thread.guest.change_memory(operations)
+        else:
+            change(thread, target, list(operations))
+    allocation = Allocation(at, size, content.protect, MEM_MAPPED, content, content.path)
+    space.insert(
+        Region(at, at + size, host, shared, content.file, offset, allocation=allocation, state=protect)
+    )
+    return at
+
+
+@nt.call()
+def NtUnmapViewOfSection(thread: Thread, process: Handle, base: Address) -> int:
+    """Remove the view that holds an address."""
+    return _unmap(thread, process_of(thread, process), base)
+
+
+@nt.call()
+def NtUnmapViewOfSectionEx(thread: Thread, process: Handle, base: Address, flags: Flags) -> int:
+    """Remove the view that holds an address."""
+    return _unmap(thread, process_of(thread, process), base)
+
+
+def _unmap(thread: Thread, target: Process, base: int) -> int:
+    region = target.space.find(base)
+    allocation = region.allocation if region else None
+    if not isinstance(allocation, Allocation) or allocation.type not in (MEM_MAPPED, MEM_IMAGE):
+        raise Failure(_STATUS_NOT_MAPPED_VIEW)
+    end = allocation.base + allocation.size
+    for removed in target.space.remove(allocation.base, end):
+        if removed.file is not None and removed.shared:
+            removed.file.node.touch()
+    if target is thread.process and len(target.threads) > 1:
+        target.space.draining[thread] = [range(allocation.base, end)]
+    change(thread, target, [Unmap(allocation.base, allocation.size)])
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQuerySection(
+    thread: Thread,
+    section: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: Size,
+    needed: OptionalOut[u64],
+) -> int:
+    """What a section is."""
+    content = object_of(thread, section, SectionObject).content
+    if information_class == 0:
+        kind = SEC_IMAGE if content.image else content.attributes
+        data = _BASIC.pack(SectionBasicInformation(0, kind, content.size))
+    elif information_class == 1 and content.image is not None:
+        data = _IMAGE.pack(image_information(content.image))
+    else:
+        raise Failure(Status.INVALID_INFO_CLASS if information_class > 1 else 0xC0000049)  # SECTION_NOT_IMAGE
+    if size < len(data):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, data)
+    needed.write(len(data))
+    return Status.SUCCESS
+
+
+def image_information(image: Image, base: int | None = None) -> SectionImageInformation:
+    """SECTION_IMAGE_INFORMATION of an image."""
+    file = image.file
+    major, minor = file.subsystem_version
+    return SectionImageInformation(
+        (file.preferred_base if base is None else base) + file.entry,
+        0,
+        file.stack_reserve,
+        file.stack_commit,
+        file.subsystem,
+        minor,
+        major,
+        0,
+        6,
+        file.characteristics,
+        file.dll_characteristics,
+        file.machine,
+        1,
+        4 if file.dll_characteristics & 0x40 else 0,
+        0,
+        len(file.data),
+        file.check_sum,
+    )
+
+
+@nt.call()
+def NtExtendSection(thread: Thread, section: Handle, size: InOut[i64]) -> int:
+    """Grow a section of a file."""
+    content = object_of(thread, section, SectionObject).content
+    wanted = size.read()
+    if content.image is not None or wanted < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    if wanted > content.size:
+        content.file.truncate(wanted)
+        content.size = wanted
+    size.write(content.size)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtFlushVirtualMemory(
+    thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], status: Address
+) -> int:
+    """Bring the pages of a mapped file to it."""
+    region = process_of(thread, process).space.find(base.read())
+    if region is None:
+        raise Failure(Status.INVALID_PARAMETER)
+    if region.file is not None:
+        region.file.node.touch()
+        region.file.node.sync()
+    return Status.SUCCESS

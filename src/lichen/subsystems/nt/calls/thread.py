@@ -1,0 +1,360 @@
+"""Threads: create, end, suspend, their contexts, APCs and alerts, exceptions.
+
+Source: NtCreateThreadEx, NtContinue, NtRaiseException, NtGetContextThread (phnt); behaviour of Windows 10.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final, cast
+
+from lichen.abi.argument import OptionalOut, Out
+from lichen.abi.layout import LLP64, layout, ptr, u32
+from lichen.executive.interfaces import Unmap
+from lichen.executive.objects.dispatcher import ThreadObject
+from lichen.executive.processes import Process
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import context, threads
+from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
+from lichen.subsystems.nt.records import ClientId, ExceptionRecord, KernelUserTimes, ThreadBasicInformation
+from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result, Size
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+    from lichen.subsystems.nt.subsystem import NtSubsystem
+
+_CREATE_SUSPENDED: Final = 1
+_RECORD: Final = layout(ExceptionRecord, LLP64)
+_BASIC: Final = layout(ThreadBasicInformation, LLP64)
+_TIMES: Final = layout(KernelUserTimes, LLP64)
+_STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
+_MOST_SUSPENDS: Final = 127
+_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB = 3, 4
+
+
+@nt.call()
+def NtCreateThreadEx(
+    thread: Thread,
+    handle: Out[ptr],
+    access: Flags,
+    name: ObjectName,
+    process: Handle,
+    start: Address,
+    parameter: Address,
+    flags: Flags,
+    zero_bits: Size,
+    stack_commit: Size,
+    stack_reserve: Size,
+    attributes: Address,
+) -> Result:
+    """Start a thread."""
+    target = process_of(thread, process)
+    if target.subsystem is not thread.process.subsystem or not isinstance(target.personality, NtProcess):
+        raise Failure(Status.ACCESS_DENIED)
+    creator = thread if target is thread.process else target.first_thread
+    created = create_thread(creator, start, parameter, stack_reserve, bool(flags & _CREATE_SUSPENDED))
+    handle.write(new_handle(thread, ThreadObject(created), access, name))
+    _fill_attributes(thread, attributes, created)
+    return Status.SUCCESS
+
+
+def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: int, suspended: bool) -> Thread:
+    """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards."""
+    process, guest = creator.process, creator.guest
+    subsystem = cast("NtSubsystem", process.subsystem)
+    state: NtProcess = process.personality
+    was_running = (
+        not guest.stopped and creator is not process.machine.scheduler.current and creator.parking is None
+    )
+    id = process.machine.new_id()
+    new = threads.prepare(process.space, stack_reserve or state.image.file.stack_reserve)
+    guest.change_memory([*_given_back(process), *new.operations])
+    host = guest.clone_thread(0, None, 0)
+    created = process.machine.new_thread(process, host, id)
+    created.personality = new.state(start)
+    subsystem.thread_started(created, creator)
+    new.write(host.memory, state.peb, process.id, id)
+    new.enter(host, subsystem.entries(process), start, parameter)
+    if suspended or process.stopped:
+        created.suspended, created.waiting_to_run = int(suspended) + int(process.stopped), True
+    else:
+        host.resume()
+    if was_running:
+        guest.resume()
+    return created
+
+
+def _given_back(process: Process) -> list[Unmap]:
+    """Stacks and TEBs of threads that have ended."""
+    operations = []
+    for teb, stack, size in process.personality.free_stacks:
+        for start, length in ((teb, threads.TEB_SIZE), (stack, size)):
+            operations += [
+                Unmap(part.start, part.size) for part in process.space.remove(start, start + length)
+            ]
+    process.personality.free_stacks.clear()
+    return operations
+
+
+def _fill_attributes(thread: Thread, address: int, created: Thread) -> None:
+    """PS_ATTRIBUTE_LIST: tell the creator ids and TEB if it asked."""
+    if not address:
+        return
+    (total,) = struct.unpack("<Q", thread.memory.read(address, 8))
+    for offset in range(8, min(total, 0x400) - 31, 32):
+        attribute, size, value, needed = struct.unpack("<4Q", thread.memory.read(address + offset, 32))
+        if attribute & 0xFFFF == _ATTRIBUTE_CLIENT_ID:
+            data = struct.pack("<2Q", created.process.id, created.id)
+        elif attribute & 0xFFFF == _ATTRIBUTE_TEB:
+            data = struct.pack("<Q", created.personality.teb)
+        else:
+            continue
+        thread.memory.write(value, data[:size])
+        if needed:
+            thread.memory.write(needed, struct.pack("<Q", len(data)))
+
+
+@nt.call()
+def NtTerminateThread(thread: Thread, target: Handle, code: u32) -> Result:
+    """End a thread; the last one takes the process along."""
+    found = thread_of(thread, target) if target else thread
+    if found is not thread and found.process.subsystem is not thread.process.subsystem:
+        raise Failure(Status.ACCESS_DENIED)
+    found.exit(code)
+    return None if found is thread else Status.SUCCESS
+
+
+@nt.call()
+def NtOpenThread(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, client: Address) -> int:
+    """Open a thread by its id."""
+    process_id, thread_id = struct.unpack("<2Q", thread.memory.read(client, 16))
+    found = thread.process.machine.threads.get(thread_id)
+    if found is None or (process_id and found.process.id != process_id):
+        raise Failure(Status.INVALID_CID)
+    handle.write(new_handle(thread, ThreadObject(found), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> Result:
+    """Keep a thread from running."""
+    found = thread_of(thread, target)
+    if found.dead:
+        raise Failure(Status.THREAD_IS_TERMINATING)
+    if found.suspended >= _MOST_SUSPENDS:
+        raise Failure(_STATUS_SUSPEND_COUNT_EXCEEDED)
+    previous.write(found.suspended)
+    if found is thread:
+        thread.suspended += 1
+        thread.deferred = Status.SUCCESS
+        return None
+    found.suspend()
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> int:
+    """Undo one NtSuspendThread."""
+    found = thread_of(thread, target)
+    previous.write(found.suspended)
+    found.resume()
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtAlertResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> int:
+    """Resume a thread and alert it."""
+    found = thread_of(thread, target)
+    previous.write(found.suspended)
+    found.resume()
+    _alert(found)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtAlertThread(thread: Thread, target: Handle) -> int:
+    """Get a thread out of an alertable wait."""
+    _alert(thread_of(thread, target))
+    return Status.SUCCESS
+
+
+def _alert(target: Thread) -> None:
+    if isinstance(target.personality, NtThread) and not target.interrupt():
+        target.personality.alerted = True
+
+
+@nt.call()
+def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
+    """The registers of a thread."""
+    found = thread_of(thread, target)
+    captured = _stopped(thread, found, lambda: context.capture(found.guest))
+    flags = thread.memory.read(address + 0x30, 4)
+    captured[0x30:0x34] = flags
+    thread.memory.write(address + 0x30, bytes(captured[0x30:0x300]))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtSetContextThread(thread: Thread, target: Handle, address: Address) -> Result:
+    """Set the registers of a thread."""
+    found = thread_of(thread, target)
+    wanted = thread.memory.read(address, context.SIZE)
+    if found is thread:
+        thread.guest.stop()
+        context.load(thread.guest, wanted)
+        thread.guest.resume()
+        return None
+    _stopped(thread, found, lambda: context.load(found.guest, wanted))
+    return Status.SUCCESS
+
+
+def _stopped(caller: Thread, target: Thread, action: object) -> bytearray:
+    """Do something to a thread that must be stopped for it, and let it go on if it was not."""
+    if target.dead or not isinstance(target.personality, NtThread):
+        raise Failure(Status.THREAD_IS_TERMINATING if target.dead else Status.ACCESS_DENIED)
+    runs = not target.guest.stopped and target.parking is None and target is not caller
+    if not target.guest.stop():
+        raise Failure(Status.THREAD_IS_TERMINATING)
+    result: bytearray = action()  # type: ignore[operator]
+    if runs:
+        target.guest.resume()
+    return result
+
+
+@nt.call()
+def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
+    """Go on with the registers of a CONTEXT."""
+    wanted = thread.memory.read(address, context.SIZE)
+    state: NtThread = thread.personality
+    thread.guest.stop()
+    try:
+        context.load(thread.guest, wanted)
+    except OSError as error:
+        raise Failure(Status.INVALID_PARAMETER) from error
+    if alertable and state.apcs:
+        thread.attention = True
+        thread.process.subsystem.attend(thread, Status.USER_APC)
+    elif thread.suspended:
+        thread.waiting_to_run = True
+    else:
+        thread.guest.resume()
+    return None
+
+
+@nt.call()
+def NtRaiseException(thread: Thread, record: Address, captured: Address, first_chance: Boolean) -> Result:
+    """Raise an exception; the second chance ends the process."""
+    exception = _RECORD.unpack(thread.memory.read(record, _RECORD.size))
+    wanted = thread.memory.read(captured, context.SIZE)
+    subsystem = thread.process.subsystem
+    if not first_chance:
+        subsystem.end_by_exception(thread.process, exception.code, exception.address)  # type: ignore[attr-defined]
+        return None
+    thread.guest.stop()
+    context.load(thread.guest, wanted)
+    subsystem.raise_exception(thread, exception, wanted)  # type: ignore[attr-defined]
+    return None
+
+
+@nt.call()
+def NtQueueApcThread(
+    thread: Thread, target: Handle, routine: Address, first: Address, second: Address, third: Address
+) -> int:
+    """Queue a user APC."""
+    found = thread_of(thread, target)
+    if found.dead or not isinstance(found.personality, NtThread):
+        raise Failure(Status.UNSUCCESSFUL)
+    found.process.subsystem.queue_apc(found, UserApc(routine, (first, second, third)))  # type: ignore[attr-defined]
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtTestAlert(thread: Thread) -> int:
+    """Run queued APCs now."""
+    state: NtThread = thread.personality
+    if state.apcs:
+        thread.attention = True
+        return Status.USER_APC
+    alerted, state.alerted = state.alerted, False
+    return Status.ALERTED if alerted else Status.SUCCESS
+
+
+@nt.call()
+def NtQueryInformationThread(
+    thread: Thread,
+    target: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """What is known of a thread."""
+    found = thread_of(thread, target)
+    data = _information(found, information_class)
+    needed.write(len(data))
+    if size < len(data):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, data)
+    return Status.SUCCESS
+
+
+def _information(found: Thread, information_class: int) -> bytes:
+    state = found.personality
+    code = found.exit_code if found.dead else 0x103
+    if information_class == 0:
+        teb = state.teb if isinstance(state, NtThread) else 0
+        ids = ClientId(found.process.id, found.id)
+        return _BASIC.pack(ThreadBasicInformation(code, teb, ids, getattr(state, "affinity", 0) or 1, 8, 8))
+    if information_class == 1:
+        used = found.processor_time()
+        clock = found.process.machine.scheduler.clock()
+        created = system_time() - int((clock - found.started) * UNITS)
+        return _TIMES.pack(KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS)))
+    if information_class == 4:
+        return struct.pack("<Q", getattr(state, "affinity", 0) or 1)
+    if information_class == 9:
+        return struct.pack("<Q", getattr(state, "start", 0))
+    if information_class == 12:
+        return struct.pack("<I", int(len(found.process.threads) == 1))
+    if information_class in (14, 17, 18):
+        return struct.pack("<I", 0) if information_class != 17 else b"\0"
+    if information_class == 35:
+        return struct.pack("<I", found.suspended)
+    if information_class == 20:
+        return struct.pack("<I", int(found.dead))
+    if information_class == 30:
+        return struct.pack("<QH6x", getattr(state, "affinity", 0) or 1, 0)
+    raise Failure(Status.INVALID_INFO_CLASS)
+
+
+@nt.call(partial="settings without an effect here are accepted")
+def NtSetInformationThread(
+    thread: Thread, target: Handle, information_class: u32, buffer: Address, size: u32
+) -> int:
+    """Change a thread."""
+    found = thread_of(thread, target)
+    state = found.personality
+    if not isinstance(state, NtThread):
+        raise Failure(Status.ACCESS_DENIED)
+    if information_class == 38:
+        length, _, address = struct.unpack("<HH4xQ", thread.memory.read(buffer, 16))
+        state.description = (
+            thread.memory.read(address, length).decode("utf-16-le", "replace") if length else ""
+        )
+        found.name = state.description[:15] or found.process.name
+    elif information_class == 4 and size >= 8:
+        (state.affinity,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
+    elif information_class == 5:
+        return Status.SUCCESS
+    elif information_class not in (2, 3, 13, 14, 17, 18, 30):
+        raise Failure(Status.INVALID_INFO_CLASS)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtGetCurrentProcessorNumber(thread: Thread) -> int:
+    """The processor that the thread runs on; the guests of a machine share one."""
+    return 0

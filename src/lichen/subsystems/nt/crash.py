@@ -1,0 +1,53 @@
+"""What a crashed Windows program leaves on its error output: the exception and where in which module it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.file import File
+from lichen.executive.objects.handles import index_of
+from lichen.executive.status import Failure
+from lichen.subsystems.nt.images import Allocation
+from lichen.subsystems.nt.state import NtProcess
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+
+_NAMES: Final = {
+    0xC0000005: "access violation",
+    0xC0000094: "integer division by zero",
+    0xC000001D: "illegal instruction",
+    0x80000003: "breakpoint",
+    0xC00000FD: "stack overflow",
+    0xC0000409: "fast fail",
+}
+_ERROR_OUTPUT: Final = 0x30
+
+
+def report(process: Process, code: int, address: int) -> None:
+    """Tell on the process's standard error; quietly nothing where there is none."""
+    where = _where(process, address)
+    text = f"{process.name}: unhandled exception {code:#010x} ({_NAMES.get(code, 'exception')}) at {where}\n"
+    try:
+        output = process.handles.get(index_of(_error_handle(process)))
+        if isinstance(output, File):
+            output.write(text.encode())
+    except Failure:
+        return
+
+
+def _error_handle(process: Process) -> int:
+    state = process.personality
+    if not isinstance(state, NtProcess) or not process.threads:
+        return 0
+    data = process.first_thread.memory.read(state.parameters + _ERROR_OUTPUT, 8)
+    return int.from_bytes(data, "little") & 0xFFFFFFFF
+
+
+def _where(process: Process, address: int) -> str:
+    """module+offset, or the bare address."""
+    region = process.space.find(address)
+    allocation = region.allocation if region else None
+    if isinstance(allocation, Allocation) and allocation.path:
+        return allocation.path.rpartition("\\")[2] + f"+{address - allocation.base:#x}"
+    return f"{address:#x}"

@@ -1,0 +1,146 @@
+"""Loading Windows programs: ntdll and the program into a blank NT process, and all that ntdll's loader expects to find."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.interfaces import GuestThread, MemoryOperation
+from lichen.executive.memory import AddressSpace, Region
+from lichen.executive.objects.handles import handle_of
+from lichen.executive.programs import Loaded, Program
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import memory, pe, threads
+from lichen.subsystems.nt.images import Image
+from lichen.subsystems.nt.parameters import PEB_SIZE, Parameters, command_line_of, process_environment_block
+from lichen.subsystems.nt.protection import PAGE_READONLY, PAGE_READWRITE
+from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.subsystem import Entries
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+    from lichen.subsystems.nt.subsystem import NtSubsystem
+
+HIGHEST_ADDRESS: Final = 0x7FFFFFFE0000
+_SHARED_DATA, _SHARED_DATA_END = 0x7FFE0000, 0x7FFF0000
+_API_SET_SECTION: Final = b".apiset"
+_SESSION: Final = 1
+
+Describe = Callable[["Process", Program], tuple[str, str, dict[str, str]]]
+"""(image path, current directory, environment) of a program in Windows' terms."""
+
+
+class PeLoader:
+    """Loads x86-64 PE programs."""
+
+    def __init__(self, subsystem: NtSubsystem, api_set: pe.PeFile, describe: Describe) -> None:
+        self.subsystem, self.describe = subsystem, describe
+        self.api_set = _section(api_set, _API_SET_SECTION)
+
+    def recognises(self, head: bytes) -> bool:
+        return pe.is_pe(head)
+
+    def load(self, process: Process, program: Program, head: bytes) -> Loaded:
+        """Build the program in a blank process."""
+        image = self.subsystem.images.open(program.file)
+        if image.file.is_dll:
+            raise Failure(Status.INVALID_IMAGE_FORMAT)
+        parameters = program.parameters or self._parameters(process, program)
+        guest = self.subsystem.guests.blank()
+        space = AddressSpace(high=HIGHEST_ADDRESS)
+        try:
+            return self._build(process, program, image, parameters, guest, space)
+        except BaseException:
+            guest.kill()
+            space.clear()
+            raise
+
+    def _parameters(self, process: Process, program: Program) -> Parameters:
+        """What a process is told that a Linux program starts."""
+        path, directory, environment = self.describe(process, program)
+        in_use = {index for index, _ in process.handles}
+        standard = tuple(handle_of(index) if index in in_use else 0 for index in range(3))
+        command_line = command_line_of((path.encode("utf-8", "surrogateescape"), *program.arguments[1:]))
+        return Parameters(
+            path, command_line, directory, environment, standard=(standard[0], standard[1], standard[2])
+        )
+
+    def _build(
+        self,
+        process: Process,
+        program: Program,
+        image: Image,
+        parameters: Parameters,
+        guest: GuestThread,
+        space: AddressSpace,
+    ) -> Loaded:
+        subsystem = self.subsystem
+        space.insert(Region(_SHARED_DATA, _SHARED_DATA_END, 1, state=PAGE_READONLY, name="[shared data]"))
+        ntdll, operations = subsystem.images.map(space, subsystem.ntdll, "C:\\windows\\system32\\ntdll.dll")
+        base, more = subsystem.images.map(space, image, parameters.image)
+        operations += more
+        blocks = _Blocks(space, operations)
+        api_set = blocks.add(self.api_set)
+        peb = blocks.reserve(PEB_SIZE)
+        block = blocks.reserve(len(parameters.pack(0)))
+        blocks.fill(block, parameters.pack(block))
+        peb_data = process_environment_block(image, base, api_set, block, subsystem.processors, _SESSION)
+        blocks.fill(peb, peb_data)
+        first = threads.prepare(space, image.file.stack_reserve)
+        guest.change_memory([*operations, *first.operations])
+        for address, data in blocks.contents:
+            guest.memory.write(address, data)
+        state = NtProcess(image, base, ntdll, peb, block, parameters.image, parameters.command_line)
+        state.affinity = (1 << subsystem.processors) - 1
+        entries = Entries.of(subsystem.ntdll.file, ntdll)
+
+        def enter(process: Process) -> None:
+            process.personality = state
+            thread = process.first_thread
+            start = base + image.file.entry
+            thread.personality = first.state(start)
+            first.write(guest.memory, peb, process.id, thread.id)
+            first.enter(guest, entries, start, peb)
+
+        return Loaded(subsystem, guest, space, program, enter)
+
+
+class _Blocks:
+    """Private memory that is filled once everything is mapped."""
+
+    def __init__(self, space: AddressSpace, operations: list[MemoryOperation]) -> None:
+        self.space, self.operations = space, operations
+        self.contents: list[tuple[int, bytes]] = []
+
+    def reserve(self, size: int) -> int:
+        address, operations = memory.allocate(self.space, size, PAGE_READWRITE)
+        self.operations += operations
+        return address
+
+    def fill(self, address: int, data: bytes) -> None:
+        self.contents.append((address, data))
+
+    def add(self, data: bytes) -> int:
+        address = self.reserve(len(data))
+        self.fill(address, data)
+        return address
+
+
+def _section(file: pe.PeFile, name: bytes) -> bytes:
+    """The content of a section by name."""
+    for section in file.sections:
+        if section.name == name:
+            return file.data[section.offset : section.offset + min(section.size, section.file_size)]
+    raise Failure(Status.INVALID_IMAGE_FORMAT)
+
+
+def patch_unix_dispatcher(dispatcher: int) -> Callable[[pe.PeFile, bytearray], None]:
+    """Lets ntdll's pointers to its Unix half lead to the platform's dispatcher."""
+
+    def patch(file: pe.PeFile, image: bytearray) -> None:
+        for name in ("__wine_unix_call_dispatcher", "__wine_syscall_dispatcher"):
+            if (address := file.exports.get(name)) is not None:
+                struct.pack_into("<Q", image, address, dispatcher)
+
+    return patch

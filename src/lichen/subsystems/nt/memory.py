@@ -1,0 +1,76 @@
+"""Allocating guest memory by NT's rules: 64 KiB granularity, reserve and commit, allocations remembered by their base.
+
+Reserving only changes the books; committing maps. A large reservation is mapped as a whole by its first commit, because
+programs with their own allocators commit it in thousands of small steps (facts/nt-userland, esbuild).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lichen.executive.interfaces import Map, MemoryOperation, Protect
+from lichen.executive.memory import AddressSpace, Region, page_up
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.images import GRANULARITY, Allocation
+from lichen.subsystems.nt.protection import host_protection
+
+MEM_COMMIT, MEM_RESERVE, MEM_DECOMMIT, MEM_RELEASE, MEM_FREE = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
+MEM_PRIVATE, MEM_MAPPED, MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = (
+    0x20000,
+    0x40000,
+    0x80000,
+    0x100000,
+    0x200000,
+)
+_LOWEST_CHOSEN: Final = 0x200000000
+"""Addresses that the kernel chooses begin above 4 GiB and above the usual image bases' low part."""
+
+
+def reserve(
+    space: AddressSpace, size: int, protect: int, at: int = 0, top_down: bool = False, kind: int = MEM_PRIVATE
+) -> Allocation:
+    """Enter a reservation into the books: nothing is mapped yet."""
+    if at:
+        base = at & -GRANULARITY
+        size = page_up(at + size) - base
+        if not space.is_free(base, base + size):
+            raise Failure(Status.CONFLICTING_ADDRESSES)
+    else:
+        size = page_up(size)
+        if top_down:
+            base = space.highest_free(size, space.high & -GRANULARITY, GRANULARITY)
+        else:
+            base = space.lowest_free(size, _LOWEST_CHOSEN, GRANULARITY)
+    allocation = Allocation(base, size, protect, kind)
+    space.insert(Region(base, base + size, 0, allocation=allocation))
+    return allocation
+
+
+def commit(space: AddressSpace, start: int, end: int, protect: int) -> list[MemoryOperation]:
+    """Commit whole pages of one allocation; what is committed already only changes its protection."""
+    host = host_protection(protect)
+    operations: list[MemoryOperation] = []
+    for region in list(space.overlapping(start, end)):
+        low, high = max(start, region.start), min(end, region.end)
+        if region.state == 0:
+            operations.append(Map(low, high - low, host))
+            space.insert(Region(low, high, host, allocation=region.allocation, state=protect))
+        elif region.state != protect:
+            operations.append(Protect(low, high - low, host))
+            set_protection(space, low, high, protect)
+    return operations
+
+
+def set_protection(space: AddressSpace, start: int, end: int, protect: int) -> None:
+    """Change the NT protection of committed pages in the books."""
+    host = host_protection(protect)
+    for region in list(space.overlapping(start, end)):
+        part = region.part(max(start, region.start), min(end, region.end))
+        part.protection, part.state = host, protect
+        space.insert(part)
+
+
+def allocate(space: AddressSpace, size: int, protect: int, at: int = 0) -> tuple[int, list[MemoryOperation]]:
+    """Reserve and commit at once: the base, and the operations that map it."""
+    allocation = reserve(space, size, protect, at)
+    return allocation.base, commit(space, allocation.base, allocation.base + allocation.size, protect)

@@ -1,0 +1,101 @@
+"""NT names: the machine's object namespace as calls name it, and the paths of files in Windows' terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from lichen.executive.io.anonymous import memory_file
+from lichen.executive.io.file import File
+from lichen.executive.io.location import Location
+from lichen.executive.objects import namespace
+from lichen.executive.objects.namespace import Directory, Found
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.types import OBJ_OPENIF, Named
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+Kind = TypeVar("Kind", bound=Object)
+_LONGEST: Final = 32767
+
+
+def components_of(name: str) -> tuple[str, ...]:
+    """The components of an NT name; OBJECT_NAME_INVALID for one that is too long or has a NUL."""
+    if len(name) > _LONGEST or "\0" in name:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    return tuple(part for part in name.split("\\") if part)
+
+
+def _start(thread: Thread, name: Named) -> Directory:
+    root: Directory = thread.process.machine.namespace
+    if name.root:
+        return object_of(thread, name.root, Directory)
+    if name.name and not name.name.startswith("\\"):
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+    return root
+
+
+def lookup(thread: Thread, name: Named, follow_last: bool = True) -> Found:
+    """Where a name leads in the object namespace."""
+    root: Directory = thread.process.machine.namespace
+    return namespace.find(root, _start(thread, name), components_of(name.name), follow_last)
+
+
+def find(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
+    """The named object; OBJECT_NAME_NOT_FOUND, OBJECT_TYPE_MISMATCH."""
+    if not name.name:
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+    found = lookup(thread, name, follow_last=not issubclass(kind, namespace.SymbolicLink))
+    if found.rest or not isinstance(found.object, kind):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    return found.object
+
+
+def existing(thread: Thread, name: Named, kind: type[Kind]) -> tuple[int, Kind | None]:
+    """The object that a creating call finds under its name, with one more reference, and the call's status then.
+
+    OBJECT_NAME_COLLISION unless OBJ_OPENIF is given.
+    """
+    if not name.name:
+        return Status.SUCCESS, None
+    try:
+        found = find(thread, name, kind)
+    except Failure as failure:
+        if failure.status != Status.OBJECT_NAME_NOT_FOUND:
+            raise
+        return Status.SUCCESS, None
+    if not name.attributes & OBJ_OPENIF:
+        raise Failure(Status.OBJECT_NAME_COLLISION)
+    return Status.OBJECT_NAME_EXISTS, found.reference()
+
+
+def enter(thread: Thread, name: Named, made: Object) -> None:
+    """Give a new object its name; it loses it with its last reference."""
+    if not name.name:
+        return
+    *above, last = components_of(name.name)
+    root: Directory = thread.process.machine.namespace
+    found = namespace.find(root, _start(thread, name), tuple(above))
+    if found.rest or not isinstance(found.object, Directory):
+        raise Failure(Status.OBJECT_PATH_NOT_FOUND)
+    directory = found.object
+    directory.insert(last, made)
+    made.forget_name = lambda: directory.remove(last)
+
+
+def dos_path(process: Process, location: Location) -> str:
+    """The path of a location as Windows programs see it: on the drive whose root is nearest above it."""
+    drives: dict[str, Location] = process.machine.drives
+    best: tuple[int, str] | None = None
+    for letter, root in drives.items():
+        place = location.place(root)
+        if place.reachable and (best is None or len(place.components) < best[0]):
+            best = len(place.components), f"{letter}:\\" + "\\".join(place.components)
+    return best[1] if best else "Z:\\" + "\\".join(location.place(None).components)
+
+
+def anonymous_file(thread: Thread, size: int) -> File:
+    """A fresh nameless file of `size` zeros, for shared memory."""
+    return memory_file(thread.process.machine.memory_files, thread.process.files.token, size)

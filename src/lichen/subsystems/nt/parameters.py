@@ -1,0 +1,171 @@
+"""RTL_USER_PROCESS_PARAMETERS and PEB: what a process is told at its start.
+
+Source: winternl.h, facts/nt-userland ("Boot contract of a process").
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from lichen.subsystems.nt.images import Image
+from lichen.subsystems.nt.types import encode
+
+_FIXED_SIZE: Final = 0x410
+_CURRENT_DIRECTORY_ROOM: Final = 520
+_NORMALISED: Final = 1
+PEB_SIZE: Final = 0x8000
+_DEBUG_CHANNELS: Final = 0x2000
+_BUILD: Final = 19044
+
+
+@dataclass
+class Parameters:
+    """What a process is started with, as text; handles are the new process's own."""
+
+    image: str
+    command_line: str
+    current_directory: str
+    environment: Mapping[str, str]
+    dll_path: str = "C:\\windows\\system32"
+    window_title: str = ""
+    desktop: str = ""
+    shell_information: str = ""
+    console: int = 0
+    console_flags: int = 0
+    standard: tuple[int, int, int] = (0, 0, 0)
+    show_window: int = 0
+    window_flags: int = 0
+    current_directory_handle: int = 0
+    runtime: bytes = field(default=b"")
+
+    def pack(self, base: int) -> bytes:
+        """The whole block as it lies at `base`."""
+        fixed, blob = bytearray(_FIXED_SIZE), bytearray()
+        texts = {
+            0x38: self.current_directory,
+            0x50: self.dll_path,
+            0x60: self.image,
+            0x70: self.command_line,
+            0xB0: self.window_title or self.image,
+            0xC0: self.desktop,
+            0xD0: self.shell_information,
+        }
+        for offset, text in texts.items():
+            data = encode(text)
+            room = max(_CURRENT_DIRECTORY_ROOM, len(data) + 2) if offset == 0x38 else len(data) + 2
+            struct.pack_into(
+                "<HHIQ", fixed, offset, len(data), min(room, 0xFFFE), 0, base + _FIXED_SIZE + len(blob)
+            )
+            blob += data.ljust(room + 2 if offset == 0x38 else room, b"\0")
+            blob += bytes(-len(blob) % 8)
+        environment = encode_environment(self.environment)
+        struct.pack_into("<Q", fixed, 0x80, base + _FIXED_SIZE + len(blob))
+        struct.pack_into("<Q", fixed, 0x3F0, len(environment))
+        blob += environment
+        total = _FIXED_SIZE + len(blob)
+        struct.pack_into("<4I", fixed, 0, total, total, _NORMALISED, 0)
+        struct.pack_into("<QI4x3Q", fixed, 0x10, self.console, self.console_flags, *self.standard)
+        struct.pack_into("<Q", fixed, 0x48, self.current_directory_handle)
+        struct.pack_into("<2I", fixed, 0xA4, self.window_flags, self.show_window)
+        return bytes(fixed + blob)
+
+
+def encode_environment(environment: Mapping[str, str]) -> bytes:
+    """An environment block: sorted without regard to case, as Windows keeps it."""
+    lines = sorted(environment.items(), key=lambda item: item[0].upper())
+    return encode("".join(f"{name}={value}\0" for name, value in lines) + "\0")
+
+
+def decode_environment(data: bytes) -> dict[str, str]:
+    """An environment block taken apart; names may begin with `=` (per-drive folders)."""
+    found = {}
+    for line in data.decode("utf-16-le", "surrogatepass").split("\0"):
+        position = line.find("=", 1)
+        if position > 0:
+            found[line[:position]] = line[position + 1 :]
+    return found
+
+
+def command_line_of(arguments: tuple[bytes, ...]) -> str:
+    """A command line that the MSVC runtime takes apart into exactly these arguments."""
+    return " ".join(_quote(argument.decode("utf-8", "surrogateescape")) for argument in arguments)
+
+
+def _quote(argument: str) -> str:
+    if argument and not any(character in ' \t\n\v"' for character in argument):
+        return argument
+    out, backslashes = ['"'], 0
+    for character in argument:
+        if character == "\\":
+            backslashes += 1
+            continue
+        if character == '"':
+            out.append("\\" * (2 * backslashes + 1))
+        else:
+            out.append("\\" * backslashes)
+        backslashes = 0
+        out.append(character)
+    out.append("\\" * (2 * backslashes) + '"')
+    return "".join(out)
+
+
+def arguments_of(command_line: str) -> tuple[bytes, ...]:
+    """The arguments that the MSVC runtime makes of a command line."""
+    arguments: list[str] = []
+    text, index = command_line, 0
+    while True:
+        while index < len(text) and text[index] in " \t":
+            index += 1
+        if index >= len(text):
+            return tuple(argument.encode("utf-8", "surrogateescape") for argument in arguments)
+        argument, index = _next_argument(text, index, first=not arguments)
+        arguments.append(argument)
+
+
+def _next_argument(text: str, index: int, first: bool) -> tuple[str, int]:
+    out: list[str] = []
+    quoted = False
+    while index < len(text) and (quoted or text[index] not in " \t"):
+        if text[index] == "\\" and not first:
+            run = len(text[index:]) - len(text[index:].lstrip("\\"))
+            index += run
+            if index < len(text) and text[index] == '"':
+                out.append("\\" * (run // 2))
+                if run % 2:
+                    out.append('"')
+                    index += 1
+            else:
+                out.append("\\" * run)
+        elif text[index] == '"':
+            if quoted and not first and text[index + 1 : index + 2] == '"':
+                out.append('"')
+                index += 1
+            else:
+                quoted = not quoted
+            index += 1
+        else:
+            out.append(text[index])
+            index += 1
+    return "".join(out), index
+
+
+def process_environment_block(
+    image: Image, base: int, api_set: int, parameters: int, processors: int, session: int
+) -> bytes:
+    """The PEB."""
+    peb = bytearray(PEB_SIZE)
+    file = image.file
+    struct.pack_into("<2Q", peb, 0x10, base, 0)
+    struct.pack_into("<Q", peb, 0x20, parameters)
+    struct.pack_into("<Q", peb, 0x68, api_set)
+    struct.pack_into("<I", peb, 0xB8, processors)
+    struct.pack_into("<q", peb, 0xC0, -150 * 10_000_000)
+    struct.pack_into("<4Q", peb, 0xC8, 0x100000, 0x2000, 0x10000, 0x1000)
+    struct.pack_into("<4I", peb, 0x118, 10, 0, _BUILD, 2)
+    struct.pack_into("<3I", peb, 0x128, file.subsystem, *file.subsystem_version)
+    struct.pack_into("<Q", peb, 0x138, (1 << processors) - 1)
+    struct.pack_into("<I", peb, 0x2C0, session)
+    return bytes(peb)

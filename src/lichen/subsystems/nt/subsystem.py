@@ -1,0 +1,346 @@
+"""The NT personality: its call table with numbers read from ntdll, statuses, exceptions, APCs, and what signals mean to it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import pkgutil
+import signal as posix
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from lichen.abi.convention import X64
+from lichen.abi.declare import Calls
+from lichen.abi.memory import Fault as BadAddress
+from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
+from lichen.executive.memory import page_down
+from lichen.executive.processes import ExitStatus
+from lichen.executive.status import POSIX, Failure, Interrupted, Status
+from lichen.subsystems.nt import context, crash, exceptions
+from lichen.subsystems.nt.images import Image, ImageCache
+from lichen.subsystems.nt.memory import set_protection
+from lichen.subsystems.nt.pe import PeFile
+from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
+from lichen.subsystems.nt.records import ExceptionRecord
+from lichen.subsystems.nt.shared_data import TICK, SharedData
+from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
+from lichen.subsystems.nt.unixcalls import UNIX_CALL, unix_call
+
+if TYPE_CHECKING:
+    from mmap import mmap
+
+    from lichen.executive.interfaces import Subsystem
+    from lichen.executive.processes import Process, ProcessTable, Thread
+
+log = logging.getLogger("lichen.nt")
+
+nt: Final = Calls("nt")
+"""Every NT call is declared on this."""
+
+STOPPING_CALLS: Final = (
+    "NtContinue",
+    "NtRaiseException",
+    "NtGetContextThread",
+    "NtSetContextThread",
+    "NtTerminateThread",
+    "NtCreateThreadEx",
+)
+"""Calls that read or change registers: the platform stops for them at once instead of sending a notification."""
+
+_SYSTEM_SERVICE_EXCEPTION: Final = b"\xcd\x2e"
+_FAST_FAIL: Final = b"\xcd\x29"
+_DEBUG_SERVICE: Final = b"\xcd\x2d"
+_READ, _WRITE, _EXECUTE = 0, 1, 8
+_KERNEL_SIGNAL_CODE: Final = 0x80
+_DIVIDE: Final = 1
+
+_ENDED_BY_EXCEPTION: Final = {
+    Status.ACCESS_VIOLATION: posix.SIGSEGV,
+    exceptions.STATUS_INTEGER_DIVIDE_BY_ZERO: posix.SIGFPE,
+    exceptions.STATUS_ILLEGAL_INSTRUCTION: posix.SIGILL,
+    exceptions.STATUS_BREAKPOINT: posix.SIGTRAP,
+    0xC000013A: posix.SIGINT,
+    0xC00000FD: posix.SIGSEGV,
+    exceptions.STATUS_STACK_BUFFER_OVERRUN: posix.SIGABRT,
+}
+"""Unhandled exceptions as a Linux parent sees them (DECISIONS 18)."""
+
+
+class NtGuests(Protocol):
+    """The platform's side of NT processes (platforms.native.nt)."""
+
+    @property
+    def shared_data(self) -> mmap: ...
+    def blank(self) -> GuestThread: ...
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Where user mode begins: entry points of the mapped ntdll."""
+
+    loader_start: int
+    thread_start: int
+    exception_dispatcher: int
+    apc_dispatcher: int
+
+    @classmethod
+    def of(cls, ntdll: PeFile, base: int) -> Entries:
+        names = (
+            "LdrInitializeThunk",
+            "RtlUserThreadStart",
+            "KiUserExceptionDispatcher",
+            "KiUserApcDispatcher",
+        )
+        return cls(*(base + ntdll.exports[name] for name in names))
+
+
+def declare_calls() -> Calls:
+    """`nt`, with every module of `calls/` imported."""
+    package = importlib.import_module("lichen.subsystems.nt.calls")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return nt
+
+
+def stopping_numbers(ntdll: PeFile) -> tuple[int, ...]:
+    """The numbers of STOPPING_CALLS in this ntdll."""
+    return tuple(ntdll.system_calls[name] for name in STOPPING_CALLS if name in ntdll.system_calls)
+
+
+class NtSubsystem:
+    """Windows NT on x86-64."""
+
+    name = "nt"
+
+    def __init__(
+        self, platform: Platform, guests: NtGuests, machine: ProcessTable, ntdll: Image, processors: int
+    ) -> None:
+        self.platform, self.guests, self.machine, self.ntdll = platform, guests, machine, ntdll
+        self.processors = processors
+        self.images = ImageCache(platform.page_cache)
+        self.shared_data = SharedData(guests.shared_data, processors)
+        numbers = ntdll.file.system_calls
+        self.table = declare_calls().table(X64, numbers)
+        self.names = {number: name for name, number in numbers.items()}
+        self.missing: dict[str, int] = {}
+        """Calls without a declaration that were made, and how often."""
+        self._ticking = False
+
+    # ---- calls
+
+    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+        """Decode and run one call."""
+        if thread.process.space.draining:
+            thread.process.space.draining.pop(thread, None)
+        entry = self.table.get(number)
+        if entry is not None:
+            return entry.enter(thread, arguments)
+        if number == UNIX_CALL:
+            return unix_call(thread, *arguments[:3])
+        name = self.names.get(number, f"{number:#x}")
+        self.missing[name] = self.missing.get(name, 0) + 1
+        return Status.NOT_IMPLEMENTED if name[:2] == "Nt" or number >= 0x1000 else 0xC000001C
+
+    def failed(self, thread: Thread, error: Exception) -> int:
+        """The status of a call that failed."""
+        if isinstance(error, Failure):
+            return error.status if error.status & 0xFFFF0000 != POSIX else Status.UNSUCCESSFUL
+        if isinstance(error, BadAddress):
+            return Status.ACCESS_VIOLATION
+        if isinstance(error, Interrupted):
+            return Status.USER_APC if thread.personality.apcs else Status.ALERTED
+        if isinstance(error, OSError):
+            return Failure.from_host(error).status
+        raise error
+
+    def attend(self, thread: Thread, result: int | None) -> None:
+        """Run the next APC of a thread that waited alertably; then let it go on."""
+        state: NtThread = thread.personality
+        if result == Status.USER_APC and state.apcs and thread.guest.stop():
+            apc = state.apcs.popleft()
+            thread.attention = bool(state.apcs)
+            entries = self.entries(thread.process)
+            try:
+                exceptions.call_apc(thread, entries.apc_dispatcher, apc, result)
+            except BadAddress:
+                self.end_by_exception(thread.process, Status.ACCESS_VIOLATION)
+                return
+            thread.guest.resume()
+        elif result is None:
+            thread.guest.resume()
+        else:
+            thread.guest.complete(result)
+
+    def entries(self, process: Process) -> Entries:
+        """ntdll's entry points in a process."""
+        return Entries.of(self.ntdll.file, process.personality.ntdll)
+
+    def queue_apc(self, thread: Thread, apc: UserApc) -> None:
+        """Queue a user APC and get the thread out of an alertable wait."""
+        thread.personality.apcs.append(apc)
+        thread.attention = True
+        if thread.process.machine.scheduler.current is not thread:
+            thread.interrupt()
+
+    # ---- time
+
+    def tick(self) -> None:
+        """Rewrite the shared time, and again in a tick while there are NT threads."""
+        self.shared_data.refresh()
+        running = any(thread.process.subsystem is self for thread in self.machine.threads.values())
+        self._ticking = running
+        if running:
+            self.machine.scheduler.at(self.machine.scheduler.clock() + TICK, self.tick)
+
+    # ---- signals and faults
+
+    def signal(self, process: Process, number: int, sender: Process | None) -> None:
+        """What POSIX signals mean to an NT process (DECISIONS 17)."""
+        if number in (0, posix.SIGCHLD, posix.SIGURG, posix.SIGWINCH):
+            return
+        if number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
+            self._stop(process, number)
+        elif number == posix.SIGCONT:
+            self._continue(process)
+        else:
+            process.terminate(ExitStatus(128 + number, number))
+
+    @staticmethod
+    def _stop(process: Process, number: int) -> None:
+        if process.stopped:
+            return
+        process.stopped = True
+        for thread in process.threads.values():
+            thread.suspend()
+        process.tell_job_change(number)
+
+    @staticmethod
+    def _continue(process: Process) -> None:
+        if not process.stopped:
+            return
+        process.stopped = False
+        process.tell_job_change(0)
+        for thread in list(process.threads.values()):
+            thread.resume()
+
+    def ignores(self, process: Process, number: int) -> bool:
+        """NT processes ignore no signal that a terminal sends."""
+        return False
+
+    def fault(self, thread: Thread, fault: Fault) -> None:
+        """A trap of the processor becomes an exception, or was a system call in disguise (int 2Eh)."""
+        registers = thread.guest.registers
+        instruction = self._instruction(thread)
+        address, code = registers.rip, 0
+        parameters: tuple[int, ...] = ()
+        if fault.signal == posix.SIGSEGV and fault.code == _KERNEL_SIGNAL_CODE:
+            if instruction == _SYSTEM_SERVICE_EXCEPTION:
+                registers.rip += 2
+                arguments = registers.r10, registers.rdx, registers.r8, registers.r9, registers.rsp + 0x28
+                self.machine.scheduler.system_call(thread.guest, registers.rax & 0xFFFFFFFF, arguments)
+                return
+            if instruction == _FAST_FAIL:
+                self.end_by_exception(thread.process, exceptions.STATUS_STACK_BUFFER_OVERRUN)
+                return
+            if instruction == _DEBUG_SERVICE:
+                registers.rip += 3
+                code, parameters = exceptions.STATUS_BREAKPOINT, (registers.rax,)
+        if not code:
+            code, parameters = self._exception_of(thread, fault)
+            if code == exceptions.STATUS_BREAKPOINT:
+                registers.rip -= 1
+                address = registers.rip
+        self.raise_exception(
+            thread, exceptions.record(code, address, parameters), context.capture(thread.guest)
+        )
+
+    @staticmethod
+    def _instruction(thread: Thread) -> bytes:
+        try:
+            return thread.memory.read(thread.guest.registers.rip, 2)
+        except BadAddress:
+            return b""
+
+    def _exception_of(self, thread: Thread, fault: Fault) -> tuple[int, tuple[int, ...]]:
+        """(code, parameters) of a fault."""
+        if fault.signal == posix.SIGTRAP:
+            breakpoint_ = fault.code == _KERNEL_SIGNAL_CODE
+            return (
+                (exceptions.STATUS_BREAKPOINT, (0,)) if breakpoint_ else (exceptions.STATUS_SINGLE_STEP, ())
+            )
+        if fault.signal == posix.SIGFPE:
+            divide = fault.code == _DIVIDE
+            return (
+                exceptions.STATUS_INTEGER_DIVIDE_BY_ZERO
+                if divide
+                else exceptions.STATUS_FLOAT_INVALID_OPERATION
+            ), ()
+        if fault.signal == posix.SIGILL:
+            return exceptions.STATUS_ILLEGAL_INSTRUCTION, ()
+        if fault.code == _KERNEL_SIGNAL_CODE:
+            return Status.ACCESS_VIOLATION, (_READ, 0xFFFFFFFFFFFFFFFF)
+        return self._page_fault(thread, fault.address)
+
+    def _page_fault(self, thread: Thread, address: int) -> tuple[int, tuple[int, ...]]:
+        """Tell reading, writing and executing apart by the books, as the host does not say; open a guard page."""
+        region = thread.process.space.find(address)
+        kind = _READ
+        if address == thread.guest.registers.rip:
+            kind = _EXECUTE
+        elif region is not None and region.protection & 1:
+            kind = _WRITE
+        if region is None or not region.state & PAGE_GUARD:
+            return Status.ACCESS_VIOLATION, (kind, address)
+        page, protect = page_down(address), region.state & ~PAGE_GUARD
+        set_protection(thread.process.space, page, page + 0x1000, protect)
+        thread.guest.change_memory((Protect(page, 0x1000, host_protection(protect)),))
+        return Status.GUARD_PAGE_VIOLATION, (kind, address)
+
+    def raise_exception(
+        self, thread: Thread, exception: ExceptionRecord, captured: bytes | bytearray
+    ) -> None:
+        """Let user mode handle an exception; without room for its frame the process ends."""
+        try:
+            dispatcher = self.entries(thread.process).exception_dispatcher
+            exceptions.raise_exception(thread.guest, dispatcher, exception, captured)
+        except BadAddress:
+            self.end_by_exception(thread.process, exception.code, exception.address)
+            return
+        thread.guest.resume()
+
+    def end_by_exception(self, process: Process, code: int, address: int = 0) -> None:
+        """An exception that nobody handled ends the process; whoever reads its error output learns where it was."""
+        if code in _ENDED_BY_EXCEPTION:
+            crash.report(process, code, address)
+        process.terminate(ExitStatus(code, _ENDED_BY_EXCEPTION.get(code, 0), code in _ENDED_BY_EXCEPTION))
+
+    # ---- life of threads and processes
+
+    def thread_started(self, thread: Thread, creator: Thread | None) -> None:
+        """The creator of the thread gives it its state; the clock runs while there are NT threads."""
+        if not self._ticking:
+            self._ticking = True
+            self.machine.scheduler.at(self.machine.scheduler.clock(), self.tick)
+
+    def program_replaced(self, thread: Thread, before: Subsystem) -> None:
+        """exec of a PE file: what Linux knew of the process is gone."""
+        self.thread_started(thread, None)
+
+    def thread_ended(self, thread: Thread) -> None:
+        """Remember the thread's memory for whoever can unmap it."""
+        state, process = thread.personality, thread.process
+        if isinstance(state, NtThread) and isinstance(process.personality, NtProcess):
+            process.personality.free_stacks.append((state.teb, state.stack, state.stack_size))
+
+    def process_ended(self, process: Process) -> None:
+        return
+
+    def child_ended(self, parent: Process, child: Process) -> bool:
+        """NT parents never make zombies: the child's object lives while handles do (DECISIONS 19)."""
+        return False
+
+    def child_changed(self, parent: Process, child: Process) -> None:
+        return
+
+    def orphaned(self, process: Process) -> None:
+        return

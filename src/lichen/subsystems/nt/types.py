@@ -1,0 +1,89 @@
+"""The parameter types of NT system calls: how each is decoded and how it prints."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, NamedTuple
+
+from lichen.abi.argument import Arg, show_address
+from lichen.abi.layout import LLP64, layout
+from lichen.abi.memory import Memory
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
+from lichen.subsystems.nt.records import ObjectAttributes, UnicodeString
+
+CURRENT_PROCESS: Final = 0xFFFFFFFF
+CURRENT_THREAD: Final = 0xFFFFFFFE
+
+OBJ_INHERIT, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, OBJ_OPENLINK = 0x2, 0x40, 0x80, 0x100
+
+Result = int | Blocks[int] | None
+"""What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
+
+_STRING: Final = layout(UnicodeString, LLP64)
+_ATTRIBUTES: Final = layout(ObjectAttributes, LLP64)
+
+
+class Named(NamedTuple):
+    """OBJECT_ATTRIBUTES as the executive wants it: a root handle (0 for none), a name, OBJ_* flags."""
+
+    root: int
+    name: str
+    attributes: int
+
+    @property
+    def inherit(self) -> bool:
+        return bool(self.attributes & OBJ_INHERIT)
+
+
+NOTHING: Final = Named(0, "", 0)
+
+
+def read_string(memory: Memory, address: int) -> str:
+    """The text of a UNICODE_STRING; lone surrogates are kept."""
+    string = _STRING.unpack(memory.read(address, _STRING.size))
+    if string.length % 2:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    if not string.length:
+        return ""
+    return memory.read(string.buffer, string.length).decode("utf-16-le", "surrogatepass")
+
+
+def read_optional_string(memory: Memory, address: int) -> str:
+    """As `read_string`; empty for a null pointer."""
+    return read_string(memory, address) if address else ""
+
+
+def read_named(memory: Memory, address: int) -> Named:
+    """The OBJECT_ATTRIBUTES at an address; a null pointer is a nameless object without flags."""
+    if not address:
+        return NOTHING
+    attributes = _ATTRIBUTES.unpack(memory.read(address, _ATTRIBUTES.size))
+    if attributes.length != _ATTRIBUTES.size:
+        raise Failure(Status.INVALID_PARAMETER)
+    name = read_string(memory, attributes.object_name) if attributes.object_name else ""
+    return Named(attributes.root_directory & 0xFFFFFFFF, name, attributes.attributes)
+
+
+def _show_handle(handle: int) -> str:
+    return {CURRENT_PROCESS: "CurrentProcess", CURRENT_THREAD: "CurrentThread"}.get(handle, f"{handle:#x}")
+
+
+def _show_named(named: Any) -> str:
+    return repr(named.name) + (f" in {named.root:#x}" if named.root else "")
+
+
+Handle = Annotated[int, Arg("{x} & 0xffffffff", _show_handle)]
+ObjectName = Annotated[Named, Arg("read_named(memory, {x})", _show_named, {"read_named": read_named})]
+Text = Annotated[
+    str, Arg("read_optional_string(memory, {x})", repr, {"read_optional_string": read_optional_string})
+]
+Address = Annotated[int, Arg("{x}", show_address)]
+Size = Annotated[int, Arg("{x}", str)]
+"""SIZE_T."""
+Boolean = Annotated[bool, Arg("bool({x} & 0xff)", str)]
+Flags = Annotated[int, Arg("{x} & 0xffffffff", show_address)]
+
+
+def encode(text: str) -> bytes:
+    """UTF-16 as NT has it in memory."""
+    return text.encode("utf-16-le", "surrogatepass")

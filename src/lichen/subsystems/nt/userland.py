@@ -1,0 +1,48 @@
+"""Where the Windows userland is on the host: Wine's PE files and NLS tables, installed or fetched (facts/nt-userland).
+
+Nothing of Wine but these files is used: no wineserver, no Unix libraries.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_LIBRARY_FOLDERS: Final = (
+    "usr/lib/x86_64-linux-gnu/wine",
+    "usr/lib/wine",
+    "usr/lib64/wine",
+    "opt/wine-stable/lib64/wine",
+)
+_NLS_FOLDERS: Final = ("usr/share/wine/nls", "usr/share/wine/wine/nls", "opt/wine-stable/share/wine/nls")
+_EXTRA_FOLDERS: Final = ("usr/x86_64-w64-mingw32/lib",)
+
+
+@dataclass(frozen=True)
+class Userland:
+    """Host folders with Windows' system files."""
+
+    system: Path
+    """The x86-64 PE files: ntdll.dll, kernel32.dll, cmd.exe, ..."""
+    nls: Path
+    extra: tuple[Path, ...] = ()
+    """Folders with further DLLs (zlib1.dll)."""
+
+    @property
+    def ntdll(self) -> Path:
+        return self.system / "ntdll.dll"
+
+
+def find(roots: Iterable[str | os.PathLike[str]]) -> Userland | None:
+    """The first complete userland below one of `roots`: "/" for the host's own, a folder with unpacked packages."""
+    for root in map(Path, roots):
+        system = next(
+            (p for f in _LIBRARY_FOLDERS if (p := root / f / "x86_64-windows" / "ntdll.dll").is_file()), None
+        )
+        nls = next((p for f in _NLS_FOLDERS if (p := root / f).is_dir()), None)
+        if system is not None and nls is not None:
+            return Userland(system.parent, nls, tuple(p for f in _EXTRA_FOLDERS if (p := root / f).is_dir()))
+    return None
