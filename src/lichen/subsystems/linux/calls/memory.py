@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_TYPE = 1, 2, 3, 0xF
 MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_GROWSDOWN, MAP_FIXED_NOREPLACE = 0x10, 0x20, 0x40, 0x100, 0x100000
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
+MLOCK_ONFAULT, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 1, 2, 4
 MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 _PROTECTIONS: Final = Protection.READ | Protection.WRITE | Protection.EXECUTE
 _IGNORED_PROTECTIONS: Final = 0x8 | 0x01000000 | 0x02000000
@@ -312,15 +313,40 @@ def mincore(thread: Thread, address: Address, size: Size, vector: Address) -> in
     return 0
 
 
-@linux.call(amd64=149)
+_HOST_DECIDES: Final = "the host decides what stays in memory"
+
+
+@linux.call(amd64=149, partial=_HOST_DECIDES)
 def mlock(thread: Thread, address: Address, size: Size) -> int:
-    """Keep pages in memory: the host decides about that."""
+    """Keep pages in memory."""
     if size and not thread.process.space.is_mapped(page_down(address), page_up(address + size)):
         raise Failure(Status.NO_MEMORY)
     return 0
 
 
-@linux.call(amd64=150)
+@linux.call(amd64=325, partial=_HOST_DECIDES)
+def mlock2(thread: Thread, address: Address, size: Size, flags: Flags) -> int:
+    """As mlock; with MLOCK_ONFAULT, pages only once they are touched."""
+    if flags & ~MLOCK_ONFAULT:
+        raise Failure(Status.INVALID_PARAMETER)
+    return mlock(thread, address, size)
+
+
+@linux.call(amd64=150, partial=_HOST_DECIDES)
 def munlock(thread: Thread, address: Address, size: Size) -> int:
     """Undo mlock."""
     return mlock(thread, address, size)
+
+
+@linux.call(amd64=151, partial=_HOST_DECIDES)
+def mlockall(thread: Thread, flags: Flags) -> int:
+    """Keep all pages in memory, those of now or of the future."""
+    if flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or not flags & (MCL_CURRENT | MCL_FUTURE):
+        raise Failure(Status.INVALID_PARAMETER)
+    return 0
+
+
+@linux.call(amd64=152, partial=_HOST_DECIDES)
+def munlockall(thread: Thread) -> int:
+    """Undo mlock and mlockall for all pages."""
+    return 0

@@ -246,7 +246,7 @@ def _send_to_thread(
 @linux.call(amd64=129)
 def rt_sigqueueinfo(thread: Thread, pid: Pid, number: Signal, information: Address) -> int:
     """Send a signal with data to a process."""
-    data = _queued_information(thread, pid, number, information)
+    data = queued_information(thread, pid, number, information)
     target = thread.process.machine.process(pid)
     if not may_signal(thread.process, target, number):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
@@ -258,10 +258,10 @@ def rt_sigqueueinfo(thread: Thread, pid: Pid, number: Signal, information: Addre
 @linux.call(amd64=297)
 def rt_tgsigqueueinfo(thread: Thread, pid: Pid, tid: Pid, number: Signal, information: Address) -> int:
     """Send a signal with data to a thread."""
-    return _send_to_thread(thread, pid, tid, number, _queued_information(thread, pid, number, information))
+    return _send_to_thread(thread, pid, tid, number, queued_information(thread, pid, number, information))
 
 
-def _queued_information(thread: Thread, pid: int, number: int, address: int) -> bytes:
+def queued_information(thread: Thread, pid: int, number: int, address: int) -> bytes:
     """The caller's siginfo_t, which may not claim to be the kernel's."""
     data = bytearray(thread.memory.read(address, 128))
     if not 0 <= number <= LAST:

@@ -1,0 +1,165 @@
+"""What the machine says of itself, and the little of it that can be changed.
+
+Source: uname(2), sysinfo(2), sethostname(2), getrandom(2), syslog(2), reboot(2), personality(2), membarrier(2),
+arch_prctl(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import Out
+from lichen.executive import system
+from lichen.executive.security import Capability
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux import kernel
+from lichen.subsystems.linux.processes import require
+from lichen.subsystems.linux.records import Sysinfo, Utsname
+from lichen.subsystems.linux.subsystem import linux
+from lichen.subsystems.linux.types import Address, Flags, Int, Result, Size, Uint
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+GRND_NONBLOCK, GRND_RANDOM, GRND_INSECURE = 1, 2, 4
+_MOST_RANDOM: Final = 1 << 20
+"""Bytes at once; callers of getrandom(2) must expect to get fewer than they want when it is more than 256."""
+_LOAD_UNIT: Final = 65536
+_ASK_PERSONALITY: Final = 0xFFFFFFFF
+ARCH_GET_CPUID, ARCH_SET_CPUID = 0x1011, 0x1012
+
+_MEMBARRIER: Final = 324
+_QUERY: Final = 0
+_GLOBAL, _GLOBAL_EXPEDITED, _REGISTER_GLOBAL = 0x1, 0x2, 0x4
+_PRIVATE, _REGISTER_PRIVATE, _SYNC_CORE, _REGISTER_SYNC_CORE = 0x8, 0x10, 0x20, 0x40
+_BARRIERS: Final = (
+    _GLOBAL,
+    _GLOBAL_EXPEDITED,
+    _REGISTER_GLOBAL,
+    _PRIVATE,
+    _REGISTER_PRIVATE,
+    _SYNC_CORE,
+    _REGISTER_SYNC_CORE,
+)
+
+_syscall = ctypes.CDLL(None, use_errno=True).syscall
+_syscall.restype = ctypes.c_long
+
+
+@linux.call(amd64=63)
+def uname(thread: Thread, name: Out[Utsname]) -> int:
+    """The names of the system and of the machine."""
+    own = thread.process.machine.system
+    fields = (
+        kernel.SYSTEM_NAME,
+        own.host_name,
+        kernel.RELEASE,
+        kernel.VERSION,
+        kernel.MACHINE,
+        own.domain_name,
+    )
+    name.write(Utsname(*(os.fsencode(field)[: system.LONGEST_NAME] for field in fields)))
+    return 0
+
+
+@linux.call(amd64=170)
+def sethostname(thread: Thread, name: Address, size: Int) -> int:
+    """Name the machine."""
+    thread.process.machine.system.host_name = _name(thread, name, size)
+    return 0
+
+
+@linux.call(amd64=171)
+def setdomainname(thread: Thread, name: Address, size: Int) -> int:
+    """Name the machine's NIS domain."""
+    thread.process.machine.system.domain_name = _name(thread, name, size)
+    return 0
+
+
+def _name(thread: Thread, address: int, size: int) -> str:
+    require(thread, Capability.SYS_ADMIN)
+    if not 0 <= size <= system.LONGEST_NAME:
+        raise Failure(Status.INVALID_PARAMETER)
+    return os.fsdecode(thread.memory.read(address, size).partition(b"\0")[0])
+
+
+@linux.call(amd64=99)
+def sysinfo(thread: Thread, information: Out[Sysinfo]) -> int:
+    """How long the machine runs, how busy it is, and how much memory there is."""
+    machine = thread.process.machine
+    memory = system.memory()
+    information.write(
+        Sysinfo(
+            uptime=math.ceil(machine.uptime()),
+            loads=tuple(int(load * _LOAD_UNIT) for load in machine.load_averages()),
+            totalram=memory["MemTotal"],
+            freeram=memory["MemFree"],
+            sharedram=memory.get("Shmem", 0),
+            bufferram=memory.get("Buffers", 0),
+            totalswap=memory.get("SwapTotal", 0),
+            freeswap=memory.get("SwapFree", 0),
+            procs=min(len(machine.threads), 0xFFFF),
+        )
+    )
+    return 0
+
+
+@linux.call(amd64=318)
+def getrandom(thread: Thread, buffer: Address, size: Size, flags: Flags) -> int:
+    """Fill a buffer with random bytes; a large one only in part."""
+    if (
+        flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE)
+        or flags & (GRND_RANDOM | GRND_INSECURE) == GRND_RANDOM | GRND_INSECURE
+    ):
+        raise Failure(Status.INVALID_PARAMETER)
+    size = min(size, _MOST_RANDOM)
+    if size:
+        thread.memory.write(buffer, os.urandom(size))
+    return size
+
+
+@linux.call(amd64=103, partial="refused: there is no log of a kernel to read")
+def syslog(thread: Thread, action: Int, buffer: Address, size: Int) -> int:
+    """Read or control the log of the kernel."""
+    raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+
+@linux.call(amd64=169, partial="refused: a machine is ended from outside")
+def reboot(thread: Thread, magic: Uint, second_magic: Uint, command: Uint, argument: Address) -> int:
+    """Restart or halt the machine."""
+    raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+
+@linux.call(amd64=135, partial="only the ordinary one, PER_LINUX without flags")
+def personality(thread: Thread, wanted: Uint) -> int:
+    """The execution domain of the process."""
+    if wanted not in (0, _ASK_PERSONALITY):
+        raise Failure(Status.INVALID_PARAMETER)
+    return 0
+
+
+@linux.call(amd64=158, partial="of the rarer operations only those about cpuid")
+def arch_prctl(thread: Thread, operation: Int, address: Address) -> int:
+    """Set or show the architecture's state of a thread; bases of FS and GS the host takes without asking."""
+    if operation == ARCH_GET_CPUID:
+        return 1
+    if operation == ARCH_SET_CPUID:
+        raise Failure(Status.NO_DEVICE)
+    raise Failure(Status.INVALID_PARAMETER)
+
+
+@linux.call(amd64=324, partial="without restartable sequences")
+def membarrier(thread: Thread, command: Int, flags: Flags, processor: Int) -> Result:
+    """Order memory accesses of the threads of a process; the host does it, for the very thread that asks."""
+    if flags or (command != _QUERY and command not in _BARRIERS):
+        raise Failure(Status.INVALID_PARAMETER)
+    if command == _QUERY:
+        known: int = _syscall(_MEMBARRIER, _QUERY, 0, 0)
+        if known < 0:
+            raise Failure(Status.NOT_IMPLEMENTED)
+        return known & sum(_BARRIERS)
+    thread.guest.proceed()
+    return None

@@ -1,0 +1,42 @@
+"""pidfd: a process as a descriptor, which names it for ever and becomes readable when it ends.
+
+Source: pidfd_open(2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from lichen.executive.io.opening import Poll
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Waitable
+from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+
+class ProcessFile(AnonymousFile):
+    """Stands for `process`, whatever becomes of its id."""
+
+    __slots__ = ("process",)
+
+    label: ClassVar[str] = "pidfd"
+
+    def __init__(self, thread: Thread, process: Process, nonblocking: bool = False) -> None:
+        super().__init__(thread, nonblocking)
+        self.process = process
+
+    @property
+    def readiness(self) -> Waitable:
+        """The end of the process wakes those who wait for it, by whatever they wait."""
+        return self.process.ended
+
+    def poll(self) -> int:
+        return Poll.READABLE if self.process.exit_status is not None else 0
+
+    def alive(self) -> Process:
+        """The process; INVALID_CID when it has been waited for."""
+        if self.process.machine.processes.get(self.process.id) is not self.process:
+            raise Failure(Status.INVALID_CID)
+        return self.process
