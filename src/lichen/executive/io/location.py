@@ -15,7 +15,7 @@ from weakref import ref
 from lichen.executive.io.attributes import Kind
 
 if TYPE_CHECKING:
-    from lichen.executive.io.node import FileSystem, Node
+    from lichen.executive.io.node import FileSystem, Node, Target
 
 _KEPT: Final = 32768
 _ABSENT_KEPT: Final = 1024
@@ -81,6 +81,7 @@ class Location:
         "node",
         "parent",
         "reference",
+        "target",
     )
 
     def __init__(self, mount: Mount | None, parent: Location | None, name: str, node: Node) -> None:
@@ -91,6 +92,8 @@ class Location:
         self.children: dict[str, ref[Location]] = {}
         """The known names of a stable directory: the walk looks here by itself, and calls `child` for the rest."""
         self._unstable: dict[str, ref[Location]] | None = None if node.file_system.stable else {}
+        self.target: Target | None = None
+        """Where a symlink leads whose text cannot change, once it was followed."""
         self._absent: set[str] | None = None
         self._folded: dict[str, str] | None = None
 

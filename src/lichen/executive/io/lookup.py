@@ -41,6 +41,9 @@ class Walk:
     RESTRICTED: Final = BENEATH | IN_ROOT | NO_SYMLINKS | NO_MAGIC_LINKS | NO_CROSSING
 
 
+_CHECKING: Final = Walk.DIRECTORY | Walk.NAME
+
+
 class Entry(NamedTuple):
     """Where a walk ended: a directory, the last name in it, and what is there (None: nothing).
 
@@ -73,20 +76,35 @@ def find_entry(
     if flags & Walk.RESTRICTED or not components:
         return _Slowly(context, start, flags).walk(start, components)
     everywhere = context.token.overrides
+    follow = flags & Walk.FOLLOW or flags & _CHECKING == Walk.DIRECTORY
     parent = location = start
-    for index, name in enumerate(components):
+    last = "."
+    index = links = 0
+    while index < len(components):
+        name = components[index]
         if not (everywhere or location.node.everyone_searches):
             _check_search(context.token, location)
         cached = location.children.get(name)
         child = cached() if cached is not None else None
-        if child is None or child.node.kind == Kind.SYMLINK:
-            return _Slowly(context, start, flags).walk(location, components[index:])
+        if child is None:
+            return _Slowly(context, start, flags, links).walk(location, components[index:])
+        index += 1
+        if child.node.kind == Kind.SYMLINK and (index < len(components) or follow):
+            target = child.target
+            links += 1
+            if target is None or links > MOST_LINKS:
+                return _Slowly(context, start, flags, links - 1).walk(location, components[index - 1 :])
+            components, index = target.components + components[index:], 0
+            if target.absolute:
+                location = context.root
+            parent, last = location, "."
+            continue
         if child.mounted is not None:
             child = child.inner()
-        parent, location = location, child
-    if flags & (Walk.DIRECTORY | Walk.NAME) == Walk.DIRECTORY and location.node.kind != Kind.DIRECTORY:
+        parent, location, last = location, child, name
+    if flags & _CHECKING == Walk.DIRECTORY and location.node.kind != Kind.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
-    return Entry(parent, components[-1], location)
+    return Entry(parent, last, location)
 
 
 def _check_search(token: Token, location: Location) -> None:
@@ -98,24 +116,25 @@ def _check_search(token: Token, location: Location) -> None:
 class _Slowly:
     """A walk that met something rare."""
 
-    def __init__(self, context: FileSystemContext, start: Location, flags: int) -> None:
+    def __init__(self, context: FileSystemContext, start: Location, flags: int, links: int = 0) -> None:
         self.context, self.start, self.flags = context, start, flags
         self.root = start if flags & Walk.IN_ROOT else context.root
-        self.links = 0
+        self.links = links
+        self.must_be_directory = flags & _CHECKING == Walk.DIRECTORY
 
     def walk(self, location: Location, components: tuple[str, ...]) -> Entry:
         """Go on from `location`, to which the walk has come already."""
         remaining = list(reversed(components))
-        self.must_be_directory = self.flags & (Walk.DIRECTORY | Walk.NAME) == Walk.DIRECTORY
         entry = Entry(location, ".", location)
         while remaining:
             name = remaining.pop()
-            entry = self.step(entry.location, name, bool(remaining))
+            entry = self.step(entry.location, name)
             if entry.location is None:
                 if remaining:
                     raise Failure(Status.OBJECT_PATH_NOT_FOUND)
                 return entry
-            if entry.location.node.kind == Kind.SYMLINK and self.follows(bool(remaining)):
+            follows = remaining or self.must_be_directory or self.flags & Walk.FOLLOW
+            if entry.location.node.kind == Kind.SYMLINK and follows:
                 entry = self.through_link(entry, remaining)
         if (
             self.must_be_directory
@@ -125,7 +144,7 @@ class _Slowly:
             raise Failure(Status.NOT_A_DIRECTORY)
         return entry
 
-    def step(self, location: Location | None, name: str, more: bool) -> Entry:
+    def step(self, location: Location | None, name: str) -> Entry:
         """One name further."""
         assert location is not None
         if location.node.kind != Kind.DIRECTORY:
@@ -155,9 +174,6 @@ class _Slowly:
             raise Failure(Status.NOT_SAME_DEVICE)
         return above
 
-    def follows(self, more: bool) -> bool:
-        return more or self.must_be_directory or bool(self.flags & Walk.FOLLOW)
-
     def through_link(self, entry: Entry, remaining: list[str]) -> Entry:
         """Where a symlink leads; the names in it are put before the remaining ones."""
         assert entry.location is not None
@@ -172,6 +188,8 @@ class _Slowly:
         target = link.target()
         if not target.absolute and not target.components:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        if link.file_system.stable and not target.directory:
+            entry.location.target = target
         if target.directory and not remaining:
             self.must_be_directory = True
         remaining.extend(reversed(target.components))
