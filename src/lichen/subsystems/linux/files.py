@@ -85,12 +85,15 @@ def locate(
 
 
 def name_of(thread: Thread, directory: int, path: Path) -> Name:
-    """A path as a name to be made, removed or renamed."""
+    """A path as a name to be made, removed or renamed, for which a last `.` is a name of its own."""
     if not path.text:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-    return Name(
-        start_of(thread.process, directory, path), path.components, Walk.DIRECTORY if path.directory else 0
-    )
+    start, components = start_of(thread.process, directory, path), path.components
+    if not path.directory:
+        return Name(start, components)
+    if path.text.rstrip(b"/").rpartition(b"/")[2] == b".":
+        components += (".",)
+    return Name(start, components, Walk.DIRECTORY)
 
 
 def opened_for_execution(

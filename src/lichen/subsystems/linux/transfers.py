@@ -177,7 +177,7 @@ def _receive_long(file: File, span: Span, offset: int | None) -> Blocks[int]:
             done += stored
             if stored < size:
                 break
-            yield from _let_others_run(done)
+            yield from let_others_run(done)
     finally:
         file.release()
     return done
@@ -192,7 +192,7 @@ def held(file: File, blocked: Generator[Wait, int, Any]) -> Blocks[Any]:
         file.release()
 
 
-def _let_others_run(done: int) -> Blocks[None]:
+def let_others_run(done: int) -> Blocks[None]:
     """A transfer without end would keep everybody else waiting."""
     if done % (_PIECES_IN_A_ROW * PIECE) == 0:
         yield Wait((), deadline=0.0, interruptible=False)
@@ -260,7 +260,7 @@ def _send_long(thread: Thread, file: File, span: Span, offset: int | None) -> Bl
             done += cast(int, count)
             if cast(int, count) < size:
                 break
-            yield from _let_others_run(done)
+            yield from let_others_run(done)
     finally:
         file.release()
     return done

@@ -15,6 +15,7 @@ from lichen.executive.io.opening import Access, Options
 from lichen.executive.io.requests import PipeCapacity, SetPipeCapacity
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
+from lichen.subsystems.linux import seals
 from lichen.subsystems.linux.calls.descriptors import duplicate
 from lichen.subsystems.linux.files import file_of, opened_file_of
 from lichen.subsystems.linux.openflags import set_status_flags, status_flags
@@ -213,6 +214,18 @@ def _of_pipe(file: File, request: object) -> int:
     return capacity
 
 
+# ---- seals
+
+
+def _add_seals(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    seals.add_seals(thread, file, argument & 0xFFFFFFFF)
+    return 0
+
+
+def _get_seals(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    return seals.seals_of(file)
+
+
 _OF_DESCRIPTORS: Final[dict[int, Command]] = {
     F_DUPFD: _duplicate,
     F_DUPFD_CLOEXEC: _duplicate_for_this_program,
@@ -230,4 +243,6 @@ _OF_FILES: Final[dict[int, Command]] = {
     F_OFD_SETLKW: _set_open_file_lock_waiting,
     F_SETPIPE_SZ: _set_pipe_size,
     F_GETPIPE_SZ: _get_pipe_size,
+    F_ADD_SEALS: _add_seals,
+    F_GET_SEALS: _get_seals,
 }

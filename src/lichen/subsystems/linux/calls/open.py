@@ -5,18 +5,20 @@ Source: open(2), openat2(2), memfd_create(2).
 
 from __future__ import annotations
 
+import os
 from types import GeneratorType
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
-from lichen.abi.argument import Arg, flag_names
+from lichen.abi.argument import Arg, flag_names, show_bytes
 from lichen.abi.layout import LP64, layout
+from lichen.executive.io.attributes import AttributeChange
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.opening import Open
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
-from lichen.subsystems.linux.files import start_of
+from lichen.subsystems.linux.files import anonymous_file, start_of
 from lichen.subsystems.linux.openflags import (
     ACCESS_MODE,
     CREATING,
@@ -26,8 +28,9 @@ from lichen.subsystems.linux.openflags import (
     open_request,
 )
 from lichen.subsystems.linux.records import OpenHow
+from lichen.subsystems.linux.seals import F_SEAL_EXEC, F_SEAL_SEAL, seal
 from lichen.subsystems.linux.subsystem import linux
-from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Mode, Path, PathName, Result, Size
+from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Mode, Path, PathName, Result, Size
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -44,6 +47,11 @@ _RESTRICTIONS: Final = (
     (RESOLVE_IN_ROOT, Walk.IN_ROOT),
     (RESOLVE_CACHED, 0),
 )
+MFD_CLOEXEC, MFD_ALLOW_SEALING, MFD_HUGETLB, MFD_NOEXEC_SEAL, MFD_EXEC = 0x1, 0x2, 0x4, 0x8, 0x10
+_EXEC_FLAGS: Final = MFD_EXEC | MFD_NOEXEC_SEAL
+_MEMORY_FLAGS: Final = MFD_CLOEXEC | MFD_ALLOW_SEALING | _EXEC_FLAGS
+_LONGEST_MEMORY_NAME: Final = 249
+MemoryName = Annotated[bytes, Arg(f"memory.cstring({{x}}, {_LONGEST_MEMORY_NAME + 1})", show_bytes)]
 _HOW: Final = layout(OpenHow, LP64)
 _LARGEST_HOW: Final = 4096
 _MODE: Final = 0o7777
@@ -124,3 +132,21 @@ def _read_how(thread: Thread, address: int, size: int) -> OpenHow:
     if how.flags & OpenFlag.PATH and how.flags & ~PATH_FLAGS:
         raise Failure(Status.INVALID_PARAMETER)
     return how
+
+
+@linux.call(amd64=319, partial="no huge pages")
+def memfd_create(thread: Thread, name: MemoryName, flags: Flags) -> int:
+    """Make a file in memory without a name in the tree; `name` is only shown."""
+    if flags & ~(_MEMORY_FLAGS | MFD_HUGETLB) or flags & _EXEC_FLAGS == _EXEC_FLAGS:
+        raise Failure(Status.INVALID_PARAMETER)
+    if len(name) > _LONGEST_MEMORY_NAME:
+        raise Failure(Status.INVALID_PARAMETER)
+    if flags & MFD_HUGETLB:
+        raise Failure(Status.NOT_IMPLEMENTED)
+    file = anonymous_file(thread, 0, f"/memfd:{os.fsdecode(name)}")
+    if flags & MFD_NOEXEC_SEAL:
+        file.node.change(AttributeChange(mode=0o666))
+        seal(file, F_SEAL_EXEC)
+    elif not flags & MFD_ALLOW_SEALING:
+        seal(file, F_SEAL_SEAL)
+    return thread.process.handles.insert(file, file.access, not flags & MFD_CLOEXEC)
