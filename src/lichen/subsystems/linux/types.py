@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any, Final, NamedTuple
 
 from lichen.abi.argument import Arg, show_address, show_bytes
@@ -12,6 +13,8 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 
 PATH_LIMIT: Final = 4096
+_REMEMBERED: Final = 255
+"""Paths of up to this many bytes are taken apart once: programs use the same few again and again."""
 AT_FDCWD: Final = -100
 
 Result = int | Blocks[int] | None
@@ -38,9 +41,14 @@ def path_of(text: bytes) -> Path:
     )
 
 
+_known_path: Final = lru_cache(2048)(path_of)
+
+
 def read_path(memory: Memory, address: int) -> Path:
     """The path at a guest address; NAME_TOO_LONG when it has 4096 bytes or more."""
     text = memory.cstring(address, PATH_LIMIT)
+    if len(text) <= _REMEMBERED:
+        return _known_path(text)
     if len(text) >= PATH_LIMIT:
         raise Failure(Status.NAME_TOO_LONG)
     return path_of(text)

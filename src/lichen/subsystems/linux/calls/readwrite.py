@@ -20,6 +20,7 @@ from lichen.executive.wait import Blocks, then
 from lichen.subsystems.linux.files import file_of
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.transfers import (
+    LARGEST_OFFSET,
     PIECE,
     broken,
     held,
@@ -44,17 +45,20 @@ _WRITE_FLAGS: Final = _READ_FLAGS | RWF_APPEND
 @linux.call(amd64=0)
 def read(thread: Thread, fd: Fd, address: Address, size: Size) -> Result:
     """Read from a file at its position."""
-    file = file_of(thread, fd)
+    return _read(thread, file_of(thread, fd), address, size, None)
+
+
+def _read(thread: Thread, file: File, address: int, size: int, offset: int | None) -> Result:
     if size > PIECE:
-        return receive(file, span_of(thread, address, size))
-    data = file.read(size)
+        return receive(file, span_of(thread, address, size), offset)
+    data = file.read(size, offset)
     if type(data) is GeneratorType:
         return _read_parked(thread, file, cast(Blocks[bytes], data), address)
     if data:
         try:
             thread.memory.write(address, cast(bytes, data))
         except Fault as fault:
-            return _arrived(file, fault.address - address, len(cast(bytes, data)))
+            return _arrived(file, fault.address - address, len(cast(bytes, data)), offset)
     return len(cast(bytes, data))
 
 
@@ -64,10 +68,10 @@ def _read_parked(thread: Thread, file: File, blocked: Blocks[bytes], address: in
     return len(data)
 
 
-def _arrived(file: File, stored: int, read: int) -> int:
+def _arrived(file: File, stored: int, read: int, offset: int | None) -> int:
     """Only `stored` of the bytes that were `read` could be stored."""
     stored = max(stored, 0)
-    take_back(file, read - stored, None)
+    take_back(file, read - stored, offset)
     if not stored:
         raise Failure(Status.ACCESS_VIOLATION)
     return stored
@@ -76,17 +80,20 @@ def _arrived(file: File, stored: int, read: int) -> int:
 @linux.call(amd64=1)
 def write(thread: Thread, fd: Fd, address: Address, size: Size) -> Result:
     """Write to a file at its position."""
-    file = file_of(thread, fd)
+    return _write(thread, file_of(thread, fd), address, size, None)
+
+
+def _write(thread: Thread, file: File, address: int, size: int, offset: int | None) -> Result:
     if size > PIECE:
-        return send(thread, file, span_of(thread, address, size))
+        return send(thread, file, span_of(thread, address, size), offset)
     try:
         data = thread.memory.read(address, size)
     except Fault:
-        return send(thread, file, span_of(thread, address, size))
+        return send(thread, file, span_of(thread, address, size), offset)
     if file.node.kind == Kind.REGULAR:
-        data = within_limit(thread, file, data, None)
+        data = within_limit(thread, file, data, offset)
     try:
-        count = file.write(data)
+        count = file.write(data, offset)
     except Failure as failure:
         broken(thread, failure)
         raise
@@ -95,9 +102,9 @@ def write(thread: Thread, fd: Fd, address: Address, size: Size) -> Result:
     return count
 
 
-def seekable_file(thread: Thread, fd: int, offset: int) -> File:
+def seekable_file(thread: Thread, fd: int, offset: int, size: int = 0) -> File:
     """The file of a call that says where to read or write: NOT_SEEKABLE, INVALID_PARAMETER for a bad offset."""
-    if offset < 0:
+    if offset < 0 or offset + size > LARGEST_OFFSET:
         raise Failure(Status.INVALID_PARAMETER)
     file = file_of(thread, fd)
     if not file.seekable:
@@ -108,15 +115,13 @@ def seekable_file(thread: Thread, fd: int, offset: int) -> File:
 @linux.call(amd64=17)
 def pread64(thread: Thread, fd: Fd, address: Address, size: Size, offset: Long) -> Result:
     """Read from a file at an offset."""
-    file = seekable_file(thread, fd, offset)
-    return receive(file, span_of(thread, address, size), offset)
+    return _read(thread, seekable_file(thread, fd, offset, size), address, size, offset)
 
 
 @linux.call(amd64=18)
 def pwrite64(thread: Thread, fd: Fd, address: Address, size: Size, offset: Long) -> Result:
     """Write to a file at an offset."""
-    file = seekable_file(thread, fd, offset)
-    return send(thread, file, span_of(thread, address, size), offset)
+    return _write(thread, seekable_file(thread, fd, offset, size), address, size, offset)
 
 
 @linux.call(amd64=19)
