@@ -17,6 +17,8 @@ from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.execution import MAP_TOP
 from lichen.subsystems.linux.files import anonymous_file, file_of
+from lichen.subsystems.linux.seals import may_be_written
+from lichen.subsystems.linux.state import RLIMIT_AS, RLIMIT_DATA, UNLIMITED
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size
 
@@ -52,8 +54,10 @@ def mmap(
     if not flags & MAP_ANONYMOUS:
         file = file_of(thread, fd)
         _check_file(file, protection, shared)
+        if file.node.kind == Kind.CHARACTER and file.mapping() is None:
+            file = None  # /dev/zero is another name of anonymous memory
     space = thread.process.space
-    if len(space.regions) > _MOST_MAPPINGS:
+    if len(space.regions) > _MOST_MAPPINGS or not _has_room(thread, size):
         raise Failure(Status.NO_MEMORY)
     start = _place(space, address, size, flags)
     if file is None and shared:
@@ -63,11 +67,17 @@ def mmap(
         finally:
             file.release()
     if file is not None:
-        writable = bool(file.access & Access.CONTENT)
-        return _map_file(thread, Region(start, start + size, protection, shared, file, offset), writable)
+        region = Region(start, start + size, protection, shared, file, offset)
+        return _map_file(thread, region, may_be_written(file))
     thread.guest.change_memory((Map(start, size, protection),))
     space.insert(Region(start, start + size, protection))
     return start
+
+
+def _has_room(thread: Thread, size: int) -> bool:
+    """Whether RLIMIT_AS lets a process have `size` bytes more."""
+    limit: int = thread.process.personality.limits[RLIMIT_AS][0]
+    return limit == UNLIMITED or thread.process.space.total() + size <= limit
 
 
 def _check_file(file: File, protection: int, shared: bool) -> None:
@@ -75,8 +85,9 @@ def _check_file(file: File, protection: int, shared: bool) -> None:
         raise Failure(Status.NO_DEVICE)
     if not file.access & Access.READ:
         raise Failure(Status.ACCESS_DENIED)
-    if shared and protection & Protection.WRITE and not file.access & Access.CONTENT:
-        raise Failure(Status.ACCESS_DENIED)
+    if shared and protection & Protection.WRITE and not may_be_written(file):
+        sealed = file.access & Access.CONTENT
+        raise Failure(Status.PRIVILEGE_NOT_HELD if sealed else Status.ACCESS_DENIED)
 
 
 def _place(space: AddressSpace, address: int, size: int, flags: int) -> int:
@@ -153,8 +164,7 @@ def mprotect(thread: Thread, address: Address, size: Size, protection: Flags) ->
         raise Failure(Status.NO_MEMORY)
     protection &= _PROTECTIONS
     for region in space.overlapping(address, end):
-        read_only = region.shared and region.file is not None and not region.file.access & Access.CONTENT
-        if protection & Protection.WRITE and read_only:
+        if protection & ~region.protection & Protection.WRITE and not _may_become_writable(region):
             raise Failure(Status.ACCESS_DENIED)
     space.protect(address, end, protection)
     if thread.guest.stopped:  # the call was held when something else stopped the thread
@@ -162,6 +172,10 @@ def mprotect(thread: Thread, address: Address, size: Size, protection: Flags) ->
         return 0
     thread.guest.proceed()
     return None
+
+
+def _may_become_writable(region: Region) -> bool:
+    return not region.shared or region.file is None or may_be_written(region.file)
 
 
 @linux.call(amd64=25)
@@ -178,6 +192,8 @@ def mremap(
     region = space.find(address)
     if region is None or address + old_size > region.end:
         raise Failure(Status.ACCESS_VIOLATION)
+    if new_size > old_size and not _has_room(thread, new_size - old_size):
+        raise Failure(Status.NO_MEMORY)
     if flags & MREMAP_FIXED:
         return _move_to(thread, region, address, old_size, new_size, target)
     if new_size <= old_size:
@@ -218,7 +234,7 @@ def _extend(thread: Thread, region: Region, end: int) -> None:
         thread.guest.change_memory((Map(added.start, added.size, added.protection),))
     else:
         added.offset = region.offset + region.size
-        with _operations(thread, added, bool(region.file.access & Access.CONTENT)) as operations:
+        with _operations(thread, added, may_be_written(region.file)) as operations:
             thread.guest.change_memory(operations)
     thread.process.space.insert(added)
 
@@ -247,10 +263,10 @@ def _move(thread: Thread, region: Region, new_size: int, target: int) -> int:
 def brk(thread: Thread, address: Address) -> Result:
     """Move the end of the heap; returns where it is."""
     space = thread.process.space
-    if address < space.heap_start or address > MAP_TOP:
+    if not space.heap_start <= address <= min(MAP_TOP, space.heap_start + _data_limit(thread)):
         return space.heap_end
     wanted, mapped = page_up(address), space.heap_mapped
-    if wanted > mapped:
+    if wanted > mapped and _has_room(thread, wanted - mapped):
         _grow_heap(thread, wanted)
     elif page_up(space.heap_end) > wanted and wanted < mapped:
         thread.guest.change_memory((Unmap(wanted, mapped - wanted),))
@@ -260,6 +276,11 @@ def brk(thread: Thread, address: Address) -> Result:
         return space.heap_end
     space.heap_end = address
     return address
+
+
+def _data_limit(thread: Thread) -> int:
+    limit: int = thread.process.personality.limits[RLIMIT_DATA][0]
+    return limit
 
 
 def _grow_heap(thread: Thread, wanted: int) -> None:

@@ -8,14 +8,19 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.argument import In
+from lichen.abi.layout import LP64, layout
+from lichen.abi.memory import Fault
 from lichen.executive import programs
+from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Program
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
+from lichen.subsystems.linux.descriptors.installing import install
+from lichen.subsystems.linux.descriptors.process import ProcessFile
 from lichen.subsystems.linux.files import execution_of, file_of, opened_for_execution
 from lichen.subsystems.linux.records import CloneArgs
+from lichen.subsystems.linux.signals import LAST, SIGCHLD
 from lichen.subsystems.linux.state import AlternateStack
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Int, PathName, Pid, Result, Size
@@ -33,8 +38,13 @@ CLONE_CHILD_CLEARTID, CLONE_DETACHED, CLONE_UNTRACED, CLONE_CHILD_SETTID = (
     0x800000,
     0x1000000,
 )
-NAMESPACES: Final = CLONE_NEWNS | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
+CLONE_NEWUSER: Final = 0x10000000
+NAMESPACES: Final = (
+    CLONE_NEWNS | 0x02000000 | 0x04000000 | 0x08000000 | CLONE_NEWUSER | 0x20000000 | 0x40000000
+)
 _EXIT_SIGNAL: Final = 0xFF
+_CLONE_ARGS: Final = layout(CloneArgs, LP64)
+_FIRST_CLONE_ARGS: Final = 64
 _MOST_STRINGS: Final = 0x10000
 _LONGEST_STRING: Final = 128 << 10
 AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
@@ -45,65 +55,61 @@ def clone(
     thread: Thread, flags: Size, stack: Address, parent_tid: Address, child_tid: Address, tls: Address
 ) -> Result:
     """Make a child process or a thread."""
-    return _clone(thread, flags & ~_EXIT_SIGNAL, flags & _EXIT_SIGNAL, stack, parent_tid, child_tid, tls)
-
-
-@linux.call(amd64=435, partial="set_tid, CLONE_PIDFD and CLONE_INTO_CGROUP are refused")
-def clone3(thread: Thread, arguments: In[CloneArgs], size: Size) -> Result:
-    """Make a child process or a thread, with arguments in a record."""
-    if size < 64:
+    if flags & CLONE_PIDFD and flags & (CLONE_PARENT_SETTID | CLONE_DETACHED):
         raise Failure(Status.INVALID_PARAMETER)
-    if size > 4096 or arguments.set_tid_size or arguments.set_tid:
-        raise Failure(Status.INVALID_BUFFER_SIZE if size > 4096 else Status.INVALID_PARAMETER)
+    exit_signal, flags = flags & _EXIT_SIGNAL, flags & 0xFFFFFFFF & ~_EXIT_SIGNAL
+    return _clone(thread, CloneArgs(flags, parent_tid, child_tid, parent_tid, exit_signal, stack, 0, tls))
+
+
+@linux.call(amd64=435, partial="set_tid, CLONE_CLEAR_SIGHAND and CLONE_INTO_CGROUP are refused")
+def clone3(thread: Thread, address: Address, size: Size) -> Result:
+    """Make a child process or a thread, with arguments in a record."""
+    if size < _FIRST_CLONE_ARGS:
+        raise Failure(Status.INVALID_PARAMETER)
+    data = thread.memory.read(address, size) if size <= PAGE else b"\1" * size
+    if any(data[_CLONE_ARGS.size :]):
+        raise Failure(Status.INVALID_BUFFER_SIZE)
+    arguments = _CLONE_ARGS.unpack(data.ljust(_CLONE_ARGS.size, b"\0"))
     if (
-        arguments.flags & (_EXIT_SIGNAL | CLONE_DETACHED)
-        or arguments.exit_signal > 64
+        arguments.set_tid_size
+        or arguments.set_tid
+        or arguments.flags & (_EXIT_SIGNAL | CLONE_DETACHED)
+        or arguments.exit_signal > LAST
         or arguments.flags >> 32
+        or bool(arguments.stack) != bool(arguments.stack_size)
     ):
         raise Failure(Status.INVALID_PARAMETER)
-    if bool(arguments.stack) != bool(arguments.stack_size):
-        raise Failure(Status.INVALID_PARAMETER)
-    if arguments.flags & CLONE_PARENT_SETTID and arguments.flags & CLONE_PIDFD:
-        raise Failure(Status.INVALID_PARAMETER)
-    stack = arguments.stack + arguments.stack_size if arguments.stack else 0
-    return _clone(
-        thread,
-        arguments.flags,
-        arguments.exit_signal,
-        stack,
-        arguments.parent_tid,
-        arguments.child_tid,
-        arguments.tls,
-    )
+    return _clone(thread, arguments._replace(stack=arguments.stack + arguments.stack_size))
 
 
 @linux.call(amd64=57)
 def fork(thread: Thread) -> Result:
     """Make a child process."""
-    return _clone(thread, 0, 17, 0, 0, 0, 0)
+    return _clone(thread, CloneArgs(0, 0, 0, 0, SIGCHLD, 0, 0, 0))
 
 
 @linux.call(amd64=58)
 def vfork(thread: Thread) -> Result:
     """Make a child process that borrows the parent's memory until it executes a program or ends."""
-    return _clone(thread, CLONE_VM | CLONE_VFORK, 17, 0, 0, 0, 0)
+    return _clone(thread, CloneArgs(CLONE_VM | CLONE_VFORK, 0, 0, 0, SIGCHLD, 0, 0, 0))
 
 
-def _clone(
-    thread: Thread, flags: int, exit_signal: int, stack: int, parent_tid: int, child_tid: int, tls: int
-) -> Result:
+def _clone(thread: Thread, wanted: CloneArgs) -> Result:
+    """Carry out a request in which `stack` is the stack pointer."""
+    flags = wanted.flags
     _check_flags(flags)
+    if flags & CLONE_PIDFD:
+        _check_room_for_descriptor(thread, wanted.pidfd)
     if not thread.guest.stop():
         return None
-    _let_host_clear(thread)
-    if flags & CLONE_THREAD:
-        child = _new_thread(thread, flags, stack, child_tid, tls)
-    else:
-        child = _new_process(thread, flags, exit_signal, stack, child_tid, tls)
+    child = _new_thread(thread, wanted) if flags & CLONE_THREAD else _new_process(thread, wanted)
+    if flags & CLONE_PIDFD:
+        descriptor = install(thread, ProcessFile(thread, child.process), close_on_exec=True)
+        _tell(thread, wanted.pidfd, descriptor)
     if flags & CLONE_PARENT_SETTID:
-        thread.memory.write(parent_tid, child.id.to_bytes(4, "little"))
+        _tell(thread, wanted.parent_tid, child.id)
     if flags & CLONE_CHILD_SETTID:
-        child.memory.write(child_tid, child.id.to_bytes(4, "little"))
+        _tell(child, wanted.child_tid, child.id)
     child.guest.registers.rax = 0
     child.guest.registers.orig_rax = -1
     if thread.process.stopped:
@@ -116,14 +122,29 @@ def _clone(
 
 
 def _check_flags(flags: int) -> None:
+    if (
+        (flags & CLONE_THREAD and not flags & CLONE_SIGHAND)
+        or (flags & CLONE_THREAD and flags & CLONE_PIDFD)
+        or (flags & CLONE_SIGHAND and not flags & CLONE_VM)
+        or (flags & CLONE_FS and flags & (CLONE_NEWNS | CLONE_NEWUSER))
+    ):
+        raise Failure(Status.INVALID_PARAMETER)
     if flags & NAMESPACES:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    if flags & CLONE_PIDFD:
-        raise Failure(Status.INVALID_PARAMETER)
-    if flags & CLONE_THREAD and not flags & CLONE_SIGHAND:
-        raise Failure(Status.INVALID_PARAMETER)
-    if flags & CLONE_SIGHAND and not flags & CLONE_VM:
-        raise Failure(Status.INVALID_PARAMETER)
+
+
+def _check_room_for_descriptor(thread: Thread, address: int) -> None:
+    """See to it that telling a pidfd cannot fail once there is a child."""
+    thread.process.handles.require_room()
+    thread.memory.write(address, thread.memory.read(address, 4))
+
+
+def _tell(thread: Thread, address: int, number: int) -> None:
+    """Store an id for user space, which is not told when it cannot be."""
+    try:
+        thread.memory.write(address, number.to_bytes(4, "little"))
+    except Fault:
+        return
 
 
 def _let_host_clear(thread: Thread) -> None:
@@ -134,21 +155,20 @@ def _let_host_clear(thread: Thread) -> None:
         state.clear_tid_native = True
 
 
-def _new_thread(thread: Thread, flags: int, stack: int, child_tid: int, tls: int) -> Thread:
-    process = thread.process
+def _new_thread(thread: Thread, wanted: CloneArgs) -> Thread:
+    process, flags = thread.process, wanted.flags
     id = process.machine.new_id()
-    clear = child_tid if flags & CLONE_CHILD_CLEARTID else 0
-    guest = thread.guest.clone_thread(stack, tls if flags & CLONE_SETTLS else None, clear)
+    _let_host_clear(thread)
+    clear = wanted.child_tid if flags & CLONE_CHILD_CLEARTID else 0
+    guest = thread.guest.clone_thread(wanted.stack, wanted.tls if flags & CLONE_SETTLS else None, clear)
     child = process.machine.new_thread(process, guest, id)
     process.subsystem.thread_started(child, thread)
     child.personality.clear_tid, child.personality.clear_tid_native = clear, bool(clear)
     return child
 
 
-def _new_process(
-    thread: Thread, flags: int, exit_signal: int, stack: int, child_tid: int, tls: int
-) -> Thread:
-    process = thread.process
+def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
+    process, flags = thread.process, wanted.flags
     parent = process.parent if flags & CLONE_PARENT and process.parent else process
     child = process.machine.new_process(parent, process.subsystem)
     try:
@@ -159,17 +179,17 @@ def _new_process(
         process.machine.processes.pop(child.id, None)
         raise Failure.from_host(error) from error
     _inherit(process, child, flags)
-    child.personality.exit_signal = exit_signal
+    child.personality.exit_signal = wanted.exit_signal
     first = process.machine.new_thread(child, guest)
     child.subsystem.thread_started(first, thread)
     first.personality.stack = _inherited_stack(thread, flags)
     first.name = thread.name
     if flags & CLONE_CHILD_CLEARTID:
-        first.personality.clear_tid = child_tid
-    if stack:
-        guest.registers.rsp = stack
+        first.personality.clear_tid = wanted.child_tid
+    if wanted.stack:
+        guest.registers.rsp = wanted.stack
     if flags & CLONE_SETTLS:
-        guest.registers.fs_base = tls
+        guest.registers.fs_base = wanted.tls
     return first
 
 

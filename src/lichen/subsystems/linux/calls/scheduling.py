@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.argument import In, Out
+from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, layout
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
@@ -67,9 +67,9 @@ def _set_policy(thread: Thread, id: int, policy: int, priority: int) -> None:
 
 
 @linux.call(amd64=144, partial=_PARTIAL)
-def sched_setscheduler(thread: Thread, id: Pid, policy: Int, parameter: In[SchedParam]) -> int:
+def sched_setscheduler(thread: Thread, id: Pid, policy: Int, parameter: OptionalIn[SchedParam]) -> int:
     """Change the scheduling policy and priority of a thread."""
-    if policy < 0:
+    if policy < 0 or parameter is None:
         raise Failure(Status.INVALID_PARAMETER)
     _set_policy(thread, id, policy, parameter.priority)
     return 0
@@ -82,15 +82,19 @@ def sched_getscheduler(thread: Thread, id: Pid) -> int:
 
 
 @linux.call(amd64=142, partial=_PARTIAL)
-def sched_setparam(thread: Thread, id: Pid, parameter: In[SchedParam]) -> int:
+def sched_setparam(thread: Thread, id: Pid, parameter: OptionalIn[SchedParam]) -> int:
     """Change the priority of a thread within its policy."""
+    if parameter is None:
+        raise Failure(Status.INVALID_PARAMETER)
     _set_policy(thread, id, _scheduling_of(thread, id)[1].policy, parameter.priority)
     return 0
 
 
 @linux.call(amd64=143)
-def sched_getparam(thread: Thread, id: Pid, parameter: Out[SchedParam]) -> int:
+def sched_getparam(thread: Thread, id: Pid, parameter: OptionalOut[SchedParam]) -> int:
     """The priority of a thread within its policy."""
+    if not parameter:
+        raise Failure(Status.INVALID_PARAMETER)
     _scheduling_of(thread, id)
     parameter.write(SchedParam(0))
     return 0
