@@ -1,0 +1,65 @@
+"""Tokens: what ids and capabilities allow, and what a change of ids does to them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from lichen.executive.security import ALL_CAPABILITIES, EXECUTE, READ, WRITE, Capability, Token, allows
+
+
+class Thing(NamedTuple):
+    mode: int
+    uid: int
+    gid: int
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "gid", "groups", "granted"),
+    [
+        (0o740, 1, 9, (), READ | WRITE | EXECUTE),
+        (0o740, 2, 1, (), READ),
+        (0o740, 2, 9, (1,), READ),
+        (0o704, 2, 1, (), 0),
+        (0o047, 1, 1, (), 0),
+        (0o741, 2, 9, (), EXECUTE),
+    ],
+)
+def test_only_the_first_class_that_fits_counts(
+    mode: int, uid: int, gid: int, groups: tuple[int, ...], granted: int
+) -> None:
+    token = Token.of_user(uid, gid, groups)
+    for wanted in range(8):
+        assert allows(token, Thing(mode, 1, 1), wanted) == (not wanted & ~granted)
+
+
+def test_root_needs_one_execute_bit() -> None:
+    root = Token.of_user(0, 0)
+    assert allows(root, Thing(0, 1, 1), READ | WRITE)
+    assert not allows(root, Thing(0o644, 1, 1), EXECUTE)
+    assert allows(root, Thing(0o010, 1, 1), EXECUTE)
+    assert allows(root, Thing(0, 1, 1), READ | WRITE | EXECUTE, directory=True)
+
+
+def test_capabilities_follow_the_user_ids() -> None:
+    root = Token.of_user(0, 0)
+    assert root.elevated
+    assert root.effective == ALL_CAPABILITIES
+    gone = root.with_users(5, 5, 5)
+    assert not gone.elevated
+    assert gone.permitted == gone.effective == 0
+    shelved = root.with_users(0, 5, 0)
+    assert (shelved.effective, shelved.permitted) == (0, ALL_CAPABILITIES)
+    assert shelved.with_users(0, 0, 0).effective == ALL_CAPABILITIES
+    served = root.with_users(0, 0, 0, fsuid=5)
+    assert not served.overrides
+    assert served.has(Capability.SETUID)
+    assert served.with_users(0, 0, 0).overrides
+
+
+def test_the_real_ids_judge_access() -> None:
+    set_uid_program = Token.of_user(5, 5).with_users(5, 0, 0)
+    assert not set_uid_program.real().overrides
+    assert set_uid_program.real().fsuid == 5
+    assert Token.of_user(0, 0).real().overrides
