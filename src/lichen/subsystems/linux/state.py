@@ -81,6 +81,8 @@ class LinuxProcess:
     pending: Pending = field(default_factory=Pending)
     limits: dict[int, tuple[int, int]] = field(default_factory=default_limits)
     exit_signal: int = 17
+    creator: Thread | None = None
+    """The thread of the parent that made it; None when it was somebody else's child before."""
     alarms: dict[int, ClockTimer] = field(default_factory=dict)
     """setitimer: which -> timer; and that of RLIMIT_CPU."""
     timers: dict[int, Any] = field(default_factory=dict)
@@ -94,11 +96,18 @@ class LinuxProcess:
     nice: int = 0
     dumpable: int = 1
     parent_death_signal: int = 0
+    oom_score_adjustment: int = 0
+    """Recorded and shown; it is the host that runs out of memory."""
 
     def forked(self, share_dispositions: bool) -> LinuxProcess:
         """The state of a child."""
         dispositions = self.dispositions if share_dispositions else self.dispositions.copy()
-        return LinuxProcess(dispositions, limits=dict(self.limits), nice=self.nice)
+        return LinuxProcess(
+            dispositions,
+            limits=dict(self.limits),
+            nice=self.nice,
+            oom_score_adjustment=self.oom_score_adjustment,
+        )
 
 
 @dataclass(eq=False)

@@ -159,7 +159,7 @@ class LinuxSubsystem:
             return
         state, old = process.personality, thread.personality
         state.dispositions = state.dispositions.after_exec()
-        state.executed, state.dumpable = True, 1
+        state.executed, state.dumpable, state.exit_signal = True, 1, signals.SIGCHLD
         for timer in state.timers.values():
             timer.cancel()
         state.timers.clear()
@@ -234,10 +234,12 @@ class LinuxSubsystem:
                 signals.send(parent, signals.SIGCHLD, child_information(child, signals.SIGCHLD))
 
     def orphaned(self, process: Process) -> None:
-        """prctl(PR_SET_PDEATHSIG)."""
+        """Another process is its parent now, which hears of its end by SIGCHLD; prctl(PR_SET_PDEATHSIG)."""
         state = process.personality
-        if isinstance(state, LinuxProcess) and state.parent_death_signal:
-            process.signal(state.parent_death_signal, process.parent)
+        if isinstance(state, LinuxProcess):
+            state.exit_signal, state.creator = signals.SIGCHLD, None
+            if state.parent_death_signal:
+                process.signal(state.parent_death_signal, process.parent)
 
 
 def _outside(member: Process, group: Any) -> bool:

@@ -12,22 +12,13 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.calls.signal import may_signal, queued_information
 from lichen.subsystems.linux.descriptors.installing import O_NONBLOCK, install
-from lichen.subsystems.linux.descriptors.process import ProcessFile
-from lichen.subsystems.linux.files import file_of
+from lichen.subsystems.linux.descriptors.process import ProcessFile, process_file_of
 from lichen.subsystems.linux.processes import check_inspection
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Pid, Signal
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
-
-
-def process_file_of(thread: Thread, fd: int) -> ProcessFile:
-    """The pidfd behind a descriptor; INVALID_HANDLE for any other file."""
-    file = file_of(thread, fd)
-    if not isinstance(file, ProcessFile):
-        raise Failure(Status.INVALID_HANDLE)
-    return file
 
 
 @linux.call(amd64=434)

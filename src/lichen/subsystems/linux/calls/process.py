@@ -12,8 +12,9 @@ from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault
 from lichen.executive import programs
 from lichen.executive.interfaces import PAGE
-from lichen.executive.processes import ExitStatus, Process
+from lichen.executive.processes import MAXIMUM_TASKS, ExitStatus, Process
 from lichen.executive.programs import Program
+from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.subsystems.linux.descriptors.installing import install
@@ -21,7 +22,7 @@ from lichen.subsystems.linux.descriptors.process import ProcessFile
 from lichen.subsystems.linux.files import execution_of, file_of, opened_for_execution
 from lichen.subsystems.linux.records import CloneArgs
 from lichen.subsystems.linux.signals import LAST, SIGCHLD
-from lichen.subsystems.linux.state import AlternateStack
+from lichen.subsystems.linux.state import RLIMIT_NPROC, AlternateStack
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Int, PathName, Pid, Result, Size
 
@@ -98,6 +99,7 @@ def _clone(thread: Thread, wanted: CloneArgs) -> Result:
     """Carry out a request in which `stack` is the stack pointer."""
     flags = wanted.flags
     _check_flags(flags)
+    _check_room_for_task(thread)
     if flags & CLONE_PIDFD:
         _check_room_for_descriptor(thread, wanted.pidfd)
     if not thread.guest.stop():
@@ -131,6 +133,18 @@ def _check_flags(flags: int) -> None:
         raise Failure(Status.INVALID_PARAMETER)
     if flags & NAMESPACES:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+
+def _check_room_for_task(thread: Thread) -> None:
+    """DEVICE_NOT_READY (EAGAIN) when the machine, or the user by RLIMIT_NPROC, has all the tasks there may be."""
+    tasks, token = thread.process.machine.threads, thread.process.files.token
+    if len(tasks) >= MAXIMUM_TASKS:
+        raise Failure(Status.DEVICE_NOT_READY)
+    limit = thread.process.personality.limits[RLIMIT_NPROC][0]
+    if len(tasks) < limit or token.uid == 0 or token.has(Capability.SYS_RESOURCE):
+        return
+    if sum(task.process.files.token.uid == token.uid for task in tasks.values()) >= limit:
+        raise Failure(Status.DEVICE_NOT_READY)
 
 
 def _check_room_for_descriptor(thread: Thread, address: int) -> None:
@@ -180,6 +194,7 @@ def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
         raise Failure.from_host(error) from error
     _inherit(process, child, flags)
     child.personality.exit_signal = wanted.exit_signal
+    child.personality.creator = thread if parent is process else None
     first = process.machine.new_thread(child, guest)
     child.subsystem.thread_started(first, thread)
     first.personality.stack = _inherited_stack(thread, flags)

@@ -6,7 +6,7 @@ Source: wait(2), wait4(2).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalOut
 from lichen.abi.layout import i32
@@ -14,6 +14,7 @@ from lichen.executive.interfaces import ProcessorTime
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
+from lichen.subsystems.linux.descriptors.process import process_file_of
 from lichen.subsystems.linux.records import Rusage
 from lichen.subsystems.linux.siginfo import SiginfoChild
 from lichen.subsystems.linux.signals import SIGCHLD, SIGKILL
@@ -27,8 +28,29 @@ if TYPE_CHECKING:
 
 WNOHANG, WUNTRACED, WEXITED, WCONTINUED, WNOWAIT = 1, 2, 4, 8, 0x01000000
 _WNOTHREAD, _WALL, _WCLONE = 0x20000000, 0x40000000, 0x80000000
-P_ALL, P_PID, P_PGID = 0, 1, 2
+P_ALL, P_PID, P_PGID, P_PIDFD = 0, 1, 2, 3
 _ANY: Final = -1
+_LEAST_PID: Final = -0x80000000
+_KINDS_OF_CHILDREN: Final = _WNOTHREAD | _WALL | _WCLONE
+
+
+class Wanted(NamedTuple):
+    """The children that a wait is for: by idtype and id, and by bits of _KINDS_OF_CHILDREN, as `thread` sees them."""
+
+    thread: Thread
+    kind: int
+    id: int
+    options: int
+
+    def fits(self, child: Process) -> bool:
+        """Whether the kind of child is right: one that sends another signal than SIGCHLD is a "clone" child."""
+        state = child.personality
+        if not isinstance(state, LinuxProcess):
+            return True
+        if self.options & _WNOTHREAD and state.creator not in (None, self.thread) and not state.creator.dead:
+            return False
+        return bool(self.options & _WALL) or bool(self.options & _WCLONE) == (state.exit_signal != SIGCHLD)
+
 
 Store = Callable[[Process | None], int]
 """Stores what a wait found (None: nothing yet) and gives the call's result."""
@@ -39,11 +61,12 @@ def wait4(
     thread: Thread, pid: Pid, status: OptionalOut[i32], options: Flags, usage: OptionalOut[Rusage]
 ) -> Result:
     """Wait for a child to end, stop or continue."""
-    if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _WNOTHREAD | _WALL | _WCLONE) or pid == -0x80000000:
-        raise Failure(Status.INVALID_PARAMETER if pid != -0x80000000 else Status.INVALID_CID)
-    return _wait(
-        thread, _wanted_by_pid(thread, pid), options | WEXITED, lambda child: _store(child, status, usage)
-    )
+    if options & ~(WNOHANG | WUNTRACED | WCONTINUED | _KINDS_OF_CHILDREN):
+        raise Failure(Status.INVALID_PARAMETER)
+    if pid == _LEAST_PID:
+        raise Failure(Status.INVALID_CID)
+    wanted = Wanted(thread, *_wanted_by_pid(thread, pid), options)
+    return _wait(wanted, options | WEXITED, lambda child: _store(child, status, usage))
 
 
 def _wanted_by_pid(thread: Thread, pid: int) -> tuple[int, int]:
@@ -96,12 +119,17 @@ def waitid(
     usage: OptionalOut[Rusage],
 ) -> Result:
     """Wait for a child, with more choice, leaving it waitable if wanted."""
-    allowed = WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | _WNOTHREAD | _WALL | _WCLONE
+    allowed = WNOHANG | WUNTRACED | WEXITED | WCONTINUED | WNOWAIT | _KINDS_OF_CHILDREN
     if options & ~allowed or not options & (WEXITED | WUNTRACED | WCONTINUED):
         raise Failure(Status.INVALID_PARAMETER)
-    if kind not in (P_ALL, P_PID, P_PGID) or (kind == P_PID and id <= 0) or (kind == P_PGID and id < 0):
+    if kind not in (P_ALL, P_PID, P_PGID, P_PIDFD) or (kind == P_PID and id <= 0):
         raise Failure(Status.INVALID_PARAMETER)
-    wanted = kind, id if kind != P_PGID or id else thread.process.group.id
+    if id < 0 and kind != P_ALL:
+        raise Failure(Status.INVALID_PARAMETER)
+    if kind == P_PIDFD:
+        kind, id = P_PID, process_file_of(thread, id).process.id
+    elif kind == P_PGID:
+        id = id or thread.process.group.id
 
     def store(child: Process | None) -> int:
         if child is None:
@@ -113,34 +141,39 @@ def waitid(
             usage.write(usage_of(child))
         return 0
 
-    return _wait(thread, wanted, options, store)
+    return _wait(Wanted(thread, kind, id, options), options, store)
 
 
-def _wait(thread: Thread, wanted: tuple[int, int], options: int, store: Store) -> Result:
-    process = thread.process
-    found = _take(process, wanted, options)
+def _wait(wanted: Wanted, options: int, store: Store) -> Result:
+    found = _take(wanted, options)
     if found is None and not options & WNOHANG:
-        return _wait_for_change(process, wanted, options, store)
+        return _wait_for_change(wanted, options, store)
     return _finish(found, options, store)
 
 
-def _wait_for_change(process: Process, wanted: tuple[int, int], options: int, store: Store) -> Blocks[int]:
+def _wait_for_change(wanted: Wanted, options: int, store: Store) -> Blocks[int]:
     while True:
-        yield Wait((process.children_changed,))
-        found = _take(process, wanted, options)
+        yield Wait((wanted.thread.process.children_changed,))
+        found = _take(wanted, options)
         if found is not None:
             return _finish(found, options, store)
 
 
 def _finish(child: Process | None, options: int, store: Store) -> int:
-    result = store(child)
-    if child is not None and not options & WNOWAIT:
-        if child.exit_status is None:
-            child.job_state = None
-        else:
-            _account(child)
-            child.reap()
-    return result
+    """Report a child and let it go, which a bad address of the report does not undo."""
+    try:
+        return store(child)
+    finally:
+        if child is not None and not options & WNOWAIT:
+            _let_go(child)
+
+
+def _let_go(child: Process) -> None:
+    if child.exit_status is None:
+        child.job_state = None
+    else:
+        _account(child)
+        child.reap()
 
 
 def _account(child: Process) -> None:
@@ -152,10 +185,10 @@ def _account(child: Process) -> None:
         state.children_time, state.children_peak = state.children_time + time, max(state.children_peak, peak)
 
 
-def _take(process: Process, wanted: tuple[int, int], options: int) -> Process | None:
+def _take(wanted: Wanted, options: int) -> Process | None:
     """The first wanted child with something to tell; NO_CHILD when no child is wanted at all."""
     any_child = False
-    for child in _matching(process, *wanted):
+    for child in filter(wanted.fits, _matching(wanted.thread.process, wanted.kind, wanted.id)):
         any_child = True
         if child.exit_status is not None:
             if options & WEXITED:

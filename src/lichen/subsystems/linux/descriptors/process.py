@@ -11,6 +11,7 @@ from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
 from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
+from lichen.subsystems.linux.files import file_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -40,3 +41,11 @@ class ProcessFile(AnonymousFile):
         if self.process.machine.processes.get(self.process.id) is not self.process:
             raise Failure(Status.INVALID_CID)
         return self.process
+
+
+def process_file_of(thread: Thread, fd: int) -> ProcessFile:
+    """The pidfd behind a descriptor; INVALID_HANDLE for any other file."""
+    file = file_of(thread, fd)
+    if not isinstance(file, ProcessFile):
+        raise Failure(Status.INVALID_HANDLE)
+    return file
