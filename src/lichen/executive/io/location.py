@@ -17,8 +17,7 @@ from lichen.executive.io.attributes import Kind
 if TYPE_CHECKING:
     from lichen.executive.io.node import FileSystem, Node, Target
 
-_KEPT: Final = 32768
-_ABSENT_KEPT: Final = 1024
+_MISSES_KEPT: Final = 1024
 
 
 class Place(NamedTuple):
@@ -47,7 +46,7 @@ class Mount:
         self.point: Location | None = None
         self.enforces_sharing = False
         self.no_exec = self.no_devices = False
-        self.recent: deque[Location] = deque(maxlen=_KEPT)
+        self.recent: deque[Location] = deque(maxlen=file_system.names_kept)
         self.root = Location(self, None, "", file_system.root)
 
     @property
@@ -95,7 +94,8 @@ class Location:
         self.target: Target | None = None
         """Where a symlink leads whose text cannot change, once it was followed."""
         self._absent: set[str] | None = None
-        self._folded: dict[str, str] | None = None
+        self._folded: dict[str, dict[str, str]] | None = None
+        """Folded name -> spelling that was asked for -> name that it found, while no name like it comes or goes."""
 
     def __repr__(self) -> str:
         return f"<Location {'/'.join(self.place(None).components)}>"
@@ -131,9 +131,8 @@ class Location:
             self._remember_absent(absent_as)
             return None
         true_name, node = found
-        if case_blind:
-            self._folded = self._folded or {}
-            self._folded[fold(true_name)] = true_name
+        if case_blind and true_name != name:
+            self._remember_spelling(name, true_name)
         cached = self.children.get(true_name)
         return (cached() if cached is not None else None) or self._adopt(true_name, node)
 
@@ -151,16 +150,24 @@ class Location:
         return None if node is None else self._adopt(true_name, node)
 
     def _by_folded(self, name: str) -> Location | None:
-        true_name = self._folded.get(fold(name)) if self._folded is not None else None
+        spellings = self._folded.get(fold(name)) if self._folded is not None else None
+        true_name = spellings.get(name) if spellings is not None else None
         cached = self.children.get(true_name) if true_name is not None else None
         return cached() if cached is not None else None
 
     def _remember_absent(self, absent_as: str) -> None:
         if self._absent is None:
             self._absent = set()
-        elif len(self._absent) >= _ABSENT_KEPT:
+        elif len(self._absent) >= _MISSES_KEPT:
             self._absent.clear()
         self._absent.add(absent_as)
+
+    def _remember_spelling(self, asked: str, true_name: str) -> None:
+        if self._folded is None:
+            self._folded = {}
+        elif len(self._folded) >= _MISSES_KEPT:
+            self._folded.clear()
+        self._folded.setdefault(fold(asked), {})[asked] = true_name
 
     def _adopt(self, name: str, node: Node) -> Location:
         child = Location(self.mount, self, name, node)
@@ -222,7 +229,7 @@ class Location:
 
     def added(self, name: str, node: Node) -> Location:
         """A new name was made in this directory."""
-        self._forget_absent(name)
+        self._forget(name)
         return self._adopt(name, node)
 
     def removed(self) -> None:
@@ -231,13 +238,14 @@ class Location:
             cache = self.parent.children if self.parent._unstable is None else self.parent._unstable
             if cache.get(self.name) is self.reference:
                 del cache[self.name]
+            self.parent._forget(self.name)
         self.deleted = True
 
     def moved(self, parent: Location, name: str) -> None:
         """The name was renamed to `name` in `parent`; what was there has been told `removed`."""
         self.removed()
         self.parent, self.name, self.deleted = parent, name, False
-        parent._forget_absent(name)
+        parent._forget(name)
         parent._enter(self)
 
     def exchanged(self, other: Location) -> None:
@@ -249,10 +257,13 @@ class Location:
             assert parent is not None
             location.moved(parent, name)
 
-    def _forget_absent(self, name: str) -> None:
+    def _forget(self, name: str) -> None:
+        """A name came or went: what was known of names like it may be wrong."""
         if self._absent:
             self._absent.discard(name)
             self._absent.discard("/" + fold(name))
+        if self._folded:
+            self._folded.pop(fold(name), None)
 
 
 def anonymous(name: str, node: Node) -> Location:
