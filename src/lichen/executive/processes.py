@@ -43,7 +43,6 @@ class ExitStatus(NamedTuple):
 
     code: int
     signal: int = 0
-    core_dumped: bool = False
 
 
 class Ended(Waitable):

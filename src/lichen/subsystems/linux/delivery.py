@@ -70,7 +70,7 @@ def _default(thread: Thread, number: int) -> bool:
             return False
         signals.stop(process, number)
         return True
-    process.terminate(ExitStatus(128 + number, number, bool(bit(number) & signals.DUMPING)))
+    process.terminate(ExitStatus(128 + number, number))
     return True
 
 
@@ -136,7 +136,7 @@ def _run_handler(
     try:
         frames.push(guest, number, action, information, mask, stack, top, trap)
     except BadAddress:
-        thread.process.terminate(ExitStatus(128 + signals.SIGSEGV, signals.SIGSEGV, True))
+        thread.process.terminate(ExitStatus(128 + signals.SIGSEGV, signals.SIGSEGV))
         return
     state.mask |= action.mask & ~NEVER_BLOCKED
     if not action.flags & signals.SA_NODEFER:

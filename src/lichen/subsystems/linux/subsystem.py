@@ -37,7 +37,7 @@ linux: Final = Calls("linux")
 
 _CHILD: Final = layout(SiginfoChild, LP64)
 _FAULT: Final = layout(SiginfoFault, LP64)
-CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 3, 4, 5, 6
+CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
 _PAGE_FAULT_TRAP: Final = 14
 _FUTEX_WAITERS, _FUTEX_OWNER_DIED, _FUTEX_TID = 0x80000000, 0x40000000, 0x3FFFFFFF
 
@@ -254,7 +254,7 @@ def child_status(child: Process) -> tuple[int, int]:
     if child.exit_status is None:
         return (CLD_STOPPED, status.signal) if status.signal else (CLD_CONTINUED, signals.SIGCONT)
     if status.signal:
-        return (CLD_DUMPED if status.core_dumped else CLD_KILLED), status.signal
+        return CLD_KILLED, status.signal
     return CLD_EXITED, linux_exit_code(status)
 
 

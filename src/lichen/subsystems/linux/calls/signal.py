@@ -152,7 +152,7 @@ def rt_sigreturn(thread: Thread) -> Result:
     try:
         mask, (address, flags, size) = frames.pop(guest)
     except (Fault, OSError):
-        thread.process.terminate(ExitStatus(128 + signals.SIGSEGV, signals.SIGSEGV, True))
+        thread.process.terminate(ExitStatus(128 + signals.SIGSEGV, signals.SIGSEGV))
         return None
     state = thread.personality
     state.mask = mask & ~NEVER_BLOCKED

@@ -17,7 +17,7 @@ from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux.descriptors.process import process_file_of
 from lichen.subsystems.linux.records import Rusage
 from lichen.subsystems.linux.siginfo import SiginfoChild
-from lichen.subsystems.linux.signals import SIGCHLD, SIGKILL
+from lichen.subsystems.linux.signals import SIGCHLD
 from lichen.subsystems.linux.state import LinuxProcess
 from lichen.subsystems.linux.subsystem import child_status, linux, linux_exit_code
 from lichen.subsystems.linux.times import timeval_of
@@ -220,5 +220,5 @@ def wait_status(child: Process) -> int:
         change = child.job_state
         return 0xFFFF if change is None or not change.signal else change.signal << 8 | 0x7F
     if status.signal:
-        return status.signal | (0x80 if status.core_dumped and status.signal != SIGKILL else 0)
+        return status.signal
     return linux_exit_code(status) << 8
