@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
-from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem
+from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem, TaskUsage
 from lichen.executive.memory import AddressSpace
 from lichen.executive.objects.namespace import Directory
 from lichen.executive.scheduler import Parking, Scheduler
@@ -25,8 +26,8 @@ from lichen.executive.system import Load, System
 from lichen.executive.wait import Waitable
 
 if TYPE_CHECKING:
-    from lichen.executive.io.location import Location
     from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.io.location import Location
     from lichen.executive.io.node import FileSystem
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 INIT: Final = 1
 SYSTEM: Final = 4
 _ID_STEP: Final = 4
-_ID_LIMIT: Final = 1 << 22
+ID_LIMIT: Final = 1 << 22
+"""Ids are below this."""
 MAXIMUM_TASKS: Final = 4096
 
 
@@ -150,6 +152,11 @@ class Thread:
         """What this thread has used, in every program that it ran."""
         return self._time_of_earlier_guests + self.guest.processor_time()
 
+    def usage(self) -> TaskUsage:
+        """What the host says of it, with the time of every program that it ran."""
+        usage = self.guest.usage()
+        return usage._replace(time=self._time_of_earlier_guests + usage.time)
+
     def finish(self, result: int) -> None:
         """End the current call with `result` and let the thread go on, unless something stands in its way."""
         if self.dead:
@@ -172,7 +179,9 @@ class Thread:
     def suspend(self) -> None:
         """Keep the thread from running until as many `resume` calls; a blocked call goes on waiting."""
         self.suspended += 1
-        if self.suspended == 1 and self.parking is None and not self.dead:
+        if self.suspended > 1 or self.parking is not None or self.dead:
+            return
+        if not self.process.machine.scheduler.works_for(self):
             self.waiting_to_run = self.guest.stop()
 
     def resume(self) -> None:
@@ -424,6 +433,8 @@ class ProcessTable:
         """The root of NT's object namespace."""
         self.drives: dict[str, Location] = {}
         """Where each drive letter leads."""
+        self.completion_ports: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()
+        """Files whose completions are queued to a port, with the port and the file's key."""
         self.system = System(Load(scheduler.clock()))
         self.time_of_ended_threads = ProcessorTime()
         self._next_id = 2 * _ID_STEP
@@ -435,6 +446,11 @@ class ProcessTable:
         self.groups: dict[int, ProcessGroup] = {}
         self.sessions: dict[int, Session] = {}
         self.init.new_session()
+
+    @property
+    def last_id(self) -> int:
+        """The id that was given out last."""
+        return self._next_id - _ID_STEP
 
     def uptime(self) -> float:
         """Seconds since the machine was booted."""
@@ -451,14 +467,20 @@ class ProcessTable:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
         while True:
             id, self._next_id = self._next_id, self._next_id + _ID_STEP
-            if self._next_id >= _ID_LIMIT:
+            if self._next_id >= ID_LIMIT:
                 self._next_id = 2 * _ID_STEP
             if not self._in_use(id):
                 self.created += 1
                 return id
 
     def _in_use(self, id: int) -> bool:
-        return id in self.held or id in self.processes or id in self.threads or id in self.groups or id in self.sessions
+        return (
+            id in self.held
+            or id in self.processes
+            or id in self.threads
+            or id in self.groups
+            or id in self.sessions
+        )
 
     def new_process(self, parent: Process, subsystem: Subsystem) -> Process:
         """A process without threads, in its parent's group."""

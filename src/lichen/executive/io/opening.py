@@ -90,6 +90,8 @@ class Options:
     """A Linux open: other opens' denials bind it only where the mount enforces them (DECISIONS 23)."""
     NO_TERMINAL: Final = 0x4000
     """Do not make a terminal the controlling one (O_NOCTTY)."""
+    OVERLAPPED: Final = 0x8000
+    """NT: calls on the handle may be left pending; without this they wait."""
 
 
 class Poll:

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lichen.executive.wait import Waitable
 from lichen.subsystems.nt.images import Image
 
 
@@ -49,8 +50,13 @@ class NtThread:
     apcs: deque[UserApc] = field(default_factory=deque)
     alerted: bool = False
     alerted_by_id: bool = False
+    alert: Waitable = field(default_factory=Waitable)
+    """What the thread waits for in NtWaitForAlertByThreadId."""
+    mutants: dict[Any, None] = field(default_factory=dict)
+    """Mutants that the thread owns."""
     priority: int = 0
     affinity: int = 0
     description: str = ""
-    exception_depth: int = 0
+    abandoned: bool = False
+    """The wait just satisfied was for a mutant whose owner had died."""
     impersonation: Any = None

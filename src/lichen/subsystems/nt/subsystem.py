@@ -125,6 +125,10 @@ class NtSubsystem:
         self.missing: dict[str, int] = {}
         """Calls without a declaration that were made, and how often."""
         self._ticking = False
+        self.keyed_event: Any = importlib.import_module(
+            "lichen.subsystems.nt.calls.synchronisation"
+        ).KeyedEvent()
+        """The keyed event that is meant by a null handle."""
 
     # ---- calls
 
@@ -329,6 +333,9 @@ class NtSubsystem:
     def thread_ended(self, thread: Thread) -> None:
         """Remember the thread's memory for whoever can unmap it."""
         state, process = thread.personality, thread.process
+        if isinstance(state, NtThread):
+            for mutant in list(state.mutants):
+                mutant.abandon()
         if isinstance(state, NtThread) and isinstance(process.personality, NtProcess):
             process.personality.free_stacks.append((state.teb, state.stack, state.stack_size))
 

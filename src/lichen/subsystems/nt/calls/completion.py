@@ -1,0 +1,174 @@
+"""I/O completion ports.
+
+Source: NtCreateIoCompletion and its family (phnt).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from lichen.abi.argument import OptionalIn, OptionalOut, Out
+from lichen.abi.layout import i64, ptr, u32
+from lichen.executive.objects.dispatcher import Dispatcher
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+Packet = tuple[int, int, int, int]
+"""(key, value, status, information)."""
+
+
+class Queue(Waitable):
+    """Packets that wait to be taken."""
+
+    __slots__ = ("packets",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets: deque[Packet] = deque()
+
+    def signalled(self, waiter: object) -> bool:
+        return bool(self.packets)
+
+
+class CompletionPort(Dispatcher):
+    """A completion port."""
+
+    __slots__ = ("queue",)
+    type_name: ClassVar[str] = "IoCompletion"
+
+    def __init__(self) -> None:
+        self.queue = Queue()
+        super().__init__(self.queue)
+
+    def post(self, key: int, value: int, status: int, information: int) -> None:
+        """Queue a packet."""
+        self.queue.packets.append((key, value, status, information))
+        self.queue.wake()
+
+
+@nt.call()
+def NtCreateIoCompletion(
+    thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, threads: u32
+) -> int:
+    """Make or open a completion port."""
+    status, port = names.existing(thread, name, CompletionPort)
+    if port is None:
+        port = CompletionPort()
+        names.enter(thread, name, port)
+    handle.write(new_handle(thread, port, access, name))
+    return status
+
+
+@nt.call()
+def NtOpenIoCompletion(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a completion port by name."""
+    handle.write(new_handle(thread, names.find(thread, name, CompletionPort).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtSetIoCompletion(
+    thread: Thread, handle: Handle, key: Address, value: Address, status: u32, information: Address
+) -> int:
+    """Queue a packet."""
+    object_of(thread, handle, CompletionPort).post(key, value, status, information)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQueryIoCompletion(
+    thread: Thread,
+    handle: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """How many packets wait."""
+    port = object_of(thread, handle, CompletionPort)
+    if information_class != 0:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    if size != 4:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, struct.pack("<I", len(port.queue.packets)))
+    needed.write(4)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtRemoveIoCompletion(
+    thread: Thread,
+    handle: Handle,
+    key: Out[ptr],
+    value: Out[ptr],
+    status: Out[IoStatusBlock],
+    timeout: OptionalIn[i64],
+) -> Result:
+    """Take a packet, waiting for one."""
+    queue = object_of(thread, handle, CompletionPort).queue
+
+    def take() -> int:
+        found_key, found_value, outcome, information = queue.packets.popleft()
+        key.write(found_key)
+        value.write(found_value)
+        status.write(IoStatusBlock(outcome, information))
+        return Status.SUCCESS
+
+    if queue.packets:
+        return take()
+    if timeout == 0:
+        return Status.TIMEOUT
+    return _wait_for_packet(queue, take, deadline_of(thread, timeout), False)
+
+
+@nt.call()
+def NtRemoveIoCompletionEx(
+    thread: Thread,
+    handle: Handle,
+    entries: Address,
+    count: u32,
+    removed: Out[u32],
+    timeout: OptionalIn[i64],
+    alertable: Boolean,
+) -> Result:
+    """Take several packets."""
+    queue = object_of(thread, handle, CompletionPort).queue
+    if not 0 < count <= 0x10000:
+        raise Failure(Status.INVALID_PARAMETER)
+
+    def take() -> int:
+        number = min(count, len(queue.packets))
+        found = [queue.packets.popleft() for _ in range(number)]
+        data = b"".join(struct.pack("<4Q", key, value, status, size) for key, value, status, size in found)
+        thread.memory.write(entries, data)
+        removed.write(number)
+        return Status.SUCCESS
+
+    if queue.packets:
+        return take()
+    if timeout == 0:
+        removed.write(0)
+        return Status.TIMEOUT
+    return _wait_for_packet(queue, take, deadline_of(thread, timeout), alertable)
+
+
+def _wait_for_packet(
+    queue: Queue, take: Callable[[], int], deadline: float | None, alertable: bool
+) -> Blocks[int]:
+    while not queue.packets:
+        index = yield Wait((queue,), deadline, interruptible=alertable)
+        if index == TIMED_OUT:
+            return Status.TIMEOUT
+    return take()

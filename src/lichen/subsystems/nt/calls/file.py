@@ -1,0 +1,272 @@
+"""Files: open, create, read, write, delete, rename.
+
+Source: NtCreateFile, NtReadFile and their family (ntifs.h); [MS-FSA] for statuses.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import OptionalIn, Out
+from lichen.abi.layout import LLP64, i64, layout, ptr, u32
+from lichen.executive.io.attributes import Attributes, Kind
+from lichen.executive.io.file import File
+from lichen.executive.io.lookup import Walk
+from lichen.executive.io.opening import Access, Disposition, Open, Options
+from lichen.executive.objects.dispatcher import EventObject
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import then
+from lichen.subsystems.nt.files import open_named, open_of
+from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.shared_data import UNIX_EPOCH
+from lichen.subsystems.nt.state import UserApc
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
+_MOST_AT_ONCE: Final = 1 << 26
+_USE_POSITION, _WRITE_TO_END = -2, -1
+
+
+@nt.call(partial="extended attributes are ignored")
+def NtCreateFile(
+    thread: Thread,
+    handle: Out[ptr],
+    access: Flags,
+    name: ObjectName,
+    status: Out[IoStatusBlock],
+    allocation: OptionalIn[i64],
+    attributes: Flags,
+    share: Flags,
+    disposition: u32,
+    options: Flags,
+    extended: Address,
+    extended_size: u32,
+) -> Result:
+    """Open or create a file, a directory or a device."""
+    request = open_of(access, disposition, share, options, attributes)
+    return then(open_named(thread, name, request), lambda file: _opened(thread, handle, status, name, file))
+
+
+@nt.call()
+def NtOpenFile(
+    thread: Thread,
+    handle: Out[ptr],
+    access: Flags,
+    name: ObjectName,
+    status: Out[IoStatusBlock],
+    share: Flags,
+    options: Flags,
+) -> Result:
+    """Open a file, a directory or a device that exists."""
+    request = open_of(access, Disposition.OPEN, share, options)
+    return then(open_named(thread, name, request), lambda file: _opened(thread, handle, status, name, file))
+
+
+def _opened(
+    thread: Thread, handle: Out[int], status: Out[IoStatusBlock], name: ObjectName, file: File
+) -> int:
+    number = new_handle(thread, file, file.access, name)
+    handle.write(number)
+    status.write(IoStatusBlock(Status.SUCCESS, file.outcome))
+    return Status.SUCCESS
+
+
+# ---- reading and writing
+
+
+@nt.call()
+def NtReadFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Address,
+    buffer: Address,
+    size: u32,
+    position: OptionalIn[i64],
+    key: Address,
+) -> Result:
+    """Read from a file."""
+    file = object_of(thread, handle, File)
+    file.require(Access.READ | Access.EXECUTE)
+    offset = _offset(file, position)
+    completion = Completion(thread, file, event, routine, context, status)
+
+    def done(data: bytes) -> int:
+        if not data and size:
+            return completion.end(Status.END_OF_FILE if file.seekable else Status.PIPE_BROKEN, 0)
+        thread.memory.write(buffer, data)
+        return completion.end(Status.SUCCESS, len(data))
+
+    return then(file.read(min(size, _MOST_AT_ONCE), offset), done)
+
+
+@nt.call()
+def NtWriteFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Address,
+    buffer: Address,
+    size: u32,
+    position: OptionalIn[i64],
+    key: Address,
+) -> Result:
+    """Write to a file."""
+    file = object_of(thread, handle, File)
+    file.require(Access.CONTENT)
+    if size > _MOST_AT_ONCE:
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
+    data = thread.memory.read(buffer, size) if size else b""
+    offset = _offset(file, position)
+    if offset == _WRITE_TO_END:
+        offset = file.node.size()
+    completion = Completion(thread, file, event, routine, context, status)
+    return then(file.write(data, offset), lambda count: completion.end(Status.SUCCESS, count))
+
+
+def _offset(file: File, position: int | None) -> int | None:
+    """Where a call reads or writes: None for the file's own position."""
+    if not file.seekable or position is None or position == _USE_POSITION:
+        return None
+    if position < _WRITE_TO_END:
+        raise Failure(Status.INVALID_PARAMETER)
+    return position
+
+
+class Completion:
+    """How the end of an I/O call is told: status block, event, APC or completion packet (facts/nt-devices, 0)."""
+
+    def __init__(
+        self, thread: Thread, file: File, event: int, routine: int, context: int, status: int
+    ) -> None:
+        self.thread, self.file, self.routine, self.context, self.status = (
+            thread,
+            file,
+            routine,
+            context,
+            status,
+        )
+        self.event = object_of(thread, event, EventObject).event if event else None
+        if self.event is not None:
+            self.event.reset()
+        self.port = thread.process.machine.completion_ports.get(file)
+        if routine and self.port is not None:
+            raise Failure(Status.INVALID_PARAMETER)
+
+    def end(self, status: int, information: int) -> int:
+        """Tell everybody; returns the status of the call."""
+        if status >= Status.UNSUCCESSFUL and status != Status.END_OF_FILE:
+            return status
+        if self.status:
+            self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(status, information)))
+        if self.routine:
+            apc = UserApc(self.routine, (self.context, self.status, 0))
+            self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
+        elif self.port is not None and self.context:
+            port, key = self.port
+            port.post(key, self.context, status, information)
+        if self.event is not None:
+            self.event.set()
+        return status
+
+
+@nt.call()
+def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int:
+    """Bring a file's content to the disk."""
+    file = object_of(thread, handle, File)
+    if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):
+        file.sync()
+    status.write(IoStatusBlock(Status.SUCCESS, 0))
+    return Status.SUCCESS
+
+
+# ---- by name, without a handle
+
+
+def _located(thread: Thread, name: ObjectName) -> Attributes:
+    """The attributes of what a name leads to."""
+    request = Open(Access.READ_ATTRIBUTES, options=Options.PATH_ONLY, walk=Walk.FOLLOW)
+    file = open_named(thread, name, request)
+    if not isinstance(file, File):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    try:
+        return file.attributes()
+    finally:
+        file.release()
+
+
+@nt.call()
+def NtQueryAttributesFile(thread: Thread, name: ObjectName, buffer: Address) -> int:
+    """The times and attributes of a file by name."""
+    thread.memory.write(buffer, basic_information(_located(thread, name)))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQueryFullAttributesFile(thread: Thread, name: ObjectName, buffer: Address) -> int:
+    """Times, sizes and attributes of a file by name."""
+    thread.memory.write(buffer, network_open_information(_located(thread, name)))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtDeleteFile(thread: Thread, name: ObjectName) -> int:
+    """Delete a file by name."""
+    request = Open(Access.DELETE, options=Options.DELETE_ON_CLOSE | Options.OPEN_LINK)
+    file = open_named(thread, name, request)
+    if isinstance(file, File):
+        file.release()
+    return Status.SUCCESS
+
+
+# ---- shapes that several classes share
+
+
+def time_of(nanoseconds: int) -> int:
+    """A time of the executive as NT has it: 100 ns since 1601."""
+    return nanoseconds // 100 + UNIX_EPOCH
+
+
+def flags_of(attributes: Attributes) -> int:
+    """FILE_ATTRIBUTE_* of an object."""
+    flags = attributes.flags
+    if attributes.kind == Kind.DIRECTORY:
+        flags |= 0x10
+    elif attributes.kind == Kind.SYMLINK:
+        flags |= 0x400
+    elif attributes.kind == Kind.REGULAR:
+        flags |= 0x20
+    if attributes.kind == Kind.REGULAR and not attributes.mode & 0o222:
+        flags |= 0x1
+    return flags or 0x80
+
+
+def times_of(attributes: Attributes) -> bytes:
+    """Creation, last access, last write and change."""
+    moments = attributes.created, attributes.accessed, attributes.modified, attributes.changed
+    return struct.pack("<4q", *(time_of(moment) for moment in moments))
+
+
+def basic_information(attributes: Attributes) -> bytes:
+    """FILE_BASIC_INFORMATION."""
+    return times_of(attributes) + struct.pack("<I4x", flags_of(attributes))
+
+
+def allocation_of(attributes: Attributes) -> int:
+    return attributes.blocks * 512 if attributes.kind != Kind.DIRECTORY else 0
+
+
+def network_open_information(attributes: Attributes) -> bytes:
+    """FILE_NETWORK_OPEN_INFORMATION."""
+    size = attributes.size if attributes.kind != Kind.DIRECTORY else 0
+    return times_of(attributes) + struct.pack("<2QI4x", allocation_of(attributes), size, flags_of(attributes))

@@ -1,0 +1,353 @@
+"""What is known of open files and their volumes, and changing it.
+
+Source: [MS-FSCC] 2.4 and 2.5.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import Out
+from lichen.abi.layout import u32
+from lichen.executive.io import names as io_names
+from lichen.executive.io.attributes import AttributeChange, Kind
+from lichen.executive.io.file import File
+from lichen.executive.io.lookup import Walk
+from lichen.executive.io.manager import set_disposition
+from lichen.executive.io.metadata import apply_change
+from lichen.executive.io.names import Name, rename_location
+from lichen.executive.io.opening import Access, Options
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls.file import (
+    allocation_of,
+    basic_information,
+    flags_of,
+    network_open_information,
+)
+from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.shared_data import UNIX_EPOCH
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Flags, Handle, Named, encode
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _NAME, _RENAME = 4, 5, 6, 7, 8, 9, 10
+_DISPOSITION, _POSITION, _MODE, _ALIGNMENT, _ALL, _ALLOCATION, _END_OF_FILE = 13, 14, 16, 17, 18, 19, 20
+_COMPLETION, _NETWORK_OPEN, _ATTRIBUTE_TAG, _IO_COMPLETION_NOTIFICATION = 30, 34, 35, 41
+_NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK = 48, 59, 64, 65, 11
+_SYNCHRONOUS: Final = 0x20
+_DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x07, 0x15, 0x11, 0x50
+_KEEP_TIMES: Final = (0, -1, -2)
+
+
+@nt.call(partial="classes that console programs ask for")
+def NtQueryInformationFile(
+    thread: Thread,
+    handle: Handle,
+    status: Out[IoStatusBlock],
+    buffer: Address,
+    size: u32,
+    information_class: u32,
+) -> int:
+    """What is known of an open file."""
+    file = object_of(thread, handle, File)
+    answer = _ANSWERS.get(information_class)
+    if answer is None:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    data = answer(thread, file)
+    result = Status.SUCCESS
+    if len(data) > size:
+        if information_class not in (_NAME, _ALL, _NORMALISED_NAME) or size < 8:
+            raise Failure(Status.INFO_LENGTH_MISMATCH)
+        data, result = data[:size], Status.BUFFER_OVERFLOW
+    thread.memory.write(buffer, data)
+    status.write(IoStatusBlock(result, len(data)))
+    return result
+
+
+def _standard(thread: Thread, file: File) -> bytes:
+    attributes = file.attributes()
+    directory = attributes.kind == Kind.DIRECTORY
+    size = 0 if directory else attributes.size
+    return struct.pack(
+        "<2QIBB2x",
+        allocation_of(attributes),
+        size,
+        attributes.links or 1,
+        file.node.delete_pending,
+        directory,
+    )
+
+
+def _name(thread: Thread, file: File) -> bytes:
+    path = names.dos_path(thread.process, file.location)
+    text = encode(path[2:] or "\\")
+    return struct.pack("<I", len(text)) + text
+
+
+def _mode(thread: Thread, file: File) -> bytes:
+    return struct.pack("<I", 0 if file.options & Options.OVERLAPPED else _SYNCHRONOUS)
+
+
+def _everything(thread: Thread, file: File) -> bytes:
+    parts = (_BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _POSITION, _MODE, _ALIGNMENT, _NAME)
+    return b"".join(_ANSWERS[part](thread, file) for part in parts)
+
+
+_ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {
+    _BASIC: lambda thread, file: basic_information(file.attributes()),
+    _STANDARD: _standard,
+    _INTERNAL: lambda thread, file: struct.pack("<Q", file.attributes().file_id),
+    _EA: lambda thread, file: bytes(4),
+    _ACCESS: lambda thread, file: struct.pack("<I", file.access),
+    _NAME: _name,
+    _NORMALISED_NAME: _name,
+    _POSITION: lambda thread, file: struct.pack("<Q", file.position),
+    _MODE: _mode,
+    _ALIGNMENT: lambda thread, file: bytes(4),
+    _ALL: _everything,
+    _NETWORK_OPEN: lambda thread, file: network_open_information(file.attributes()),
+    _ATTRIBUTE_TAG: lambda thread, file: struct.pack("<2I", flags_of(file.attributes()), 0),
+    _IO_COMPLETION_NOTIFICATION: lambda thread, file: bytes(4),
+    _ID: lambda thread, file: struct.pack("<3Q", file.attributes().device, file.attributes().file_id, 0),
+}
+
+
+@nt.call(partial="classes that console programs use")
+def NtSetInformationFile(
+    thread: Thread,
+    handle: Handle,
+    status: Out[IoStatusBlock],
+    buffer: Address,
+    size: u32,
+    information_class: u32,
+) -> int:
+    """Change an open file."""
+    file = object_of(thread, handle, File)
+    change = _CHANGES.get(information_class)
+    if change is None:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    least, action = change
+    if size < least:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    action(thread, file, thread.memory.read(buffer, min(size, 0x11000)))
+    status.write(IoStatusBlock(Status.SUCCESS, 0))
+    return Status.SUCCESS
+
+
+def _set_basic(thread: Thread, file: File, data: bytes) -> None:
+    created, accessed, modified, _, flags = struct.unpack_from("<4qI", data)
+
+    def moment(value: int) -> int | None:
+        return None if value in _KEEP_TIMES else (value - UNIX_EPOCH) * 100
+
+    mode = None
+    if flags and file.node.kind == Kind.REGULAR:
+        current = file.attributes().mode
+        mode = current & ~0o222 if flags & 1 else current | 0o200
+    kept = flags & 0x2026 if flags else None
+    change = AttributeChange(
+        mode=mode, accessed=moment(accessed), modified=moment(modified), created=moment(created), flags=kept
+    )
+    apply_change(file.location, change)
+
+
+def _set_position(thread: Thread, file: File, data: bytes) -> None:
+    (position,) = struct.unpack_from("<q", data)
+    if position < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.position = position
+
+
+def _set_end(thread: Thread, file: File, data: bytes) -> None:
+    (end,) = struct.unpack_from("<q", data)
+    if end < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.require(Access.CONTENT)
+    file.truncate(end)
+
+
+def _set_allocation(thread: Thread, file: File, data: bytes) -> None:
+    (wanted,) = struct.unpack_from("<q", data)
+    if 0 <= wanted < file.node.size():
+        file.truncate(wanted)
+
+
+def _set_delete(thread: Thread, file: File, data: bytes) -> None:
+    file.require(Access.DELETE)
+    set_disposition(file, bool(data[0]))
+
+
+def _set_delete_ex(thread: Thread, file: File, data: bytes) -> None:
+    """FILE_DISPOSITION_INFORMATION_EX: bit 0 delete, bit 1 POSIX semantics (the name goes at once)."""
+    file.require(Access.DELETE)
+    (flags,) = struct.unpack_from("<I", data)
+    if flags & 0x10 and flags & 1 and not file.attributes().mode & 0o222:
+        apply_change(file.location, AttributeChange(mode=file.attributes().mode | 0o200))
+    if flags & 2 and flags & 1:
+        from lichen.executive.io.manager import remove_entry
+
+        remove_entry(file.location)
+        return
+    set_disposition(file, bool(flags & 1))
+
+
+def _rename(thread: Thread, file: File, data: bytes, replace: bool) -> None:
+    """FILE_RENAME_INFORMATION(_EX): to a name below a root handle, a full NT name, or within the same directory."""
+    file.require(Access.DELETE)
+    root, length = struct.unpack_from("<QI", data, 8)
+    text = data[20 : 20 + length].decode("utf-16-le", "surrogatepass")
+    context = thread.process.files
+    if "\\" not in text and not root:
+        parent = file.location.parent
+        if parent is None:
+            raise Failure(Status.ACCESS_DENIED)
+        target = Name(parent, (text,), Walk.CASE_BLIND)
+    else:
+        target = _target(thread, Named(root & 0xFFFFFFFF, text, 0))
+    entry = target.find(context)
+    if entry.location is not None and entry.location is not file.location and not replace:
+        raise Failure(Status.OBJECT_NAME_COLLISION)
+    rename_location(context, file.location, entry.parent, target.last, entry.location)
+
+
+def _target(thread: Thread, name: Named) -> Name:
+    """A new name for a file: where its walk starts and its components."""
+    if name.root:
+        return Name(
+            object_of(thread, name.root, File).location, names.components_of(name.name), Walk.CASE_BLIND
+        )
+    *above, _ = names.components_of(name.name)
+    for letter, location in thread.process.machine.drives.items():
+        if len(above) >= 2 and above[1].upper() == f"{letter}:":
+            return Name(location, names.components_of(name.name)[2:], Walk.CASE_BLIND)
+    raise Failure(Status.NOT_SAME_DEVICE)
+
+
+def _link(thread: Thread, file: File, data: bytes) -> None:
+    root, length = struct.unpack_from("<QI", data, 8)
+    text = data[20 : 20 + length].decode("utf-16-le", "surrogatepass")
+    io_names.link(thread.process.files, file.location, _target(thread, Named(root & 0xFFFFFFFF, text, 0)))
+
+
+def _set_completion(thread: Thread, file: File, data: bytes) -> None:
+    from lichen.subsystems.nt.calls.completion import CompletionPort
+
+    port, key = struct.unpack_from("<2Q", data)
+    if file in thread.process.machine.completion_ports or not file.options & Options.OVERLAPPED:
+        raise Failure(Status.INVALID_PARAMETER)
+    thread.process.machine.completion_ports[file] = object_of(thread, port & 0xFFFFFFFF, CompletionPort), key
+
+
+_CHANGES: Final[dict[int, tuple[int, Callable[[Thread, File, bytes], None]]]] = {
+    _BASIC: (40, _set_basic),
+    _POSITION: (8, _set_position),
+    _END_OF_FILE: (8, _set_end),
+    _ALLOCATION: (8, _set_allocation),
+    _DISPOSITION: (1, _set_delete),
+    _DISPOSITION_EX: (4, _set_delete_ex),
+    _RENAME: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0]))),
+    _RENAME_EX: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0] & 1))),
+    _LINK: (20, _link),
+    _COMPLETION: (16, _set_completion),
+    _MODE: (4, lambda thread, file, data: None),
+    _IO_COMPLETION_NOTIFICATION: (4, lambda thread, file, data: None),
+}
+
+
+@nt.call(partial="a volume's serial number and label are made up")
+def NtQueryVolumeInformationFile(
+    thread: Thread,
+    handle: Handle,
+    status: Out[IoStatusBlock],
+    buffer: Address,
+    size: u32,
+    information_class: u32,
+) -> int:
+    """What is known of the volume or device behind an open file."""
+    file = object_of(thread, handle, File)
+    if information_class == 4:
+        data = struct.pack("<2I", _device_type(file), 0x20 if file.seekable else 0)
+    elif information_class == 1:
+        label = encode("Lichen")
+        data = struct.pack("<QIIBB", 0, 0x4C494348, len(label), 0, 0) + label
+    elif information_class == 5:
+        kind = encode("NTFS")
+        data = struct.pack("<3I", 0x000700CF, 255, len(kind)) + kind
+    elif information_class in (3, 7):
+        data = _sizes(file, information_class == 7)
+    else:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    thread.memory.write(buffer, data[:size])
+    result = Status.SUCCESS if size >= len(data) else Status.BUFFER_OVERFLOW
+    status.write(IoStatusBlock(result, min(size, len(data))))
+    return result
+
+
+def _sizes(file: File, full: bool) -> bytes:
+    """FILE_FS_SIZE_INFORMATION, or FILE_FS_FULL_SIZE_INFORMATION."""
+    volume = file.node.file_system.statistics()
+    units = volume.block_size or 4096
+    if full:
+        return struct.pack("<3Q2I", volume.blocks, volume.available, volume.free, max(1, units // 512), 512)
+    return struct.pack("<2Q2I", volume.blocks, volume.available, max(1, units // 512), 512)
+
+
+def _device_type(file: File) -> int:
+    kind = file.node.kind
+    if kind in (Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK):
+        return _DEVICE_DISK
+    if kind in (Kind.FIFO, Kind.SOCKET):
+        return _DEVICE_PIPE
+    return _DEVICE_NULL if file.discards else _DEVICE_PIPE
+
+
+@nt.call(partial="no reparse points, no object ids, no sparse files")
+def NtFsControlFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Out[IoStatusBlock],
+    code: Flags,
+    input: Address,
+    input_size: u32,
+    output: Address,
+    output_size: u32,
+) -> int:
+    """A request to a file system."""
+    file = object_of(thread, handle, File)
+    if code == 0x9009C and file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):  # FSCTL_GET_OBJECT_ID
+        attributes = file.attributes()
+        data = struct.pack("<2Q48x", attributes.file_id, attributes.device)
+        if output_size < len(data):
+            raise Failure(Status.BUFFER_TOO_SMALL)
+        thread.memory.write(output, data)
+        status.write(IoStatusBlock(Status.SUCCESS, len(data)))
+        return Status.SUCCESS
+    raise Failure(Status.INVALID_DEVICE_REQUEST if code != 0x900A8 else 0xC0000275)  # NOT_A_REPARSE_POINT
+
+
+@nt.call()
+def NtDeviceIoControlFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Out[IoStatusBlock],
+    code: Flags,
+    input: Address,
+    input_size: u32,
+    output: Address,
+    output_size: u32,
+) -> int:
+    """A request to a device."""
+    object_of(thread, handle, File)
+    raise Failure(Status.INVALID_DEVICE_REQUEST)

@@ -1,0 +1,260 @@
+"""Handles and waiting: close, duplicate, compare, and the waits that everything blocks on.
+
+Source: NtClose, NtDuplicateObject, NtWaitForSingleObject, NtWaitForMultipleObjects (ntifs.h, phnt).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import OptionalIn, OptionalOut
+from lichen.abi.layout import i64, ptr, u32
+from lichen.executive.io.file import File
+from lichen.executive.objects.dispatcher import Dispatcher, ProcessObject, ThreadObject
+from lichen.executive.objects.handles import handle_of, index_of
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
+from lichen.subsystems.nt.objects import process_of
+from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import (
+    CURRENT_PROCESS,
+    CURRENT_THREAD,
+    Address,
+    Boolean,
+    Flags,
+    Handle,
+    Result,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+_DUPLICATE_CLOSE_SOURCE, _DUPLICATE_SAME_ACCESS, _DUPLICATE_SAME_ATTRIBUTES = 1, 2, 4
+_MOST_OBJECTS: Final = 64
+_LONGEST_WAIT: Final = 100 * 365 * 86400.0
+_STATUS_INVALID_PARAMETER_1, _STATUS_NOT_SAME_OBJECT = 0xC00000EF, 0xC00001AC
+
+
+def deadline_of(thread: Thread, timeout: int | None) -> float | None:
+    """The deadline of an NT timeout: negative is relative, positive absolute (100 ns since 1601), None waits for ever."""
+    if timeout is None or timeout == -(1 << 63):
+        return None
+    now = thread.process.machine.scheduler.clock()
+    left = -timeout if timeout < 0 else timeout - system_time()
+    return now + min(left / UNITS, _LONGEST_WAIT)
+
+
+def waitable_of(found: Object) -> Waitable:
+    """What a wait for an object looks at; OBJECT_TYPE_MISMATCH for one that nobody can wait for."""
+    if isinstance(found, Dispatcher):
+        return found.waitable
+    if isinstance(found, File):
+        return found.ready(0xFFFF)
+    raise Failure(Status.OBJECT_TYPE_MISMATCH)
+
+
+def _object(thread: Thread, number: int) -> Object:
+    """The object of a handle for one use, pseudo handles included."""
+    if number == CURRENT_PROCESS:
+        return ProcessObject(thread.process)
+    if number == CURRENT_THREAD:
+        return ThreadObject(thread)
+    return thread.process.handles.get(index_of(number))
+
+
+@nt.call()
+def NtClose(thread: Thread, number: Handle) -> int:
+    """Close a handle."""
+    thread.process.handles.close(index_of(number))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtDuplicateObject(
+    thread: Thread,
+    source_process: Handle,
+    source: Handle,
+    target_process: Handle,
+    target: OptionalOut[ptr],
+    access: Flags,
+    attributes: Flags,
+    options: Flags,
+) -> int:
+    """Another handle to the same object, in the same or in another process."""
+    giver = process_of(thread, source_process)
+    made = (
+        _duplicate(thread, giver, source, target_process, access, attributes, options)
+        if target or target_process
+        else 0
+    )
+    if options & _DUPLICATE_CLOSE_SOURCE and source not in (CURRENT_PROCESS, CURRENT_THREAD):
+        giver.handles.close(index_of(source))
+    target.write(made)
+    return Status.SUCCESS
+
+
+def _duplicate(
+    thread: Thread,
+    giver: Process,
+    source: int,
+    target_process: int,
+    access: int,
+    attributes: int,
+    options: int,
+) -> int:
+    taker = process_of(thread, target_process)
+    if source in (CURRENT_PROCESS, CURRENT_THREAD):
+        found = ProcessObject(giver) if source == CURRENT_PROCESS else ThreadObject(thread)
+        return handle_of(taker.handles.insert(found, access, bool(attributes & 2)))
+    slot = giver.handles.handle(index_of(source))
+    granted = slot.access if options & _DUPLICATE_SAME_ACCESS else access
+    inherit = slot.inherit if options & _DUPLICATE_SAME_ATTRIBUTES else bool(attributes & 2)
+    return handle_of(taker.handles.insert(slot.object.reference(), granted, inherit))
+
+
+@nt.call()
+def NtCompareObjects(thread: Thread, first: Handle, second: Handle) -> int:
+    """Whether two handles refer to the same object."""
+    same = _object(thread, first) is _object(thread, second)
+    return Status.SUCCESS if same else _STATUS_NOT_SAME_OBJECT
+
+
+@nt.call()
+def NtQueryObject(
+    thread: Thread,
+    number: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """An object's type, name or flags."""
+    found = _object(thread, number)
+    if information_class == 0:
+        slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
+        data = struct.pack(
+            "<4I", 2 if slot and slot.inherit else 0, slot.access if slot else 0, 1, found.references
+        )
+        data += bytes(56 - len(data))
+    elif information_class == 1:
+        data = _string("", buffer, 16)
+    elif information_class == 2:
+        data = _string(found.type_name, buffer, 0x68)
+    elif information_class == 4:
+        slot = thread.process.handles.handle(index_of(number))
+        data = struct.pack("<BB", slot.inherit, 0)
+    else:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    needed.write(len(data))
+    if size < len(data):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, data)
+    return Status.SUCCESS
+
+
+def _string(text: str, at: int, header: int) -> bytes:
+    """A record that begins with a UNICODE_STRING whose text lies behind its `header` bytes."""
+    data = encode(text)
+    start = struct.pack("<HH4xQ", len(data), len(data) + 2 if data else 0, at + header if data else 0)
+    return start.ljust(header, b"\0") + (data + b"\0\0" if data else b"")
+
+
+@nt.call()
+def NtSetInformationObject(
+    thread: Thread, number: Handle, information_class: u32, buffer: Address, size: u32
+) -> int:
+    """Set a handle's inherit flag."""
+    if information_class != 4:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    inherit, _ = thread.memory.read(buffer, 2)
+    thread.process.handles.handle(index_of(number)).inherit = bool(inherit)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtWaitForSingleObject(
+    thread: Thread, number: Handle, alertable: Boolean, timeout: OptionalIn[i64]
+) -> Result:
+    """Wait until an object is signalled."""
+    return wait_for(thread, (waitable_of(_object(thread, number)),), timeout, alertable)
+
+
+@nt.call()
+def NtWaitForMultipleObjects(
+    thread: Thread, count: u32, handles: Address, wait_any: u32, alertable: Boolean, timeout: OptionalIn[i64]
+) -> Result:
+    """Wait until one or all of several objects are signalled."""
+    if not 0 < count <= _MOST_OBJECTS:
+        raise Failure(_STATUS_INVALID_PARAMETER_1)
+    numbers = struct.unpack(f"<{count}Q", thread.memory.read(handles, 8 * count))
+    objects = tuple(waitable_of(_object(thread, number & 0xFFFFFFFF)) for number in numbers)
+    return wait_for(thread, objects, timeout, alertable, all_of_them=wait_any & 0xFF == 0)
+
+
+def wait_for(
+    thread: Thread,
+    objects: tuple[Waitable, ...],
+    timeout: int | None,
+    alertable: bool,
+    all_of_them: bool = False,
+) -> Result:
+    """Wait, without blocking machinery when the wait is satisfied already."""
+    if alertable and thread.personality.apcs:
+        thread.attention = True
+        return Status.USER_APC
+    if not all_of_them:
+        for index, item in enumerate(objects):
+            if item.signalled(thread):
+                item.acquire(thread)
+                return _outcome(thread, index)
+    if timeout == 0 and not (all_of_them and all(item.signalled(thread) for item in objects)):
+        return Status.TIMEOUT
+    return _wait(thread, objects, deadline_of(thread, timeout), alertable, all_of_them)
+
+
+def _wait(
+    thread: Thread, objects: tuple[Waitable, ...], deadline: float | None, alertable: bool, all_of_them: bool
+) -> Blocks[int]:
+    index = yield Wait(objects, deadline, all_of_them, alertable, interruptible=alertable)
+    return Status.TIMEOUT if index == TIMED_OUT else _outcome(thread, index)
+
+
+def _outcome(thread: Thread, index: int) -> int:
+    """WAIT_0 + index, or ABANDONED_WAIT_0 + index when a mutant's owner had died."""
+    abandoned, thread.personality.abandoned = thread.personality.abandoned, False
+    return Status.ABANDONED_WAIT_0 + index if abandoned else index
+
+
+@nt.call()
+def NtDelayExecution(thread: Thread, alertable: Boolean, timeout: OptionalIn[i64]) -> Result:
+    """Sleep."""
+    if alertable and thread.personality.apcs:
+        thread.attention = True
+        return Status.USER_APC
+    return _sleep(thread, deadline_of(thread, timeout), alertable)
+
+
+def _sleep(thread: Thread, deadline: float | None, alertable: bool) -> Blocks[int]:
+    yield Wait((), deadline, alertable=alertable, interruptible=alertable)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtYieldExecution(thread: Thread) -> int:
+    """Let other threads run: the host does."""
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtSignalAndWaitForSingleObject(
+    thread: Thread, signal: Handle, wait: Handle, alertable: Boolean, timeout: OptionalIn[i64]
+) -> Result:
+    """Signal one object and wait for another as one step."""
+    from lichen.subsystems.nt.calls.synchronisation import signal_object
+
+    signal_object(thread, _object(thread, signal))
+    return wait_for(thread, (waitable_of(_object(thread, wait)),), timeout, alertable)

@@ -1,0 +1,449 @@
+"""Events, semaphores, mutants, and waiting by thread id.
+
+Source: NtCreateEvent, NtCreateSemaphore, NtCreateMutant, NtAlertThreadByThreadId (ntifs.h, phnt).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from lichen.abi.argument import OptionalIn, OptionalOut, Out
+from lichen.abi.layout import i32, i64, ptr, u32
+from lichen.executive.objects.dispatcher import Dispatcher, EventObject
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Interrupted, Status
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_NOTIFICATION_EVENT, _SYNCHRONIZATION_EVENT = 0, 1
+_STATUS_MUTANT_LIMIT_EXCEEDED: Final = 0xC0000191
+
+
+class Semaphore(Waitable):
+    """A count that waiting takes one from."""
+
+    __slots__ = ("count", "limit")
+
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__()
+        self.count, self.limit = count, limit
+
+    def signalled(self, waiter: object) -> bool:
+        return self.count > 0
+
+    def acquire(self, waiter: object) -> None:
+        self.count -= 1
+
+    def release(self, count: int) -> int:
+        """Add to the count; the count before. SEMAPHORE_LIMIT_EXCEEDED."""
+        if count <= 0 or self.count + count > self.limit:
+            raise Failure(Status.SEMAPHORE_LIMIT_EXCEEDED)
+        before, self.count = self.count, self.count + count
+        self.wake()
+        return before
+
+
+class Mutant(Waitable):
+    """A lock that its owner may take again, and that is abandoned when the owner ends."""
+
+    __slots__ = ("abandoned", "depth", "owner")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.owner: Any = None
+        self.depth, self.abandoned = 0, False
+
+    def signalled(self, waiter: object) -> bool:
+        return self.owner is None or self.owner is waiter
+
+    def acquire(self, waiter: object) -> None:
+        if self.owner is None:
+            self.owner = waiter
+            self.owner.personality.mutants[self] = None
+        if self.abandoned:
+            self.abandoned = False
+            self.owner.personality.abandoned = True
+        self.depth += 1
+
+    def release(self, thread: Thread) -> int:
+        """Undo one acquisition; the count before as NtReleaseMutant gives it. MUTANT_NOT_OWNED."""
+        if self.owner is not thread:
+            raise Failure(Status.MUTANT_NOT_OWNED)
+        before = 1 - self.depth
+        self.depth -= 1
+        if self.depth == 0:
+            del thread.personality.mutants[self]
+            self.owner = None
+            self.wake()
+        return before
+
+    def abandon(self) -> None:
+        """The owner has ended."""
+        self.owner, self.depth, self.abandoned = None, 0, True
+        self.wake()
+
+
+class SemaphoreObject(Dispatcher):
+    """A semaphore."""
+
+    __slots__ = ("semaphore",)
+    type_name: ClassVar[str] = "Semaphore"
+
+    def __init__(self, semaphore: Semaphore) -> None:
+        super().__init__(semaphore)
+        self.semaphore = semaphore
+
+
+class MutantObject(Dispatcher):
+    """A mutant."""
+
+    __slots__ = ("mutant",)
+    type_name: ClassVar[str] = "Mutant"
+
+    def __init__(self, mutant: Mutant) -> None:
+        super().__init__(mutant)
+        self.mutant = mutant
+
+
+# ---- events
+
+
+@nt.call()
+def NtCreateEvent(
+    thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, kind: u32, initial: Boolean
+) -> int:
+    """Make or open an event."""
+    if kind not in (_NOTIFICATION_EVENT, _SYNCHRONIZATION_EVENT):
+        raise Failure(Status.INVALID_PARAMETER)
+    status, event = names.existing(thread, name, EventObject)
+    if event is None:
+        event = EventObject(kind == _NOTIFICATION_EVENT, initial)
+        names.enter(thread, name, event)
+    handle.write(new_handle(thread, event, access, name))
+    return status
+
+
+@nt.call()
+def NtOpenEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open an event by name."""
+    handle.write(new_handle(thread, names.find(thread, name, EventObject).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtSetEvent(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
+    """Signal an event."""
+    previous.write(int(object_of(thread, handle, EventObject).event.set()))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtResetEvent(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
+    """Clear an event."""
+    previous.write(int(object_of(thread, handle, EventObject).event.reset()))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtClearEvent(thread: Thread, handle: Handle) -> int:
+    """Clear an event."""
+    object_of(thread, handle, EventObject).event.reset()
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtPulseEvent(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
+    """Release those who wait for an event now."""
+    event = object_of(thread, handle, EventObject).event
+    previous.write(int(event.is_set))
+    event.pulse()
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQueryEvent(
+    thread: Thread,
+    handle: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """The kind and state of an event."""
+    event = object_of(thread, handle, EventObject).event
+    return _basic(
+        thread, information_class, buffer, size, needed, struct.pack("<Ii", not event.manual, event.is_set)
+    )
+
+
+def _basic(
+    thread: Thread, information_class: int, buffer: int, size: int, needed: OptionalOut[int], data: bytes
+) -> int:
+    """Answer a query that has only the basic class."""
+    if information_class != 0:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    if size != len(data):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    thread.memory.write(buffer, data)
+    needed.write(len(data))
+    return Status.SUCCESS
+
+
+# ---- semaphores
+
+
+@nt.call()
+def NtCreateSemaphore(
+    thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, count: i32, limit: i32
+) -> int:
+    """Make or open a semaphore."""
+    if limit <= 0 or not 0 <= count <= limit:
+        raise Failure(Status.INVALID_PARAMETER)
+    status, found = names.existing(thread, name, SemaphoreObject)
+    if found is None:
+        found = SemaphoreObject(Semaphore(count, limit))
+        names.enter(thread, name, found)
+    handle.write(new_handle(thread, found, access, name))
+    return status
+
+
+@nt.call()
+def NtOpenSemaphore(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a semaphore by name."""
+    handle.write(new_handle(thread, names.find(thread, name, SemaphoreObject).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtReleaseSemaphore(thread: Thread, handle: Handle, count: i32, previous: OptionalOut[i32]) -> int:
+    """Add to a semaphore's count."""
+    previous.write(object_of(thread, handle, SemaphoreObject).semaphore.release(count))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQuerySemaphore(
+    thread: Thread,
+    handle: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """The count and limit of a semaphore."""
+    semaphore = object_of(thread, handle, SemaphoreObject).semaphore
+    data = struct.pack("<2I", semaphore.count, semaphore.limit)
+    return _basic(thread, information_class, buffer, size, needed, data)
+
+
+# ---- mutants
+
+
+@nt.call()
+def NtCreateMutant(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, owned: Boolean) -> int:
+    """Make or open a mutant."""
+    status, found = names.existing(thread, name, MutantObject)
+    if found is None:
+        found = MutantObject(Mutant())
+        if owned:
+            found.mutant.acquire(thread)
+        names.enter(thread, name, found)
+    handle.write(new_handle(thread, found, access, name))
+    return status
+
+
+@nt.call()
+def NtOpenMutant(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a mutant by name."""
+    handle.write(new_handle(thread, names.find(thread, name, MutantObject).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtReleaseMutant(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
+    """Undo one acquisition of a mutant."""
+    previous.write(object_of(thread, handle, MutantObject).mutant.release(thread))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQueryMutant(
+    thread: Thread,
+    handle: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """The state of a mutant."""
+    mutant = object_of(thread, handle, MutantObject).mutant
+    data = struct.pack("<iBB2x", 1 - mutant.depth, mutant.owner is thread, mutant.abandoned)
+    return _basic(thread, information_class, buffer, size, needed, data)
+
+
+def signal_object(thread: Thread, found: Object) -> None:
+    """What NtSignalAndWaitForSingleObject does to its first object."""
+    if isinstance(found, EventObject):
+        found.event.set()
+    elif isinstance(found, SemaphoreObject):
+        found.semaphore.release(1)
+    elif isinstance(found, MutantObject):
+        found.mutant.release(thread)
+    else:
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+
+
+# ---- waiting by thread id (what ntdll's critical sections and condition variables end in)
+
+
+@nt.call()
+def NtAlertThreadByThreadId(thread: Thread, id: Address) -> int:
+    """Release a thread from NtWaitForAlertByThreadId, now or when it comes there."""
+    found = thread.process.machine.threads.get(id)
+    if found is None or found.process is not thread.process:
+        raise Failure(Status.INVALID_CID)
+    found.personality.alerted_by_id = True
+    found.personality.alert.wake()
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtWaitForAlertByThreadId(thread: Thread, address: Address, timeout: OptionalIn[i64]) -> Result:
+    """Wait for an alert by thread id."""
+    state = thread.personality
+    if state.alerted_by_id:
+        state.alerted_by_id = False
+        return Status.ALERTED
+    if timeout == 0:
+        return Status.TIMEOUT
+    return _wait_for_alert(thread, deadline_of(thread, timeout))
+
+
+def _wait_for_alert(thread: Thread, deadline: float | None) -> Blocks[int]:
+    state = thread.personality
+    state.alert = Condition(lambda: state.alerted_by_id)
+    index = yield Wait((state.alert,), deadline, interruptible=False)
+    if index == TIMED_OUT:
+        return Status.TIMEOUT
+    state.alerted_by_id = False
+    return Status.ALERTED
+
+
+# ---- keyed events (Wine's and Windows' fallback for the same purpose)
+
+
+class _Keyed(Waitable):
+    """One side of a rendezvous in a keyed event."""
+
+    __slots__ = ("met",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met = False
+
+    def signalled(self, waiter: object) -> bool:
+        return self.met
+
+
+class KeyedEvent(Object):
+    """A keyed event: waiters and releasers of the same key meet, whoever comes first waits."""
+
+    __slots__ = ("releasers", "waiters")
+    type_name: ClassVar[str] = "KeyedEvent"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiters: dict[tuple[int, int], list[_Keyed]] = {}
+        self.releasers: dict[tuple[int, int], list[_Keyed]] = {}
+
+
+@nt.call()
+def NtCreateKeyedEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, flags: u32) -> int:
+    """Make or open a keyed event."""
+    status, found = names.existing(thread, name, KeyedEvent)
+    if found is None:
+        found = KeyedEvent()
+        names.enter(thread, name, found)
+    handle.write(new_handle(thread, found, access, name))
+    return status
+
+
+@nt.call()
+def NtOpenKeyedEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a keyed event by name."""
+    handle.write(new_handle(thread, names.find(thread, name, KeyedEvent).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtWaitForKeyedEvent(
+    thread: Thread, handle: Handle, key: Address, alertable: Boolean, timeout: OptionalIn[i64]
+) -> Result:
+    """Wait until somebody releases the key."""
+    event = _keyed(thread, handle)
+    return _meet(thread, event.releasers, event.waiters, key, alertable, timeout)
+
+
+@nt.call()
+def NtReleaseKeyedEvent(
+    thread: Thread, handle: Handle, key: Address, alertable: Boolean, timeout: OptionalIn[i64]
+) -> Result:
+    """Release one who waits for the key, waiting for one to come."""
+    event = _keyed(thread, handle)
+    return _meet(thread, event.waiters, event.releasers, key, alertable, timeout)
+
+
+def _keyed(thread: Thread, handle: int) -> KeyedEvent:
+    if handle:
+        return object_of(thread, handle, KeyedEvent)
+    default: KeyedEvent = thread.process.subsystem.keyed_event  # type: ignore[attr-defined]
+    return default
+
+
+def _meet(
+    thread: Thread,
+    others: dict[tuple[int, int], list[_Keyed]],
+    own: dict[tuple[int, int], list[_Keyed]],
+    key: int,
+    alertable: bool,
+    timeout: int | None,
+) -> Result:
+    if key & 1:
+        raise Failure(0xC00000EF)
+    place = thread.process.id, key
+    if place in others:
+        other = others[place].pop(0)
+        if not others[place]:
+            del others[place]
+        other.met = True
+        other.wake()
+        return Status.SUCCESS
+    if timeout == 0:
+        return Status.TIMEOUT
+    return _wait_to_meet(own, place, deadline_of(thread, timeout), alertable)
+
+
+def _wait_to_meet(
+    own: dict[tuple[int, int], list[_Keyed]], place: tuple[int, int], deadline: float | None, alertable: bool
+) -> Blocks[int]:
+    side = _Keyed()
+    own.setdefault(place, []).append(side)
+    try:
+        yield Wait((side,), deadline, interruptible=alertable)
+    except Interrupted:
+        if not side.met:
+            raise
+    finally:
+        if not side.met:
+            own[place].remove(side)
+            if not own[place]:
+                del own[place]
+    return Status.SUCCESS if side.met else Status.TIMEOUT

@@ -1,0 +1,86 @@
+"""Devices in NT's object namespace: objects that take the rest of a name and open it themselves (NT: Io device objects)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from lichen.executive.io.file import File
+from lichen.executive.io.location import Location
+from lichen.executive.io.lookup import Walk
+from lichen.executive.io.manager import create_file, open_location
+from lichen.executive.io.opening import Open
+from lichen.executive.objects.namespace import Directory, SymbolicLink
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, ProcessTable
+
+
+class Opener(Protocol):
+    """A device's way to open the rest of a name."""
+
+    def __call__(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]: ...
+
+
+class Device(Object):
+    """A device: `opener` opens what is behind its name."""
+
+    __slots__ = ("opener",)
+    type_name: ClassVar[str] = "Device"
+
+    def __init__(self, opener: Opener) -> None:
+        super().__init__()
+        self.opener = opener
+
+
+def volume(location: Location) -> Device:
+    """A drive: names behind it are looked up in a folder of the machine's tree, blind to case."""
+
+    def open_below(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+        return create_file(process.files, location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
+
+    return Device(open_below)
+
+
+def single(location: Location) -> Device:
+    """A device that is one object of the machine's tree (NUL)."""
+
+    def open_it(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+        if rest:
+            raise Failure(Status.OBJECT_PATH_NOT_FOUND)
+        return open_location(
+            process.files, location, Open(open.access, share=open.share, options=open.options & ~3)
+        )
+
+    return Device(open_it)
+
+
+def build_namespace(machine: ProcessTable, null: Location) -> None:
+    """The directories, drives and devices that every NT system has."""
+    root: Directory = machine.namespace
+    dos = root.make("??")
+    devices = root.make("Device")
+    for path in (
+        ("BaseNamedObjects",),
+        ("Sessions", "1", "BaseNamedObjects"),
+        ("KernelObjects",),
+        ("Driver",),
+    ):
+        root.make(*path)
+    for alias in ("DosDevices", "GLOBAL??"):
+        root.insert(alias, SymbolicLink(("??",)))
+    root.make("Sessions", "1").insert("DosDevices", SymbolicLink(("??",)))
+    root.make("BaseNamedObjects").insert("Global", SymbolicLink(("BaseNamedObjects",)))
+    root.make("Sessions", "1", "BaseNamedObjects").insert("Global", SymbolicLink(("BaseNamedObjects",)))
+    root.make("Sessions", "1", "BaseNamedObjects").insert(
+        "Local", SymbolicLink(("Sessions", "1", "BaseNamedObjects"))
+    )
+    for number, (letter, location) in enumerate(machine.drives.items(), 1):
+        devices.insert(f"HarddiskVolume{number}", volume(location))
+        dos.insert(f"{letter}:", SymbolicLink(("Device", f"HarddiskVolume{number}")))
+    devices.insert("Null", single(null))
+    dos.insert("NUL", SymbolicLink(("Device", "Null")))
+    dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
+    root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))

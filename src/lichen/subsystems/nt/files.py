@@ -1,0 +1,90 @@
+"""From NT's ways of naming and opening files to the executive's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.file import File
+from lichen.executive.io.lookup import Walk
+from lichen.executive.io.manager import create_file
+from lichen.executive.io.opening import Access, Open, Options, Share
+from lichen.executive.objects.handles import index_of
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.types import Named
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+GENERIC_READ, GENERIC_WRITE, GENERIC_EXECUTE, GENERIC_ALL = 0x80000000, 0x40000000, 0x20000000, 0x10000000
+_GENERIC: Final = {
+    GENERIC_READ: Access.READ
+    | Access.READ_EXTENDED
+    | Access.READ_ATTRIBUTES
+    | Access.READ_CONTROL
+    | Access.SYNCHRONIZE,
+    GENERIC_WRITE: Access.WRITE
+    | Access.APPEND
+    | Access.WRITE_EXTENDED
+    | Access.WRITE_ATTRIBUTES
+    | Access.READ_CONTROL
+    | Access.SYNCHRONIZE,
+    GENERIC_EXECUTE: Access.EXECUTE | Access.READ_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE,
+    GENERIC_ALL: Access.ALL,
+}
+
+FILE_DIRECTORY_FILE, FILE_WRITE_THROUGH, FILE_SEQUENTIAL_ONLY, FILE_NO_BUFFERING = 0x1, 0x2, 0x4, 0x8
+FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FILE_NON_DIRECTORY_FILE = 0x10, 0x20, 0x40
+FILE_DELETE_ON_CLOSE, FILE_OPEN_BY_FILE_ID, FILE_OPEN_FOR_BACKUP = 0x1000, 0x2000, 0x4000
+FILE_OPEN_REPARSE_POINT: Final = 0x200000
+_OPTIONS: Final = {
+    FILE_DIRECTORY_FILE: Options.DIRECTORY,
+    FILE_NON_DIRECTORY_FILE: Options.NON_DIRECTORY,
+    FILE_WRITE_THROUGH: Options.SYNCHRONOUS,
+    FILE_DELETE_ON_CLOSE: Options.DELETE_ON_CLOSE,
+    FILE_OPEN_REPARSE_POINT: Options.OPEN_LINK,
+}
+_KEPT_FLAGS: Final = 0x2027
+FILE_ATTRIBUTE_READONLY: Final = 0x1
+
+
+def access_of(mask: int) -> int:
+    """An access mask with the generic rights spelled out."""
+    access = mask & 0x0FFFFFFF
+    for generic, rights in _GENERIC.items():
+        if mask & generic:
+            access |= rights
+    return access & ~0x10000000
+
+
+def open_of(access: int, disposition: int, share: int, options: int, attributes: int = 0) -> Open:
+    """The executive's open request for NtCreateFile's arguments."""
+    if (options & FILE_DIRECTORY_FILE and options & FILE_NON_DIRECTORY_FILE) or disposition > 5 or share & ~7:
+        raise Failure(Status.INVALID_PARAMETER)
+    bits = 0 if options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT) else Options.OVERLAPPED
+    for option, meaning in _OPTIONS.items():
+        if options & option:
+            bits |= meaning
+    mode = 0o777 if options & FILE_DIRECTORY_FILE else 0o666
+    return Open(access_of(access), disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
+
+
+def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File]:
+    """Open what an OBJECT_ATTRIBUTES names: below an open directory, or by way of the namespace."""
+    walk = Walk.CASE_BLIND
+    if name.name.endswith("\\") and not name.name.endswith(":\\"):
+        walk |= Walk.DIRECTORY
+    request = request._replace(walk=request.walk | walk)
+    if name.root:
+        start: Object = thread.process.handles.get(index_of(name.root))
+        if isinstance(start, File):
+            if name.name.startswith("\\"):
+                raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+            return create_file(thread.process.files, start.location, names.components_of(name.name), request)
+    found = names.lookup(thread, name)
+    if not isinstance(found.object, Device):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    return found.object.opener(thread.process, found.rest, request)
