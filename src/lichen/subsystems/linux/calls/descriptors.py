@@ -15,13 +15,14 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.files import opened_file_of
 from lichen.subsystems.linux.openflags import OpenFlag
 from lichen.subsystems.linux.requests import HANDLERS, control, declare_ioctl, read_int, write_int
+from lichen.subsystems.linux.signaldriven import set_asynchronous
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Result, Uint
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, FIGETBSZ = 0x541B, 0x5421, 0x5450, 0x5451, 2
+FIONREAD, FIONBIO, FIOASYNC, FIONCLEX, FIOCLEX, FIGETBSZ = 0x541B, 0x5421, 0x5452, 0x5450, 0x5451, 2
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
 
 
@@ -93,6 +94,10 @@ def ioctl(thread: Thread, fd: Fd, request: Uint, argument: Address) -> Result:
     file = opened_file_of(thread, fd)
     if request in (FIOCLEX, FIONCLEX):
         thread.process.handles.handle(fd).inherit = request == FIONCLEX
+        return 0
+    if request == FIOASYNC:
+        if not set_asynchronous(thread, fd, file, bool(read_int(thread, argument))):
+            raise Failure(Status.NOT_A_TERMINAL)
         return 0
     handler = HANDLERS.get(request)
     if handler is None:

@@ -15,11 +15,20 @@ from lichen.executive.io.opening import Access, Options
 from lichen.executive.io.requests import PipeCapacity, SetPipeCapacity
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
-from lichen.subsystems.linux import seals
+from lichen.subsystems.linux import seals, signals
 from lichen.subsystems.linux.calls.descriptors import duplicate
 from lichen.subsystems.linux.files import file_of, opened_file_of
-from lichen.subsystems.linux.openflags import set_status_flags, status_flags
+from lichen.subsystems.linux.openflags import OpenFlag, set_status_flags, status_flags
 from lichen.subsystems.linux.records import Flock64
+from lichen.subsystems.linux.signaldriven import (
+    F_OWNER_PGRP,
+    F_OWNER_PID,
+    OwnerEx,
+    is_asynchronous,
+    ownership_of,
+    set_asynchronous,
+    set_owner,
+)
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Fd, Flags, Int, Result, Size
 
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW = range(8)
+F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX = 8, 9, 10, 11, 15, 16
 F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW = 36, 37, 38
 F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS = 1030, 1031, 1032, 1033, 1034
 FD_CLOEXEC: Final = 1
@@ -34,6 +44,7 @@ F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 _LARGEST: Final = (1 << 63) - 1
 _FLOCK: Final = layout(Flock64, LP64)
+_OWNER: Final = layout(OwnerEx, LP64)
 
 Command = Callable[["Thread", int, "File", int], Result]
 """Carries out one command of fcntl for (thread, descriptor, its file, argument)."""
@@ -78,11 +89,47 @@ def _set_descriptor_flags(thread: Thread, fd: int, file: File, argument: int) ->
 
 
 def _get_status_flags(thread: Thread, fd: int, file: File, argument: int) -> Result:
-    return status_flags(file)
+    return status_flags(file) | (OpenFlag.ASYNC if is_asynchronous(file) else 0)
 
 
 def _set_status_flags(thread: Thread, fd: int, file: File, argument: int) -> Result:
     set_status_flags(file, argument)
+    set_asynchronous(thread, fd, file, bool(argument & OpenFlag.ASYNC))
+    return 0
+
+
+# ---- signal-driven I/O
+
+
+def _get_owner(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    kind, id = ownership_of(thread, file).owner
+    return -id if kind == F_OWNER_PGRP else id
+
+
+def _set_owner(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    id = (argument & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+    set_owner(thread, file, OwnerEx(F_OWNER_PGRP, -id) if id < 0 else OwnerEx(F_OWNER_PID, id))
+    return 0
+
+
+def _get_owner_ex(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    thread.memory.write(argument, _OWNER.pack(ownership_of(thread, file).owner))
+    return 0
+
+
+def _set_owner_ex(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    set_owner(thread, file, _OWNER.unpack(thread.memory.read(argument, _OWNER.size)))
+    return 0
+
+
+def _get_signal(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    return ownership_of(thread, file).signal
+
+
+def _set_signal(thread: Thread, fd: int, file: File, argument: int) -> Result:
+    if argument > signals.LAST:
+        raise Failure(Status.INVALID_PARAMETER)
+    ownership_of(thread, file).signal = argument
     return 0
 
 
@@ -235,6 +282,12 @@ _OF_DESCRIPTORS: Final[dict[int, Command]] = {
 }
 _OF_FILES: Final[dict[int, Command]] = {
     F_SETFL: _set_status_flags,
+    F_GETOWN: _get_owner,
+    F_SETOWN: _set_owner,
+    F_GETOWN_EX: _get_owner_ex,
+    F_SETOWN_EX: _set_owner_ex,
+    F_GETSIG: _get_signal,
+    F_SETSIG: _set_signal,
     F_GETLK: _get_lock,
     F_SETLK: _set_lock,
     F_SETLKW: _set_lock_waiting,

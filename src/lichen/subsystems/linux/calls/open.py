@@ -13,7 +13,7 @@ from lichen.abi.argument import Arg, flag_names, show_bytes
 from lichen.abi.layout import LP64, layout
 from lichen.executive.io.attributes import AttributeChange
 from lichen.executive.io.file import File
-from lichen.executive.io.lookup import Walk
+from lichen.executive.io.lookup import Walk, find_entry
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.opening import Open
 from lichen.executive.status import Failure, Status
@@ -83,7 +83,11 @@ def _open(thread: Thread, directory: int, path: Path, flags: int, request: Open)
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
     process = thread.process
     process.handles.require_room()
-    file = create_file(process.files, start_of(process, directory, path), path.components, request)
+    start = start_of(process, directory, path)
+    if flags & OpenFlag.CREAT and path.directory and not flags & OpenFlag.PATH:
+        find_entry(process.files, start, path.components, request.walk | Walk.NAME)
+        raise Failure(Status.FILE_IS_A_DIRECTORY)
+    file = create_file(process.files, start, path.components, request)
     if type(file) is GeneratorType:
         return then(cast(File | Blocks[File], file), lambda file: _insert(thread, file, flags))
     return _insert(thread, cast(File, file), flags)

@@ -1,0 +1,138 @@
+"""Signal-driven I/O: a file with O_ASYNC sends SIGIO to its owner whenever it becomes ready.
+
+Hardly any file has an owner, so what F_SETOWN and F_SETSIG set is kept here, beside the open files.
+
+Source: fcntl(2) F_SETOWN, F_SETOWN_EX, F_SETSIG; open(2) O_ASYNC; signal(7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lichen.abi.layout import LP64, i32, layout
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.file import File
+from lichen.executive.io.opening import Poll
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux import signals
+from lichen.subsystems.linux.siginfo import SiginfoPoll
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, ProcessTable, Thread
+
+F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
+POLL_IN, POLL_OUT = 1, 2
+_BANDS: Final = {POLL_IN: 0x41, POLL_OUT: 0x304}
+_CAPABLE: Final = (Kind.FIFO, Kind.SOCKET, Kind.CHARACTER)
+_POLL: Final = layout(SiginfoPoll, LP64)
+
+
+class OwnerEx(NamedTuple):
+    """struct f_owner_ex."""
+
+    type: i32
+    pid: i32
+
+
+class Ownership:
+    """Who hears of a file by which signal, and whether now (O_ASYNC). It is a waiter in the file's readiness."""
+
+    def __init__(self, file: File, machine: ProcessTable) -> None:
+        self.file, self.machine = file, machine
+        self.owner = OwnerEx(F_OWNER_PID, 0)
+        self.signal = 0
+        self.fd = -1
+        self.on = False
+
+    def switch(self, on: bool, fd: int) -> None:
+        """Begin or stop to send signals; `fd` is what a signal with data names."""
+        if on == self.on:
+            return
+        self.on, self.fd = on, fd
+        if on:
+            self.file.readiness.waiters[self] = None
+        else:
+            self.file.readiness.waiters.pop(self, None)
+
+    def file_closed(self) -> None:
+        self.switch(False, -1)
+        del _owned[self.file]
+
+    def wake(self) -> None:
+        """The file's readiness has changed."""
+        ready = self.file.poll()
+        if ready & (Poll.READABLE | Poll.HANGUP):
+            self._send(POLL_IN)
+        elif ready & (Poll.WRITABLE | Poll.ERROR):
+            self._send(POLL_OUT)
+
+    def _send(self, reason: int) -> None:
+        kind, id = self.owner
+        number = self.signal or signals.SIGIO
+        if self.signal:
+            information = _POLL.pack(SiginfoPoll(number, 0, reason, _BANDS[reason], self.fd))
+        else:
+            information = signals.sent_by(number, None)
+        if kind == F_OWNER_TID:
+            thread = self.machine.threads.get(id)
+            if thread is not None and thread.process.subsystem.name == "linux":
+                signals.send(thread.process, number, information, thread)
+            return
+        for process in self._processes(kind, id):
+            if process.subsystem.name == "linux":
+                signals.send(process, number, information)
+            else:
+                process.signal(number)
+
+    def _processes(self, kind: int, id: int) -> list[Process]:
+        if kind == F_OWNER_PGRP:
+            group = self.machine.groups.get(id)
+            return list(group.members.values()) if group is not None else []
+        process = self.machine.processes.get(id)
+        return [process] if process is not None else []
+
+
+_owned: Final[dict[File, Ownership]] = {}
+"""What is set for the open files that have anything set."""
+
+
+def ownership_of(thread: Thread, file: File) -> Ownership:
+    """What is set for a file, made on the first need."""
+    found = _owned.get(file)
+    if found is None:
+        found = _owned[file] = Ownership(file, thread.process.machine)
+        if file.when_closed is None:
+            file.when_closed = {}
+        file.when_closed[found.file_closed] = None
+    return found
+
+
+def is_asynchronous(file: File) -> bool:
+    """Whether O_ASYNC is set."""
+    found = _owned.get(file)
+    return found is not None and found.on
+
+
+def set_asynchronous(thread: Thread, fd: int, file: File, on: bool) -> bool:
+    """Set or clear O_ASYNC; False for a file that knows no such thing."""
+    if file.node.kind not in _CAPABLE:
+        return False
+    if on or is_asynchronous(file):
+        ownership_of(thread, file).switch(on, fd)
+    return True
+
+
+def set_owner(thread: Thread, file: File, owner: OwnerEx) -> None:
+    """F_SETOWN_EX: who is to hear of the file; INVALID_CID when there is nobody of that id."""
+    machine = thread.process.machine
+    ids: dict[int, Container[int]] = {
+        F_OWNER_TID: machine.threads,
+        F_OWNER_PID: machine.processes,
+        F_OWNER_PGRP: machine.groups,
+    }
+    if owner.type not in ids:
+        raise Failure(Status.INVALID_PARAMETER)
+    if owner.pid and owner.pid not in ids[owner.type]:
+        raise Failure(Status.INVALID_CID)
+    ownership_of(thread, file).owner = owner
