@@ -32,6 +32,7 @@ from lichen.executive.scheduler import Scheduler
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
 from lichen.filesystems import devices as simple_devices
+from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.host import HostFileSystem, Owners
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import accepts, passed_file
@@ -41,6 +42,8 @@ from lichen.platforms.native.platform import NativePlatform
 from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
+from lichen.subsystems.linux.procfs import sysfs, tree
+from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
 
@@ -103,6 +106,7 @@ class Machine:
         self.table.memory_files = MemoryFileSystem(next(self._device_numbers), self.devices)
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
+        self._mount_generated_trees()
 
     def close(self) -> None:
         """End every guest and give everything back to the host."""
@@ -128,8 +132,16 @@ class Machine:
 
     def _mount_own_trees(self) -> None:
         self.mount("/dev", simple_devices.device_tree(next(self._device_numbers), self.devices), "devtmpfs")
-        for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755), ("/sys", 0o555)):
+        for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
             self.mount(path, MemoryFileSystem(next(self._device_numbers), self.devices, mode), "tmpfs")
+
+    def _mount_generated_trees(self) -> None:
+        machine = Whole(self.table, self.mounts)
+        options = "rw,nosuid,nodev,noexec"
+        proc = ProcFileSystem(tree.tree(), machine, next(self._device_numbers), self.devices)
+        self.mount("/proc", proc, "proc", options)
+        sys = SysFileSystem(sysfs.tree(), machine, next(self._device_numbers), self.devices)
+        self.mount("/sys", sys, "sysfs", options)
 
     def mount(self, path: str, file_system: FileSystem, source: str, options: str = "rw") -> None:
         """Mount a file system at an absolute path, whose folders are made when they are missing."""

@@ -103,10 +103,32 @@ class ProcessorTime:
 
 
 class MemoryUsage(NamedTuple):
-    """Bytes of a process's memory that are in the host's memory now, and the most that ever were."""
+    """Bytes of a process's memory that are in the host's memory now, and the most that ever were.
 
-    resident: int
-    peak: int
+    What is resident is `anonymous`, shows a `file`, or is `shared` with others; what was is `swapped`.
+    """
+
+    resident: int = 0
+    peak: int = 0
+    anonymous: int = 0
+    file: int = 0
+    shared: int = 0
+    swapped: int = 0
+
+
+class TaskUsage(NamedTuple):
+    """What the host says of one guest thread at one moment.
+
+    `state` is R for one that runs or waits for the kernel's answer, S or D for one that sleeps in a call that the host
+    answers. `resident` are the bytes that its whole process has in memory, `processor` is where it ran last.
+    """
+
+    state: str = "R"
+    time: ProcessorTime = ProcessorTime()
+    minor_faults: int = 0
+    major_faults: int = 0
+    resident: int = 0
+    processor: int = 0
 
 
 class GuestMemory(Protocol):
@@ -177,6 +199,9 @@ class GuestThread(Protocol):
 
     def memory_usage(self) -> MemoryUsage:
         """How much memory this thread's process holds; nothing for one that is gone."""
+
+    def usage(self) -> TaskUsage:
+        """What this thread does and has used; for one that is gone, what was last known."""
 
     def exit(self) -> None:
         """End this one thread on the host (its cleared-tid word is written and woken)."""

@@ -59,6 +59,8 @@ class FileSystem:
     type: ClassVar[str] = "none"
     stable: bool = True
     """Whether names change only through the executive, so that the name cache may answer for the driver."""
+    names_kept: ClassVar[int] = 32768
+    """How many places of it the name cache keeps that nobody uses."""
     root: Node
 
     def __init__(self, device: int, devices: Devices, read_only: bool = False) -> None:

@@ -50,6 +50,11 @@ class HandleTable:
     def __len__(self) -> int:
         return sum(slot is not None for slot in self._slots)
 
+    @property
+    def size(self) -> int:
+        """How many slots there are, free ones included."""
+        return len(self._slots)
+
     def __iter__(self) -> Iterator[tuple[int, Handle]]:
         """Index and handle of every slot in use, in ascending order."""
         return ((index, slot) for index, slot in enumerate(self._slots) if slot is not None)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from lichen.executive.interfaces import MemoryUsage, ProcessorTime
+from lichen.executive.interfaces import PAGE, MemoryUsage, ProcessorTime, TaskUsage
 
 _TICK: Final = 1 / os.sysconf("SC_CLK_TCK")
 _MOST: Final = 4096
-_USER_FIELD, _SYSTEM_FIELD = 11, 12
+_STATE, _MINOR, _MAJOR, _USER, _SYSTEM, _RESIDENT, _PROCESSOR = 0, 7, 9, 11, 12, 21, 36
+"""Fields of `stat`, counted from the one behind the name."""
+_MEMORY: Final = (b"VmRSS", b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmSwap")
 
 
 class Account:
@@ -30,8 +32,8 @@ class Account:
         try:
             total = int(self._file("schedstat").split()[0]) * 1e-9
             if total >= _TICK:
-                fields = self._file("stat").rpartition(b")")[2].split()
-                self._divide(total, int(fields[_USER_FIELD]), int(fields[_SYSTEM_FIELD]))
+                fields = self._stat()
+                self._divide(total, int(fields[_USER]), int(fields[_SYSTEM]))
             else:
                 self._divide(total, 1, 0)
         except (OSError, IndexError):
@@ -42,9 +44,39 @@ class Account:
         """The memory of the thread's process; zeros when the thread is gone."""
         try:
             rows = dict(row.partition(b":")[::2] for row in self._file("status").splitlines())
-            return MemoryUsage(*(int(rows[name].split()[0]) << 10 for name in (b"VmRSS", b"VmHWM")))
+            return MemoryUsage(*(int(rows[name].split()[0]) << 10 for name in _MEMORY))
         except (OSError, KeyError):
-            return MemoryUsage(0, 0)
+            return MemoryUsage()
+
+    def usage(self) -> TaskUsage:
+        """What the thread does and has used, its time in whole ticks; of one that is gone only the time."""
+        try:
+            fields = self._stat()
+        except OSError:
+            return TaskUsage(time=self._seen)
+        self._seen = ProcessorTime(
+            max(self._seen.user, int(fields[_USER]) * _TICK),
+            max(self._seen.system, int(fields[_SYSTEM]) * _TICK),
+        )
+        return TaskUsage(
+            fields[_STATE].decode(),
+            self._seen,
+            int(fields[_MINOR]),
+            int(fields[_MAJOR]),
+            int(fields[_RESIDENT]) * PAGE,
+            int(fields[_PROCESSOR]),
+        )
+
+    def call(self) -> int | None:
+        """The number of the host call that the thread sleeps in; None when it is in none."""
+        try:
+            number = self._file("syscall").split()[0]
+            return int(number)
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def _stat(self) -> list[bytes]:
+        return self._file("stat").rpartition(b")")[2].split()
 
     def _file(self, name: str) -> bytes:
         descriptor = os.open(self._folder + name, os.O_RDONLY | os.O_CLOEXEC)

@@ -26,6 +26,7 @@ from lichen.executive.interfaces import (
     Move,
     ProcessorTime,
     Protect,
+    TaskUsage,
     Unmap,
 )
 from lichen.executive.registers import Registers
@@ -402,6 +403,14 @@ class NativeThread:
     def memory_usage(self) -> MemoryUsage:
         """How much memory the whole host process holds."""
         return self._account.memory()
+
+    def usage(self) -> TaskUsage:
+        """What the thread does and has used. It sleeps only in a call that the host answers: other sleep is our doing."""
+        usage = self._account.usage()
+        asleep = self.state is State.RUNNING and usage.state in "SD"
+        if not asleep or (usage.state == "S" and self._account.call() not in _HOST_ANSWERS):
+            return usage._replace(state="R")
+        return usage
 
     def exit(self) -> None:
         """End this one thread on the host."""

@@ -1,0 +1,80 @@
+"""What a process has in memory: maps, cmdline, environ.
+
+maps comes from the executive's books. Arguments and environment are read from the process's own memory, where it may have
+changed them; the arguments that it was started with stand in for those that cannot be read.
+
+Source: proc(5); fs/proc/task_mmu.c, fs/proc/base.c.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lichen.abi.memory import Fault
+from lichen.executive.interfaces import Protection
+from lichen.executive.io.attributes import Attributes
+from lichen.executive.io.device import major, minor
+from lichen.executive.io.file import File
+from lichen.executive.memory import Region
+from lichen.subsystems.linux.procfs.subjects import Task, encoded, shown
+
+_NAME_COLUMN: Final = 73
+_MOST_STRINGS: Final = 4 << 20
+
+
+def maps(task: Task) -> bytes:
+    """A line for each region: range, rights, offset, device, inode, name."""
+    if task.leader is None:
+        return b""
+    files: dict[File, tuple[Attributes, bytes]] = {}
+    lines = []
+    for region in task.process.space.regions:
+        file = region.file
+        if file is not None and file not in files:
+            files[file] = file.node.attributes(), encoded(shown(task, file.location), "\n")
+        attributes, name = files[file] if file is not None else (None, region.name.encode())
+        lines.append(_line(region, attributes, name))
+    return b"".join(lines)
+
+
+def _line(region: Region, attributes: Attributes | None, name: bytes) -> bytes:
+    protection = region.protection
+    rights = "".join(
+        letter if protection & right else "-"
+        for letter, right in (("r", Protection.READ), ("w", Protection.WRITE), ("x", Protection.EXECUTE))
+    )
+    device, inode = (attributes.device, attributes.file_id) if attributes is not None else (0, 0)
+    line = (
+        f"{region.start:08x}-{region.end:08x} {rights}{'s' if region.shared else 'p'} "
+        f"{region.offset:08x} {major(device):02x}:{minor(device):02x} {inode} "
+    ).encode()
+    return (line.ljust(_NAME_COLUMN) + name if name else line) + b"\n"
+
+
+def _strings(task: Task, where: range) -> bytes | None:
+    leader = task.leader
+    if leader is None or not where:
+        return None
+    try:
+        return leader.memory.read(where.start, min(len(where), _MOST_STRINGS))
+    except Fault:
+        return None
+
+
+def command_line(task: Task) -> bytes:
+    """The arguments, each with a zero byte behind it. A program that wrote over them has them end at its own zero."""
+    if task.process.is_zombie:
+        return b""
+    space = task.process.space
+    found = _strings(task, space.arguments)
+    if found is None:
+        return b"".join(argument + b"\0" for argument in task.process.arguments)
+    if found.endswith(b"\0") or not space.environment:
+        return found
+    behind = _strings(task, space.environment) or b""
+    return (found + behind).partition(b"\0")[0]
+
+
+def environment(task: Task) -> bytes:
+    """The variables that the program was started with, each with a zero byte behind it."""
+    return _strings(task, task.process.space.environment) or b""

@@ -1,0 +1,162 @@
+"""What the files of /proc tell of: the machine, a process or one of its threads, a descriptor of a process.
+
+Source: proc(5); ptrace(2) "Ptrace access mode checking" for who may look.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lichen.executive.io.generated import Subject
+from lichen.executive.objects.handles import Handle
+from lichen.executive.processes import Process, ProcessTable, Thread
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.processes import check_inspection
+from lichen.subsystems.linux.state import LinuxProcess
+
+if TYPE_CHECKING:
+    from lichen.executive.io.location import Location, Mount
+
+
+class Whole(Subject):
+    """The machine. `booted` is when, in seconds since 1970; `boot_id` names this run of it."""
+
+    __slots__ = ("boot_id", "booted", "mounts", "table")
+
+    def __init__(self, table: ProcessTable, mounts: Sequence[Mount]) -> None:
+        self.table, self.mounts = table, mounts
+        self.booted = time.time() - table.uptime()
+        self.boot_id = str(uuid.uuid4())
+
+    @property
+    def caller(self) -> Thread:
+        """Whoever asks; OBJECT_NAME_NOT_FOUND when it is the kernel itself, which is nobody's self."""
+        thread = self.table.scheduler.current
+        if thread is None:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return thread
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Subject):
+    """A process, or one of its threads. Of a process without threads the process itself stands for its only one."""
+
+    machine: Whole
+    process: Process
+    thread: Thread | None = None
+
+    @property
+    def id(self) -> int:
+        return self.process.id if self.thread is None else self.thread.id
+
+    @property
+    def threads(self) -> list[Thread]:
+        """The threads that it consists of, the one that stands for all of them first."""
+        if self.thread is not None:
+            return [self.thread]
+        return sorted(self.process.threads.values(), key=lambda thread: thread.id != self.process.id)
+
+    @property
+    def leader(self) -> Thread | None:
+        """The thread that is meant when one has to be; None for a zombie and for what runs no guest code."""
+        if self.thread is not None:
+            return self.thread
+        return self.process.first_thread if self.process.threads else None
+
+    @property
+    def name(self) -> str:
+        leader = self.leader
+        return self.process.name if leader is None else leader.name
+
+    @property
+    def state(self) -> LinuxProcess | None:
+        """What only Linux knows of the process."""
+        state = self.process.personality
+        return state if isinstance(state, LinuxProcess) else None
+
+    def exists(self) -> bool:
+        if self.machine.table.processes.get(self.process.id) is not self.process:
+            return False
+        return self.thread is None or not self.thread.dead
+
+    def owner(self, private: bool) -> tuple[int, int]:
+        """Its effective ids; what is private belongs to root when the process may not be looked into."""
+        token, state = self.process.files.token, self.state
+        caller = self.machine.table.scheduler.current
+        hidden = private and state is not None and state.dumpable != 1
+        if hidden and not (caller is not None and caller.process is self.process):
+            return 0, 0
+        return token.euid, token.egid
+
+    def admit(self) -> None:
+        caller = self.machine.table.scheduler.current
+        if caller is None:
+            return
+        try:
+            check_inspection(caller, self.process)
+        except Failure:
+            raise Failure(Status.ACCESS_DENIED) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor(Subject):
+    """One slot of a process's handle table."""
+
+    task: Task
+    index: int
+
+    def exists(self) -> bool:
+        return self.task.exists() and self.find() is not None
+
+    def owner(self, private: bool) -> tuple[int, int]:
+        return self.task.owner(private)
+
+    def admit(self) -> None:
+        self.task.admit()
+
+    def find(self) -> Handle | None:
+        """The handle in the slot."""
+        if self.task.process.is_zombie:
+            return None
+        try:
+            return self.task.process.handles.handle(self.index)
+        except Failure:
+            return None
+
+    @property
+    def handle(self) -> Handle:
+        """As `find`, with OBJECT_NAME_NOT_FOUND for an empty slot."""
+        handle = self.find()
+        if handle is None:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return handle
+
+
+def number(name: str) -> int:
+    """The number that a name is, written the one way it can be; -1 for any other name."""
+    return int(name) if name.isascii() and name.isdecimal() and (name == "0" or name[0] != "0") else -1
+
+
+def path_text(location: Location, root: Location | None) -> str:
+    """A place as /proc shows it to whoever has `root` as root: a path, or `pipe:[1]` for what never had one."""
+    place = location.place(root)
+    text = "/".join(place.components)
+    if location.mount is not None:
+        text = "/" + text
+    return text + " (deleted)" if place.deleted else text
+
+
+def shown(task: Task, location: Location) -> str:
+    """A place as it is shown to whoever asks about `task`."""
+    caller = task.machine.table.scheduler.current
+    return path_text(location, (caller.process if caller is not None else task.process).files.root)
+
+
+def encoded(text: str, escaped: str) -> bytes:
+    """A name as a field of a line: the `escaped` characters become their octal numbers."""
+    return os.fsencode(text.translate({ord(character): f"\\{ord(character):03o}" for character in escaped}))

@@ -1,0 +1,138 @@
+"""The names of /proc and what each tells.
+
+Source: proc(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text
+from lichen.executive.io.location import Location
+from lichen.subsystems.linux.procfs import (
+    descriptors,
+    memory,
+    mounts,
+    network,
+    settings,
+    tasks,
+    whole,
+)
+from lichen.subsystems.linux.procfs.subjects import Descriptor, Task, Whole, number, shown
+
+_WRITABLE: Final = 0o644
+_OWNER_READS: Final = 0o400
+_OWNER_ENTERS: Final = 0o500
+_NO_SESSION: Final = b"4294967295"
+_ALL_IDS: Final = b"         0          0 4294967295\n"
+
+
+def _fixed(content: bytes) -> Text[S]:
+    return Text(lambda _: content)
+
+
+def _magic(where: Callable[[Task], Location]) -> Link[Task]:
+    return Link(lambda task: shown(task, where(task)), where, private=True)
+
+
+def _descriptors(entry: Entry[Descriptor]) -> Members[Task]:
+    return Members(descriptors.names, descriptors.find, entry)
+
+
+_TASK: Final[dict[str, Entry[Task]]] = {
+    "cgroup": _fixed(b"0::/\n"),
+    "children": Text(tasks.children),
+    "cmdline": Text(memory.command_line),
+    "comm": Text(tasks.comm, tasks.set_comm, mode=_WRITABLE),
+    "cwd": _magic(descriptors.current),
+    "environ": Text(memory.environment, mode=_OWNER_READS, private=True),
+    "exe": _magic(descriptors.program),
+    "fd": Folder(
+        {},
+        _descriptors(
+            Link(descriptors.text, descriptors.follow, descriptors.mode, mode=_OWNER_ENTERS, private=True)
+        ),
+        mode=_OWNER_ENTERS,
+        private=True,
+    ),
+    "fdinfo": Folder({}, _descriptors(Text(descriptors.information, private=True))),
+    "gid_map": _fixed(_ALL_IDS),
+    "limits": Text(tasks.limits),
+    "loginuid": _fixed(_NO_SESSION),
+    "maps": Text(memory.maps, private=True),
+    "mountinfo": Text(mounts.mount_information),
+    "mounts": Text(mounts.mounts),
+    "net": network.tree(),
+    "oom_score": Text(tasks.oom_score),
+    "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
+    "root": _magic(descriptors.root),
+    "sessionid": _fixed(_NO_SESSION),
+    "setgroups": _fixed(b"allow\n"),
+    "stat": Text(tasks.stat),
+    "statm": Text(tasks.statm),
+    "status": Text(tasks.status),
+    "uid_map": _fixed(_ALL_IDS),
+    "wchan": _fixed(b"0"),
+}
+
+
+# ---- threads of a process, processes of the machine
+
+
+def _thread_names(task: Task) -> Iterator[str]:
+    return map(str, sorted(task.process.threads) or [task.process.id])
+
+
+def _find_thread(task: Task, name: str) -> Task | None:
+    id = number(name)
+    thread = task.process.threads.get(id)
+    stands_for_itself = id == task.process.id and not task.process.threads
+    return Task(task.machine, task.process, thread) if thread is not None or stands_for_itself else None
+
+
+_PROCESS: Final = Folder({**_TASK, "task": Folder({}, Members(_thread_names, _find_thread, Folder(_TASK)))})
+
+
+def _process_names(machine: Whole) -> Iterator[str]:
+    return map(str, sorted(machine.table.processes))
+
+
+def _find_process(machine: Whole, name: str) -> Task | None:
+    process = machine.table.processes.get(number(name))
+    return Task(machine, process) if process is not None else None
+
+
+def _self(machine: Whole) -> str:
+    return str(machine.caller.process.id)
+
+
+def _thread_self(machine: Whole) -> str:
+    caller = machine.caller
+    return f"{caller.process.id}/task/{caller.id}"
+
+
+def tree() -> Folder[Whole]:
+    """The root of /proc; its subject is the machine."""
+    entries: dict[str, Entry[Whole]] = {
+        "cmdline": _fixed(b"\n"),
+        "cpuinfo": Text(whole.processors),
+        "devices": _fixed(whole.DEVICES),
+        "filesystems": Text(mounts.file_systems),
+        "loadavg": Text(whole.load_average),
+        "meminfo": Text(whole.memory),
+        "modules": _fixed(b""),
+        "mounts": Link(lambda _: "self/mounts"),
+        "net": Link(lambda _: "self/net"),
+        "partitions": _fixed(whole.PARTITIONS),
+        "self": Link(_self),
+        "stat": Text(whole.statistics),
+        "swaps": _fixed(whole.SWAPS),
+        "sys": settings.tree(),
+        "thread-self": Link(_thread_self),
+        "tty": Folder({"drivers": _fixed(whole.TERMINAL_DRIVERS)}),
+        "uptime": Text(whole.uptime),
+        "version": Text(whole.version),
+        "vmstat": Text(whole.virtual_memory),
+    }
+    return Folder(entries, Members(_process_names, _find_process, _PROCESS))
