@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.node import FileSystem
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
+    from lichen.executive.registry import Registry
 
 INIT: Final = 1
 SYSTEM: Final = 4
@@ -433,6 +434,9 @@ class ProcessTable:
         """The root of NT's object namespace."""
         self.drives: dict[str, Location] = {}
         """Where each drive letter leads."""
+        self.registry: Registry
+        self.unique_ids = 0x3E8
+        """The last locally unique id that was given out."""
         self.completion_ports: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()
         """Files whose completions are queued to a port, with the port and the file's key."""
         self.system = System(Load(scheduler.clock()))

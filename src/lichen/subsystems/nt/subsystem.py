@@ -7,6 +7,7 @@ import logging
 import pkgutil
 import signal as posix
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lichen.abi.convention import X64
@@ -113,10 +114,16 @@ class NtSubsystem:
     name = "nt"
 
     def __init__(
-        self, platform: Platform, guests: NtGuests, machine: ProcessTable, ntdll: Image, processors: int
+        self,
+        platform: Platform,
+        guests: NtGuests,
+        machine: ProcessTable,
+        ntdll: Image,
+        nls: Path,
+        processors: int,
     ) -> None:
         self.platform, self.guests, self.machine, self.ntdll = platform, guests, machine, ntdll
-        self.processors = processors
+        self.nls, self.processors = nls, processors
         self.images = ImageCache(platform.page_cache)
         self.shared_data = SharedData(guests.shared_data, processors)
         numbers = ntdll.file.system_calls
@@ -316,7 +323,7 @@ class NtSubsystem:
         """An exception that nobody handled ends the process; whoever reads its error output learns where it was."""
         if code in _ENDED_BY_EXCEPTION:
             crash.report(process, code, address)
-        process.terminate(ExitStatus(code, _ENDED_BY_EXCEPTION.get(code, 0), code in _ENDED_BY_EXCEPTION))
+        process.terminate(ExitStatus(code, _ENDED_BY_EXCEPTION.get(code, 0)))
 
     # ---- life of threads and processes
 

@@ -1,0 +1,323 @@
+"""The registry: a tree of keys with typed values, in memory, kept in one SQLite file (NT: Cm).
+
+Reading never touches the disk. Changes are collected and committed together: by `flush` (NtFlushKey), a tenth of a second
+after the last change, or at shutdown; so the file on disk is always a state that the registry once had (DECISIONS 27).
+Names are blind to case and keep the case they were made with. Volatile keys are never written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from lichen.executive.io.location import fold
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Waitable
+
+LONGEST_NAME: Final = 255
+LARGEST_VALUE: Final = 1 << 20
+KEY_DELETED: Final = 0xC000017C
+CHILD_MUST_BE_VOLATILE: Final = 0xC0000181
+_SETTLE: Final = 0.1
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS keys (
+    id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, modified INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS value (
+    key INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (key, name)
+) WITHOUT ROWID;
+"""
+
+
+class Value(NamedTuple):
+    """A value: its name as given, its REG_* type and its bytes."""
+
+    name: str
+    type: int
+    data: bytes
+
+
+class Changed(Waitable):
+    """Signalled by the next change of a key."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_set = False
+
+    def signalled(self, waiter: object) -> bool:
+        return self.is_set
+
+    def set(self) -> None:
+        self.is_set = True
+        self.wake()
+
+
+class Key:
+    """One key. `id` is its row; 0 for keys that are not (yet) on disk."""
+
+    __slots__ = (
+        "class_name",
+        "deleted",
+        "id",
+        "modified",
+        "name",
+        "parent",
+        "subkeys",
+        "values",
+        "volatile",
+        "watchers",
+    )
+
+    def __init__(
+        self, name: str, parent: Key | None, modified: int, volatile: bool = False, class_name: str = ""
+    ) -> None:
+        self.name, self.parent, self.modified, self.volatile, self.class_name = (
+            name,
+            parent,
+            modified,
+            volatile,
+            class_name,
+        )
+        self.id = 0
+        self.deleted = False
+        self.subkeys: dict[str, Key] = {}
+        self.values: dict[str, Value] = {}
+        self.watchers: list[tuple[Changed, bool]] = []
+
+    def path(self) -> tuple[str, ...]:
+        """The names from the root down to this key."""
+        names: list[str] = []
+        key: Key | None = self
+        while key is not None and key.parent is not None:
+            names.append(key.name)
+            key = key.parent
+        return tuple(reversed(names))
+
+    def check(self) -> None:
+        """KEY_DELETED when the key is gone."""
+        if self.deleted:
+            raise Failure(KEY_DELETED)
+
+
+class Registry:
+    """The whole tree. `later(seconds, action)` runs an action from the machine's loop; `now` gives NT times."""
+
+    def __init__(
+        self, path: Path | None, now: Callable[[], int], later: Callable[[float, Callable[[], None]], object]
+    ) -> None:
+        self._now, self._later = now, later
+        self.root = Key("", None, now())
+        self._keys: set[Key] = set()
+        self._removed: set[int] = set()
+        self._next_id = 1
+        self._pending = False
+        self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=FULL")
+        self._database.executescript(_SCHEMA)
+        self._load()
+
+    def _load(self) -> None:
+        found = {0: self.root}
+        rows = self._database.execute("SELECT id, parent, name, class, modified FROM keys ORDER BY id")
+        for id, parent, name, class_name, modified in rows:
+            above = found.get(parent)
+            if above is None:
+                continue
+            key = found[id] = Key(name, above, modified, class_name=class_name)
+            key.id = id
+            above.subkeys[fold(name)] = key
+            self._next_id = max(self._next_id, id + 1)
+        for id, name, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
+            if id in found:
+                found[id].values[fold(name)] = Value(name, type_, data)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has ever written anything."""
+        return not self.root.subkeys
+
+    # ---- keys
+
+    def find(self, start: Key, components: tuple[str, ...]) -> Key:
+        """An existing key; OBJECT_NAME_NOT_FOUND."""
+        start.check()
+        key = start
+        for name in components:
+            below = key.subkeys.get(fold(name))
+            if below is None:
+                raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+            key = below
+        return key
+
+    def create(
+        self, start: Key, components: tuple[str, ...], volatile: bool = False, class_name: str = ""
+    ) -> tuple[Key, bool]:
+        """The key at `components`, made if need be; (key, whether it was made). All but the last must exist."""
+        above = self.find(start, components[:-1])
+        if not components:
+            return above, False
+        name = components[-1]
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise Failure(Status.INVALID_PARAMETER)
+        key = above.subkeys.get(fold(name))
+        if key is not None:
+            return key, False
+        if above.volatile and not volatile:
+            raise Failure(CHILD_MUST_BE_VOLATILE)
+        key = Key(name, above, self._now(), volatile, class_name)
+        above.subkeys[fold(name)] = key
+        self._changed(key)
+        self._touch(above)
+        return key, True
+
+    def make(self, *components: str) -> Key:
+        """The key at a path from the root, with every key above it made too."""
+        key = self.root
+        for name in components:
+            key, _ = self.create(key, (name,))
+        return key
+
+    def delete(self, key: Key) -> None:
+        """Remove a key without subkeys; CANNOT_DELETE when it has some or is a root."""
+        key.check()
+        if key.subkeys or key.parent is None:
+            raise Failure(Status.CANNOT_DELETE)
+        del key.parent.subkeys[fold(key.name)]
+        key.deleted = True
+        self._keys.discard(key)
+        if key.id:
+            self._removed.add(key.id)
+        self._touch(key.parent)
+        self._notify(key)
+
+    def rename(self, key: Key, name: str) -> None:
+        """Give a key another name; OBJECT_NAME_COLLISION."""
+        key.check()
+        if key.parent is None or fold(name) in key.parent.subkeys:
+            raise Failure(Status.OBJECT_NAME_COLLISION)
+        del key.parent.subkeys[fold(key.name)]
+        key.name = name
+        key.parent.subkeys[fold(name)] = key
+        self._touch(key)
+
+    # ---- values
+
+    def value(self, key: Key, name: str) -> Value:
+        """A value by name; OBJECT_NAME_NOT_FOUND."""
+        key.check()
+        found = key.values.get(fold(name))
+        if found is None:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return found
+
+    def set_value(self, key: Key, name: str, type: int, data: bytes) -> None:
+        """Set a value."""
+        key.check()
+        if len(data) > LARGEST_VALUE or len(name) > 16383:
+            raise Failure(Status.INSUFFICIENT_RESOURCES)
+        before = key.values.get(fold(name))
+        key.values[fold(name)] = Value(before.name if before else name, type, data)
+        self._touch(key)
+
+    def delete_value(self, key: Key, name: str) -> None:
+        """Remove a value; OBJECT_NAME_NOT_FOUND."""
+        self.value(key, name)
+        del key.values[fold(name)]
+        self._touch(key)
+
+    # ---- watching
+
+    def watch(self, key: Key, subtree: bool) -> Changed:
+        """What is signalled by the next change of a key, or of anything below it too."""
+        key.check()
+        changed = Changed()
+        key.watchers.append((changed, subtree))
+        return changed
+
+    def _notify(self, key: Key) -> None:
+        here: Key | None = key
+        while here is not None:
+            if here.watchers:
+                kept: list[tuple[Changed, bool]] = []
+                for changed, subtree in here.watchers:
+                    if here is key or here is key.parent or subtree:
+                        changed.set()
+                    else:
+                        kept.append((changed, subtree))
+                here.watchers = kept
+            here = here.parent
+
+    # ---- the disk
+
+    def _touch(self, key: Key) -> None:
+        key.modified = self._now()
+        self._changed(key)
+        self._notify(key)
+
+    def _changed(self, key: Key) -> None:
+        if key.volatile or key.parent is None:
+            return
+        self._keys.add(key)
+        if not self._pending:
+            self._pending = True
+            self._later(_SETTLE, self._settled)
+
+    def _settled(self) -> None:
+        self._pending = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Bring every change to the disk in one transaction."""
+        if not self._keys and not self._removed:
+            return
+        keys, self._keys = self._keys, set()
+        removed, self._removed = self._removed, set()
+        with _transaction(self._database):
+            for id in removed:
+                self._database.execute("DELETE FROM keys WHERE id = ?", (id,))
+                self._database.execute("DELETE FROM value WHERE key = ?", (id,))
+            for key in keys:
+                self._store(key)
+
+    def _store(self, key: Key) -> int:
+        """Write a key and its values; those above it first, so that its row has a parent."""
+        above = key.parent
+        parent = 0 if above is None or above.parent is None else above.id or self._store(above)
+        if not key.id:
+            key.id, self._next_id = self._next_id, self._next_id + 1
+        row = key.id, parent, key.name, key.class_name, key.modified
+        self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)", row)
+        self._database.execute("DELETE FROM value WHERE key = ?", (key.id,))
+        rows = ((key.id, value.name, value.type, value.data) for value in key.values.values())
+        self._database.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", rows)
+        return key.id
+
+    def close(self) -> None:
+        """Commit and let go of the file."""
+        self.flush()
+        self._database.close()
+
+
+class _transaction:
+    """One transaction of a connection."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    def __enter__(self) -> None:
+        self.database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.database.execute("ROLLBACK" if error else "COMMIT")
+
+
+def walk(key: Key) -> Iterator[Key]:
+    """A key and everything below it."""
+    yield key
+    for below in key.subkeys.values():
+        yield from walk(below)

@@ -1,0 +1,318 @@
+"""The registry.
+
+Source: NtCreateKey, NtQueryValueKey and their family (ntddk.h); classes of KEY_*_INFORMATION in wdm.h.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from lichen.abi.argument import OptionalOut, Out
+from lichen.abi.layout import ptr, u32
+from lichen.executive.objects.dispatcher import EventObject
+from lichen.executive.objects.object import Object
+from lichen.executive.registry import Key, Registry, Value
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Wait
+from lichen.subsystems.nt.names import components_of
+from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import (
+    Address,
+    Boolean,
+    Flags,
+    Handle,
+    Named,
+    ObjectName,
+    Result,
+    Text,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_VOLATILE: Final = 1
+_CREATED, _OPENED = 1, 2
+_KEY_BASIC, _KEY_NODE, _KEY_FULL, _KEY_NAME, _KEY_CACHED = 0, 1, 2, 3, 4
+_VALUE_BASIC, _VALUE_FULL, _VALUE_PARTIAL, _VALUE_FULL_ALIGN, _VALUE_PARTIAL_ALIGN = 0, 1, 2, 3, 4
+_LARGEST_DATA: Final = 1 << 20
+
+
+class KeyObject(Object):
+    """An open key."""
+
+    __slots__ = ("key",)
+    type_name: ClassVar[str] = "Key"
+
+    def __init__(self, key: Key) -> None:
+        super().__init__()
+        self.key = key
+
+
+def _registry(thread: Thread) -> Registry:
+    registry: Registry = thread.process.machine.registry
+    return registry
+
+
+def _key(thread: Thread, handle: int) -> Key:
+    key = object_of(thread, handle, KeyObject).key
+    key.check()
+    return key
+
+
+def _place(thread: Thread, name: Named) -> tuple[Key, tuple[str, ...]]:
+    """Where a key's name starts, and its components."""
+    components = components_of(name.name)
+    if name.root:
+        return _key(thread, name.root), components
+    if not name.name.startswith("\\"):
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+    if not components or components[0].upper() != "REGISTRY":
+        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+    return _registry(thread).root, components
+
+
+@nt.call()
+def NtCreateKey(
+    thread: Thread,
+    handle: Out[ptr],
+    access: Flags,
+    name: ObjectName,
+    title: u32,
+    class_name: Text,
+    options: Flags,
+    disposition: OptionalOut[u32],
+) -> int:
+    """Make or open a key."""
+    start, components = _place(thread, name)
+    key, made = _registry(thread).create(start, components, bool(options & _VOLATILE), class_name)
+    handle.write(new_handle(thread, KeyObject(key), access, name))
+    disposition.write(_CREATED if made else _OPENED)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtOpenKey(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a key."""
+    return _open(thread, handle, access, name)
+
+
+@nt.call()
+def NtOpenKeyEx(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, options: Flags) -> int:
+    """Open a key."""
+    return _open(thread, handle, access, name)
+
+
+def _open(thread: Thread, handle: Out[int], access: int, name: Named) -> int:
+    start, components = _place(thread, name)
+    key = _registry(thread).find(start, components)
+    handle.write(new_handle(thread, KeyObject(key), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtDeleteKey(thread: Thread, handle: Handle) -> int:
+    """Delete a key without subkeys."""
+    _registry(thread).delete(_key(thread, handle))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtRenameKey(thread: Thread, handle: Handle, name: Text) -> int:
+    """Rename a key."""
+    if not name or "\\" in name:
+        raise Failure(Status.INVALID_PARAMETER)
+    _registry(thread).rename(_key(thread, handle), name)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtFlushKey(thread: Thread, handle: Handle) -> int:
+    """Bring the registry to the disk."""
+    _key(thread, handle)
+    _registry(thread).flush()
+    return Status.SUCCESS
+
+
+def _answer(thread: Thread, fixed: int, data: bytes, buffer: int, size: int, needed: Out[int]) -> int:
+    """Give as much of an answer as fits: the fixed part must."""
+    needed.write(len(data))
+    if size < fixed:
+        return Status.BUFFER_TOO_SMALL
+    thread.memory.write(buffer, data[:size])
+    return Status.SUCCESS if size >= len(data) else Status.BUFFER_OVERFLOW
+
+
+def _describe_key(key: Key, information_class: int) -> tuple[int, bytes]:
+    """(size of the fixed part, KEY_*_INFORMATION)."""
+    name, class_name = encode(key.name), encode(key.class_name)
+    if information_class == _KEY_BASIC:
+        return 16, struct.pack("<qII", key.modified, 0, len(name)) + name
+    if information_class == _KEY_NODE:
+        offset = 24 + len(name) if class_name else 0xFFFFFFFF
+        head = struct.pack("<q4I", key.modified, 0, offset, len(class_name), len(name))
+        return 24, head + name + class_name
+    if information_class == _KEY_NAME:
+        path = encode("\\" + "\\".join(key.path()))
+        return 4, struct.pack("<I", len(path)) + path
+    names = [len(encode(below.name)) for below in key.subkeys.values()]
+    classes = [len(encode(below.class_name)) for below in key.subkeys.values()]
+    value_names = [len(encode(value.name)) for value in key.values.values()]
+    sizes = [len(value.data) for value in key.values.values()]
+    counts = len(names), max(names, default=0), max(classes, default=0)
+    value_counts = len(sizes), max(value_names, default=0), max(sizes, default=0)
+    if information_class == _KEY_FULL:
+        offset = 44 if class_name else 0xFFFFFFFF
+        head = struct.pack("<q3I6I", key.modified, 0, offset, len(class_name), *counts, *value_counts)
+        return 44, head + class_name
+    if information_class == _KEY_CACHED:
+        return 36, struct.pack("<qI2I3I2I", key.modified, 0, *counts[:2], *value_counts, len(name), 0)[:40]
+    raise Failure(Status.INVALID_PARAMETER)
+
+
+@nt.call()
+def NtQueryKey(
+    thread: Thread, handle: Handle, information_class: u32, buffer: Address, size: u32, needed: Out[u32]
+) -> int:
+    """What is known of a key."""
+    fixed, data = _describe_key(_key(thread, handle), information_class)
+    return _answer(thread, fixed, data, buffer, size, needed)
+
+
+@nt.call()
+def NtEnumerateKey(
+    thread: Thread,
+    handle: Handle,
+    index: u32,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: Out[u32],
+) -> int:
+    """One subkey by its place in the sorted list."""
+    below = sorted(_key(thread, handle).subkeys.items())
+    if index >= len(below):
+        return Status.NO_MORE_ENTRIES
+    fixed, data = _describe_key(below[index][1], information_class)
+    return _answer(thread, fixed, data, buffer, size, needed)
+
+
+def _describe_value(value: Value, information_class: int) -> tuple[int, bytes]:
+    """(size of the fixed part, KEY_VALUE_*_INFORMATION)."""
+    name = encode(value.name)
+    if information_class == _VALUE_BASIC:
+        return 12, struct.pack("<3I", 0, value.type, len(name)) + name
+    if information_class in (_VALUE_FULL, _VALUE_FULL_ALIGN):
+        offset = (20 + len(name) + 7) & -8 if information_class == _VALUE_FULL_ALIGN else 20 + len(name)
+        head = struct.pack("<5I", 0, value.type, offset, len(value.data), len(name)) + name
+        return 20, head.ljust(offset, b"\0") + value.data
+    if information_class == _VALUE_PARTIAL:
+        return 12, struct.pack("<3I", 0, value.type, len(value.data)) + value.data
+    if information_class == _VALUE_PARTIAL_ALIGN:
+        return 8, struct.pack("<2I", value.type, len(value.data)) + value.data
+    raise Failure(Status.INVALID_PARAMETER)
+
+
+@nt.call()
+def NtQueryValueKey(
+    thread: Thread,
+    handle: Handle,
+    name: Text,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: Out[u32],
+) -> int:
+    """A value by name."""
+    value = _registry(thread).value(_key(thread, handle), name)
+    fixed, data = _describe_value(value, information_class)
+    return _answer(thread, fixed, data, buffer, size, needed)
+
+
+@nt.call()
+def NtEnumerateValueKey(
+    thread: Thread,
+    handle: Handle,
+    index: u32,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: Out[u32],
+) -> int:
+    """One value by its place, in the order they were made."""
+    values = list(_key(thread, handle).values.values())
+    if index >= len(values):
+        return Status.NO_MORE_ENTRIES
+    fixed, data = _describe_value(values[index], information_class)
+    return _answer(thread, fixed, data, buffer, size, needed)
+
+
+@nt.call()
+def NtQueryMultipleValueKey(
+    thread: Thread,
+    handle: Handle,
+    entries: Address,
+    count: u32,
+    buffer: Address,
+    size: Out[u32],
+    needed: Address,
+) -> int:
+    """Several values at once: programs fall back on asking for one at a time."""
+    _key(thread, handle)
+    raise Failure(Status.NOT_IMPLEMENTED)
+
+
+@nt.call()
+def NtSetValueKey(
+    thread: Thread, handle: Handle, name: Text, title: u32, type: u32, data: Address, size: u32
+) -> int:
+    """Set a value."""
+    if size > _LARGEST_DATA:
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
+    content = thread.memory.read(data, size) if size else b""
+    _registry(thread).set_value(_key(thread, handle), name, type, content)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtDeleteValueKey(thread: Thread, handle: Handle, name: Text) -> int:
+    """Delete a value."""
+    _registry(thread).delete_value(_key(thread, handle), name)
+    return Status.SUCCESS
+
+
+@nt.call(partial="one change is told once; APC routines are not called")
+def NtNotifyChangeKey(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Address,
+    filter: u32,
+    subtree: Boolean,
+    buffer: Address,
+    size: u32,
+    asynchronous: Boolean,
+) -> Result:
+    """Tell when a key changes."""
+    changed = _registry(thread).watch(_key(thread, handle), subtree)
+
+    def wait() -> Blocks[int]:
+        yield Wait((changed,), interruptible=False)
+        return 0x10C  # STATUS_NOTIFY_ENUM_DIR
+
+    if not asynchronous:
+        return wait()
+    target = object_of(thread, event, EventObject).event if event else None
+
+    def tell() -> Blocks[int]:
+        yield Wait((changed,))
+        if target is not None:
+            target.set()
+        return 0
+
+    thread.process.machine.scheduler.spawn(tell())
+    return Status.PENDING

@@ -1,0 +1,218 @@
+"""Access tokens: who a process is, in SIDs made of the executive's ids.
+
+User 0 is the Administrator of the machine; other ids are users of the machine's own authority. Elevated <=> uid 0.
+
+Source: NtOpenProcessToken, NtQueryInformationToken (ntifs.h); [MS-DTYP] 2.4.2 SIDs.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from lichen.abi.argument import OptionalOut, Out
+from lichen.abi.layout import ptr, u32
+from lichen.executive.objects.object import Object
+from lichen.executive.security import Token
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.objects import new_handle, object_of, process_of, thread_of
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_STATUS_NO_TOKEN: Final = 0xC000007C
+_ENABLED_MANDATORY: Final = 0x7
+_OWNER_GROUP: Final = 0xF
+CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN = 0xFFFFFFFC, 0xFFFFFFFB, 0xFFFFFFFA
+_MACHINE_AUTHORITY: Final = (21, 0, 0, 0)
+_ADMINISTRATOR: Final = 500
+_FIRST_USER: Final = 1000
+
+
+class TokenObject(Object):
+    """A token."""
+
+    __slots__ = ("token",)
+    type_name: ClassVar[str] = "Token"
+
+    def __init__(self, token: Token) -> None:
+        super().__init__()
+        self.token = token
+
+
+def sid(*parts: int, authority: int = 5) -> bytes:
+    """A SID: S-1-authority-parts."""
+    return struct.pack(f"<BB6s{len(parts)}I", 1, len(parts), authority.to_bytes(6, "big"), *parts)
+
+
+def user_sid(token: Token) -> bytes:
+    """The SID of a token's user."""
+    return sid(*_MACHINE_AUTHORITY, _ADMINISTRATOR if token.uid == 0 else _FIRST_USER + token.uid)
+
+
+def sid_text(data: bytes) -> str:
+    """S-1-5-21-..."""
+    count = data[1]
+    parts = struct.unpack_from(f"<{count}I", data, 8)
+    return "-".join(["S", "1", str(int.from_bytes(data[2:8], "big")), *map(str, parts)])
+
+
+def _token(thread: Thread, handle: int) -> Token:
+    if handle in (CURRENT_PROCESS_TOKEN, CURRENT_EFFECTIVE_TOKEN):
+        return thread.process.files.token
+    if handle == CURRENT_THREAD_TOKEN:
+        raise Failure(_STATUS_NO_TOKEN)
+    return object_of(thread, handle, TokenObject).token
+
+
+@nt.call()
+def NtOpenProcessToken(thread: Thread, process: Handle, access: Flags, handle: Out[ptr]) -> int:
+    """The token of a process."""
+    handle.write(new_handle(thread, TokenObject(process_of(thread, process).files.token), access))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtOpenProcessTokenEx(
+    thread: Thread, process: Handle, access: Flags, attributes: Flags, handle: Out[ptr]
+) -> int:
+    """The token of a process."""
+    return NtOpenProcessToken(thread, process, access, handle)
+
+
+@nt.call()
+def NtOpenThreadToken(
+    thread: Thread, target: Handle, access: Flags, as_self: Boolean, handle: Out[ptr]
+) -> int:
+    """Threads do not impersonate."""
+    thread_of(thread, target)
+    raise Failure(_STATUS_NO_TOKEN)
+
+
+@nt.call()
+def NtOpenThreadTokenEx(
+    thread: Thread, target: Handle, access: Flags, as_self: Boolean, attributes: Flags, handle: Out[ptr]
+) -> int:
+    """Threads do not impersonate."""
+    return NtOpenThreadToken(thread, target, access, as_self, handle)
+
+
+@nt.call(partial="the copy is of the same kind as the original")
+def NtDuplicateToken(
+    thread: Thread, handle: Handle, access: Flags, name: Address, effective: Boolean, kind: u32, new: Out[ptr]
+) -> int:
+    """A copy of a token."""
+    new.write(new_handle(thread, TokenObject(_token(thread, handle)), access))
+    return Status.SUCCESS
+
+
+def _groups(token: Token) -> list[tuple[bytes, int]]:
+    """The groups of a token with their attributes."""
+    groups = [
+        (sid(0, authority=1), _ENABLED_MANDATORY),
+        (sid(11), _ENABLED_MANDATORY),
+        (sid(32, 545), _ENABLED_MANDATORY),
+    ]
+    if token.elevated:
+        groups.append((sid(32, 544), _OWNER_GROUP))
+    return groups
+
+
+def _integrity(token: Token) -> bytes:
+    return sid(0x3000 if token.elevated else 0x2000, authority=16)
+
+
+def _with_sid(data: bytes, buffer: int, head: int, tail: bytes = b"") -> bytes:
+    """A record that begins with a pointer to a SID behind its fixed part."""
+    return (struct.pack("<Q", buffer + head) + tail).ljust(head, b"\0") + data
+
+
+def _group_list(groups: list[tuple[bytes, int]], buffer: int) -> bytes:
+    """TOKEN_GROUPS."""
+    head = 8 + 16 * len(groups)
+    records, blob = b"", b""
+    for data, attributes in groups:
+        records += struct.pack("<QI4x", buffer + head + len(blob), attributes)
+        blob += data
+    return struct.pack("<I4x", len(groups)) + records + blob
+
+
+def _information(token: Token, information_class: int, buffer: int) -> bytes:
+    user = user_sid(token)
+    group = sid(32, 544) if token.elevated else user
+    fixed = {
+        8: struct.pack("<I", 1),  # primary
+        12: struct.pack("<I", 1),  # session
+        18: struct.pack("<I", 1),  # default elevation
+        20: struct.pack("<I", int(token.elevated)),
+        21: struct.pack("<I", 0),  # no restrictions
+        23: struct.pack("<I", 0),
+        24: struct.pack("<I", 0),
+        26: struct.pack("<I", 1),  # UI access
+        29: struct.pack("<I", 0),  # no app container
+    }
+    if information_class in fixed:
+        return fixed[information_class]
+    if information_class == 1:
+        return _with_sid(user, buffer, 16)
+    if information_class == 2:
+        return _group_list(_groups(token), buffer)
+    if information_class == 3:
+        return struct.pack("<I", 0)
+    if information_class in (4, 5):
+        return _with_sid(user if information_class == 4 else group, buffer, 8)
+    if information_class == 6:
+        return struct.pack("<Q", 0)
+    if information_class == 10:
+        return struct.pack("<3Qq4I", 1, 1, 0, 0x7FFFFFFFFFFFFFFF, 1, 0, 0, 0).ljust(56, b"\0")
+    if information_class == 25:
+        return _with_sid(_integrity(token), buffer, 16, struct.pack("<I", 0x60))
+    if information_class == 28:
+        logon = sid(5, 0, 0x3E7)
+        return _group_list([(logon, 0xC0000007)], buffer)
+    raise Failure(Status.INVALID_INFO_CLASS)
+
+
+@nt.call(partial="classes that console programs ask for")
+def NtQueryInformationToken(
+    thread: Thread,
+    handle: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """What a token says."""
+    data = _information(_token(thread, handle), information_class, buffer)
+    needed.write(len(data))
+    if size < len(data):
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    thread.memory.write(buffer, data)
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtAdjustPrivilegesToken(
+    thread: Thread,
+    handle: Handle,
+    disable_all: Boolean,
+    new: Address,
+    size: u32,
+    old: Address,
+    needed: OptionalOut[u32],
+) -> int:
+    """Tokens hold no privileges that could be switched: an administrator has all, others none."""
+    token = _token(thread, handle)
+    if old and size >= 4:
+        thread.memory.write(old, bytes(4))
+    needed.write(4)
+    return Status.SUCCESS if token.elevated else 0x106  # NOT_ALL_ASSIGNED
+
+
+@nt.call()
+def NtPrivilegeCheck(thread: Thread, handle: Handle, privileges: Address, result: Out[u32]) -> int:
+    """Whether a token holds privileges."""
+    result.write(int(_token(thread, handle).elevated))
+    return Status.SUCCESS
