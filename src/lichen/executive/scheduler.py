@@ -109,6 +109,8 @@ class Scheduler:
         self.stopping = False
         self.current: Thread | None = None
         """The thread whose call is being worked on."""
+        self._outer: list[Thread] = []
+        """Threads whose calls are half done: in the middle of one, another thread's call was interrupted and goes on."""
         self.errors = 0
         """Exceptions that handlers let through; a test suite fails when there are any."""
         self._timers: list[tuple[float, int, Timer]] = []
@@ -180,6 +182,12 @@ class Scheduler:
             result = self._failed(thread, error)
         if result is not None:
             self._finish(thread, result)
+        else:
+            self.current = None
+
+    def works_for(self, thread: Thread) -> bool:
+        """Whether a call of the thread is being worked on now, so that it is neither running nor waiting."""
+        return thread is self.current or thread in self._outer
 
     def _finish(self, thread: Thread, result: int) -> None:
         self.current = None
@@ -221,7 +229,18 @@ class Scheduler:
 
     # `value` is what a wait ended with (an index or TIMED_OUT), Interrupted to throw, None to start
     def _advance(self, parking: Parking, value: Any) -> None:
-        """Run a generator until it waits for something that is not yet there, or ends."""
+        """Run a generator until it waits for something that is not yet there, or ends; then `current` is as before."""
+        outer = self.current
+        if outer is None or outer is parking.thread:
+            self._run(parking, value)
+            return
+        self._outer.append(outer)
+        try:
+            self._run(parking, value)
+        finally:
+            self.current = self._outer.pop()
+
+    def _run(self, parking: Parking, value: Any) -> None:
         thread = parking.thread
         generator: Generator[Wait, Any, Any] = parking.generator
         if thread is not None and thread.parking is not parking:
@@ -243,6 +262,7 @@ class Scheduler:
             result = end.value
         except Exception as error:
             result = self._failed(thread, error)
+        self.current = None
         if thread is not None:
             thread.parking = None
             if result is not None:

@@ -248,7 +248,7 @@ def notify(thread: Thread) -> None:
     """A signal waits for `thread`, which does not block it: act at once, or get it to look."""
     thread.attention = True
     scheduler = thread.process.machine.scheduler
-    if scheduler.current is thread or thread.suspended:
+    if scheduler.works_for(thread) or thread.suspended:
         return
     if thread.parking is not None:
         thread.interrupt()
