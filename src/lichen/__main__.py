@@ -1,4 +1,4 @@
-"""The `lichen` command: `run` takes the fast road, which imports no CLI library (DECISIONS 31)."""
+"""The `lichen` command: `run` and the bare `lichen` take the fast road, which imports no CLI library (DECISIONS 31)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import sys
 
 
 def main() -> int:
-    """Run the command that the arguments ask for; returns its exit status."""
-    from lichen.cli.run import run
+    """Carry out the command line; returns the exit status."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] == "run":
+        from lichen.cli import run
 
-    if sys.argv[1:2] == ["run"]:
-        return run(sys.argv[2:])
-    print("usage: lichen run [OPTION...] [--] PROGRAM [ARG...]", file=sys.stderr)
-    return 2
+        return run.run(arguments[1:]) if arguments else run.shell()
+    from lichen.cli.commands import commands
+
+    return commands(arguments)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from lichen.executive import programs
@@ -20,14 +19,14 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import File
-from lichen.executive.io.location import Location, Mount
+from lichen.executive.io.location import Location, Mount, anonymous
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_directory
 from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.objects.handles import HandleTable
-from lichen.executive.processes import Process, ProcessTable
+from lichen.executive.processes import INIT, Process, ProcessTable
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
@@ -35,9 +34,10 @@ from lichen.filesystems import devices as simple_devices
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.host import HostFileSystem, Owners
 from lichen.filesystems.memory import MemoryFileSystem
-from lichen.filesystems.passed import accepts, passed_file
+from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.union import UnionFileSystem
+from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
 from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.errors import errno_of
@@ -73,21 +73,34 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start and as what; `program` is a path or a name to be found on the PATH of `environment`."""
+    """What to start and as what; `program` is a path or a name to be found on the PATH of `environment`.
+
+    `folder` is the caller's name for the current folder of `context`, for hints in messages.
+    """
 
     program: bytes
     arguments: tuple[bytes, ...]
     environment: dict[bytes, bytes]
+    context: FileSystemContext
     folder: bytes
-    token: Token
     standard: Sequence[int | None] = field(default=())
     """Host descriptors that become descriptors 0, 1, 2; the machine takes them over. None for a closed one."""
 
 
 class Machine:
-    """One running machine. `folder` holds its private layer; `processor` is the core that it is bound to."""
+    """One running machine.
 
-    def __init__(self, folder: Path, processor: int | None = None, root_files: bool = False) -> None:
+    `folder` holds its private layer, `processor` is the core that it is bound to, `root_files` says that a kernel of root
+    shows what others may not read, `hidden` is a folder of the host that no guest is to see: where machines are kept.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        processor: int | None = None,
+        root_files: bool = False,
+        hidden: str | None = None,
+    ) -> None:
         self.scheduler = Scheduler()
         self.platform = NativePlatform(self.scheduler, processor)
         self.scheduler.platform = self.platform
@@ -98,11 +111,11 @@ class Machine:
         self._shares: dict[str, Share] = {}
         root = self._root(folder, root_files)
         self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
-        self._mount_own_trees()
-        linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
-        self.linux = linux
-        self.table = ProcessTable(self.scheduler, linux)
-        self.table.loaders = list(linux.loaders)
+        self._mount_own_trees(hidden)
+        self.linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
+        self.subsystems = (self.linux,)
+        self.table = ProcessTable(self.scheduler, self.linux)
+        self.table.loaders = list(self.linux.loaders)
         self.table.memory_files = MemoryFileSystem(next(self._device_numbers), self.devices)
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
@@ -120,7 +133,7 @@ class Machine:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
 
-    def _root(self, folder: Path, root_files: bool) -> Location:
+    def _root(self, folder: str | os.PathLike[str], root_files: bool) -> Location:
         public_only = os.geteuid() == 0 and not root_files
         lower = HostFileSystem(
             "/", next(self._device_numbers), self.devices, read_only=True, public_only=public_only
@@ -130,10 +143,23 @@ class Machine:
         self.mounts.append(mount)
         return mount.root
 
-    def _mount_own_trees(self) -> None:
+    def _mount_own_trees(self, hidden: str | None) -> None:
         self.mount("/dev", simple_devices.device_tree(next(self._device_numbers), self.devices), "devtmpfs")
         for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
             self.mount(path, MemoryFileSystem(next(self._device_numbers), self.devices, mode), "tmpfs")
+        if hidden is not None and self._has(hidden):
+            empty = MemoryFileSystem(
+                next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
+            )
+            self.mount(hidden, empty, "tmpfs")
+
+    def _has(self, path: str) -> bool:
+        context = self._administrator
+        try:
+            find(context, context.root, path_of(os.fsencode(path)).components)
+        except Failure:
+            return False
+        return True
 
     def _mount_generated_trees(self) -> None:
         machine = Whole(self.table, self.mounts)
@@ -191,6 +217,30 @@ class Machine:
             raise LaunchError(125, f"cannot mount a share at {share.guest}: {reason}") from failure
         self._shares[share.guest] = share
 
+    # ---- what it says of itself
+
+    @property
+    def isolation(self) -> str:
+        """The namespaces of the host that guests have of their own."""
+        return self.platform.zygote.isolation
+
+    @property
+    def has_extension(self) -> bool:
+        """Whether the C extension is in use."""
+        return host.EXTENSION
+
+    def living(self) -> list[Process]:
+        """The processes that have not ended, without init."""
+        return [
+            process
+            for process in self.table.processes.values()
+            if process.id != INIT and not process.is_zombie
+        ]
+
+    def missing_calls(self) -> dict[str, dict[int, int]]:
+        """By subsystem: the numbers of calls that do not exist here, and how often they were made."""
+        return {subsystem.name: dict(subsystem.missing) for subsystem in self.subsystems}
+
     # ---- programs
 
     def start(self, launch: Launch) -> Process:
@@ -198,7 +248,7 @@ class Machine:
         standard = list(launch.standard)
         process = self.table.new_process(self.table.init, self.linux)
         try:
-            process.files = self._context(launch)
+            process.files = launch.context
             process.handles = HandleTable()
             process.new_session()
             for number, descriptor in enumerate(standard):
@@ -223,23 +273,35 @@ class Machine:
         self.table.processes.pop(process.id, None)
         self.table.init.children.pop(process.id, None)
 
-    def _context(self, launch: Launch) -> FileSystemContext:
+    def context(self, folder: bytes, token: Token) -> FileSystemContext:
+        """How a program of `token` sees the tree that starts in `folder`; LaunchError when it cannot be there."""
         root = self._administrator.root
-        context = FileSystemContext(root, root, launch.token)
-        path = path_of(launch.folder)
+        context = FileSystemContext(root, root, token)
         try:
-            context.current = find(context, root, path.components, Walk.FOLLOW | Walk.DIRECTORY)
+            context.current = find(context, root, path_of(folder).components, Walk.FOLLOW | Walk.DIRECTORY)
         except Failure as failure:
-            folder = os.fsdecode(launch.folder)
             reason = os.strerror(errno_of(failure.status))
-            raise LaunchError(125, f"{folder}: {reason}{self._hint(launch.folder)}") from failure
+            raise LaunchError(125, f"{os.fsdecode(folder)}: {reason}{self._hint(folder)}") from failure
         return context
+
+    def read_file(self, path: str, most: int) -> bytes:
+        """The beginning of a file of the machine, as its administrator sees it."""
+        context = self._administrator
+        location = find(context, context.root, path_of(os.fsencode(path)).components)
+        if location.node.kind != Kind.REGULAR:
+            raise Failure(Status.ACCESS_DENIED)
+        return location.node.read_at(0, most)
+
+    def passed_node(self, descriptor: int) -> PassedNode:
+        """What stands for a descriptor of the client, which is taken over."""
+        return PassedNode(descriptor, self.devices, self.platform)
 
     def standard_file(self, descriptor: int, context: FileSystemContext) -> File:
         """The open file for a descriptor of the client, which is taken over."""
         state = os.fstat(descriptor)
         if accepts(state):
-            return passed_file(descriptor, self.devices, self.platform)
+            node = self.passed_node(descriptor)
+            return node.file(anonymous(node.label, node), Open(node.access))
         os.close(descriptor)
         if state.st_mode >> 12 == Kind.CHARACTER and os.major(state.st_rdev) == _MEMORY_MAJOR:
             for device in simple_devices.SIMPLE:

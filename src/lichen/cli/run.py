@@ -1,142 +1,328 @@
-"""`lichen run`: start one program on a machine, with the caller's standard files, and end as it ends."""
+"""`lichen run` and `lichen`: start one program on a machine, with the caller's standard files, and end as it ends.
+
+This is the fast road: it imports no CLI library, and next to nothing of the standard one (DECISIONS 31).
+"""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
-from dataclasses import dataclass, field
-from typing import Final
+
+from lichen.daemon import places, protocol, starting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any, Final, NoReturn
+
+    from lichen.cli.terminal import Terminal
+
+FAILURE: Final = 125
+"""The exit status when it is Lichen that failed; 126 and 127 are about the program, as shells have them."""
+_MOST_ATTEMPTS: Final = 5
+_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 USAGE: Final = """\
-usage: lichen run [--fresh | --machine NAME] [--user NAME] [--cwd DIR] [--env NAME=VALUE]...
-                  [--share HOSTDIR[:GUESTDIR][:ro]]... [--trace[=FILE]] [--] PROGRAM [ARG...]"""
+usage: lichen run [OPTION]... [--] PROGRAM [ARG]...
+
+Run PROGRAM on a machine: a path of the machine's, or a name found on its PATH.
+
+  --machine NAME                     the machine (default: default), started when it does not run
+  --fresh                            a throw-away machine
+  --user NAME                        as this user of the machine (root: as its administrator)
+  --cwd DIR                          in this folder (default: the current one)
+  --env NAME=VALUE                   with this variable
+  --share HOSTDIR[:GUESTDIR][:ro]    with this folder of the host, where writes reach the host
+  --trace[=FILE]                     tell each system call on standard error or in FILE
+  --root-files                       (as root) let the machine show files that only root may read
+
+The exit status is the program's (128+n for signal n); 125: Lichen failed, 126: PROGRAM cannot be run, 127: there is none.
+
+  lichen run ls -l /                 lichen run --fresh --share . -- make test
+  lichen run sh -c 'ps -ef | wc -l'  lichen run --trace=calls.txt true"""
 
 
 class UsageError(Exception):
     """The command line makes no sense."""
 
 
-@dataclass
 class Options:
-    """What the command line asks for."""
+    """What the command line of `run` asks for."""
 
-    program: list[str] = field(default_factory=list)
-    machine: str = "default"
-    fresh: bool = False
-    user: str = ""
-    folder: str = ""
-    environment: list[str] = field(default_factory=list)
-    shares: list[str] = field(default_factory=list)
-    trace: str | None = None
-    """A file, or nothing for stderr; None when nothing is to be traced."""
+    def __init__(self) -> None:
+        self.program: list[str] = []
+        """The program and its arguments; nothing for the user's login shell."""
+        self.machine = places.DEFAULT
+        self.fresh = self.root_files = self.help = False
+        self.user = self.folder = ""
+        self.environment: list[str] = []
+        self.shares: list[str] = []
+        self.trace: str | None = None
+        """A file, or nothing for standard error; None when there is to be no trace."""
 
 
-_SINGLE: Final = {"--machine": "machine", "--user": "user", "--cwd": "folder"}
-_REPEATED: Final = {"--env": "environment", "--share": "shares"}
+_VALUES: Final = {"--machine": "machine", "--user": "user", "--cwd": "folder"}
+_LISTS: Final = {"--env": "environment", "--share": "shares"}
+_SWITCHES: Final = {"--fresh": "fresh", "--root-files": "root_files", "--help": "help", "-h": "help"}
 
 
 def parse(arguments: list[str]) -> Options:
     """Take the arguments of `run` apart; options end at the first word that is none, or at `--`."""
     options = Options()
-    rest = arguments
+    rest = list(arguments)
     while rest and rest[0].startswith("-") and rest[0] != "-":
-        word, rest = rest[0], rest[1:]
+        word = rest.pop(0)
         if word == "--":
             break
         name, equals, value = word.partition("=")
-        if name == "--fresh" and not equals:
-            options.fresh = True
+        if name in _SWITCHES and not equals:
+            setattr(options, _SWITCHES[name], True)
         elif name == "--trace":
             options.trace = value
-        elif name in _SINGLE or name in _REPEATED:
-            if not equals:
-                if not rest:
-                    raise UsageError(f"{name} needs a value")
-                value, rest = rest[0], rest[1:]
-            if name in _SINGLE:
-                setattr(options, _SINGLE[name], value)
-            else:
-                getattr(options, _REPEATED[name]).append(value)
+        elif name in _VALUES:
+            setattr(options, _VALUES[name], value if equals else _value(name, rest))
+        elif name in _LISTS:
+            getattr(options, _LISTS[name]).append(value if equals else _value(name, rest))
         else:
             raise UsageError(f"unknown option {word}")
-    if not rest:
+    if not rest and not options.help:
         raise UsageError("which program?")
+    if options.fresh and options.machine != places.DEFAULT:
+        raise UsageError("--fresh and --machine exclude each other")
     options.program = rest
     return options
 
 
-def share_of(text: str) -> tuple[str, str, bool]:
-    """HOSTDIR[:GUESTDIR][:ro] as (host folder, guest folder, read-only), both absolute."""
+def _value(name: str, rest: list[str]) -> str:
+    if not rest:
+        raise UsageError(f"{name} needs a value")
+    return rest.pop(0)
+
+
+def share_of(text: str) -> list[str]:
+    """HOSTDIR[:GUESTDIR][:ro] as three strings: two absolute folders and `ro` or `rw`."""
     parts = text.split(":")
-    read_only = len(parts) > 1 and parts[-1] == "ro"
-    if read_only:
-        parts.pop()
-    if len(parts) > 2 or not parts[0]:
+    mode = parts.pop() if len(parts) > 1 and parts[-1] in ("ro", "rw") else "rw"
+    if len(parts) > 2 or not all(parts):
         raise UsageError(f"--share {text}: HOSTDIR[:GUESTDIR][:ro] is needed")
-    host = os.path.realpath(parts[0])
-    guest = parts[1] if len(parts) == 2 else os.path.abspath(parts[0])
+    guest = os.path.normpath(parts[-1] if len(parts) == 2 else os.path.abspath(parts[0]))
     if not guest.startswith("/"):
-        raise UsageError(f"--share {text}: the guest's folder must begin with /")
-    return host, guest, read_only
+        raise UsageError(f"--share {text}: the machine's folder must begin with /")
+    return [os.path.realpath(parts[0]), guest, mode]
 
 
 def run(arguments: list[str]) -> int:
-    """Carry out `lichen run`."""
+    """Carry out `lichen run`; returns its exit status."""
     try:
         options = parse(arguments)
-        shares = [share_of(text) for text in options.shares]
+        if options.help:
+            print(USAGE)
+            return 0
+        return start(options)
     except UsageError as error:
-        print(f"lichen: {error}\n{USAGE}", file=sys.stderr)
+        complain(f"{error}\n{USAGE}")
         return 2
-    child = os.fork()
-    if child == 0:
-        os._exit(_serve(options, shares))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: os.kill(child, number))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _serve(options: Options, shares: list[tuple[str, str, bool]]) -> int:
-    import shutil
-    import tempfile
-    from pathlib import Path
+def shell() -> int:
+    """Carry out `lichen`: the login shell of the default machine."""
+    return start(Options())
 
-    from lichen.executive.security import Token
-    from lichen.machine import Launch, LaunchError, Machine, Share
 
-    folder = Path(tempfile.mkdtemp(prefix="lichen-"))
-    machine = Machine(folder, processor=min(os.sched_getaffinity(0)))
+def start(options: Options) -> int:
+    """Run what the options say; every failure ends as a message and a status."""
     try:
-        token = Token.of_user(os.geteuid(), os.getegid(), tuple(os.getgroups()))
-        for share in shares:
-            machine.share(Share(*share), token)
-        environment = dict(os.environb)
-        environment.update(
-            (name, value)
-            for name, _, value in (os.fsencode(text).partition(b"=") for text in options.environment)
-        )
-        process = machine.start(
-            Launch(
-                os.fsencode(options.program[0]),
-                tuple(map(os.fsencode, options.program)),
-                environment,
-                os.fsencode(options.folder or os.getcwd()),
-                token,
-                [os.dup(number) for number in range(3)],
-            )
-        )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, frame: process.signal(number))
-        while process.exit_status is None:
-            machine.scheduler.step()
-        status = process.exit_status
-        if machine.scheduler.errors:
-            return 125
-        return 128 + status.signal if status.signal else status.code & 0xFF
-    except LaunchError as error:
-        print(f"lichen: {error}", file=sys.stderr)
-        return error.status
+        client = Client(options)
+    except OSError as error:
+        complain(f"{error.filename or 'cannot begin'}: {error.strerror}")
+        return FAILURE
+    try:
+        return client.run()
+    except (places.PlaceError, starting.StartError, protocol.ProtocolError) as error:
+        client.restore()
+        complain(str(error))
+    except OSError as error:
+        client.restore()
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
     finally:
-        machine.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        client.restore()
+    return FAILURE
+
+
+def complain(text: str) -> None:
+    """Tell the user on standard error, if there is one."""
+    try:
+        os.write(2, f"lichen: {text}\n".encode(errors="surrogateescape"))
+    except OSError:
+        return
+
+
+class Client:
+    """One `lichen run` from its command line to its exit status."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.machine = places.new_fresh_name() if options.fresh else options.machine
+        self.standard = [number for number in range(3) if _is_open(number)]
+        self.terminal: Terminal | None = None
+        if os.isatty(0):
+            from lichen.cli.terminal import Terminal
+
+            self.terminal = Terminal.of(0)
+        self.descriptors = list(self.standard)
+        if options.trace is not None:
+            self.descriptors.append(_trace_descriptor(options.trace))
+        self.request = self._request().encode()
+        self.connection: socket.socket
+        self._buffer = bytearray()
+
+    def _request(self) -> protocol.Start:
+        options = self.options
+        variables = dict(os.environb)
+        for text in options.environment:
+            name, equals, value = os.fsencode(text).partition(b"=")
+            if not name or not equals:
+                raise UsageError(f"--env {text}: NAME=VALUE is needed")
+            variables[name] = value
+        flags = [protocol.FOLDER_IS_CHOSEN] if options.folder else []
+        flags += [protocol.TRACE] if options.trace is not None else []
+        flags += [protocol.ROOT_FILES] if options.root_files else []
+        program = [os.fsencode(word) for word in options.program]
+        return protocol.Start(
+            version=protocol.version().encode(),
+            program=program[0] if program else b"",
+            arguments=program,
+            environment=[name + b"=" + value for name, value in variables.items()],
+            folder=os.fsencode(os.path.join(_current_folder(), options.folder)),
+            user=os.fsencode(options.user),
+            groups=[str(group).encode() for group in os.getgroups()],
+            shares=[os.fsencode(word) for text in options.shares for word in share_of(text)],
+            standard=bytes(number in self.standard for number in range(3)),
+            flags=flags,
+            terminal=self.terminal.settings if self.terminal else b"",
+            window=self.terminal.window() if self.terminal else b"",
+        )
+
+    def run(self) -> int:
+        """Start the program, pass signals on, and wait for its end."""
+        if not self.options.fresh:
+            places.check_name(self.machine)
+        places.remove_dead_fresh_machines()
+        if self.terminal:
+            self.terminal.make_raw()
+        for _ in range(_MOST_ATTEMPTS):
+            status = self._attempt()
+            if status is not None:
+                return status
+        raise starting.StartError(f"the machine {self.machine} ends as soon as it starts; {self._see_log()}")
+
+    def restore(self) -> None:
+        if self.terminal:
+            self.terminal.restore()
+
+    def _attempt(self) -> int | None:
+        """Run the program; None when a machine ended just as we joined it, before the program began."""
+        arguments = ["--fresh"] * self.options.fresh + ["--root-files"] * self.options.root_files
+        self.connection, joined = starting.join_or_start(self.machine, arguments)
+        self._buffer.clear()
+        try:
+            protocol.send(self.connection, self.request, self.descriptors)
+        except (BrokenPipeError, ConnectionResetError):
+            if joined:
+                return None
+        status = self._follow()
+        return None if status is None and joined else self._died() if status is None else status
+
+    def _follow(self) -> int | None:
+        """Act on the kernel's messages until there is an exit status; None when it went before the program began."""
+        began = False
+        while (message := protocol.receive(self.connection, self._buffer)) is not None:
+            kind, fields = message
+            if kind == protocol.STARTED:
+                began = True
+                self._catch_signals()
+            elif kind == protocol.WARNING:
+                complain(os.fsdecode(fields[0]))
+            elif kind == protocol.FAILED:
+                self.restore()
+                complain(os.fsdecode(fields[1]))
+                return int(protocol.WORD.unpack(fields[0])[0])
+            elif kind == protocol.EXITED:
+                return self._ended(*(int(protocol.WORD.unpack(field)[0]) for field in fields[:2]))
+        return self._died() if began else None
+
+    def _ended(self, status: int, errors: int) -> int:
+        if errors and self.options.fresh:
+            self.restore()
+            complain(f"Lichen's kernel met {errors} errors of its own; {self._see_log()}")
+            return FAILURE
+        return status
+
+    def _died(self) -> int:
+        self.restore()
+        complain(f"the kernel of the machine {self.machine} ended unexpectedly; {self._see_log()}")
+        return FAILURE
+
+    def _see_log(self) -> str:
+        return f"see {places.log_of(places.folder_of(self.machine))}"
+
+    # ---- signals
+
+    def _catch_signals(self) -> None:
+        """From now on signals are for the program; those that were ignored when we were started stay so."""
+        for number in _FORWARDED:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._forward)
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, self._hang_up)
+        if self.terminal:
+            signal.signal(signal.SIGWINCH, self._resize)
+            signal.signal(signal.SIGCONT, self._continue)
+
+    def _send(self, kind: int, field: bytes) -> None:
+        try:
+            self.connection.sendall(protocol.encode(kind, field))
+        except OSError:  # the kernel is gone, which the next read tells
+            return
+
+    def _forward(self, number: int, frame: Any) -> None:
+        self._send(protocol.SIGNAL, str(int(number)).encode())
+
+    def _hang_up(self, number: int, frame: Any) -> NoReturn:
+        """End as the signal would have us end; the kernel sees the connection close."""
+        self.restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        os._exit(128 + number)
+
+    def _resize(self, number: int, frame: Any) -> None:
+        if self.terminal:
+            self._send(protocol.RESIZE, self.terminal.window())
+
+    def _continue(self, number: int, frame: Any) -> None:
+        """A shell had stopped us and used the terminal."""
+        if self.terminal:
+            self.terminal.make_raw()
+            self._resize(number, frame)
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"
+
+
+def _trace_descriptor(file: str) -> int:
+    """Where the trace goes: a new file, or standard error."""
+    if not file:
+        return 2
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)

@@ -21,7 +21,7 @@ from lichen.executive.interfaces import Platform
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import SEEK_SET, Data, File, Pollers
-from lichen.executive.io.location import Location, anonymous
+from lichen.executive.io.location import Location
 from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.security import Token
@@ -46,12 +46,6 @@ _ACCESS: Final = {
 def accepts(state: os.stat_result) -> bool:
     """Whether a descriptor of the host is of a kind that this driver shows to guests."""
     return state.st_mode >> 12 in _LABELS
-
-
-def passed_file(descriptor: int, devices: Devices, platform: Platform) -> File:
-    """The open file that stands for a host descriptor, which it takes over; ask `accepts` first."""
-    node = PassedNode(descriptor, devices, platform)
-    return node.file(anonymous(node.label, node), Open(node.access))
 
 
 class PassedNode(Node):
@@ -200,9 +194,9 @@ def _access(descriptor: int) -> int:
 
 def _own(descriptor: int, kind: int) -> tuple[int, bool]:
     """A descriptor in place of the one that was passed, and whether the kernel has to ask before it uses it."""
-    if kind != Kind.FIFO:
+    if kind not in (Kind.FIFO, Kind.CHARACTER):
         return descriptor, False
-    flags = fcntl(descriptor, F_GETFL) & os.O_ACCMODE | os.O_NONBLOCK | os.O_CLOEXEC
+    flags = fcntl(descriptor, F_GETFL) & os.O_ACCMODE | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         own = os.open(f"/proc/self/fd/{descriptor}", flags)
     except OSError:  # another user's, or one whose other end is closed

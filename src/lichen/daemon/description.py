@@ -1,0 +1,57 @@
+"""What a kernel tells of its machine when `lichen status`, `lichen list` or `lichen ps` asks, as plain values for JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import lichen
+from lichen.executive.processes import INIT
+
+if TYPE_CHECKING:
+    from lichen.daemon.kernel import Kernel
+    from lichen.executive.processes import Process
+
+
+def status(kernel: Kernel) -> dict[str, Any]:
+    """The state of the machine as a whole."""
+    machine = kernel.machine
+    return {
+        "name": kernel.name,
+        "version": lichen.__version__,
+        "pid": os.getpid(),
+        "processor": kernel.processor,
+        "uptime": machine.table.uptime(),
+        "sessions": len(kernel.sessions),
+        "processes": len(machine.living()),
+        "namespaces": machine.isolation,
+        "extension": machine.has_extension,
+        "root_files": kernel.root_files,
+        "errors": machine.scheduler.errors,
+        "missing": machine.missing_calls(),
+    }
+
+
+def processes(kernel: Kernel) -> list[dict[str, Any]]:
+    """Every process but init, parents before children where ids allow."""
+    now = kernel.machine.scheduler.clock()
+    table = kernel.machine.table.processes
+    return [_process(process, now) for id, process in sorted(table.items()) if id != INIT]
+
+
+def _process(process: Process, now: float) -> dict[str, Any]:
+    words = [word.decode(errors="replace") for word in process.arguments]
+    return {
+        "id": process.id,
+        "parent": process.parent.id if process.parent is not None else 0,
+        "user": process.files.token.euid,
+        "kind": process.subsystem.name,
+        "state": "zombie" if process.is_zombie else "stopped" if process.stopped else "alive",
+        "age": now - process.started,
+        "time": process.processor_time().total,
+        "command": " ".join(words) or process.name,
+    }
+
+
+TOPICS: Final[dict[str, Callable[[Kernel], object]]] = {"status": status, "processes": processes}

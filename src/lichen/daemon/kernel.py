@@ -1,0 +1,242 @@
+"""A machine's kernel as a daemon: it boots the machine, serves its clients, and ends when nobody needs it any more.
+
+When the last session is gone, what it left running gets a hang-up, two seconds, and then the end; a throw-away machine goes
+with it, any other waits a while for the next client. The folder's lock is held until the very end (see `places`).
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+from typing import Final, NoReturn
+
+import lichen
+from lichen.daemon import description, diagnosis, places, processor, protocol
+from lichen.daemon.connection import Connection
+from lichen.daemon.session import FAILURE, Session
+from lichen.daemon.trace import Tracing
+from lichen.executive.processes import ExitStatus
+from lichen.executive.scheduler import Parking
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait
+from lichen.machine import LaunchError, Machine
+
+log = logging.getLogger("lichen.daemon")
+
+_MOST_LOG: Final = 1 << 20
+_GRACE: Final = 2.0
+"""Seconds between asking what is left of a machine to end and ending it."""
+_IDLE: Final = 60.0
+"""Seconds that a machine waits for its next session; LICHEN_IDLE_SECONDS of the first client's environment changes it."""
+_KILLED: Final = ExitStatus(128 + signal.SIGKILL, signal.SIGKILL)
+
+
+def main(folder: str, lock: int, connection: int, options: list[str]) -> NoReturn:
+    """Be the kernel of the machine in `folder`, whose lock is held by a descriptor, for a first client and others."""
+    ticks = processor.busy_ticks()
+    _become_daemon(folder, {lock, connection})
+    client = socket.socket(fileno=connection)
+    status = 1
+    try:
+        kernel = Kernel(folder, lock, "--fresh" in options, "--root-files" in options)
+        kernel.boot(ticks)
+    except Exception as error:
+        log.exception("the machine could not be booted")
+        _refuse(client, diagnosis.explain(error, folder))
+    else:
+        kernel.serve(client)
+        status = 0
+    logging.shutdown()
+    os._exit(status)  # guests are gone, and nothing is left that the host would not free faster
+
+
+def _become_daemon(folder: str, kept: set[int]) -> None:
+    """Let go of everything that the client that started us had, and be ready for many descriptors."""
+    os.chdir("/")
+    os.umask(0)
+    log_path = places.log_of(folder)
+    if os.path.exists(log_path) and os.path.getsize(log_path) > _MOST_LOG:
+        os.replace(log_path, log_path + ".old")
+    null = os.open("/dev/null", os.O_RDONLY)
+    written = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(null, 0)
+    for number in (1, 2):
+        os.dup2(written, number)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2 and int(name) not in kept:
+            _close(int(name))
+    for descriptor in kept:
+        os.set_inheritable(descriptor, False)
+    for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+
+
+def _close(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:  # the one that listed the folder
+        return
+
+
+def _refuse(client: socket.socket, text: str) -> None:
+    message = protocol.encode(
+        protocol.FAILED, protocol.WORD.pack(FAILURE), text.encode(errors="surrogateescape")
+    )
+    try:
+        client.sendall(message)
+    except OSError:
+        return
+
+
+class Kernel:
+    """The daemon of one machine."""
+
+    def __init__(self, folder: str, lock: int, fresh: bool, root_files: bool) -> None:
+        self.folder, self.lock, self.fresh, self.root_files = folder, lock, fresh, root_files
+        self.name = os.path.basename(folder)
+        self.sessions: list[Session] = []
+        self.machine: Machine
+        self.tracing: Tracing
+        self.processor = -1
+        self.listener: socket.socket
+        self._winding_down: Parking | None = None
+        """What happens while there is no session."""
+        self._ending = False
+
+    def boot(self, ticks: processor.Ticks) -> None:
+        """Build the machine on the core that is least busy (since `ticks` were taken)."""
+        self.processor = processor.choose(ticks, processor.busy_ticks(), processor.allowed())
+        places.write_facts(
+            self.folder, {"pid": os.getpid(), "version": lichen.__version__, "processor": self.processor}
+        )
+        root = os.path.join(self.folder, "root")
+        self.machine = Machine(root, self.processor, self.root_files, hidden=places.home())
+        self.tracing = Tracing(self.machine.subsystems)
+        log.info("booted %s on core %d", self.name, self.processor)
+
+    def serve(self, first: socket.socket) -> None:
+        """Serve clients until the machine is shut down; `first` is one."""
+        self._listen()
+        self._catch_signals()
+        Session(self, Connection(first, self.machine.platform))
+        gc.freeze()
+        try:
+            self.machine.scheduler.run()
+        finally:
+            self._end()
+
+    # ---- clients
+
+    def _listen(self) -> None:
+        """Open the socket for clients."""
+        self.listener = places.listen(self.folder)
+        self.machine.platform.watch(self.listener.fileno(), select.EPOLLIN, lambda events: self._accept())
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self.listener.accept()
+        except OSError as error:
+            log.warning("a client could not connect: %s", error)
+            return
+        Session(self, Connection(connection, self.machine.platform))
+
+    def check(self, request: protocol.Start) -> None:
+        """LaunchError unless this machine is what the client wants."""
+        version = request.version.decode(errors="replace")
+        if version != protocol.version():
+            raise LaunchError(
+                FAILURE,
+                f"the machine {self.name} is run by Lichen {protocol.version()}, and this is {version}: "
+                f"end it first, with `lichen terminate {self.name}`",
+            )
+        if protocol.ROOT_FILES in request.flags and not self.root_files:
+            raise LaunchError(
+                FAILURE,
+                f"the machine {self.name} runs without --root-files: "
+                f"end it first, with `lichen terminate {self.name}`",
+            )
+        if self._ending:
+            raise LaunchError(FAILURE, f"the machine {self.name} is being shut down")
+
+    def session_began(self, session: Session) -> None:
+        self.sessions.append(session)
+        if self._winding_down is not None:
+            self.machine.scheduler.cancel(self._winding_down)
+            self._winding_down = None
+
+    def session_ended(self, session: Session) -> None:
+        """A client is gone; without any, the machine winds down."""
+        if session in self.sessions:
+            self.sessions.remove(session)
+        if not self.sessions and self._winding_down is None:
+            self._winding_down = self.machine.scheduler.spawn(self._wind_down())
+
+    # ---- the end
+
+    def shut_down(self) -> None:
+        """End the machine, with whatever runs on it."""
+        log.info("asked to shut down")
+        self._ending = True
+        if self._winding_down is not None:
+            self.machine.scheduler.cancel(self._winding_down)
+        self._winding_down = self.machine.scheduler.spawn(self._wind_down())
+
+    def _wind_down(self) -> Blocks[None]:
+        """Ask what still runs to end, end it two seconds later, and then the machine unless it is to wait for clients."""
+        clock = self.machine.scheduler.clock
+        left = self.machine.living()
+        for process in left:
+            process.signal(signal.SIGHUP)
+            process.signal(signal.SIGCONT)
+        deadline = clock() + _GRACE
+        while left := self.machine.living():
+            if (yield Wait(tuple(process.ended for process in left), deadline, all=True)) == TIMED_OUT:
+                for process in self.machine.living():
+                    process.terminate(_KILLED)
+        if not self.fresh and not self._ending:
+            yield Wait((), clock() + _idle_seconds())
+        self.machine.scheduler.stopping = True
+
+    def _catch_signals(self) -> None:
+        """TERM and INT from the host shut the machine down; the loop hears of them by a descriptor."""
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writing)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, frame: None)
+        self.machine.platform.watch(reading, select.EPOLLIN, lambda events: self._signalled(reading))
+
+    def _signalled(self, reading: int) -> None:
+        os.read(reading, 64)
+        self.shut_down()
+
+    def _end(self) -> None:
+        """Give everything back; the lock goes last, with this process."""
+        places.stop_listening(self.folder)
+        self.listener.close()
+        for session in list(self.sessions):
+            session.connection.close()
+        self.machine.close()
+        if self.fresh:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        log.info("ended")
+
+    # ---- what is told
+
+    def describe(self, topic: str) -> object:
+        """What `lichen status`, `list` and `ps` show of this machine, as plain values; ValueError for another topic."""
+        return description.TOPICS[topic](self)
+
+
+def _idle_seconds() -> float:
+    try:
+        return float(os.environ["LICHEN_IDLE_SECONDS"])
+    except (KeyError, ValueError):
+        return _IDLE

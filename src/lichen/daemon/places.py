@@ -1,0 +1,216 @@
+"""Where things of a machine lie on the host, and how one tells from there whether it runs.
+
+A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, and `running` with what its kernel says of itself.
+The kernel holds a lock on `lock` all its life, which the host drops however it dies; so "is it running" needs no guess.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Final
+
+DEFAULT: Final = "default"
+FRESH_PREFIX: Final = "fresh."
+"""Names of throw-away machines; no user's machine can have one."""
+_LONGEST_NAME: Final = 64
+_BACKLOG: Final = 64
+_NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+class PlaceError(Exception):
+    """The state folder cannot be used as it is; the text is for the user."""
+
+
+def home() -> str:
+    """Lichen's state folder of this user."""
+    environment = os.environ
+    if own := environment.get("LICHEN_HOME"):
+        return os.path.abspath(own)
+    data = environment.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return os.path.join(os.path.abspath(data), "lichen")
+
+
+def check_name(name: str) -> None:
+    """PlaceError unless `name` may be a machine's name."""
+    plain = name.removeprefix(FRESH_PREFIX)
+    if not plain or len(name) > _LONGEST_NAME or not _NAME_CHARACTERS.issuperset(plain) or plain[0] == "-":
+        raise PlaceError(f"{name!r} is no name for a machine: letters, digits, - and _ are")
+
+
+def machines() -> str:
+    return os.path.join(home(), "machines")
+
+
+def folder_of(name: str) -> str:
+    return os.path.join(machines(), name)
+
+
+def make_folder(name: str) -> str:
+    """The folder of a machine, made if it is missing; nobody else can look into it."""
+    folder = folder_of(name)
+    try:
+        os.makedirs(home(), 0o700, exist_ok=True)
+        for path in (machines(), folder):
+            if not os.path.isdir(path):
+                os.mkdir(path, 0o700)
+            check_private(path)
+    except OSError as error:
+        raise PlaceError(f"cannot make {folder}: {error.strerror}") from error
+    return folder
+
+
+def check_private(path: str) -> None:
+    """PlaceError unless a folder is this user's alone."""
+    state = os.stat(path)
+    if state.st_uid != os.geteuid() or stat.S_IMODE(state.st_mode) & 0o077:
+        raise PlaceError(
+            f"{path} must belong to you alone: chmod 700 {path}, or choose a folder by LICHEN_HOME"
+        )
+
+
+def new_fresh_name() -> str:
+    return f"{FRESH_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+
+
+def log_of(folder: str) -> str:
+    return os.path.join(folder, "log")
+
+
+def try_lock(folder: str) -> int | None:
+    """A descriptor that holds the machine's lock, or None while its kernel runs, starts or ends."""
+    path = os.path.join(folder, "lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):  # held, or removed while we waited
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def is_running(folder: str) -> bool:
+    """Whether somebody holds the machine's lock."""
+    try:
+        descriptor = os.open(os.path.join(folder, "lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def names() -> Iterator[str]:
+    """Every machine that has a folder, in order."""
+    try:
+        found = sorted(os.listdir(machines()))
+    except FileNotFoundError:
+        return
+    yield from found
+
+
+def remove_dead_fresh_machines() -> None:
+    """Remove what throw-away machines left behind whose kernels were killed."""
+    for name in names():
+        if name.startswith(FRESH_PREFIX):
+            remove_if_dead(folder_of(name))
+
+
+def remove_if_dead(folder: str) -> bool:
+    """Remove a machine that does not run; False when it does."""
+    import shutil
+
+    try:
+        lock = try_lock(folder)
+    except FileNotFoundError:
+        return True
+    if lock is None:
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
+    return True
+
+
+def facts(folder: str) -> dict[str, str]:
+    """What a machine's kernel wrote of itself when it booted: `pid`, `version`, `processor`."""
+    try:
+        with open(os.path.join(folder, "running")) as file:
+            return dict(line.rstrip("\n").split(" ", 1) for line in file)
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def write_facts(folder: str, facts: dict[str, object]) -> None:
+    with open(os.path.join(folder, "running"), "w") as file:
+        file.writelines(f"{name} {value}\n" for name, value in facts.items())
+
+
+# ---- the socket
+
+
+def listen(folder: str) -> socket.socket:
+    """The socket that clients of a machine connect to: in the runtime folder when there is one, with a link in `folder`."""
+    stop_listening(folder)
+    link = os.path.join(folder, "socket")
+    runtime = _runtime_folder()
+    if runtime is None:
+        return _bound(folder, "socket")
+    state = os.stat(folder)
+    name = f"{state.st_dev:x}-{state.st_ino:x}"
+    listener = _bound(runtime, name)
+    os.symlink(os.path.join(runtime, name), link)
+    return listener
+
+
+def _bound(folder: str, name: str) -> socket.socket:
+    directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    path = f"/proc/self/fd/{directory}/{name}"  # a socket's own path may be too long
+    try:
+        listener = socket.socket(socket.AF_UNIX)
+        if os.path.lexists(path):
+            os.unlink(path)
+        listener.bind(path)
+        os.chmod(path, 0o600)
+        listener.listen(_BACKLOG)
+    finally:
+        os.close(directory)
+    return listener
+
+
+def stop_listening(folder: str) -> None:
+    """Remove the socket of a machine, of this kernel or of one that was killed."""
+    link = os.path.join(folder, "socket")
+    for path in (os.path.realpath(link), link):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+
+
+def _runtime_folder() -> str | None:
+    """The folder for sockets that the host gives this user, if it does."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if not runtime:
+        return None
+    folder = os.path.join(runtime, "lichen")
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        check_private(folder)
+    except (OSError, PlaceError):
+        return None
+    return folder

@@ -1,0 +1,176 @@
+"""One client and the program that it has the machine run.
+
+A session ends for the machine when its program does or when its client is gone. Signals are passed on as a shell's user means
+them: INT and QUIT go to the program's whole group, as a terminal sends them, the others to the program alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+from lichen.daemon import accounts, protocol
+from lichen.daemon.trace import Output
+from lichen.executive.security import Token
+from lichen.executive.wait import Blocks, Wait
+from lichen.machine import Launch, LaunchError, Share
+
+if TYPE_CHECKING:
+    from lichen.daemon.connection import Connection
+    from lichen.daemon.kernel import Kernel
+    from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.processes import ExitStatus, Process
+
+log = logging.getLogger("lichen.daemon")
+
+FAILURE: Final = 125
+"""The exit status of `lichen run` when it is Lichen that failed."""
+_TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGQUIT)
+_HIGHEST_SIGNAL: Final = 64
+
+
+class Session:
+    """A client's stay: first one message that says what it wants, then what concerns the program it started."""
+
+    def __init__(self, kernel: Kernel, connection: Connection) -> None:
+        self.kernel, self.connection = kernel, connection
+        self.process: Process | None = None
+        self.trace: Output | None = None
+        self.client, self.user = connection.peer()
+        connection.message, connection.gone = self._message, self._gone
+        if self.user not in (os.geteuid(), 0):
+            log.warning("user %d tried to connect", self.user)
+            connection.close()
+
+    def _message(self, kind: int, fields: list[bytes], descriptors: list[int]) -> None:
+        try:
+            if kind == protocol.START and self.process is None:
+                self._start(protocol.Start.decode(fields), descriptors)
+            elif kind == protocol.SIGNAL and self.process is not None:
+                self._signal(self.process, int(fields[0]))
+            elif kind == protocol.SHUTDOWN:
+                self.kernel.shut_down()
+            elif kind == protocol.QUERY:
+                answer = self.kernel.describe(fields[0].decode())
+                self.connection.send(protocol.ANSWER, json.dumps(answer).encode())
+        except (ValueError, IndexError) as error:
+            raise protocol.ProtocolError(f"message {kind} makes no sense") from error
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    # ---- the program
+
+    def _start(self, request: protocol.Start, descriptors: list[int]) -> None:
+        """Start the program; takes the descriptors that it uses out of the list."""
+        try:
+            self.kernel.check(request)
+            launch = self._launch(request, descriptors)
+            self.process = self.kernel.machine.start(launch)
+        except LaunchError as error:
+            self._fail(error.status, str(error))
+        except OSError as error:
+            log.exception("a program could not be started")
+            self._fail(FAILURE, f"the host refused to start a program: {error.strerror}")
+        except Exception:
+            self.kernel.machine.scheduler.errors += 1
+            log.exception("a program could not be started")
+            self._fail(FAILURE, "an error in Lichen's kernel; see its log")
+        else:
+            self._started(self.process, request, descriptors)
+
+    def _started(self, process: Process, request: protocol.Start, descriptors: list[int]) -> None:
+        if protocol.TRACE in request.flags and descriptors:
+            self.trace = Output(self.kernel.machine.passed_node(descriptors.pop()))
+            self.kernel.tracing.begin(process, self.trace)
+        log.info("process %d of client %d is %s", process.id, self.client, process.name)
+        self.kernel.session_began(self)
+        self.connection.send(protocol.STARTED, protocol.WORD.pack(process.id))
+        self.kernel.machine.scheduler.spawn(self._wait_for(process))
+
+    def _fail(self, status: int, text: str) -> None:
+        self.connection.send(
+            protocol.FAILED, protocol.WORD.pack(status), text.encode(errors="surrogateescape")
+        )
+        self.connection.close()
+
+    def _launch(self, request: protocol.Start, descriptors: list[int]) -> Launch:
+        machine = self.kernel.machine
+        caller = accounts.user_of_id(machine, os.geteuid(), os.getegid())
+        user = accounts.user_named(machine, request.user) if request.user else caller
+        if user.uid == caller.uid:
+            groups = tuple(int(group) for group in request.groups)
+            token = Token.of_user(user.uid, os.getegid(), groups)
+        else:
+            token = accounts.token_of(machine, user)
+        words = request.shares
+        for host, guest, mode in zip(words[::3], words[1::3], words[2::3], strict=True):
+            machine.share(Share(os.fsdecode(host), os.fsdecode(guest), mode == b"ro"), token)
+        variables = {name: value for name, _, value in (item.partition(b"=") for item in request.environment)}
+        environment = accounts.environment_of(variables, user, user.uid == caller.uid)
+        program, arguments = request.program, tuple(request.arguments)
+        if not program:
+            program, arguments = user.shell, (b"-" + user.shell.rpartition(b"/")[2],)
+        context = self._context(request, token)
+        standard = [descriptors.pop(0) if passed and descriptors else None for passed in request.standard]
+        return Launch(program, arguments, environment, context, request.folder, standard)
+
+    def _context(self, request: protocol.Start, token: Token) -> FileSystemContext:
+        """Where the program starts: a current folder that the machine does not have is worth a warning only."""
+        try:
+            return self.kernel.machine.context(request.folder, token)
+        except LaunchError as error:
+            if protocol.FOLDER_IS_CHOSEN in request.flags:
+                raise
+            self.connection.send(protocol.WARNING, f"{error}; starting in /".encode(errors="surrogateescape"))
+            return self.kernel.machine.context(b"/", token)
+
+    def _signal(self, process: Process, number: int) -> None:
+        if not 0 < number <= _HIGHEST_SIGNAL or process.exit_status is not None:
+            return
+        if number in _TO_THE_GROUP:
+            for member in list(process.group.members.values()):
+                member.signal(number)
+        else:
+            process.signal(number)
+
+    def _wait_for(self, process: Process) -> Blocks[None]:
+        while process.exit_status is None:
+            yield Wait((process.ended,))
+        self._ended(process.exit_status)
+
+    def _ended(self, status: ExitStatus) -> None:
+        if self.trace is not None:
+            self.kernel.tracing.end(self.trace)
+        errors = self.kernel.machine.scheduler.errors
+        self.connection.send(
+            protocol.EXITED, protocol.WORD.pack(exit_status(status)), protocol.WORD.pack(errors)
+        )
+        self.connection.close()
+
+    # ---- the end
+
+    def hang_up(self) -> None:
+        """The client is gone: its program is told as by a terminal that goes."""
+        process = self.process
+        if process is None or process.exit_status is not None:
+            return
+        for number in (signal.SIGHUP, signal.SIGCONT):
+            for member in list(process.group.members.values()):
+                member.signal(number)
+
+    def _gone(self) -> None:
+        self.hang_up()
+        if self.trace is not None:
+            self.kernel.tracing.end(self.trace)
+        self.kernel.session_ended(self)
+
+
+def exit_status(status: ExitStatus) -> int:
+    """What a shell shows: 128 and the signal, or the code's low byte, but never 0 for a code that is not (DECISIONS 18)."""
+    if status.signal:
+        return 128 + status.signal
+    return (status.code & 0xFF) or (0xFF if status.code else 0)

@@ -1,0 +1,82 @@
+"""The client's way to a machine: join the kernel that runs it, or start one.
+
+Whoever gets the machine's lock starts the kernel and hands it the lock and one end of a socket pair, which is the kernel's
+first connection; so nobody waits for a socket to appear, and what goes wrong during boot is told over that connection.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+
+from lichen.daemon import places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_PATIENCE: Final = 20.0
+"""Seconds to wait for a kernel that is starting or ending."""
+_PAUSE: Final = 0.005
+
+
+class StartError(Exception):
+    """The machine cannot be joined or started; the text is for the user."""
+
+
+def join(folder: str) -> socket.socket | None:
+    """A connection to the running kernel of a machine; None when there is none, or none yet."""
+    try:
+        directory = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(f"/proc/self/fd/{directory}/socket")  # a socket's own path may be too long
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    finally:
+        os.close(directory)
+    return connection
+
+
+def join_or_start(name: str, arguments: list[str]) -> tuple[socket.socket, bool]:
+    """A connection to the machine's kernel, which is started with `arguments` when it does not run; whether it ran."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        folder = places.make_folder(name)
+        connection = join(folder)
+        if connection is not None:
+            return connection, True
+        lock = places.try_lock(folder)
+        if lock is not None:
+            try:
+                return _start(folder, lock, arguments), False
+            finally:
+                os.close(lock)
+        time.sleep(_PAUSE)
+    raise StartError(
+        f"the machine {name} has been starting or ending for too long; see {places.log_of(folder)}"
+    )
+
+
+def _start(folder: str, lock: int, arguments: list[str]) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            if os.fork() == 0:
+                os.set_inheritable(lock, True)
+                os.set_inheritable(theirs.fileno(), True)
+                program = os.path.dirname(os.path.abspath(__file__))
+                words = [program, folder, str(lock), str(theirs.fileno()), *arguments]
+                os.execv(sys.executable, [sys.executable, "-I", "-S", *words])
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    theirs.close()
+    return ours
