@@ -12,8 +12,10 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Final, NamedTuple, cast
 
+from lichen import windows
 from lichen.executive import programs
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -102,7 +104,8 @@ class Machine:
         hidden: str | None = None,
     ) -> None:
         self.scheduler = Scheduler()
-        self.platform = NativePlatform(self.scheduler, processor)
+        found = windows.find_userland()
+        self.platform = NativePlatform(self.scheduler, processor, windows.numbers_that_stop(found))
         self.scheduler.platform = self.platform
         self.devices = Devices()
         self.mounts: list[Mount] = []
@@ -120,10 +123,20 @@ class Machine:
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
         self._mount_generated_trees()
+        self.windows = None if found is None else windows.Windows(self, found, Path(folder), self._administrator)
+        if self.windows is not None:
+            self.table.loaders.append(self.windows.loader)
+            self.subsystems = (self.linux, self.windows.subsystem)
+
+    def next_device(self) -> int:
+        """A number for one more file system."""
+        return next(self._device_numbers)
 
     def close(self) -> None:
         """End every guest and give everything back to the host."""
         self.platform.close()
+        if self.windows is not None:
+            self.windows.close()
         for mount in self.mounts:
             mount.file_system.close()
 

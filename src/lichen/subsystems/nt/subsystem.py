@@ -18,7 +18,7 @@ from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.subsystems.nt import context, crash, exceptions
-from lichen.subsystems.nt.images import Image, ImageCache
+from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
@@ -122,11 +122,12 @@ class NtSubsystem:
         nls: Path,
         processors: int,
     ) -> None:
-        self.platform, self.guests, self.machine, self.ntdll = platform, guests, machine, ntdll
+        self.platform, self.guests, self.machine = platform, guests, machine
         self.nls, self.processors = nls, processors
         self.images = ImageCache(platform.page_cache)
+        self.ntdll = self.images.open(ntdll)
         self.shared_data = SharedData(guests.shared_data, processors)
-        numbers = ntdll.file.system_calls
+        numbers = self.ntdll.file.system_calls
         self.table = declare_calls().table(X64, numbers)
         self.names = {number: name for name, number in numbers.items()}
         self.missing: dict[str, int] = {}
@@ -234,7 +235,7 @@ class NtSubsystem:
         for thread in list(process.threads.values()):
             thread.resume()
 
-    def ignores(self, process: Process, number: int) -> bool:
+    def ignores(self, thread: Thread, number: int) -> bool:
         """NT processes ignore no signal that a terminal sends."""
         return False
 

@@ -74,7 +74,7 @@ def _time_of_day(thread: Thread) -> bytes:
 
 def _process_record(process: Process, name_at: int) -> tuple[bytes, bytes]:
     """(SYSTEM_PROCESS_INFORMATION with its threads, the name's text)."""
-    name = encode(process.name + ("" if process.subsystem.name != "nt" or "." in process.name else ""))
+    name = encode(process.name)
     clock = process.machine.scheduler.clock()
     created = system_time() - int((clock - process.started) * UNITS)
     used = process.processor_time()
