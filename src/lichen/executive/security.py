@@ -31,6 +31,8 @@ class Capability:
     SETUID: Final = 7
     SETPCAP: Final = 8
     LINUX_IMMUTABLE: Final = 9
+    NET_BIND_SERVICE: Final = 10
+    NET_ADMIN: Final = 12
     SYS_CHROOT: Final = 18
     SYS_PTRACE: Final = 19
     SYS_ADMIN: Final = 21
