@@ -1,8 +1,78 @@
-"""The verbs besides `run`."""
+"""The verbs besides `run`, which has a road of its own: this one may take its time to import."""
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+
+import click
+
+import lichen
+from lichen.cli import inspect, machines
+from lichen.cli import run as fast_road
+from lichen.cli.asking import CommandError
+from lichen.cli.run import complain
+from lichen.daemon.places import PlaceError
+from lichen.daemon.protocol import ProtocolError
+
+_EPILOG = """\b
+Examples:
+  lichen                             a login shell on the default machine
+  lichen run ls -l /                 one program, with this terminal, pipe or file
+  lichen run --fresh -- make test    ... on a throw-away machine
+  lichen run cmd.exe /c ver          a Windows program, on the same machine
+  lichen ps                          what runs there
+  lichen terminate default           end the machine
+
+\b
+What programs write stays in the machine, but for folders that `--share` shows them.
+`lichen run --help` tells the options of `run`.
+"""
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(lichen.__version__, prog_name="lichen", message="%(prog)s %(version)s")
+def group() -> None:
+    """Run Linux and Windows programs as processes of one machine."""
+
+
+@group.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def run(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Run a program on a machine."""
+    context.exit(fast_road.run(list(arguments)))
+
+
+for command in (
+    machines.list_machines,
+    inspect.ps,
+    inspect.status,
+    machines.log,
+    machines.terminate,
+    machines.shutdown,
+    machines.remove,
+):
+    group.add_command(command)
+
 
 def commands(arguments: list[str]) -> int:
-    """Carry out a verb; returns the exit status."""
-    raise NotImplementedError
+    """Carry out a verb; returns the exit status. Whatever goes wrong is told in a sentence."""
+    try:
+        result = group.main(arguments, prog_name="lichen", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except (CommandError, PlaceError, ProtocolError) as error:
+        complain(str(error))
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read our output has enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 0
+        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+    return 1

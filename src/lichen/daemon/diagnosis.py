@@ -7,7 +7,8 @@ import os
 import re
 from typing import Final
 
-_NEEDED: Final = (5, 9)
+NEEDED: Final = (5, 9)
+"""The oldest host that will do."""
 _REFUSALS: Final = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL)
 
 
@@ -22,8 +23,8 @@ def explain(error: BaseException, folder: str) -> str:
     if error.errno == errno.EROFS:
         return f"{folder} is on a read-only file system: set LICHEN_HOME to another folder"
     release = os.uname().release
-    if host_version(release) < _NEEDED:
-        return f"Lichen needs Linux {_NEEDED[0]}.{_NEEDED[1]} or newer, and this host runs {release}"
+    if host_version(release) < NEEDED:
+        return f"Lichen needs Linux {NEEDED[0]}.{NEEDED[1]} or newer, and this host runs {release}"
     if error.errno in _REFUSALS and error.filename is None:
         return f"the host does not let Lichen run guests ({error.strerror}); {_remedy()}"
     return f"the machine could not be booted: {error}; its log is {os.path.join(folder, 'log')}"

@@ -118,6 +118,7 @@ class Kernel:
             self.folder, {"pid": os.getpid(), "version": lichen.__version__, "processor": self.processor}
         )
         root = os.path.join(self.folder, "root")
+        os.makedirs(root, 0o700, exist_ok=True)
         self.machine = Machine(root, self.processor, self.root_files, hidden=places.home())
         self.tracing = Tracing(self.machine.subsystems)
         log.info("booted %s on core %d", self.name, self.processor)
@@ -203,6 +204,9 @@ class Kernel:
                     process.terminate(_KILLED)
         if not self.fresh and not self._ending:
             yield Wait((), clock() + _idle_seconds())
+        self.machine.scheduler.at(clock(), self._stop)  # after everybody who was woken just now
+
+    def _stop(self) -> None:
         self.machine.scheduler.stopping = True
 
     def _catch_signals(self) -> None:

@@ -156,8 +156,12 @@ def facts(folder: str) -> dict[str, str]:
 
 
 def write_facts(folder: str, facts: dict[str, object]) -> None:
-    with open(os.path.join(folder, "running"), "w") as file:
-        file.writelines(f"{name} {value}\n" for name, value in facts.items())
+    text = "".join(f"{name} {value}\n" for name, value in facts.items())
+    descriptor = os.open(os.path.join(folder, "running"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
 
 
 # ---- the socket

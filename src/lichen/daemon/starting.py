@@ -57,10 +57,10 @@ def join_or_start(name: str, arguments: list[str]) -> tuple[socket.socket, bool]
                 return _start(folder, lock, arguments), False
             finally:
                 os.close(lock)
+        if time.monotonic() > deadline:
+            log = places.log_of(folder)
+            raise StartError(f"the machine {name} has been starting or ending for too long; see {log}")
         time.sleep(_PAUSE)
-    raise StartError(
-        f"the machine {name} has been starting or ending for too long; see {places.log_of(folder)}"
-    )
 
 
 def _start(folder: str, lock: int, arguments: list[str]) -> socket.socket:

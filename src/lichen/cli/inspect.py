@@ -1,0 +1,80 @@
+"""The verbs that look into a machine and at the host: ps, status."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from lichen.cli.asking import CommandError, ask
+from lichen.cli.hostcheck import findings
+from lichen.cli.tables import show
+from lichen.daemon import places
+
+machine_option = click.option(
+    "--machine", default=places.DEFAULT, show_default=True, help="The machine to look at."
+)
+
+
+@click.command()
+@machine_option
+def ps(machine: str) -> None:
+    """List the processes of a machine, of both worlds."""
+    told = ask(machine, "processes")
+    if told is None:
+        raise CommandError(f"the machine {machine} does not run")
+    titles = ["PID", "PPID", "USER", "WORLD", "STATE", "AGE", "TIME", "COMMAND"]
+    show(titles, [_process_row(process) for process in told])
+
+
+def _process_row(process: dict[str, Any]) -> list[str]:
+    return [
+        str(process["id"]),
+        str(process["parent"]),
+        str(process["user"]),
+        process["kind"],
+        process["state"],
+        duration(process["age"]),
+        f"{process['time']:.2f}",
+        process["command"],
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as hours, minutes and seconds."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@click.command()
+@machine_option
+def status(machine: str) -> None:
+    """Tell what the host allows, what was found on it, and how a machine is doing."""
+    lines = [*findings()]
+    known = os.path.isdir(places.folder_of(machine))
+    told = ask(machine, "status") if known else None
+    lines.append(("machine", f"{machine}: {'running' if told else 'stopped' if known else 'not made yet'}"))
+    if told is not None:
+        lines += _machine_lines(told)
+    lines.append(("state folder", places.home()))
+    if known:
+        lines.append(("log", places.log_of(places.folder_of(machine))))
+    width = max(len(title) for title, _ in lines)
+    for title, text in lines:
+        click.echo(f"{title:{width}}  {text}")
+
+
+def _machine_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
+    missing = sum(len(numbers) for numbers in told["missing"].values())
+    return [
+        ("kernel", f"Lichen {told['version']}, host process {told['pid']}, up {duration(told['uptime'])}"),
+        ("placement", f"kernel and guests share core {told['processor']}"),
+        ("isolation", f"guests have namespaces of their own: {told['namespaces']}"),
+        ("extension", "in use" if told["extension"] else "not in use: pure Python"),
+        ("sessions", str(told["sessions"])),
+        ("processes", str(told["processes"])),
+        ("missing calls", f"{missing} that programs asked for do not exist here"),
+        ("kernel errors", f"{told['errors']}, see the log" if told["errors"] else "none"),
+    ]
