@@ -48,6 +48,7 @@ from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
+from lichen.subsystems.nt.subsystem import NtSubsystem
 
 _FIRST_DEVICE: Final = 32
 """st_dev of the root; the file systems mounted later count on."""
@@ -116,7 +117,7 @@ class Machine:
         self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
         self._mount_own_trees(hidden)
         self.linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
-        self.subsystems = (self.linux,)
+        self.subsystems: tuple[LinuxSubsystem | NtSubsystem, ...] = (self.linux,)
         self.table = ProcessTable(self.scheduler, self.linux)
         self.table.loaders = list(self.linux.loaders)
         self.table.memory_files = MemoryFileSystem(next(self._device_numbers), self.devices)
@@ -250,9 +251,9 @@ class Machine:
             if process.id != INIT and not process.is_zombie
         ]
 
-    def missing_calls(self) -> dict[str, dict[int, int]]:
-        """By subsystem: the numbers of calls that do not exist here, and how often they were made."""
-        return {subsystem.name: dict(subsystem.missing) for subsystem in self.subsystems}
+    def missing_calls(self) -> dict[str, dict[str, int]]:
+        """By subsystem: the calls that were made and do not exist here, and how often."""
+        return {s.name: {str(call): times for call, times in s.missing.items()} for s in self.subsystems}
 
     # ---- programs
 
@@ -381,7 +382,8 @@ def _candidates(name: bytes, search: bytes) -> Iterable[bytes]:
     """The paths that a program's name may mean: itself when it has a slash, else one in each folder of the PATH."""
     if b"/" in name:
         return (name,)
-    return (os.path.join(folder or b".", name) for folder in (search or DEFAULT_PATH).split(b":"))
+    folders = (search or DEFAULT_PATH).split(b":")
+    return (*(os.path.join(folder or b".", name) for folder in folders), *windows.paths_of(name))
 
 
 def _interpreter(file: File) -> str:

@@ -46,6 +46,17 @@ def find_userland(data_folder: Path | None = None) -> userland.Userland | None:
     return userland.find(roots)
 
 
+def paths_of(name: bytes) -> tuple[bytes, ...]:
+    """The Linux paths that a Windows program's name may mean: a path on C: or Z:, or a name without one."""
+    text = name.decode("utf-8", "surrogateescape")
+    if text[1:3] in (":\\", ":/") and text[0] in "cCzZ":
+        rest = text[3:].replace("\\", "/")
+        return (os.fsencode(f"{MOUNT_POINT}/{rest}" if text[0] in "cC" else f"/{rest}"),)
+    if "/" not in text and text.lower().endswith(".exe"):
+        return (os.fsencode(f"{MOUNT_POINT}/windows/system32/{text.lower()}"),)
+    return ()
+
+
 def numbers_that_stop(found: userland.Userland | None) -> tuple[int, ...]:
     """What the platform's filter has to know of the userland's ntdll."""
     return stopping_numbers(pe.parse(found.ntdll.read_bytes())) if found else ()
@@ -80,7 +91,9 @@ class Windows:
             components = tuple(path.split("/"))
             for depth in range(1, len(components) + 1):
                 self._make_folder(("mnt", "c", *components[:depth]))
-        files = HostFileSystem(self.userland.system, machine.next_device(), machine.devices, read_only=True)
+        files = HostFileSystem(
+            self.userland.system, machine.next_device(), machine.devices, True, executable=True
+        )
         system = UnionFileSystem(files, self._made("system32"), machine.next_device(), machine.devices)
         machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
         self._copy_extra_libraries()

@@ -36,7 +36,8 @@ class HostFileSystem(FileSystem):
 
     `stable`: nobody else changes it while the machine runs. `public_only`: what others may not read does not show (the
     kernel runs as root, and its own eyes must not be lent to guests). `private`: the folder is a machine's own, and the
-    driver on top uses attributes that guests do not see.
+    driver on top uses attributes that guests do not see. `executable`: every file shows as one that may be run (Windows has
+    no such bit).
     """
 
     type: ClassVar[str] = "host"
@@ -52,9 +53,11 @@ class HostFileSystem(FileSystem):
         owners: Owners | None = None,
         public_only: bool = False,
         private: bool = False,
+        executable: bool = False,
     ) -> None:
         super().__init__(device, devices, read_only)
         self.stable, self.public_only, self.private = stable, public_only, private
+        self.executable = executable
         self.owners = owners or Owners()
         self.descriptors = Descriptors()
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
@@ -115,7 +118,8 @@ class HostFileSystem(FileSystem):
             self.file_id(state.st_dev, state.st_ino),
             self.device,
             state.st_mode >> 12,
-            state.st_mode & 0o7777,
+            state.st_mode & 0o7777
+            | (0o111 if self.executable and state.st_mode >> 12 == Kind.REGULAR else 0),
             state.st_nlink,
             self.owners.users.get(state.st_uid, state.st_uid),
             self.owners.groups.get(state.st_gid, state.st_gid),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mmap import mmap
 
     from lichen.executive.interfaces import Subsystem
+    from lichen.executive.io.file import File
     from lichen.executive.processes import Process, ProcessTable, Thread
 
 log = logging.getLogger("lichen.nt")
@@ -118,7 +119,7 @@ class NtSubsystem:
         platform: Platform,
         guests: NtGuests,
         machine: ProcessTable,
-        ntdll: Image,
+        ntdll: File,
         nls: Path,
         processors: int,
     ) -> None:
