@@ -27,6 +27,7 @@ from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_directory
 from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Open, Options
+from lichen.executive.network import AddressFamily
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import INIT, Process, ProcessTable
 from lichen.executive.scheduler import Scheduler
@@ -38,6 +39,7 @@ from lichen.filesystems.host import HostFileSystem, Owners
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
+from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.union import UnionFileSystem
 from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
@@ -124,7 +126,9 @@ class Machine:
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
         self._mount_generated_trees()
-        self.windows = None if found is None else windows.Windows(self, found, Path(folder), self._administrator)
+        self.windows = (
+            None if found is None else windows.Windows(self, found, Path(folder), self._administrator)
+        )
         if self.windows is not None:
             self.table.loaders.append(self.windows.loader)
             self.subsystems = (self.linux, self.windows.subsystem)
@@ -146,6 +150,7 @@ class Machine:
     def _register_drivers(self) -> None:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
+        self.devices.families.register(AddressFamily.LOCAL, LocalSockets(self.scheduler))
 
     def _root(self, folder: str | os.PathLike[str], root_files: bool) -> Location:
         public_only = os.geteuid() == 0 and not root_files

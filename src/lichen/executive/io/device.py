@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lichen.executive.io.anonymous import AnonymousFileSystem
 from lichen.executive.io.attributes import Kind
+from lichen.executive.network import Families
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Devices:
         self._openers: dict[tuple[int, int], Opener] = {}
         self._majors: dict[tuple[int, int], Opener] = {}
         self.anonymous = AnonymousFileSystem(self)
+        self.families = Families()
 
     def register(self, kind: int, opener: Opener, major: int = 0, minor: int | None = None) -> None:
         """Let `opener` answer for one device, or (without `minor`) for all of a major number; FIFOs have number 0."""

@@ -1,0 +1,310 @@
+"""What both worlds ask of sockets (NT: AFD; Unix: the socket layer), and how a family of protocols offers it.
+
+A socket is a file, so that reading, writing, polling and closing need nothing of their own. Message flags and options have
+Linux's numbers, which the host's sockets need anyway; the front-ends turn their own words and records into them. An address
+is a value of the family: never a record of bytes, and never a name of the host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
+
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.file import Data, File
+from lichen.executive.io.opening import Access, Open, Options
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, then
+
+if TYPE_CHECKING:
+    from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.io.names import Name
+    from lichen.executive.objects.object import Object
+
+
+class AddressFamily:
+    """Families of protocols."""
+
+    UNSPECIFIED: Final = 0
+    LOCAL: Final = 1
+    INTERNET: Final = 2
+    INTERNET_6: Final = 10
+    NETLINK: Final = 16
+
+
+class SocketType:
+    """What a socket carries."""
+
+    STREAM: Final = 1
+    DATAGRAM: Final = 2
+    RAW: Final = 3
+    SEQUENCED: Final = 5
+
+
+class MessageFlag:
+    """How to send or receive, and what became of a message."""
+
+    OUT_OF_BAND: Final = 0x1
+    PEEK: Final = 0x2
+    DO_NOT_ROUTE: Final = 0x4
+    CONTROL_TRUNCATED: Final = 0x8
+    TRUNCATED: Final = 0x20
+    """Asked: tell the true length of a message that is cut."""
+    DO_NOT_WAIT: Final = 0x40
+    END_OF_RECORD: Final = 0x80
+    WAIT_FOR_ALL: Final = 0x100
+    CONFIRM: Final = 0x800
+    ERROR_QUEUE: Final = 0x2000
+    MORE: Final = 0x8000
+
+
+class Level:
+    """Who an option is for."""
+
+    SOCKET: Final = 1
+    IP: Final = 0
+    TCP: Final = 6
+    UDP: Final = 17
+    IP_6: Final = 41
+    ICMP_6: Final = 58
+    NETLINK: Final = 270
+
+
+class SocketOption:
+    """Options at Level.SOCKET."""
+
+    DEBUG: Final = 1
+    REUSE_ADDRESS: Final = 2
+    TYPE: Final = 3
+    ERROR: Final = 4
+    DO_NOT_ROUTE: Final = 5
+    BROADCAST: Final = 6
+    SEND_BUFFER: Final = 7
+    RECEIVE_BUFFER: Final = 8
+    KEEP_ALIVE: Final = 9
+    OUT_OF_BAND_INLINE: Final = 10
+    PRIORITY: Final = 12
+    LINGER: Final = 13
+    REUSE_PORT: Final = 15
+    PASS_CREDENTIALS: Final = 16
+    PEER_CREDENTIALS: Final = 17
+    RECEIVE_LOW_WATER: Final = 18
+    SEND_LOW_WATER: Final = 19
+    RECEIVE_TIMEOUT: Final = 20
+    SEND_TIMEOUT: Final = 21
+    TIMESTAMP: Final = 29
+    ACCEPTS_CONNECTIONS: Final = 30
+    SEND_BUFFER_FORCE: Final = 32
+    RECEIVE_BUFFER_FORCE: Final = 33
+    TIMESTAMP_NANOSECONDS: Final = 35
+    PROTOCOL: Final = 38
+    DOMAIN: Final = 39
+
+
+class ShutDown:
+    """Which way of a connection ends."""
+
+    RECEIVE: Final = 0
+    SEND: Final = 1
+    BOTH: Final = 2
+
+
+class InternetAddress(NamedTuple):
+    """An IPv4 (4 bytes) or IPv6 (16 bytes) host and a port."""
+
+    host: bytes
+    port: int
+    flow: int = 0
+    scope: int = 0
+
+
+class LocalAddress(NamedTuple):
+    """A name within the machine: `text` as it was given (none: b"", abstract: begins with a zero byte).
+
+    `name` is how a path is found, seen from whoever gave it.
+    """
+
+    text: bytes = b""
+    name: Name | None = None
+
+
+class NetlinkAddress(NamedTuple):
+    """A netlink port and the multicast groups it hears."""
+
+    port: int
+    groups: int
+
+
+Address = InternetAddress | LocalAddress | NetlinkAddress
+
+
+class Credentials(NamedTuple):
+    """Who somebody is, to the other end of a socket."""
+
+    process: int
+    uid: int
+    gid: int
+
+
+class Caller(NamedTuple):
+    """Who uses a socket: how it sees the tree of names, and what it shows of itself."""
+
+    context: FileSystemContext
+    process: int
+
+    @property
+    def credentials(self) -> Credentials:
+        token = self.context.token
+        return Credentials(self.process, token.uid, token.gid)
+
+    @property
+    def effective(self) -> Credentials:
+        token = self.context.token
+        return Credentials(self.process, token.euid, token.egid)
+
+
+class Control(NamedTuple):
+    """A control message that is the protocol's own and goes to it, or comes from it, as it is."""
+
+    level: int
+    type: int
+    data: bytes
+
+
+class Message(NamedTuple):
+    """What is sent. `objects` go along: each is referenced anew by the socket that takes the message."""
+
+    data: bytes
+    address: Address | None = None
+    flags: int = 0
+    objects: tuple[Object, ...] = ()
+    credentials: Credentials | None = None
+    controls: tuple[Control, ...] = ()
+
+
+class Received(NamedTuple):
+    """What was received; `length` is the whole message's. The references of `objects` are the receiver's."""
+
+    data: bytes
+    length: int
+    address: Address | None = None
+    flags: int = 0
+    objects: tuple[Object, ...] = ()
+    credentials: Credentials | None = None
+    controls: tuple[Control, ...] = ()
+
+
+class Socket(File):
+    """A socket of any family. Options that a front-end knows as times are attributes, in seconds."""
+
+    __slots__ = ("protocol", "receive_timeout", "send_timeout", "type")
+
+    family: ClassVar[int]
+
+    def __init__(self, context: FileSystemContext, type: int, protocol: int, options: int = 0) -> None:
+        place = context.devices.anonymous.place(Kind.SOCKET, "socket", context.token, 0o777)
+        super().__init__(place, Open(Access.READ | Access.WRITE, options=options))
+        self.type, self.protocol = type, protocol
+        self.receive_timeout: float | None = None
+        self.send_timeout: float | None = None
+
+    # ---- connections and names
+
+    def bind(self, caller: Caller, address: Address) -> None:
+        """Take a name."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def listen(self, caller: Caller, backlog: int) -> None:
+        """Let others connect, `backlog` of them before they are accepted."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def accept(self, caller: Caller, options: int) -> Socket | Blocks[Socket]:
+        """The next connection, as a socket opened with `options`."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def connect(self, caller: Caller, address: Address | None) -> Blocks[None] | None:
+        """Connect, or choose whom datagrams go to; None dissolves the connection."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def local_address(self) -> Address:
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def peer_address(self) -> Address:
+        raise Failure(Status.CONNECTION_INVALID)
+
+    def shut_down(self, how: int) -> None:
+        """End one or both ways of a connection."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    # ---- messages
+
+    def send(self, caller: Caller | None, message: Message) -> int | Blocks[int]:
+        """Send; how many bytes were taken. PIPE_BROKEN when nobody can get them any more."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def receive(self, size: int, flags: int = 0) -> Received | Blocks[Received]:
+        """Receive a message, or up to `size` bytes of a stream; nothing at its end."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def read(self, size: int, offset: int | None = None) -> bytes | Blocks[bytes]:
+        if offset is not None:
+            raise Failure(Status.NOT_SEEKABLE)
+        return then(self.receive(size), _data)
+
+    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
+        if offset is not None:
+            raise Failure(Status.NOT_SEEKABLE)
+        return self.send(None, Message(bytes(data)))
+
+    def pending_error(self) -> int:
+        """The status of what went wrong since somebody asked last, 0 for nothing."""
+        return Status.SUCCESS
+
+    # ---- options
+
+    def option(self, level: int, name: int, size: int) -> bytes:
+        """The value of an option, of at most `size` bytes; POSIX|ENOPROTOOPT for one that the socket does not have."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def set_option(self, caller: Caller, level: int, name: int, value: bytes) -> None:
+        raise Failure(Status.NOT_SUPPORTED)
+
+    def peer_credentials(self) -> Credentials | None:
+        """Who the other end was when the connection was made; None when nobody knows."""
+        return None
+
+    def may_wait(self, flags: int = 0) -> bool:
+        """Whether an operation with these message flags waits for what is not there."""
+        return not (flags & MessageFlag.DO_NOT_WAIT or self.options & Options.NONBLOCKING)
+
+
+def _data(received: Received) -> bytes:
+    for thing in received.objects:
+        thing.release()
+    return received.data
+
+
+class Family(Protocol):
+    """The driver of one family of protocols."""
+
+    def create(self, caller: Caller, type: int, protocol: int, options: int) -> Socket:
+        """A new socket; POSIX|EPROTONOSUPPORT, POSIX|ESOCKTNOSUPPORT, PRIVILEGE_NOT_HELD."""
+
+    def pair(self, caller: Caller, type: int, protocol: int, options: int) -> tuple[Socket, Socket]:
+        """Two sockets that are connected to each other; NOT_SUPPORTED."""
+
+
+class Families:
+    """The families of one machine."""
+
+    def __init__(self) -> None:
+        self._families: dict[int, Family] = {}
+
+    def register(self, number: int, family: Family) -> None:
+        self._families[number] = family
+
+    def get(self, number: int) -> Family:
+        """The driver of a family; POSIX|EAFNOSUPPORT when there is none."""
+        family = self._families.get(number)
+        if family is None:
+            raise Failure(Status.FAMILY_NOT_SUPPORTED)
+        return family
