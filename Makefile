@@ -7,7 +7,7 @@ BUILD_INPUTS := pyproject.toml setup.py $(wildcard src/lichen/platforms/_native.
 
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
-.PHONY: setup lint test clean
+.PHONY: setup lint test reference clean
 
 setup: $(VENV)/.installed
 
@@ -21,6 +21,10 @@ test:
 	@tools/test-packages
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q
+
+# docs/calls.md, from the declarations of the calls; tests/unit/cli/test_reference.py compares.
+reference: $(VENV)/.installed-test
+	$(BIN)/python -m lichen.cli.reference docs/calls.md
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -24,6 +24,16 @@ NT_FLOOR: Final = 0x10000
 
 # sched_yield nanosleep gettimeofday time getcpu restart_syscall
 _FREE: Final = (24, 35, 96, 201, 309, 219)
+_CHECKED: Final = {
+    202: "futex",
+    228: "clock",
+    229: "clock",
+    230: "clock",
+    28: "madvise",
+    158: "arch_prctl",
+}
+HOST_ANSWERS: Final = frozenset((*_FREE, *_CHECKED))
+"""Calls that the host answers without asking, some of them only for certain arguments."""
 # mmap rt_sigreturn mremap clone fork vfork execve execveat clone3
 _STOPPING: Final = (9, 15, 25, 56, 57, 58, 59, 322, 435)
 _CLOCKS: Final = (0, 1, 4, 5, 6, 7, 8, 9, 10, 11)
@@ -72,14 +82,7 @@ class _Program:
 
 def _checked_calls(program: _Program) -> None:
     """Calls that are free for some arguments: futex, clocks, madvise, arch_prctl."""
-    for number, label in (
-        (202, "futex"),
-        (228, "clock"),
-        (229, "clock"),
-        (230, "clock"),
-        (28, "madvise"),
-        (158, "arch_prctl"),
-    ):
+    for number, label in _CHECKED.items():
         program.emit("equal", number, label)
     program.emit("at_least", 0, "by place", "by place")
     program.label("futex")

@@ -56,7 +56,6 @@ _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTI
 )
 _IN_PLACE: Final = frozenset((_MAP, _MOVE, _CLONE))
 _RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
-_HOST_ANSWERS: Final = frozenset((24, 28, 35, 96, 158, 201, 202, 219, 228, 229, 230, 309))
 OPERATION: Final = struct.Struct("<7Q")
 MASK: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -198,7 +197,7 @@ class NativeThread:
             self._take_back()
         elif event == host.EVENT_STOP:
             number = registers.orig_rax
-            if registers.rax in _RESTARTS and number < 1 << 63 and number not in _HOST_ANSWERS:
+            if registers.rax in _RESTARTS and number < 1 << 63 and number not in filters.HOST_ANSWERS:
                 self._take_back()
         elif (status >> 8) & 0xFF == signal.SIGTRAP and event == 0:
             registers.rip -= (
@@ -408,7 +407,7 @@ class NativeThread:
         """What the thread does and has used. It sleeps only in a call that the host answers: other sleep is our doing."""
         usage = self._account.usage()
         asleep = self.state is State.RUNNING and usage.state in "SD"
-        if not asleep or (usage.state == "S" and self._account.call() not in _HOST_ANSWERS):
+        if not asleep or (usage.state == "S" and self._account.call() not in filters.HOST_ANSWERS):
             return usage._replace(state="R")
         return usage
 

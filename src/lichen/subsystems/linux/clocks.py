@@ -25,7 +25,6 @@ REALTIME_COARSE, MONOTONIC_COARSE, BOOTTIME, REALTIME_ALARM, BOOTTIME_ALARM, TAI
 _HOST: Final = frozenset(
     (
         REALTIME,
-        MONOTONIC,
         MONOTONIC_RAW,
         REALTIME_COARSE,
         MONOTONIC_COARSE,
@@ -35,7 +34,6 @@ _HOST: Final = frozenset(
         TAI,
     )
 )
-_WALL: Final = frozenset((REALTIME, TAI))
 
 ALL_TIME, USER_TIME, PRECISE_TIME, DESCRIPTOR = 0, 1, 2, 3
 """What a negative clock id asks for, in its two low bits."""
@@ -62,8 +60,23 @@ class Clock(Protocol):
         """The clock to measure a length of time by, which nobody can set."""
 
 
+class MachineClock:
+    """CLOCK_MONOTONIC: the clock of the run loop itself."""
+
+    resolution = _NANOSECOND
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.now = scheduler.clock
+
+    def when(self, target: float) -> float:
+        return target
+
+    def for_lengths(self) -> Clock:
+        return self
+
+
 class HostClock:
-    """One of the host's clocks, which guests read by themselves."""
+    """Another clock of the host's, which guests read by themselves."""
 
     def __init__(self, scheduler: Scheduler, id: int) -> None:
         self.scheduler, self.id = scheduler, id
@@ -76,7 +89,7 @@ class HostClock:
         return self.scheduler.clock() + target - self.now()
 
     def for_lengths(self) -> Clock:
-        return HostClock(self.scheduler, MONOTONIC) if self.id in _WALL else self
+        return MachineClock(self.scheduler)
 
 
 class ProcessorClock:
@@ -106,6 +119,8 @@ class ProcessorClock:
 def clock_of_id(thread: Thread, id: int) -> Clock:
     """The clock that the calling thread names; INVALID_PARAMETER when there is none."""
     process = thread.process
+    if id == MONOTONIC:
+        return MachineClock(process.machine.scheduler)
     if id in _HOST:
         return HostClock(process.machine.scheduler, id)
     if id == PROCESS_TIME:

@@ -16,7 +16,7 @@ from lichen.subsystems.linux.clocks import (
     REALTIME,
     REALTIME_ALARM,
     TAI,
-    HostClock,
+    clock_of_id,
 )
 from lichen.subsystems.linux.records import Timespec, Timeval
 
@@ -68,4 +68,4 @@ def absolute_deadline(thread: Thread, clock: int, value: Timespec) -> float:
     target = seconds_of(value)
     if clock not in _WAITABLE:
         raise Failure(Status.INVALID_PARAMETER)
-    return HostClock(thread.process.machine.scheduler, clock).when(target)
+    return clock_of_id(thread, clock).when(target)

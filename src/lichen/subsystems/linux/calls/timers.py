@@ -15,7 +15,7 @@ from lichen.abi.layout import LP64, i32, layout
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import clocks, signals
 from lichen.subsystems.linux.calls.clock import TIMER_ABSTIME
-from lichen.subsystems.linux.clocks import Clock, ClockTimer, HostClock, ProcessorClock, clock_of_id
+from lichen.subsystems.linux.clocks import Clock, ClockTimer, MachineClock, ProcessorClock, clock_of_id
 from lichen.subsystems.linux.records import Itimerspec, Itimerval, Sigevent
 from lichen.subsystems.linux.siginfo import SiginfoTimer
 from lichen.subsystems.linux.state import RLIMIT_SIGPENDING
@@ -59,7 +59,7 @@ def _interval_timer(thread: Thread, which: int) -> ClockTimer:
     if found is None:
         clock: Clock
         if which == ITIMER_REAL:
-            clock = HostClock(scheduler, clocks.MONOTONIC)
+            clock = MachineClock(scheduler)
         else:
             kind = clocks.USER_TIME if which == ITIMER_VIRTUAL else clocks.ALL_TIME
             clock = ProcessorClock(process, process.processor_time, kind)
