@@ -23,7 +23,7 @@ from lichen.executive.objects.namespace import Directory
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import Load, System
-from lichen.executive.wait import Waitable
+from lichen.executive.wait import Changes, Ended
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
@@ -46,46 +46,6 @@ class ExitStatus(NamedTuple):
 
     code: int
     signal: int = 0
-
-
-class Ended(Waitable):
-    """Signalled for ever once its process or thread has ended."""
-
-    __slots__ = ("is_set",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_set = False
-
-    def signalled(self, waiter: object) -> bool:
-        return self.is_set
-
-    def set(self) -> None:
-        self.is_set = True
-        self.wake()
-
-
-class Changes(Waitable):
-    """A channel that its owner wakes; whoever waits looks again. `generation` counts the wakes."""
-
-    __slots__ = ("_seen", "generation")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.generation = 0
-        self._seen: dict[object, int] = {}
-
-    def signalled(self, waiter: object) -> bool:
-        return self._seen.setdefault(waiter, self.generation) != self.generation
-
-    def acquire(self, waiter: object) -> None:
-        self._seen.pop(waiter, None)
-
-    def notify(self) -> None:
-        """Have every waiter look again."""
-        self.generation += 1
-        self.wake()
-        self._seen = {waiter: seen for waiter, seen in self._seen.items() if seen == self.generation}
 
 
 @dataclass(eq=False)

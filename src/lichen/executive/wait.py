@@ -125,3 +125,43 @@ class Condition(Waitable):
 
     def signalled(self, waiter: object) -> bool:
         return self.predicate()
+
+
+class Ended(Waitable):
+    """Signalled for ever once its process or thread has ended."""
+
+    __slots__ = ("is_set",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_set = False
+
+    def signalled(self, waiter: object) -> bool:
+        return self.is_set
+
+    def set(self) -> None:
+        self.is_set = True
+        self.wake()
+
+
+class Changes(Waitable):
+    """A channel that its owner wakes; whoever waits looks again. `generation` counts the wakes."""
+
+    __slots__ = ("_seen", "generation")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generation = 0
+        self._seen: dict[object, int] = {}
+
+    def signalled(self, waiter: object) -> bool:
+        return self._seen.setdefault(waiter, self.generation) != self.generation
+
+    def acquire(self, waiter: object) -> None:
+        self._seen.pop(waiter, None)
+
+    def notify(self) -> None:
+        """Have every waiter look again."""
+        self.generation += 1
+        self.wake()
+        self._seen = {waiter: seen for waiter, seen in self._seen.items() if seen == self.generation}
