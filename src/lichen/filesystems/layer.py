@@ -170,7 +170,7 @@ class Layer:
             hostcalls.rename(old, here, name, there, RENAME_EXCHANGE)
         elif state is None or (node.kind != Kind.DIRECTORY and state.st_mode >> 12 != Kind.DIRECTORY):
             hostcalls.rename(old, here, name, there, 0)
-            if hide:
+            if hide:  # killed before this, the old name shows the file below again: nothing is lost
                 self.whiteout(directory, old)
         else:
             hostcalls.rename(old, here, name, there, RENAME_EXCHANGE)

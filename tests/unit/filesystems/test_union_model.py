@@ -91,7 +91,8 @@ def union_tree(context: FileSystemContext) -> dict[str, tuple[object, ...]]:
                 tree[key] = (entry.kind, attributes.mode)
                 visit(child, key + "/")
             else:
-                tree[key] = (entry.kind, attributes.mode, attributes.links, read(context, key))
+                content = read(context, key) if entry.kind == Kind.REGULAR else b""
+                tree[key] = (entry.kind, attributes.mode, attributes.links, content)
 
     visit(context.root.node, "")
     return tree
