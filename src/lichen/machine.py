@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from lichen import windows
+from lichen import drives
 from lichen.executive import programs
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -50,7 +50,11 @@ from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
-from lichen.subsystems.nt.subsystem import NtSubsystem
+
+if TYPE_CHECKING:
+    from lichen.executive.interfaces import Subsystem
+    from lichen.subsystems.nt.subsystem import NtSubsystem
+    from lichen.windows import Windows
 
 _FIRST_DEVICE: Final = 32
 """st_dev of the root; the file systems mounted later count on."""
@@ -96,7 +100,7 @@ class Machine:
     """One running machine.
 
     `folder` holds its private layer, `processor` is the core that it is bound to, `root_files` says that a kernel of root
-    shows what others may not read, `hidden` is a folder of the host that no guest is to see: where machines are kept.
+    shows what others may not read, `state` is Lichen's folder on the host, which no guest sees.
     """
 
     def __init__(
@@ -104,11 +108,11 @@ class Machine:
         folder: str | os.PathLike[str],
         processor: int | None = None,
         root_files: bool = False,
-        hidden: str | None = None,
+        state: str | None = None,
     ) -> None:
         self.scheduler = Scheduler()
-        found = windows.find_userland()
-        self.platform = NativePlatform(self.scheduler, processor, windows.numbers_that_stop(found))
+        self._userland = drives.find_userland()
+        self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
         self.scheduler.platform = self.platform
         self.devices = Devices()
         self.mounts: list[Mount] = []
@@ -117,7 +121,7 @@ class Machine:
         self._shares: dict[str, Share] = {}
         root = self._root(folder, root_files)
         self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
-        self._mount_own_trees(hidden)
+        self._mount_own_trees(state)
         self.linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
         self.subsystems: tuple[LinuxSubsystem | NtSubsystem, ...] = (self.linux,)
         self.table = ProcessTable(self.scheduler, self.linux)
@@ -126,12 +130,28 @@ class Machine:
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
         self._mount_generated_trees()
-        self.windows = (
-            None if found is None else windows.Windows(self, found, Path(folder), self._administrator)
-        )
-        if self.windows is not None:
-            self.table.loaders.append(self.windows.loader)
-            self.subsystems = (self.linux, self.windows.subsystem)
+        self._folder = Path(folder)
+        self._windows: Windows | None = None
+        self.subsystem_added: Callable[[Subsystem], None] = lambda subsystem: None
+        """Told of the NT subsystem, which comes with the first Windows program."""
+        if self._userland is not None:
+            drives.mount_drives(self, self._userland, self._folder, self._administrator)
+            self.table.loaders.append(_WindowsLoader(self))
+
+    def _stopping_numbers(self, state: str | None) -> tuple[int, ...]:
+        cache = None if state is None else Path(state, "ntdll-numbers")
+        return drives.stopping_numbers(self._userland, cache) if self._userland is not None else ()
+
+    def windows(self) -> Windows:
+        """The Windows half of the machine, which is made when it is first needed."""
+        if self._windows is None:
+            from lichen.windows import Windows
+
+            assert self._userland is not None
+            self._windows = Windows(self, self._userland, self._folder, self._administrator)
+            self.subsystems = (self.linux, self._windows.subsystem)
+            self.subsystem_added(self._windows.subsystem)
+        return self._windows
 
     def next_device(self) -> int:
         """A number for one more file system."""
@@ -140,8 +160,8 @@ class Machine:
     def close(self) -> None:
         """End every guest and give everything back to the host."""
         self.platform.close()
-        if self.windows is not None:
-            self.windows.close()
+        if self._windows is not None:
+            self._windows.close()
         for mount in self.mounts:
             mount.file_system.close()
 
@@ -162,15 +182,15 @@ class Machine:
         self.mounts.append(mount)
         return mount.root
 
-    def _mount_own_trees(self, hidden: str | None) -> None:
+    def _mount_own_trees(self, state: str | None) -> None:
         self.mount("/dev", simple_devices.device_tree(next(self._device_numbers), self.devices), "devtmpfs")
         for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
             self.mount(path, MemoryFileSystem(next(self._device_numbers), self.devices, mode), "tmpfs")
-        if hidden is not None and self._has(hidden):
+        if state is not None and self._has(state):
             empty = MemoryFileSystem(
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
             )
-            self.mount(hidden, empty, "tmpfs")
+            self.mount(state, empty, "tmpfs")
 
     def _has(self, path: str) -> bool:
         context = self._administrator
@@ -191,10 +211,10 @@ class Machine:
     def mount(self, path: str, file_system: FileSystem, source: str, options: str = "rw") -> None:
         """Mount a file system at an absolute path, whose folders are made when they are missing."""
         mount = Mount(file_system, source, options)
-        mount.attach(self._folder(path))
+        mount.attach(self._mount_point(path))
         self.mounts.append(mount)
 
-    def _folder(self, path: str) -> Location:
+    def _mount_point(self, path: str) -> Location:
         context = self._administrator
         components = path_of(os.fsencode(path)).components
         location = context.root
@@ -375,6 +395,20 @@ class Machine:
         )
 
 
+class _WindowsLoader:
+    """Knows PE files, and has the Windows half made when one is to run."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def recognises(self, head: bytes) -> bool:
+        return head[:2] == b"MZ"
+
+    def load(self, process: Process, program: programs.Program, head: bytes) -> programs.Loaded:
+        """Load with the loader of the NT subsystem."""
+        return self.machine.windows().loader.load(process, program, head)
+
+
 def _open_program(process: Process, path: bytes) -> File:
     return opened_for_execution(process, path_of(path))
 
@@ -388,7 +422,7 @@ def _candidates(name: bytes, search: bytes) -> Iterable[bytes]:
     if b"/" in name:
         return (name,)
     folders = (search or DEFAULT_PATH).split(b":")
-    return (*(os.path.join(folder or b".", name) for folder in folders), *windows.paths_of(name))
+    return (*(os.path.join(folder or b".", name) for folder in folders), *drives.paths_of(name))
 
 
 def _interpreter(file: File) -> str:

@@ -72,9 +72,15 @@ class Tracing:
     """The traces of a machine: which process belongs to which."""
 
     def __init__(self, subsystems: Sequence[Any]) -> None:
-        self._subsystems = subsystems
+        self._subsystems = list(subsystems)
         self._outputs: list[Output] = []
         self._known: dict[int, tuple[Process, Output | None]] = {}
+
+    def subsystem_added(self, subsystem: Any) -> None:
+        """One more subsystem makes calls from now on."""
+        self._subsystems.append(subsystem)
+        if self._outputs:
+            subsystem.system_call = self._traced(subsystem, subsystem.system_call)
 
     def begin(self, process: Process, output: Output) -> None:
         """Trace a process and all its descendants from now on."""

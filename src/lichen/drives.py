@@ -1,0 +1,111 @@
+"""What every machine shows of Windows before any Windows program runs: the userland's files, and drives as Linux folders.
+
+C: is a folder of the machine, seen by Linux at /mnt/c; C:\\windows\\system32 shows the userland's PE files under a private
+layer. Z: is the machine's root. Apart from `windows`, which is much to import, so that machines boot fast.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+from lichen.executive.io.file import File
+from lichen.executive.io.lookup import find
+from lichen.executive.io.manager import create_file
+from lichen.executive.io.names import Name, make_directory
+from lichen.executive.io.opening import Access, Disposition, Open
+from lichen.executive.status import Failure, Status
+from lichen.filesystems.host import HostFileSystem
+from lichen.filesystems.union import UnionFileSystem
+from lichen.subsystems.nt import userland
+
+if TYPE_CHECKING:
+    from lichen.executive.io.context import FileSystemContext
+    from lichen.machine import Machine
+
+MOUNT_POINT: Final = "/mnt/c"
+_FOLDERS: Final = ("windows/temp", "windows/system32", "ProgramData", "Program Files", "users/Public")
+
+
+def find_userland(data_folder: Path | None = None) -> userland.Userland | None:
+    """The host's own Wine PE files, else those that were fetched into Lichen's data folder."""
+    roots: list[str | Path] = ["/"]
+    if data_folder is not None:
+        roots.append(data_folder / "windows")
+    return userland.find(roots)
+
+
+def paths_of(name: bytes) -> tuple[bytes, ...]:
+    """The Linux paths that a Windows program's name may mean: a path on C: or Z:, or a name without one."""
+    text = name.decode("utf-8", "surrogateescape")
+    if text[1:3] in (":\\", ":/") and text[0] in "cCzZ":
+        rest = text[3:].replace("\\", "/")
+        return (os.fsencode(f"{MOUNT_POINT}/{rest}" if text[0] in "cC" else f"/{rest}"),)
+    if "/" not in text and text.lower().endswith(".exe"):
+        return (os.fsencode(f"{MOUNT_POINT}/windows/system32/{text.lower()}"),)
+    return ()
+
+
+def stopping_numbers(found: userland.Userland, cache: Path | None) -> tuple[int, ...]:
+    """What the platform's filter has to know of the userland's ntdll.
+
+    Reading that file takes a tenth of a boot: the numbers are kept in `cache`, for the file as it is.
+    """
+    state = found.ntdll.stat()
+    known_as = f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns}\n"
+    if cache is not None and cache.is_file() and (text := cache.read_text()).startswith(known_as):
+        return tuple(map(int, text.removeprefix(known_as).split()))
+    from lichen.windows import numbers_that_stop
+
+    numbers = numbers_that_stop(found)
+    if cache is not None:
+        unfinished = cache.with_name(f"{cache.name}.{os.getpid()}")
+        unfinished.write_text(known_as + " ".join(map(str, numbers)))
+        unfinished.replace(cache)
+    return numbers
+
+
+def mount_drives(
+    machine: Machine, found: userland.Userland, folder: Path, context: FileSystemContext
+) -> None:
+    """Mount C: with the usual folders and the system files; what is written to them is kept in `folder`."""
+    drive = UnionFileSystem(None, _made(folder, "drive_c"), machine.next_device(), machine.devices)
+    machine.mount(MOUNT_POINT, drive, "C:", "rw,relatime")
+    for path in _FOLDERS:
+        components = tuple(path.split("/"))
+        for depth in range(1, len(components) + 1):
+            _make_folder(context, ("mnt", "c", *components[:depth]))
+    files = HostFileSystem(found.system, machine.next_device(), machine.devices, True, executable=True)
+    system = UnionFileSystem(files, _made(folder, "system32"), machine.next_device(), machine.devices)
+    machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
+    _copy_extra_libraries(found, context)
+    machine.table.drives = {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
+
+
+def _made(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _make_folder(context: FileSystemContext, components: tuple[str, ...]) -> None:
+    try:
+        make_directory(context, Name(context.root, components), 0o755)
+    except Failure as failure:
+        if failure.status != Status.OBJECT_NAME_COLLISION:
+            raise
+
+
+def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) -> None:
+    """DLLs that Wine's programs import and that other packages bring."""
+    create = Open(Access.WRITE, Disposition.CREATE, mode=0o755)
+    for folder in found.extra:
+        for library in folder.glob("zlib1.dll"):
+            target = ("mnt", "c", "windows", "system32", library.name.lower())
+            try:
+                find(context, context.root, target)
+            except Failure:
+                file = cast(File, create_file(context, context.root, target, create))
+                file.write(library.read_bytes())
+                file.release()
