@@ -6,9 +6,9 @@ pieces lets others run in between. As on Linux, an operation that failed or woul
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault
@@ -23,6 +23,8 @@ from lichen.subsystems.linux.state import RLIMIT_FSIZE, UNLIMITED
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+
+T = TypeVar("T")
 
 PIECE: Final = 1 << 20
 MOST: Final = 0x7FFFF000
@@ -190,6 +192,16 @@ def held(file: File, blocked: Generator[Wait, int, Any]) -> Blocks[Any]:
         return (yield from blocked)
     finally:
         file.release()
+
+
+def without_waiting(file: File, operation: Callable[[], T]) -> T:
+    """Carry out an operation (of at most one piece) as if the file had been opened with O_NONBLOCK."""
+    before = file.options
+    file.options |= Options.NONBLOCKING
+    try:
+        return operation()
+    finally:
+        file.options = before
 
 
 def let_others_run(done: int) -> Blocks[None]:

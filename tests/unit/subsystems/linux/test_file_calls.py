@@ -253,7 +253,7 @@ def test_o_tmpfile_gets_a_name_and_a_removed_file_does_not(guest: Guest) -> None
 
 MODULES = (
     *("open", "readwrite", "stat", "names", "directory", "attributes"),
-    *("xattr", "descriptors", "fcntl", "space", "transfer", "mounts"),
+    *("xattr", "descriptors", "fcntl", "space", "transfer", "splice", "mounts"),
 )
 CALLS = sorted(
     name

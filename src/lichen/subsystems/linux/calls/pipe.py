@@ -1,6 +1,6 @@
-"""Pipes, and moving bytes between a pipe and another file.
+"""Making pipes.
 
-Source: pipe(2), splice(2), tee(2), vmsplice(2).
+Source: pipe(2).
 """
 
 from __future__ import annotations

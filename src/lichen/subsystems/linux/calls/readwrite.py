@@ -7,7 +7,6 @@ Source: read(2), write(2), readv(2), pread(2), lseek(2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import GeneratorType
 from typing import TYPE_CHECKING, Final, cast
 
@@ -31,6 +30,7 @@ from lichen.subsystems.linux.transfers import (
     span_of_vectors,
     take_back,
     within_limit,
+    without_waiting,
 )
 from lichen.subsystems.linux.types import Address, Fd, Flags, Long, Result, Size, Uint
 
@@ -162,7 +162,7 @@ def preadv2(
     file, at = _positioned(thread, fd, offset)
     span = span_of_vectors(thread, vectors, count)
     if flags & RWF_NOWAIT:
-        return _without_waiting(file, lambda: receive(file, span.first_piece(), at))
+        return without_waiting(file, lambda: receive(file, span.first_piece(), at))
     return receive(file, span, at)
 
 
@@ -181,7 +181,7 @@ def pwritev2(
         else:
             at = file.node.size()
     if flags & RWF_NOWAIT:
-        result = _without_waiting(file, lambda: send(thread, file, span.first_piece(), at))
+        result = without_waiting(file, lambda: send(thread, file, span.first_piece(), at))
     else:
         result = send(thread, file, span, at)
     if flags & (RWF_SYNC | RWF_DSYNC):
@@ -193,16 +193,6 @@ def _positioned(thread: Thread, fd: int, offset: int) -> tuple[File, int | None]
     if offset == -1:
         return file_of(thread, fd), None
     return seekable_file(thread, fd, offset), offset
-
-
-def _without_waiting(file: File, transfer: Callable[[], int | Blocks[int]]) -> int | Blocks[int]:
-    """Carry out a transfer of at most one piece as if the file had been opened with O_NONBLOCK."""
-    before = file.options
-    file.options |= Options.NONBLOCKING
-    try:
-        return transfer()
-    finally:
-        file.options = before
 
 
 def _synced(file: File, done: int) -> int:

@@ -145,12 +145,16 @@ def _copy_piece(thread: Thread, source: Cursor, target: Cursor, size: int) -> Bl
     data = source.file.read(size, source.at)
     if type(data) is GeneratorType:
         data = yield from cast(Blocks[bytes], data)
-    content = cast(bytes, data)
+    return (yield from put(thread, target, cast(bytes, data)))
+
+
+def put(thread: Thread, target: Cursor, data: bytes) -> Blocks[int]:
+    """Write where a cursor stands, as far as RLIMIT_FSIZE lets it; returns how many bytes were taken."""
     if target.file.node.kind == Kind.REGULAR:
-        content = within_limit(thread, target.file, content, target.at)
-    if not content:
+        data = within_limit(thread, target.file, data, target.at)
+    if not data:
         return 0
-    count = target.file.write(content, target.at)
+    count = target.file.write(data, target.at)
     if type(count) is GeneratorType:
         count = yield from cast(Blocks[int], count)
     return cast(int, count)
