@@ -126,6 +126,7 @@ class Machine:
         self.subsystems: tuple[LinuxSubsystem | NtSubsystem, ...] = (self.linux,)
         self.table = ProcessTable(self.scheduler, self.linux)
         self.table.loaders = list(self.linux.loaders)
+        self.table.mounts = self.mounts
         self.table.memory_files = MemoryFileSystem(next(self._device_numbers), self.devices)
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()

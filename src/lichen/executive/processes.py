@@ -27,7 +27,7 @@ from lichen.executive.wait import Changes, Ended
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
-    from lichen.executive.io.location import Location
+    from lichen.executive.io.location import Location, Mount
     from lichen.executive.io.node import FileSystem
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
@@ -388,6 +388,8 @@ class ProcessTable:
         self.held: dict[int, int] = {}
         """How many process objects handles refer to, by process id."""
         self.loaders: list[Loader] = []
+        self.mounts: list[Mount] = []
+        """Everything that is mounted in the machine's tree, in the order in which it was."""
         self.memory_files: FileSystem
         """Where files live that never get a name: memfd_create, shared anonymous memory, NT's unnamed sections."""
         self.namespace = Directory()
