@@ -7,7 +7,7 @@ is a value of the family: never a record of bytes, and never a name of the host.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File
@@ -196,14 +196,14 @@ class Received(NamedTuple):
 class Socket(File):
     """A socket of any family. Options that a front-end knows as times are attributes, in seconds."""
 
-    __slots__ = ("protocol", "receive_timeout", "send_timeout", "type")
+    __slots__ = ("family", "protocol", "receive_timeout", "send_timeout", "type")
 
-    family: ClassVar[int]
-
-    def __init__(self, context: FileSystemContext, type: int, protocol: int, options: int = 0) -> None:
+    def __init__(
+        self, context: FileSystemContext, family: int, type: int, protocol: int, options: int = 0
+    ) -> None:
         place = context.devices.anonymous.place(Kind.SOCKET, "socket", context.token, 0o777)
         super().__init__(place, Open(Access.READ | Access.WRITE, options=options))
-        self.type, self.protocol = type, protocol
+        self.family, self.type, self.protocol = family, type, protocol
         self.receive_timeout: float | None = None
         self.send_timeout: float | None = None
 

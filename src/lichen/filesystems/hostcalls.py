@@ -50,3 +50,9 @@ def rename(old: str, old_directory: int, new: str, new_directory: int, flags: in
 def same_file(descriptor: int) -> str:
     """A path of the host that leads to an open descriptor's object, whatever became of its name."""
     return f"/proc/self/fd/{descriptor}"
+
+
+def disconnect(descriptor: int) -> None:
+    """connect(2) to no address at all, which dissolves what a socket is connected to."""
+    unspecified = bytes(16)
+    _checked(_libc.connect(descriptor, unspecified, len(unspecified)))

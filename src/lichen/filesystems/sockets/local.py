@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive import security
 from lichen.executive.io.attributes import Kind
@@ -120,10 +120,8 @@ class LocalSocket(Socket):
         "shut",
     )
 
-    family: ClassVar[int] = AddressFamily.LOCAL
-
     def __init__(self, driver: LocalSockets, caller: Caller, type: int, options: int) -> None:
-        super().__init__(caller.context, type, 0, options)
+        super().__init__(caller.context, AddressFamily.LOCAL, type, 0, options)
         self.driver = driver
         self.address = LocalAddress()
         self._place: Location | None = None

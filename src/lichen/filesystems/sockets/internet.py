@@ -1,0 +1,179 @@
+"""Sockets to the world: TCP, UDP and echo requests over IPv4 and IPv6, on the host's network.
+
+A guest's address is a number, never a name, so nothing here asks a resolver. Options are those that concern the socket
+alone; what would change the host (interfaces, routes, raw packets) is not to be had.
+
+Source: ip(7), ipv6(7), tcp(7), udp(7), icmp(7).
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from lichen.executive.network import (
+    Address,
+    AddressFamily,
+    Caller,
+    InternetAddress,
+    Level,
+    SocketOption,
+    SocketType,
+)
+from lichen.executive.security import Capability
+from lichen.executive.status import Failure, Status
+from lichen.filesystems.hostcalls import hosted
+from lichen.filesystems.hostlimits import require_room
+from lichen.filesystems.sockets.host import HostSocket
+
+if TYPE_CHECKING:
+    from lichen.executive.interfaces import Platform
+    from lichen.executive.scheduler import Scheduler
+
+_FIRST_UNPRIVILEGED_PORT: Final = 1024
+_TYPES: Final = (SocketType.STREAM, SocketType.DATAGRAM)
+
+
+def _options(level: int, *names: int) -> frozenset[tuple[int, int]]:
+    return frozenset((level, name) for name in names)
+
+
+_SOCKET: Final = _options(
+    Level.SOCKET,
+    SocketOption.REUSE_ADDRESS,
+    SocketOption.DO_NOT_ROUTE,
+    SocketOption.BROADCAST,
+    SocketOption.SEND_BUFFER,
+    SocketOption.RECEIVE_BUFFER,
+    SocketOption.KEEP_ALIVE,
+    SocketOption.OUT_OF_BAND_INLINE,
+    SocketOption.PRIORITY,
+    SocketOption.LINGER,
+    SocketOption.REUSE_PORT,
+    SocketOption.RECEIVE_LOW_WATER,
+    SocketOption.TIMESTAMP,
+    SocketOption.TIMESTAMP_NANOSECONDS,
+)
+_IP: Final = _options(
+    Level.IP,
+    1,  # IP_TOS
+    2,  # IP_TTL
+    8,  # IP_PKTINFO
+    10,  # IP_MTU_DISCOVER
+    11,  # IP_RECVERR
+    12,  # IP_RECVTTL
+    13,  # IP_RECVTOS
+    14,  # IP_MTU
+    15,  # IP_FREEBIND
+    20,  # IP_RECVORIGDSTADDR
+    21,  # IP_MINTTL
+    24,  # IP_BIND_ADDRESS_NO_PORT
+    *range(32, 40),  # IP_MULTICAST_IF ... IP_ADD_SOURCE_MEMBERSHIP
+    40,  # IP_DROP_SOURCE_MEMBERSHIP
+    *range(42, 48),  # MCAST_JOIN_GROUP ... MCAST_LEAVE_SOURCE_GROUP
+    49,  # IP_MULTICAST_ALL
+    50,  # IP_UNICAST_IF
+)
+_IP_6: Final = _options(
+    Level.IP_6,
+    *range(16, 22),  # IPV6_UNICAST_HOPS ... IPV6_LEAVE_GROUP
+    *range(23, 27),  # IPV6_MTU_DISCOVER ... IPV6_V6ONLY
+    29,  # IPV6_MULTICAST_ALL
+    *range(42, 48),  # MCAST_JOIN_GROUP ... MCAST_LEAVE_SOURCE_GROUP
+    49,  # IPV6_RECVPKTINFO
+    50,  # IPV6_PKTINFO
+    51,  # IPV6_RECVHOPLIMIT
+    52,  # IPV6_HOPLIMIT
+    60,  # IPV6_RECVPATHMTU
+    62,  # IPV6_DONTFRAG
+    66,  # IPV6_RECVTCLASS
+    67,  # IPV6_TCLASS
+    70,  # IPV6_AUTOFLOWLABEL
+    72,  # IPV6_ADDR_PREFERENCES
+    73,  # IPV6_MINHOPCOUNT
+    76,  # IPV6_UNICAST_IF
+)
+_TCP: Final = _options(
+    Level.TCP,
+    *range(1, 11),  # TCP_NODELAY ... TCP_WINDOW_CLAMP
+    12,  # TCP_QUICKACK
+    13,  # TCP_CONGESTION
+    18,  # TCP_USER_TIMEOUT
+    23,  # TCP_FASTOPEN
+    24,  # TCP_TIMESTAMP
+    25,  # TCP_NOTSENT_LOWAT
+)
+_TCP_INFO: Final = 11
+_UDP: Final = _options(
+    Level.UDP,
+    1,  # UDP_CORK
+    103,  # UDP_SEGMENT
+    104,  # UDP_GRO
+)
+_WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP
+_READABLE: Final = (
+    _WRITABLE
+    | _options(Level.SOCKET, SocketOption.ACCEPTS_CONNECTIONS, SocketOption.SEND_LOW_WATER)
+    | _options(Level.TCP, _TCP_INFO)
+)
+
+
+class InternetSocket(HostSocket):
+    """A TCP, UDP or ICMP echo socket."""
+
+    __slots__ = ()
+
+    readable_options = _READABLE
+    writable_options = _WRITABLE
+    control_levels = frozenset((Level.IP, Level.IP_6, Level.UDP))
+
+    def bind(self, caller: Caller, address: Address) -> None:
+        if not isinstance(address, InternetAddress):
+            raise Failure(Status.INVALID_PARAMETER)
+        privileged = 0 < address.port < _FIRST_UNPRIVILEGED_PORT
+        if privileged and not caller.context.token.has(Capability.NET_BIND_SERVICE):
+            raise Failure(Status.ACCESS_DENIED)
+        super().bind(caller, address)
+
+    def to_host(self, address: Address) -> Any:
+        if not isinstance(address, InternetAddress):
+            raise Failure(Status.INVALID_PARAMETER)
+        host = socket.inet_ntop(self.family, address.host)
+        if self.family == AddressFamily.INTERNET:
+            return host, address.port
+        return host, address.port, address.flow & 0xFFFFF, address.scope
+
+    def from_host(self, address: Any) -> InternetAddress | None:
+        if not address:
+            return None
+        host, port, *more = address
+        return InternetAddress(socket.inet_pton(self.family, host), port, *more)
+
+    def accepted(self, caller: Caller, host: socket.socket, options: int) -> InternetSocket:
+        return InternetSocket(caller, host, self.scheduler, self.platform, options)
+
+
+class InternetSockets:
+    """The driver of AF_INET or AF_INET6."""
+
+    def __init__(self, family: int, scheduler: Scheduler, platform: Platform) -> None:
+        self._family, self._scheduler, self._platform = family, scheduler, platform
+
+    @hosted
+    def create(self, caller: Caller, type: int, protocol: int, options: int) -> InternetSocket:
+        if type == SocketType.RAW:
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
+        if type not in _TYPES:
+            raise Failure(Status.SOCKET_TYPE_NOT_SUPPORTED)
+        host = socket.socket(self._family, type | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
+        try:
+            require_room(host.fileno())
+            return InternetSocket(caller, host, self._scheduler, self._platform, options)
+        except BaseException:
+            host.close()
+            raise
+
+    def pair(
+        self, caller: Caller, type: int, protocol: int, options: int
+    ) -> tuple[InternetSocket, InternetSocket]:
+        raise Failure(Status.NOT_SUPPORTED)
