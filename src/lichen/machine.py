@@ -27,19 +27,19 @@ from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_directory
 from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Open, Options
-from lichen.executive.network import AddressFamily
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import INIT, Process, ProcessTable
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
 from lichen.filesystems import devices as simple_devices
+from lichen.filesystems import sockets
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.host import HostFileSystem, Owners
+from lichen.filesystems.hostlimits import raise_descriptor_limit
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
-from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.union import UnionFileSystem
 from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
@@ -171,7 +171,7 @@ class Machine:
     def _register_drivers(self) -> None:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
-        self.devices.families.register(AddressFamily.LOCAL, LocalSockets(self.scheduler))
+        sockets.register(self.devices, self.scheduler, self.platform)
 
     def _root(self, folder: str | os.PathLike[str], root_files: bool) -> Location:
         public_only = os.geteuid() == 0 and not root_files
