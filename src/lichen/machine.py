@@ -110,6 +110,7 @@ class Machine:
         root_files: bool = False,
         state: str | None = None,
     ) -> None:
+        raise_descriptor_limit()
         self.scheduler = Scheduler()
         self._userland = drives.find_userland()
         self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
