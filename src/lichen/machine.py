@@ -29,7 +29,7 @@ from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import INIT, Process, ProcessTable
-from lichen.executive.scheduler import Scheduler
+from lichen.executive.scheduler import Scheduler, Timer
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
 from lichen.filesystems import devices as simple_devices
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 _FIRST_DEVICE: Final = 32
 """st_dev of the root; the file systems mounted later count on."""
 _MEMORY_MAJOR: Final = 1
+_QUIET: Final = 0.005
+"""Seconds without a new program after which there is time to prepare for the next."""
 DEFAULT_PATH: Final = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
@@ -114,6 +116,8 @@ class Machine:
         self.scheduler = Scheduler()
         self._userland = drives.find_userland()
         self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
+        self.platform.blank_taken = self._prepare_later
+        self._preparing: Timer | None = None
         self.scheduler.platform = self.platform
         self.devices = Devices()
         self.mounts: list[Mount] = []
@@ -154,6 +158,17 @@ class Machine:
             self.subsystems = (self.linux, self._windows.subsystem)
             self.subsystem_added(self._windows.subsystem)
         return self._windows
+
+    def _prepare_later(self) -> None:
+        """Make blank processes ahead of time, when nothing was started for a moment."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+        self._preparing = self.scheduler.at(self.scheduler.clock() + _QUIET, self._prepare)
+
+    def _prepare(self) -> None:
+        self._preparing = None
+        if self.platform.fill_pool():
+            self._prepare_later()
 
     def next_device(self) -> int:
         """A number for one more file system."""

@@ -48,6 +48,8 @@ def main(folder: str, lock: int, connection: int, options: list[str]) -> NoRetur
     except Exception as error:
         log.exception("the machine could not be booted")
         _refuse(client, diagnosis.explain(error, folder))
+        if "--fresh" in options:
+            shutil.rmtree(folder, ignore_errors=True)
     else:
         kernel.serve(client)
         status = 0

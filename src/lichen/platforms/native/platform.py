@@ -58,6 +58,8 @@ class NativePlatform:
         self._queue: deque[Change | Call] = deque()
         self._born: set[int] = set()
         self._pool: list[NativeThread] = []
+        self.blank_taken: Callable[[], None] = lambda: None
+        """Called when a blank process is taken: a quiet moment later is the time to `fill_pool`."""
         self._mother = NativeThread(self, self.zygote.pid, Space(self.zygote.pid))
         self._mother.entered(True)
         self._mother.idle = True
@@ -205,6 +207,7 @@ class NativePlatform:
 
     def blank(self) -> NativeThread:
         """A new process with empty memory and one stopped thread."""
+        self.blank_taken()
         return self._pool.pop() if self._pool else self._new_blank()
 
     def _new_blank(self) -> NativeThread:
