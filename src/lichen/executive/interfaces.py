@@ -267,6 +267,9 @@ class Subsystem(Protocol):
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """Another process asks for a POSIX signal to be delivered to `process`."""
 
+    def ignores(self, thread: Thread, number: int) -> bool:
+        """Whether a POSIX signal would do nothing to `thread` now, because it blocks it or its process ignores it."""
+
     def fault(self, thread: Thread, fault: Fault) -> None:
         """The processor trapped in guest code."""
 

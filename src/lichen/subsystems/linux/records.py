@@ -377,6 +377,19 @@ class Termios(NamedTuple):
     cc: Annotated[bytes, Bytes(19)]
 
 
+class Termios2(NamedTuple):
+    """struct termios2: with the speeds in bits per second."""
+
+    iflag: u32
+    oflag: u32
+    cflag: u32
+    lflag: u32
+    line: u8
+    cc: Annotated[bytes, Bytes(19)]
+    ispeed: u32
+    ospeed: u32
+
+
 class Winsize(NamedTuple):
     """struct winsize, in characters and pixels."""
 

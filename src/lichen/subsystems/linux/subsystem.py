@@ -116,6 +116,11 @@ class LinuxSubsystem:
         if number:
             signals.send(process, number, signals.sent_by(number, sender))
 
+    def ignores(self, thread: Thread, number: int) -> bool:
+        """Whether a thread blocks a signal, or its process was told to ignore it."""
+        action = thread.process.personality.dispositions.get(number)
+        return bool(thread.personality.mask & signals.bit(number)) or action.handler == signals.SIG_IGN
+
     def fault(self, thread: Thread, fault: Fault) -> None:
         """A trap of the processor becomes a signal that cannot be put off."""
         number, state = fault.signal, thread.personality
