@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -32,6 +33,7 @@ from lichen.executive.processes import INIT, Process, ProcessTable
 from lichen.executive.scheduler import Scheduler, Timer
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
+from lichen.executive.worker import Worker
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems import sockets
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
@@ -120,6 +122,8 @@ class Machine:
         self._preparing: Timer | None = None
         self.scheduler.platform = self.platform
         self.devices = Devices()
+        self._worker = self.devices.worker = Worker()
+        self.platform.watch(self._worker.descriptor, select.POLLIN, self._worker.finished)
         self.mounts: list[Mount] = []
         self._device_numbers = count(_FIRST_DEVICE)
         self._register_drivers()
@@ -177,6 +181,7 @@ class Machine:
     def close(self) -> None:
         """End every guest and give everything back to the host."""
         self.platform.close()
+        self._worker.close()
         if self._windows is not None:
             self._windows.close()
         for mount in self.mounts:

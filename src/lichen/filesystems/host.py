@@ -15,6 +15,8 @@ from weakref import WeakValueDictionary
 from lichen.executive.io.attributes import Attributes, FileSystemStatistics, Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.node import FileSystem
+from lichen.executive.worker import Work
+from lichen.filesystems import hostcalls
 from lichen.filesystems.descriptors import Descriptors
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
@@ -76,12 +78,9 @@ class HostFileSystem(FileSystem):
         )
 
     @hosted
-    def sync(self) -> None:
+    def sync_work(self) -> Work:
         descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._top)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        return hostcalls.syncing(descriptor, hostcalls.syncfs)
 
     def close(self) -> None:
         self.descriptors.close()

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from lichen.executive.status import Failure
+from lichen.executive.worker import Work
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +35,23 @@ def _checked(result: int) -> None:
     if result == -1:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def syncing(descriptor: int, operation: Callable[[int], None]) -> Work:
+    """Work that syncs by a descriptor, which it closes."""
+
+    def work() -> None:
+        try:
+            operation(descriptor)
+        finally:
+            os.close(descriptor)
+
+    return work
+
+
+def syncfs(descriptor: int) -> None:
+    """syncfs(2)."""
+    _checked(_libc.syncfs(descriptor))
 
 
 def fallocate(descriptor: int, mode: int, offset: int, size: int) -> None:

@@ -17,6 +17,7 @@ from lichen.executive.io.location import fold
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE, Mapping, Node
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
+from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
 from lichen.filesystems.hostcalls import hosted, same_file
 
@@ -354,17 +355,12 @@ class HostNode(Node):
         return os.lseek(self.content(), offset, os.SEEK_HOLE)
 
     @hosted
-    def sync(self, data_only: bool = False) -> None:
+    def sync_work(self, data_only: bool = False) -> Work:
         if self.kind == Kind.DIRECTORY:
-            descriptor = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.directory())
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        elif data_only:
-            os.fdatasync(self.content())
-        else:
-            os.fsync(self.content())
+            return hostcalls.syncing(
+                os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self.directory()), os.fsync
+            )
+        return hostcalls.syncing(os.dup(self.content()), os.fdatasync if data_only else os.fsync)
 
     def mapping(self) -> Mapping:
         if self.kind != Kind.REGULAR:

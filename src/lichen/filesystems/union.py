@@ -15,6 +15,7 @@ from lichen.executive.io.attributes import FileSystemStatistics, Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.node import FileSystem
 from lichen.executive.status import Failure, Status
+from lichen.executive.worker import Work
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
@@ -58,8 +59,8 @@ class UnionFileSystem(FileSystem):
     def statistics(self) -> FileSystemStatistics:
         return self.layer.host.statistics()
 
-    def sync(self) -> None:
-        self.layer.host.sync()
+    def sync_work(self) -> Work | None:
+        return self.layer.host.sync_work()
 
     def close(self) -> None:
         self.layer.close()

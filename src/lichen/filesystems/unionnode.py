@@ -18,6 +18,7 @@ from lichen.executive.io.location import fold
 from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
+from lichen.executive.worker import Work
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import PRIVATE_PREFIX, HostNode
 from lichen.filesystems.records import WHITEOUT, Record
@@ -377,9 +378,8 @@ class UnionNode(Node):
     def seek_hole(self, offset: int) -> int:
         return self.host.seek_hole(offset)
 
-    def sync(self, data_only: bool = False) -> None:
-        if self.upper is not None:
-            self.upper.sync(data_only)
+    def sync_work(self, data_only: bool = False) -> Work | None:
+        return None if self.upper is None else self.upper.sync_work(data_only)
 
     def mapping(self) -> Mapping:
         if self.kind != Kind.REGULAR:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import random
+import select
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+from lichen.executive.io.attributes import AttributeChange
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import LARGEST_OFFSET, SEEK_CURRENT, SEEK_DATA, SEEK_END, SEEK_HOLE, SEEK_SET
+from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.names import make_directory, remove
-from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.io.opening import Access, Disposition, Open, Options, Poll
 from lichen.executive.status import Status
+from lichen.executive.worker import Worker
+from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.memory import MemoryFileSystem
-from tests.unit.trees import BOTH, context_of, name, opened, read, status_of, write
+from tests.unit.trees import BOTH, as_user, at, context_of, finish, name, opened, read, status_of, write
 
 
 @pytest.fixture
@@ -140,3 +147,41 @@ def test_listing_ends_with_the_directory(context: FileSystemContext) -> None:
     assert status_of(late.directory_entries) == Status.OBJECT_NAME_NOT_FOUND
     folder.release()
     late.release()
+
+
+@pytest.mark.parametrize(
+    ("mode", "uid", "left"),
+    [(0o6777, 5, 0o777), (0o2766, 5, 0o2766), (0o4777, 0, 0o4777), (0o4777, 5, 0o777)],
+)
+@pytest.mark.parametrize("change", ["write", "truncate", "by name"])
+def test_changed_programs_lose_their_set_id_bits(
+    context: FileSystemContext, mode: int, uid: int, left: int, change: str
+) -> None:
+    change_attributes(context, at(context, "file"), AttributeChange(mode=mode))
+    user = as_user(context, uid, uid)
+    file = opened(user, "file", Open(BOTH))
+    if change == "write":
+        file.write(b"x")
+    elif change == "truncate":
+        file.truncate(3)
+    else:
+        change_attributes(user, file.location, AttributeChange(size=3))
+    assert file.attributes().mode == left
+    file.release()
+
+
+def test_a_synchronous_write_waits_for_the_disk(tmp_path: Path) -> None:
+    worker, devices = Worker(), Devices()
+    devices.worker = worker
+    system = HostFileSystem(tmp_path, 1, devices)
+    context = context_of(system)
+    file = opened(context, "new", Open(BOTH, Disposition.CREATE, options=Options.SYNCHRONOUS))
+    blocked = file.write(b"text")
+    assert isinstance(blocked, Generator)
+    next(blocked)
+    select.select([worker.descriptor], [], [], 5)
+    worker.finished()
+    assert finish(blocked) == 4
+    file.release()
+    worker.close()
+    system.close()

@@ -90,3 +90,8 @@ class FileSystemStatistics(NamedTuple):
     files: int
     free_files: int
     name_length: int = 255
+
+
+def without_set_ids(mode: int) -> int:
+    """A mode after a write or a change of owner: set-group-id without group execution means something else and stays."""
+    return mode & ~(SET_UID | SET_GID if mode & 0o010 else SET_UID)

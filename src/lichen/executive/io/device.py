@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.opening import Open
     from lichen.executive.security import Token
     from lichen.executive.wait import Blocks
+    from lichen.executive.worker import Worker
 
 Opener = Callable[["Location", "Open", "Token"], "File | Blocks[File]"]
 """Makes an open file of a special node that was found at a location; may have to wait (a FIFO's other end)."""
@@ -29,6 +30,8 @@ class Devices:
         self._majors: dict[tuple[int, int], Opener] = {}
         self.anonymous = AnonymousFileSystem(self)
         self.families = Families()
+        self.worker: Worker | None = None
+        """Who does what would make the kernel wait for a disk; None: the kernel waits."""
 
     def register(self, kind: int, opener: Opener, major: int = 0, minor: int | None = None) -> None:
         """Let `opener` answer for one device, or (without `minor`) for all of a major number; FIFOs have number 0."""

@@ -11,12 +11,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.executive.io import watch
-from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
+from lichen.executive.io.attributes import (
+    AttributeChange,
+    Attributes,
+    DirectoryEntry,
+    Kind,
+    without_set_ids,
+)
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll, Share
 from lichen.executive.io.watch import Change
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, Waitable
+from lichen.executive.wait import Blocks, Waitable, then
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -136,7 +142,8 @@ class File(Object):
         """fallocate(2); the modes are those of Node.allocate."""
         raise Failure(Status.NO_DEVICE)
 
-    def sync(self, data_only: bool = False) -> None:
+    def sync(self, data_only: bool = False) -> Blocks[None] | None:
+        """Bring the object to the disk; what it returns has to be waited for."""
         raise Failure(Status.INVALID_PARAMETER)
 
     def mapping(self) -> Mapping | None:
@@ -222,11 +229,15 @@ class PathFile(File):
 
 
 class RegularFile(File):
-    """A file whose content is its node's."""
+    """A file whose content is its node's. `strips`: the next write takes away the set-id bits that the file may have."""
 
-    __slots__ = ()
+    __slots__ = ("strips",)
 
     seekable = True
+
+    def __init__(self, location: Location, open: Open, strips: bool = False) -> None:
+        super().__init__(location, open)
+        self.strips = strips
 
     def read(self, size: int, offset: int | None = None) -> bytes:
         if not self.access & _READABLE:
@@ -244,7 +255,7 @@ class RegularFile(File):
             watch.notify(self.location, Change.ACCESS)
         return data
 
-    def write(self, data: Data, offset: int | None = None) -> int:
+    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
         if not self.access & Access.CONTENT:
             raise Failure(Status.INVALID_HANDLE)
         node = self.node
@@ -264,11 +275,20 @@ class RegularFile(File):
             count = node.write_at(start, data)
         if offset is None:
             self.position = start + count
-        if self.options & Options.SYNCHRONOUS:
-            node.sync(data_only=True)
+        if self.strips:
+            self._strip_set_ids()
         if watch.active:
             watch.notify(self.location, Change.MODIFY)
+        if self.options & Options.SYNCHRONOUS:
+            return then(node.sync(data_only=True), lambda _: count)
         return count
+
+    def _strip_set_ids(self) -> None:
+        """What a program of whoever may write it does as another user is no longer what its owner meant."""
+        self.strips = False
+        mode = self.node.attributes().mode
+        if without_set_ids(mode) != mode:
+            self.node.change(AttributeChange(mode=without_set_ids(mode)))
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
         if whence == SEEK_CURRENT:
@@ -292,6 +312,8 @@ class RegularFile(File):
         if not self.access & Access.CONTENT:
             raise Failure(Status.INVALID_PARAMETER)
         truncate(self.location, size)
+        if self.strips:
+            self._strip_set_ids()
 
     def allocate(self, mode: int, offset: int, size: int) -> None:
         self.require(Access.CONTENT)
@@ -303,8 +325,8 @@ class RegularFile(File):
         if watch.active:
             watch.notify(self.location, Change.MODIFY)
 
-    def sync(self, data_only: bool = False) -> None:
-        self.node.sync(data_only)
+    def sync(self, data_only: bool = False) -> Blocks[None] | None:
+        return self.node.sync(data_only)
 
     def mapping(self) -> Mapping:
         return self.node.mapping()
@@ -344,8 +366,8 @@ class DirectoryFile(File):
             self._snapshot = None
         return offset
 
-    def sync(self, data_only: bool = False) -> None:
-        self.node.sync(data_only)
+    def sync(self, data_only: bool = False) -> Blocks[None] | None:
+        return self.node.sync(data_only)
 
     def directory_entries(self, restart: bool = False) -> list[DirectoryEntry]:
         self.require(Access.READ)

@@ -6,7 +6,7 @@ from typing import Final
 
 from lichen.executive import security
 from lichen.executive.io import watch
-from lichen.executive.io.attributes import SET_GID, SET_UID, AttributeChange, Attributes, Kind
+from lichen.executive.io.attributes import SET_GID, AttributeChange, Attributes, Kind, without_set_ids
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Location
 from lichen.executive.io.node import Node
@@ -30,12 +30,15 @@ def change_attributes(
     token, node = context.token, location.node
     check_writable(node)
     attributes = node.attributes()
-    if change.size is not None:
-        security.check(token, attributes, security.WRITE)
-        check_size(node, change.size)
     if change.mode is not None:
         security.check_owner(token, attributes)
         change = change._replace(mode=_allowed_mode(token, attributes, change.mode))
+    if change.size is not None:
+        security.check(token, attributes, security.WRITE)
+        check_size(node, change.size)
+        mode = without_set_ids(attributes.mode)
+        if change.mode is None and mode != attributes.mode and not token.has(Capability.FSETID):
+            change = change._replace(mode=mode)
     if change.uid is not None or change.gid is not None:
         change = _change_owner(token, attributes, change)
     if change.accessed is not None or change.modified is not None:
@@ -78,11 +81,6 @@ def _change_owner(token: Token, attributes: Attributes, change: AttributeChange)
         return change
     mode = without_set_ids(attributes.mode)
     return change if mode == attributes.mode else change._replace(mode=mode)
-
-
-def without_set_ids(mode: int) -> int:
-    """A mode after a write or a change of owner: set-group-id without group execution means something else and stays."""
-    return mode & ~(SET_UID | SET_GID if mode & 0o010 else SET_UID)
 
 
 def check_size(node: Node, size: int) -> None:

@@ -17,16 +17,17 @@ from lichen.executive.io.attributes import (
     FileSystemStatistics,
     Kind,
 )
+from lichen.executive.io.opening import Access, Open
+from lichen.executive.security import Capability, Token
 from lichen.executive.status import Failure, Status
+from lichen.executive.worker import Work, perform
 
 if TYPE_CHECKING:
     from lichen.executive.io.device import Devices
     from lichen.executive.io.file import File
     from lichen.executive.io.location import Location
     from lichen.executive.io.locks import Locks
-    from lichen.executive.io.opening import Open
     from lichen.executive.io.watch import Watcher
-    from lichen.executive.security import Token
     from lichen.executive.wait import Blocks
 
 RENAME_NO_REPLACE: Final = 1
@@ -69,8 +70,13 @@ class FileSystem:
     def statistics(self) -> FileSystemStatistics:
         return FileSystemStatistics(0, 4096, 0, 0, 0, 0, 0)
 
-    def sync(self) -> None:
+    def sync(self) -> Blocks[None] | None:
         """Bring everything to the disk."""
+        return perform(self.devices.worker, self.sync_work())
+
+    def sync_work(self) -> Work | None:
+        """What `sync` has to do, as a function that another host thread may call; None: nothing."""
+        return None
 
     def close(self) -> None:
         """Give back what the driver holds of the host; nothing uses the file system any more."""
@@ -188,7 +194,8 @@ class Node:
 
         if self.kind == Kind.REGULAR:
             self.opening(open.access)
-            return RegularFile(location, open)
+            strips = open.access & Access.CONTENT and not token.has(Capability.FSETID)
+            return RegularFile(location, open, bool(strips))
         if self.kind == Kind.DIRECTORY:
             return DirectoryFile(location, open)
         return self.file_system.devices.open(location, open, token)
@@ -229,8 +236,13 @@ class Node:
             raise Failure(Status.NO_SUCH_DEVICE)
         return size
 
-    def sync(self, data_only: bool = False) -> None:
+    def sync(self, data_only: bool = False) -> Blocks[None] | None:
         """Bring the object to the disk."""
+        return perform(self.file_system.devices.worker, self.sync_work(data_only))
+
+    def sync_work(self, data_only: bool = False) -> Work | None:
+        """What `sync` has to do, as a function that another host thread may call; None: nothing."""
+        return None
 
     def mapping(self) -> Mapping:
         """What a memory mapping shows; NO_DEVICE when the object cannot be mapped."""

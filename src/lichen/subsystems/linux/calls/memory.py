@@ -15,6 +15,7 @@ from lichen.executive.io.opening import Access
 from lichen.executive.memory import AddressSpace, Region, page_down, page_up
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.execution import MAP_TOP
 from lichen.subsystems.linux.files import anonymous_file, file_of
 from lichen.subsystems.linux.seals import may_be_written
@@ -24,6 +25,7 @@ from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
+    from lichen.executive.io.node import Node
     from lichen.executive.processes import Thread
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_TYPE = 1, 2, 3, 0xF
@@ -308,18 +310,24 @@ def madvise(thread: Thread, address: Address, size: Size, advice: Int) -> int:
 
 
 @linux.call(amd64=26)
-def msync(thread: Thread, address: Address, size: Size, flags: Flags) -> int:
+def msync(thread: Thread, address: Address, size: Size, flags: Flags) -> int | Blocks[int]:
     """Bring the changes of shared mappings to their files."""
     if address % PAGE or flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC) or flags & 5 == 5:
         raise Failure(Status.INVALID_PARAMETER)
     end = address + page_up(size)
     if size and not thread.process.space.is_mapped(address, end):
         raise Failure(Status.NO_MEMORY)
-    for region in thread.process.space.overlapping(address, end):
-        if region.file is not None and region.shared:
-            region.file.location.node.touch()
-            if flags & MS_SYNC:
-                region.file.location.node.sync()
+    shared = [
+        region for region in thread.process.space.overlapping(address, end) if region.file and region.shared
+    ]
+    for region in shared:
+        region.file.location.node.touch()
+    return _synced([region.file.location.node for region in shared]) if shared and flags & MS_SYNC else 0
+
+
+def _synced(nodes: list[Node]) -> Blocks[int]:
+    for node in nodes:
+        yield from node.sync() or ()
     return 0
 
 

@@ -195,9 +195,8 @@ def _positioned(thread: Thread, fd: int, offset: int) -> tuple[File, int | None]
     return seekable_file(thread, fd, offset), offset
 
 
-def _synced(file: File, done: int) -> int:
-    file.sync(data_only=True)
-    return done
+def _synced(file: File, done: int) -> int | Blocks[int]:
+    return then(file.sync(data_only=True), lambda _: done)
 
 
 @linux.call(amd64=8)

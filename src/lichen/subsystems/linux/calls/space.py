@@ -13,6 +13,7 @@ from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.metadata import change_attributes, check_size
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, then
 from lichen.subsystems.linux.files import file_of, locate, opened_file_of
 from lichen.subsystems.linux.records import StatFs
 from lichen.subsystems.linux.subsystem import linux
@@ -130,49 +131,48 @@ def _statistics(location: Location) -> StatFs:
 
 
 @linux.call(amd64=162)
-def sync(thread: Thread) -> int:
+def sync(thread: Thread) -> Blocks[int]:
     """Bring all file systems to the disk; it tells nobody of errors."""
-    for mount in thread.process.machine.mounts:
+    for mount in list(thread.process.machine.mounts):
         if not mount.read_only:
             try:
-                mount.file_system.sync()
+                yield from mount.file_system.sync() or ()
             except Failure:
                 continue
     return 0
 
 
 @linux.call(amd64=74)
-def fsync(thread: Thread, fd: Fd) -> int:
+def fsync(thread: Thread, fd: Fd) -> int | Blocks[int]:
     """Bring a file to the disk."""
-    opened_file_of(thread, fd).sync()
+    return then(opened_file_of(thread, fd).sync(), _done)
+
+
+def _done(_: None) -> int:
     return 0
 
 
 @linux.call(amd64=75)
-def fdatasync(thread: Thread, fd: Fd) -> int:
+def fdatasync(thread: Thread, fd: Fd) -> int | Blocks[int]:
     """Bring the content of a file to the disk."""
-    opened_file_of(thread, fd).sync(data_only=True)
-    return 0
+    return then(opened_file_of(thread, fd).sync(data_only=True), _done)
 
 
 @linux.call(amd64=306)
-def syncfs(thread: Thread, fd: Fd) -> int:
+def syncfs(thread: Thread, fd: Fd) -> int | Blocks[int]:
     """Bring the file system of an open file to the disk."""
-    opened_file_of(thread, fd).node.file_system.sync()
-    return 0
+    return then(opened_file_of(thread, fd).node.file_system.sync(), _done)
 
 
 @linux.call(amd64=277)
-def sync_file_range(thread: Thread, fd: Fd, offset: Long, size: Long, flags: Flags) -> int:
+def sync_file_range(thread: Thread, fd: Fd, offset: Long, size: Long, flags: Flags) -> int | Blocks[int]:
     """Bring a part of a file to the disk."""
     file = opened_file_of(thread, fd)
     if flags & ~SYNC_FILE_RANGE_FLAGS or offset < 0 or size < 0 or offset + size > _LARGEST_OFFSET:
         raise Failure(Status.INVALID_PARAMETER)
     if file.node.kind not in (Kind.REGULAR, Kind.DIRECTORY, Kind.BLOCK):
         raise Failure(Status.NOT_SEEKABLE)
-    if flags:
-        file.sync(data_only=True)
-    return 0
+    return then(file.sync(data_only=True), _done) if flags else 0
 
 
 # ---- advice

@@ -16,7 +16,7 @@ from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import then
+from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
@@ -181,13 +181,15 @@ class Completion:
 
 
 @nt.call()
-def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int:
+def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int | Blocks[int]:
     """Bring a file's content to the disk."""
     file = object_of(thread, handle, File)
-    if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):
-        file.sync()
-    status.write(IoStatusBlock(Status.SUCCESS, 0))
-    return Status.SUCCESS
+
+    def done(_: None) -> int:
+        status.write(IoStatusBlock(Status.SUCCESS, 0))
+        return Status.SUCCESS
+
+    return then(file.sync() if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY) else None, done)
 
 
 # ---- by name, without a handle

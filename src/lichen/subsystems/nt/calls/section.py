@@ -17,6 +17,7 @@ from lichen.executive.memory import Region, page_up
 from lichen.executive.objects.object import Object
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
@@ -281,12 +282,12 @@ def NtExtendSection(thread: Thread, section: Handle, size: InOut[i64]) -> int:
 @nt.call()
 def NtFlushVirtualMemory(
     thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], status: Address
-) -> int:
+) -> int | Blocks[int]:
     """Bring the pages of a mapped file to it."""
     region = process_of(thread, process).space.find(base.read())
     if region is None:
         raise Failure(Status.INVALID_PARAMETER)
-    if region.file is not None:
-        region.file.node.touch()
-        region.file.node.sync()
-    return Status.SUCCESS
+    if region.file is None:
+        return Status.SUCCESS
+    region.file.node.touch()
+    return then(region.file.node.sync(), lambda _: Status.SUCCESS)
