@@ -177,6 +177,9 @@ class GuestThread(Protocol):
     def change_memory_on_return(self, operations: Sequence[MemoryOperation]) -> None:
         """As `change_memory`, but it is enough when the operations are done before the current call returns."""
 
+    def advise(self, address: int, size: int, advice: int) -> None:
+        """madvise(2) on the thread's own memory; OSError when the host refuses."""
+
     def clone_process(self, share_memory: bool = False) -> GuestThread:
         """Copy the stopped thread into a new process, with a copy of its memory or (vfork) with the same; it is stopped."""
 

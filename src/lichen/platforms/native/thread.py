@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 STOP_LIMIT: Final = 5000
 """Milliseconds that the kernel waits for a guest thread to reach a stop before it ends the process."""
 
-_MAP, _PROTECT, _UNMAP, _CLOSE, _MOVE = 9, 10, 11, 3, 25
+_MAP, _PROTECT, _UNMAP, _CLOSE, _MOVE, _ADVISE = 9, 10, 11, 3, 25, 28
 _PRIVATE, _SHARED, _FIXED, _ANONYMOUS, _NO_RESERVE = 0x02, 0x01, 0x10, 0x20, 0x4000
 _CLONE: Final = 56
 _SET_TID_ADDRESS: Final = 218
@@ -322,6 +322,11 @@ class NativeThread:
     def call_host(self, number: int, *arguments: int) -> int:
         """Have the stopped thread make one call of the host; OSError when it fails."""
         return self._checked(self._native(number, *arguments))
+
+    def advise(self, address: int, size: int, advice: int) -> None:
+        """madvise(2) on the thread's own memory."""
+        if self.stop():
+            self.call_host(_ADVISE, address, size, advice)
 
     # ---- tasks
 

@@ -174,7 +174,7 @@ class LinuxSubsystem:
     def thread_ended(self, thread: Thread) -> None:
         """Release the robust futexes that the thread held."""
         state = thread.personality
-        if isinstance(state, LinuxThread) and state.robust_list and thread.process.exit_status is None:
+        if isinstance(state, LinuxThread) and state.robust_list:
             from lichen.subsystems.linux.robust import release_robust_futexes
 
             release_robust_futexes(thread, state.robust_list)

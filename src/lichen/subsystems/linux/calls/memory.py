@@ -36,7 +36,8 @@ MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 _PROTECTIONS: Final = Protection.READ | Protection.WRITE | Protection.EXECUTE
 _IGNORED_PROTECTIONS: Final = 0x8 | 0x01000000 | 0x02000000
 _LOW_TOP: Final = 1 << 31
-_HEAP_STEP: Final = 1 << 20
+_ABOUT_FORK: Final = (10, 11, 18, 19)
+"""MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK."""
 _MOST_MAPPINGS: Final = 65530
 
 
@@ -286,15 +287,13 @@ def _data_limit(thread: Thread) -> int:
 
 
 def _grow_heap(thread: Thread, wanted: int) -> None:
-    """Map more heap, and some in advance; where something is in the way the heap stays as it is."""
+    """Map more heap; where something is in the way it stays as it is."""
     space = thread.process.space
-    for end in ((wanted + _HEAP_STEP - 1) & -_HEAP_STEP, wanted):
-        if space.is_free(space.heap_mapped, end):
-            size = end - space.heap_mapped
-            thread.guest.change_memory((Map(space.heap_mapped, size, Protection.READ | Protection.WRITE),))
-            space.insert(Region(space.heap_mapped, end, Protection.READ | Protection.WRITE, name="[heap]"))
-            space.heap_mapped = end
-            return
+    start, protection = space.heap_mapped, Protection.READ | Protection.WRITE
+    if space.is_free(start, wanted):
+        thread.guest.change_memory((Map(start, wanted - start, protection),))
+        space.insert(Region(start, wanted, protection, name="[heap]"))
+        space.heap_mapped = wanted
 
 
 @linux.call(amd64=28, partial="advice that the host does not take at once is accepted and has no effect")
@@ -306,6 +305,8 @@ def madvise(thread: Thread, address: Address, size: Size, advice: Int) -> int:
         raise Failure(Status.INVALID_PARAMETER)  # MADV_REMOVE punches holes into files
     if size and not thread.process.space.is_mapped(address, address + page_up(size)):
         raise Failure(Status.NO_MEMORY)
+    if advice in _ABOUT_FORK and size:
+        thread.guest.advise(address, page_up(size), advice)
     return 0
 
 
