@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.network import Caller, SocketType
@@ -136,7 +136,8 @@ class Rights:
         if not self._sockets or self._collecting:
             return
         self._collecting = True
-        reached = {socket for socket, inside in self._sockets.items() if socket.references > inside}
+        inside = Counter(thing for socket in self._sockets for thing in _within(socket))
+        reached = {socket for socket in self._sockets if socket.references > inside[socket]}
         unseen = deque(reached)
         while unseen:
             for thing in _within(unseen.popleft()):

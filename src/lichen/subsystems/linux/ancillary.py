@@ -21,7 +21,7 @@ from lichen.executive.network import (
 )
 from lichen.executive.security import Capability
 from lichen.executive.status import POSIX, Failure, Status
-from lichen.subsystems.linux.files import file_of
+from lichen.subsystems.linux.files import opened_file_of
 from lichen.subsystems.linux.records import Cmsghdr, Ucred
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _files(thread: Thread, content: bytes, before: int) -> tuple[File, ...]:
     count = len(content) // 4
     if before + count > MOST_DESCRIPTORS:
         raise Failure(Status.INVALID_PARAMETER)
-    return tuple(file_of(thread, fd) for fd in struct.unpack_from(f"<{count}i", content))
+    return tuple(opened_file_of(thread, fd) for fd in struct.unpack_from(f"<{count}i", content))
 
 
 def _claimed(thread: Thread, content: bytes) -> Credentials:

@@ -17,7 +17,7 @@ from lichen.subsystems.linux import readiness
 from lichen.subsystems.linux.calls.signal import check_set_size, replace_mask
 from lichen.subsystems.linux.descriptors.epoll import EDGE, EXCLUSIVE, WAKE_UP, Epoll
 from lichen.subsystems.linux.descriptors.installing import O_CLOEXEC, install
-from lichen.subsystems.linux.files import file_of
+from lichen.subsystems.linux.files import opened_file_of
 from lichen.subsystems.linux.records import EpollEvent, Timespec
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import clock_of, deadline_of
@@ -66,7 +66,7 @@ def epoll_ctl(thread: Thread, epoll: Fd, operation: Int, fd: Fd, event: Address)
     events = data = 0
     if operation != DELETE:
         events, data = _EVENT.unpack(thread.memory.read(event, _EVENT.size))
-    watcher, file = file_of(thread, epoll), file_of(thread, fd)
+    watcher, file = opened_file_of(thread, epoll), opened_file_of(thread, fd)
     if type(file).poll is File.poll:  # it is always ready: nobody could ever be woken
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     if watcher is file or not isinstance(watcher, Epoll):
@@ -137,7 +137,7 @@ def _wait(
 ) -> Result:
     if not 0 < most <= _MOST_EVENTS:
         raise Failure(Status.INVALID_PARAMETER)
-    file = file_of(thread, epoll)
+    file = opened_file_of(thread, epoll)
     if not isinstance(file, Epoll):
         raise Failure(Status.INVALID_PARAMETER)
     count = _tell(thread, file, address, most)

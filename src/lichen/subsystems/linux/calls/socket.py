@@ -21,7 +21,7 @@ from lichen.subsystems.linux.descriptors.installing import (
     install,
     install_pair,
 )
-from lichen.subsystems.linux.files import file_of
+from lichen.subsystems.linux.files import opened_file_of
 from lichen.subsystems.linux.sockaddr import is_any_of_no_family, read_address, write_address
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.transfers import held
@@ -36,7 +36,7 @@ _MOST_FAMILIES: Final = 46
 
 def socket_of(thread: Thread, fd: int) -> Socket:
     """The socket of a descriptor; NOT_A_SOCKET for another file."""
-    file = file_of(thread, fd)
+    file = opened_file_of(thread, fd)
     if not isinstance(file, Socket):
         raise Failure(Status.NOT_A_SOCKET)
     return file
