@@ -61,14 +61,17 @@ class Kernel:
         while self.scheduler.ready:
             self.scheduler.step()
 
-    def finish(self, blocked: T | Blocks[T]) -> T:
-        """Run an operation to its end."""
-        call = self.start(blocked)
+    def wait(self, call: Call[T]) -> T:
+        """Run until an operation that was started is at its end."""
         self._awaited = call
         while not call.ended:
             self.scheduler.step()
         self._awaited = None
         return call.result
+
+    def finish(self, blocked: T | Blocks[T]) -> T:
+        """Run an operation to its end."""
+        return self.wait(self.start(blocked))
 
 
 class Call(Generic[T]):
