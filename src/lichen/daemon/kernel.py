@@ -132,6 +132,8 @@ class Kernel:
         self._catch_signals()
         Session(self, Connection(first, self.machine.platform))
         gc.freeze()
+        # Looking at many files makes many objects that stay: by default most of that time would go into collections.
+        gc.set_threshold(50_000, 20, 100)
         try:
             self.machine.scheduler.run()
         finally:

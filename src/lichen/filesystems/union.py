@@ -27,7 +27,8 @@ from lichen.filesystems.unionnode import UnionNode
 class UnionFileSystem(FileSystem):
     """The union of `lower` and the private layer in `folder`, which is made when it is missing.
 
-    `root_mode` is the mode of the root when there is no lower tree to take it from.
+    The union takes `lower` over, which shows as the same device and is closed with it. `root_mode` is the mode of the root
+    when there is no lower tree to take it from.
     """
 
     type: ClassVar[str] = "overlay"
@@ -53,7 +54,10 @@ class UnionFileSystem(FileSystem):
             below = lower.root.attributes()
             record = Record(Kind.DIRECTORY, below.mode, below.uid, below.gid, 0, below.file_id)
             self.layer.records.set(self.layer.files, record)
-        self._lower_root = None if lower is None else lower.root
+        self._lower_root: HostNode | None = None
+        if lower is not None:
+            lower.device = device
+            self._lower_root = lower.root
         self.root = UnionNode(self, None, "", self._lower_root, self.layer.files, record)
 
     def statistics(self) -> FileSystemStatistics:

@@ -99,7 +99,7 @@ class UnionNode(Node):
     def _below(self) -> Attributes:
         """The attributes of a lower object: it does not change, but for the name that it may have lost in the union."""
         if self._lower_attributes is None:
-            self._lower_attributes = self.host.attributes()._replace(device=self.file_system.device)
+            self._lower_attributes = self.host.attributes()
         if self.removed:
             return self._lower_attributes._replace(links=0)
         return self._lower_attributes
