@@ -80,11 +80,15 @@ MemoryOperation = Map | Unmap | Protect | Move
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A trap of the processor in guest code, as the host reports it (siginfo of the signal)."""
+    """A trap of the processor in guest code, as the host reports it (siginfo of the signal).
+
+    `error` is the error code of a page fault: 1 the page is there, 2 a write, 16 an instruction fetch.
+    """
 
     signal: int
     code: int
     address: int
+    error: int = 0
 
 
 @dataclass(frozen=True, slots=True)

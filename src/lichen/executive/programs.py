@@ -31,6 +31,10 @@ class Program(NamedTuple):
     name: bytes
     arguments: tuple[bytes, ...]
     environment: tuple[bytes, ...]
+    invoked: bytes = b""
+    """The name that exec was given, when that was a script's."""
+    reachable: bool = True
+    """Whether `name` will still lead to the file: not when it is a descriptor that exec closes, so a script cannot be run."""
     parameters: Any = None
     """What a creator of the program's own subsystem says besides: NT's command line, consoles, handles."""
 

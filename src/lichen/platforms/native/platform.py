@@ -27,6 +27,9 @@ Ready = tuple[int, int, None]
 """A watched descriptor and its events."""
 _POOL: Final = 2
 _FAULTS: Final = frozenset((signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP))
+_PAGE_FAULTS: Final = frozenset((signal.SIGSEGV, signal.SIGBUS))
+_FROM_KERNEL: Final = 0x80
+"""si_code of a fault that has no address: a general protection fault."""
 _CLOSE_ON_EXEC: Final = 0o2000000
 _ADD_DESCRIPTOR: Final = struct.Struct("=QIIII")
 _SET_DESCRIPTOR: Final = 1
@@ -125,11 +128,17 @@ class NativePlatform:
             if event == host.EVENT_SECCOMP:
                 self._stopped_in_call(guest)
             elif event == 0 and number in _FAULTS:
-                self.events.fault(guest, Fault(*host.signal_information(tid)))
+                self._faulted(guest, number)
             else:
                 guest.resume()  # a stop of the host's own making: the signal behind it is no guest's
         except GuestGone:
             guest.kill()
+
+    def _faulted(self, guest: NativeThread, number: int) -> None:
+        signal_number, code, address = host.signal_information(guest.tid)
+        of_page = number in _PAGE_FAULTS and 0 < code < _FROM_KERNEL
+        error = guest.fault_error(number) if of_page else 0
+        self.events.fault(guest, Fault(signal_number, code, address, error))
 
     def _stopped_in_call(self, guest: NativeThread) -> None:
         registers = guest.registers

@@ -9,6 +9,9 @@ SCRATCH: Final = BASE + 0x1000
 """A private page of the guest for lists of memory operations. The guest can write it: every operation that could reach
 anything but the guest itself is checked again when it is issued."""
 SCRATCH_SIZE: Final = 0x4000
+FRAME: Final = SCRATCH + SCRATCH_SIZE
+FRAME_SIZE: Final = 0x6000
+"""Where the host builds a signal frame when the kernel wants to know what kind of fault it was."""
 
 IDLE_RESULT: Final = BASE
 IDLE: Final = BASE + 0x03

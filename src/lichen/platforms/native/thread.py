@@ -54,6 +54,8 @@ _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTI
     0x80000,
     0x200000,
 )
+_ERROR_CODE_OFFSET: Final = 40 + 19 * 8
+"""Of the error code in the ucontext of a signal frame."""
 _IN_PLACE: Final = frozenset((_MAP, _MOVE, _CLONE))
 _RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
 OPERATION: Final = struct.Struct("<7Q")
@@ -129,11 +131,11 @@ class NativeThread:
         if self.state is State.STOPPED:
             self._continue(host.CONT)
 
-    def _continue(self, request: int) -> None:
+    def _continue(self, request: int, signal_number: int = 0) -> None:
         with contextlib.suppress(GuestGone):  # killed meanwhile: its end will be reported
             if self._loaded:
                 host.ptrace(host.SETREGS, self.tid, 0, self._address)
-            host.ptrace(request, self.tid)
+            host.ptrace(request, self.tid, 0, signal_number)
         self.state, self.in_call, self.idle, self._loaded = State.RUNNING, False, False, False
 
     # ---- stopping
@@ -203,6 +205,25 @@ class NativeThread:
             registers.rip -= (
                 1  # a breakpoint reports the address behind it; other faults will recur by themselves
             )
+
+    def fault_error(self, number: int) -> int:
+        """The processor's error code of the page fault that the thread has just stopped for; 0 when it cannot be had.
+
+        Only a signal frame has it, so the host is let to build one, for a handler that is the stub's idle call.
+        """
+        registers = self.registers
+        saved, state = registers.save(), self.extended_state()
+        registers.rsp, registers.orig_rax = stub.FRAME + stub.FRAME_SIZE, -1
+        self._continue(host.CONT, number)
+        status = self._await()
+        self.entered(status >> 16 == host.EVENT_SECCOMP)
+        error = 0
+        if self.in_call and stub.holds(self.registers.rip):
+            context = self.registers.rdx + _ERROR_CODE_OFFSET
+            error = int.from_bytes(host.core.read_memory(self.tid, context, 8), "little")
+        self._restore(saved)
+        self.set_extended_state(state)
+        return error
 
     # ---- calls from the stub page that nobody ordered
 

@@ -28,6 +28,7 @@ _NEW_NAMESPACES: Final = (
     0x00020000 | 0x08000000 | 0x04000000 | 0x20000000 | 0x40000000
 )  # mount ipc uts pid net
 _CLONE_PARENT: Final = 0x8000
+_HANDLER_FLAGS: Final = 0x4 | 0x40000000 | 0x04000000  # SA_SIGINFO SA_NODEFER SA_RESTORER
 _PRIVATE_MOUNTS: Final = 0x4000 | 0x40000
 _LAST_CAPABILITY: Final = 40
 _GUEST_UID: Final = 0x6C690000
@@ -226,10 +227,14 @@ class _Builder:
         return result
 
     def _pages(self) -> None:
-        for address, size in ((stub.BASE, 0x1000), (stub.SCRATCH, stub.SCRATCH_SIZE)):
+        for address, size in ((stub.BASE, 0x1000), (stub.SCRATCH, stub.SCRATCH_SIZE + stub.FRAME_SIZE)):
             self._call(9, address, size, 3, 0x32, -1, 0)
         host.core.write_memory(self.pid, stub.BASE, stub.CODE)
         self._call(10, stub.BASE, 0x1000, 5)
+        action = struct.pack("<4Q", stub.IDLE, _HANDLER_FLAGS, stub.IDLE, 0)
+        host.core.write_memory(self.pid, stub.SCRATCH, action)
+        for number in (signal.SIGSEGV, signal.SIGBUS):
+            self._call(13, number, stub.SCRATCH, 0, 8)
 
     def _maps(self) -> list[Mapping]:
         mappings = []

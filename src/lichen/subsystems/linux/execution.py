@@ -30,9 +30,10 @@ _PROGRAM_BASE: Final = 0x555555554000
 MAP_TOP: Final = 0x7FFFF0000000
 """Mappings whose place the kernel chooses lie below this, and the first stack above."""
 _LEAST_STACK, _MOST_STACK = 8 << 20, 128 << 20
-_MOST_STRINGS: Final = 2 << 20
-_LONGEST_STRING: Final = 128 << 10
-_DEEPEST_SCRIPT: Final = 4
+MOST_STRINGS: Final = 6 << 20
+"""Bytes of arguments and environment, however large the stack may become."""
+LONGEST_STRING: Final = 128 << 10
+_DEEPEST_SCRIPT: Final = 5
 _WORD: Final = struct.Struct("<Q")
 
 AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 3, 4, 5, 6, 7, 8, 9
@@ -70,7 +71,7 @@ class ElfLoader:
 
     def load(self, process: Process, program: Program, head: bytes) -> Loaded:
         """Build the program in a blank process."""
-        check_strings(program)
+        check_strings(program, self.subsystem.limits(process)[RLIMIT_STACK][0])
         image = elf.parse(program.file.node.read_at)
         interpreter_file = self._interpreter(process, image)
         try:
@@ -139,6 +140,8 @@ class ScriptLoader:
         words = head[2:HEAD_SIZE].split(b"\n", 1)[0].strip(b" \t").split(None, 1)
         if not words:
             raise Failure(Status.INVALID_IMAGE_FORMAT)
+        if not program.reachable:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         if self._depth >= _DEEPEST_SCRIPT:
             raise Failure(POSIX | errno.ELOOP)
         interpreter = words[0]
@@ -147,7 +150,8 @@ class ScriptLoader:
         file = self.subsystem.open_program(process, interpreter)
         self._depth += 1
         try:
-            loaded = load(process, Program(file, interpreter, arguments, program.environment))
+            invoked = program.invoked or program.name
+            loaded = load(process, Program(file, interpreter, arguments, program.environment, invoked))
         finally:
             self._depth -= 1
             file.release()
@@ -155,12 +159,13 @@ class ScriptLoader:
         return loaded
 
 
-def check_strings(program: Program) -> None:
-    """INVALID_BUFFER_SIZE (E2BIG) when arguments and environment are too long for a stack."""
+def check_strings(program: Program, stack_limit: int) -> None:
+    """INVALID_BUFFER_SIZE (E2BIG) when arguments and environment take more than a quarter of the stack's limit."""
     strings = (*program.arguments, *program.environment)
-    if any(len(string) >= _LONGEST_STRING for string in strings):
+    if any(len(string) >= LONGEST_STRING for string in strings):
         raise Failure(Status.INVALID_BUFFER_SIZE)
-    if sum(len(string) + 9 for string in strings) > _MOST_STRINGS:
+    most = max(min(stack_limit // 4, MOST_STRINGS), LONGEST_STRING)
+    if sum(len(string) + 9 for string in strings) + len(program.name) > most:
         raise Failure(Status.INVALID_BUFFER_SIZE)
 
 
@@ -258,7 +263,7 @@ class _Stack:
 
     def write(self, main: _Placed, base: int) -> int:
         """Fill the stack; returns the stack pointer."""
-        name = self._push(self.program.name + b"\0")
+        name = self._push((self.program.invoked or self.program.name) + b"\0")
         environment, self.builder.space.environment = self._push_strings(self.program.environment)
         arguments, self.builder.space.arguments = self._push_strings(self.program.arguments)
         platform = self._push(b"x86_64\0")

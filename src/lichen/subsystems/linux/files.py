@@ -108,6 +108,8 @@ def opened_for_execution(
 
 def execution_of(context: FileSystemContext, location: Location) -> File:
     """Open a location that is to be executed."""
+    if location.node.kind == Kind.SYMLINK:
+        raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
     if location.node.kind != Kind.REGULAR:
         raise Failure(Status.ACCESS_DENIED)
     return cast(File, open_location(context, location, _EXECUTE))

@@ -209,7 +209,7 @@ def send(process: Process, number: int, information: bytes, thread: Thread | Non
         process.terminate(ExitStatus(128 + SIGKILL, SIGKILL))
         return True
     _cancel_opposites(process, number)
-    if process.exit_status is not None:  # it was continued into a deadly signal
+    if not process.threads:  # it was continued into a deadly signal
         return True
     target = thread or _choose(process, number)
     blocked = target.personality.mask & bit(number) or target.personality.waiting_for & bit(number)

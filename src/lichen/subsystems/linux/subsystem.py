@@ -130,7 +130,7 @@ class LinuxSubsystem:
             state.mask &= ~signals.bit(number)
         information = _FAULT.pack(SiginfoFault(number, 0, fault.code, fault.address))
         if number == signals.SIGSEGV:
-            state.trap = (4, _PAGE_FAULT_TRAP, fault.address)
+            state.trap = (fault.error, _PAGE_FAULT_TRAP, fault.address)
         state.pending.add(number, information)
         thread.attention = True
         delivery.attend(thread, None)

@@ -292,16 +292,13 @@ class NtSubsystem:
             return exceptions.STATUS_ILLEGAL_INSTRUCTION, ()
         if fault.code == _KERNEL_SIGNAL_CODE:
             return Status.ACCESS_VIOLATION, (_READ, 0xFFFFFFFFFFFFFFFF)
-        return self._page_fault(thread, fault.address)
+        return self._page_fault(thread, fault)
 
-    def _page_fault(self, thread: Thread, address: int) -> tuple[int, tuple[int, ...]]:
-        """Tell reading, writing and executing apart by the books, as the host does not say; open a guard page."""
+    def _page_fault(self, thread: Thread, fault: Fault) -> tuple[int, tuple[int, ...]]:
+        """An access violation with its kind, or the first touch of a guard page, which is thereby opened."""
+        address = fault.address
         region = thread.process.space.find(address)
-        kind = _READ
-        if address == thread.guest.registers.rip:
-            kind = _EXECUTE
-        elif region is not None and region.protection & 1:
-            kind = _WRITE
+        kind = _EXECUTE if fault.error & 16 else _WRITE if fault.error & 2 else _READ
         if region is None or not region.state & PAGE_GUARD:
             return Status.ACCESS_VIOLATION, (kind, address)
         page, protect = page_down(address), region.state & ~PAGE_GUARD

@@ -19,6 +19,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.subsystems.linux.descriptors.installing import install
 from lichen.subsystems.linux.descriptors.process import ProcessFile
+from lichen.subsystems.linux.execution import LONGEST_STRING, MOST_STRINGS
 from lichen.subsystems.linux.files import execution_of, file_of, opened_for_execution
 from lichen.subsystems.linux.records import CloneArgs
 from lichen.subsystems.linux.signals import LAST, SIGCHLD
@@ -46,8 +47,6 @@ NAMESPACES: Final = (
 _EXIT_SIGNAL: Final = 0xFF
 _CLONE_ARGS: Final = layout(CloneArgs, LP64)
 _FIRST_CLONE_ARGS: Final = 64
-_MOST_STRINGS: Final = 0x10000
-_LONGEST_STRING: Final = 128 << 10
 AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
 
 
@@ -258,21 +257,23 @@ def execveat(
     """As execve, with a path relative to a directory, or (AT_EMPTY_PATH) an open file itself."""
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
         raise Failure(Status.INVALID_PARAMETER)
-    name = path.text
+    name, reachable = path.text, True
     if not name and flags & AT_EMPTY_PATH:
         file = execution_of(thread.process.files, file_of(thread, directory).location)
     else:
         file = opened_for_execution(thread.process, path, directory, follow=not flags & AT_SYMLINK_NOFOLLOW)
     if not path.absolute and directory != AT_FDCWD:
         name = b"/dev/fd/%d" % directory + (b"/" + name if name else b"")
-    return _execute(thread, file, name, arguments, environment)
+        reachable = thread.process.handles.handle(directory).inherit
+    return _execute(thread, file, name, arguments, environment, reachable)
 
 
-def _execute(thread: Thread, file: File, name: bytes, arguments: int, environment: int) -> Result:
+def _execute(
+    thread: Thread, file: File, name: bytes, arguments: int, environment: int, reachable: bool = True
+) -> Result:
     try:
-        program = Program(
-            file, name, strings_at(thread, arguments) or (b"",), strings_at(thread, environment)
-        )
+        given = strings_at(thread, arguments) or (b"",)
+        program = Program(file, name, given, strings_at(thread, environment), reachable=reachable)
         loaded = programs.load(thread.process, program)
     finally:
         file.release()
@@ -288,9 +289,9 @@ def strings_at(thread: Thread, address: int) -> tuple[bytes, ...]:
         pointer = int.from_bytes(thread.memory.read(address, 8), "little")
         if pointer == 0:
             break
-        string = thread.memory.cstring(pointer, _LONGEST_STRING)
-        total += len(string)
-        if len(string) >= _LONGEST_STRING or len(found) >= _MOST_STRINGS or total > 2 << 20:
+        string = thread.memory.cstring(pointer, LONGEST_STRING)
+        total += len(string) + 9
+        if len(string) >= LONGEST_STRING or total > MOST_STRINGS:
             raise Failure(Status.INVALID_BUFFER_SIZE)
         found.append(string)
         address += 8
