@@ -45,6 +45,14 @@ def run(context: click.Context, arguments: tuple[str, ...]) -> None:
     context.exit(fast_road.run(list(arguments)))
 
 
+@group.command()
+def calls() -> None:
+    """List the system calls of both worlds, and those that are missing."""
+    from lichen.cli.reference import reference
+
+    click.echo(reference(), nl=False)
+
+
 for command in (
     machines.list_machines,
     inspect.ps,

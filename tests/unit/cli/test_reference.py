@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from lichen.abi.declare import Row
 from lichen.cli import reference
+from lichen.cli.commands import commands
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "calls.md"
 
@@ -33,3 +36,8 @@ def test_a_bar_does_not_end_a_cell() -> None:
 def test_writes_a_file(tmp_path: Path) -> None:
     reference.main([str(tmp_path / "calls.md")])
     assert (tmp_path / "calls.md").read_text() == reference.reference()
+
+
+def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands(["calls"]) == 0
+    assert capsys.readouterr().out == reference.reference()
