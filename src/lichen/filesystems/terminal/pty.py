@@ -55,16 +55,19 @@ NAMES: Final = (
     Device("ptmx", AUXILIARY_MAJOR, PTMX_MINOR, 0o666),
 )
 """What belongs into /dev beside /dev/pts."""
+MOUNT_OPTIONS: Final = "rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=000"
 _SIGNALS: Final = (SIGINT, SIGQUIT, SIGTSTP)
 
 
 class Terminals:
-    """All terminals of a machine. `mount` is to be attached to /dev/pts."""
+    """All terminals of a machine."""
+
+    mount: Mount
+    """Where `names` is mounted."""
 
     def __init__(self, processes: ProcessTable, devices: Devices, device: int) -> None:
         self.processes = processes
         self.names = TerminalNames(device, devices)
-        self.mount = Mount(self.names, "devpts", "rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=000")
         self.terminals: dict[int, Terminal] = {}
         self.consoles: list[Terminal] = []
         """The terminals of those who joined the machine: /dev/console is the first."""

@@ -139,10 +139,14 @@ class Terminal:
     def take(self, size: int) -> bytes:
         """The far side takes output away."""
         data = bytes(self.output[:size])
-        del self.output[:size]
+        self.sent(len(data))
+        return data
+
+    def sent(self, count: int) -> None:
+        """So many bytes of the output have left."""
+        del self.output[:count]
         self.show_echo()
         self.changes.wake()
-        return data
 
     def hang_up(self) -> None:
         """The far side is gone: the session's leader hears of it, files are at their end."""
