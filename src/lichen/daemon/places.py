@@ -119,7 +119,7 @@ def names() -> Iterator[str]:
     """Every machine that has a folder, in order."""
     try:
         found = sorted(os.listdir(machines()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     yield from found
 
@@ -133,7 +133,7 @@ def remove_dead_fresh_machines() -> None:
 
 def remove_if_dead(folder: str) -> bool:
     """Remove a machine that does not run; False when it does."""
-    import shutil
+    from lichen.filesystems.removal import remove_tree
 
     try:
         lock = try_lock(folder)
@@ -141,7 +141,7 @@ def remove_if_dead(folder: str) -> bool:
         return True
     if lock is None:
         return False
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     os.close(lock)
     return True
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -24,6 +23,7 @@ from lichen.filesystems import hostcalls
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.hostnode import HostNode, state_of
 from lichen.filesystems.records import WHITEOUT, Record, records_for
+from lichen.filesystems.removal import remove_tree
 
 _WHITEOUT_NAME: Final = "whiteout"
 
@@ -35,8 +35,8 @@ class Layer:
         path = Path(folder)
         for name in ("files", "work"):
             (path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.rmtree(path / "work")
-        (path / "work").mkdir(mode=0o700)
+        remove_tree(path / "work")
+        (path / "work").mkdir(mode=0o700, exist_ok=True)
         self.host = HostFileSystem(path, 0, devices, private=True)
         self.records = records_for(path)
         self.files = self._folder("files")
@@ -156,7 +156,7 @@ class Layer:
         try:
             os.unlink(temporary, dir_fd=work)
         except IsADirectoryError:
-            shutil.rmtree(temporary, dir_fd=work)
+            remove_tree(temporary, work)
 
     def move(self, node: HostNode, target: HostNode, name: str, hide: bool) -> None:
         """Rename, over whatever the layer has at the target; `hide` leaves a whiteout at the old name."""

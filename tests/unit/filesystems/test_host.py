@@ -219,7 +219,9 @@ def test_a_deep_tree(make: Make, tmp_path: Path) -> None:
     context.root = start
     system.descriptors.close()
     assert read(context, "d/" * 1500 + "file") == b"deep"
-    subprocess.run(["rm", "-r", tmp_path / "tree/d"], check=True)  # what pytest clears with ends at 1000 levels
+    subprocess.run(
+        ["rm", "-r", tmp_path / "tree/d"], check=True
+    )  # what pytest clears with ends at 1000 levels
 
 
 def test_case_blind_lookup(make: Make) -> None:
