@@ -184,6 +184,9 @@ class File(Object):
         """What to wait for to be woken when the file is ready for anything in `mask`."""
         return Ready(self, mask)
 
+    def refresh(self) -> None:
+        """Notify of what has changed outside of the machine, should nobody have told of it yet."""
+
     def notify(self) -> None:
         """What `poll` answers may have changed."""
         if self._readiness is not None:
