@@ -7,11 +7,9 @@ sockets or terminals of the host; whoever owns a machine starts programs on it a
 
 from __future__ import annotations
 
-import errno
 import os
 import select
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -43,9 +41,9 @@ from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.union import UnionFileSystem
+from lichen.launching import LaunchError, hint_at, is_missing
 from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
-from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs, tree
@@ -63,17 +61,6 @@ _FIRST_DEVICE: Final = 32
 _MEMORY_MAJOR: Final = 1
 _QUIET: Final = 0.005
 """Seconds without a new program after which there is time to prepare for the next."""
-DEFAULT_PATH: Final = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-NOT_FOUND: Final = 127
-NOT_EXECUTABLE: Final = 126
-
-
-class LaunchError(Exception):
-    """A program that could not be started: why, for the user, and the exit status that says so to scripts."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Share(NamedTuple):
@@ -82,22 +69,6 @@ class Share(NamedTuple):
     host: str
     guest: str
     read_only: bool = False
-
-
-@dataclass(frozen=True)
-class Launch:
-    """What to start and as what; `program` is a path or a name to be found on the PATH of `environment`.
-
-    `folder` is the caller's name for the current folder of `context`, for hints in messages.
-    """
-
-    program: bytes
-    arguments: tuple[bytes, ...]
-    environment: dict[bytes, bytes]
-    context: FileSystemContext
-    folder: bytes
-    standard: Sequence[int | None] = field(default=())
-    """Host descriptors that become descriptors 0, 1, 2; the machine takes them over. None for a closed one."""
 
 
 class Machine:
@@ -244,7 +215,7 @@ class Machine:
             try:
                 location = find(context, context.root, components[:depth])
             except Failure as failure:
-                if not _is_missing(failure):
+                if not is_missing(failure):
                     raise
                 location = make_directory(context, Name(context.root, components[:depth]), 0o755)
         return location.inner()
@@ -256,7 +227,7 @@ class Machine:
             return
         if known is not None:
             raise LaunchError(
-                125, f"{share.guest} is a share of {known.host} already: `lichen shutdown` the machine first"
+                f"{share.guest} is a share of {known.host} already: `lichen shutdown` the machine first"
             )
         owners = Owners({os.geteuid(): token.uid}, {os.getegid(): token.gid})
         try:
@@ -269,13 +240,13 @@ class Machine:
                 owners=owners,
             )
         except OSError as error:
-            raise LaunchError(125, f"cannot share {share.host}: {error.strerror}") from error
+            raise LaunchError(f"cannot share {share.host}: {error.strerror}") from error
         try:
             self.mount(share.guest, files, share.host, "ro" if share.read_only else "rw")
         except Failure as failure:
             files.close()
             reason = os.strerror(errno_of(failure.status))
-            raise LaunchError(125, f"cannot mount a share at {share.guest}: {reason}") from failure
+            raise LaunchError(f"cannot mount a share at {share.guest}: {reason}") from failure
         self._shares[share.guest] = share
 
     # ---- what it says of itself
@@ -302,37 +273,7 @@ class Machine:
         """By subsystem: the calls that were made and do not exist here, and how often."""
         return {s.name: {str(call): times for call, times in s.missing.items()} for s in self.subsystems}
 
-    # ---- programs
-
-    def start(self, launch: Launch) -> Process:
-        """Start a program as a child of init, in a session of its own; LaunchError when it cannot be."""
-        standard = list(launch.standard)
-        process = self.table.new_process(self.table.init, self.linux)
-        try:
-            process.files = launch.context
-            process.handles = HandleTable()
-            process.new_session()
-            for number, descriptor in enumerate(standard):
-                if descriptor is not None:
-                    standard[number] = None
-                    file = self.standard_file(descriptor, process.files)
-                    process.handles.place(number, file, file.access, inherit=True)
-            self._load(process, launch)
-        except BaseException:
-            for descriptor in standard:
-                if descriptor is not None:
-                    os.close(descriptor)
-            self._forget(process)
-            raise
-        return process
-
-    def _forget(self, process: Process) -> None:
-        """Undo the making of a process that never ran."""
-        if hasattr(process, "handles"):
-            process.handles.release()
-        process.leave_group()
-        self.table.processes.pop(process.id, None)
-        self.table.init.children.pop(process.id, None)
+    # ---- what sessions ask for
 
     def context(self, folder: bytes, token: Token) -> FileSystemContext:
         """How a program of `token` sees the tree that starts in `folder`; LaunchError when it cannot be there."""
@@ -342,7 +283,7 @@ class Machine:
             context.current = find(context, root, path_of(folder).components, Walk.FOLLOW | Walk.DIRECTORY)
         except Failure as failure:
             reason = os.strerror(errno_of(failure.status))
-            raise LaunchError(125, f"{os.fsdecode(folder)}: {reason}{self._hint(folder)}") from failure
+            raise LaunchError(f"{os.fsdecode(folder)}: {reason}{hint_at(folder)}") from failure
         return context
 
     def read_file(self, path: str, most: int) -> bytes:
@@ -369,52 +310,7 @@ class Machine:
                 if device.minor == os.minor(state.st_rdev):
                     open = Open(Access.READ | Access.WRITE, options=Options.POSIX)
                     return cast(File, create_file(context, context.root, ("dev", device.name), open))
-        raise LaunchError(125, "standard files must be terminals, pipes, sockets, regular files or /dev/null")
-
-    def _load(self, process: Process, launch: Launch) -> None:
-        path, file = self._find_program(process, launch)
-        environment = tuple(name + b"=" + value for name, value in launch.environment.items())
-        program = programs.Program(file, path, launch.arguments, environment)
-        try:
-            programs.start(process, programs.load(process, program))
-        except Failure as failure:
-            raise self._load_error(path, file, failure) from failure
-        finally:
-            file.release()
-
-    def _find_program(self, process: Process, launch: Launch) -> tuple[bytes, File]:
-        """The path that the program is found at, and the open file."""
-        name, failure = launch.program, Failure(Status.OBJECT_NAME_NOT_FOUND)
-        for path in _candidates(name, launch.environment.get(b"PATH", b"")):
-            try:
-                return path, opened_for_execution(process, path_of(path))
-            except Failure as error:
-                if not _is_missing(error):
-                    failure = error
-        shown, number = os.fsdecode(name), errno_of(failure.status)
-        if _is_missing(failure):
-            hint = self._hint(os.path.join(launch.folder, name)) if b"/" in name else ""
-            raise LaunchError(NOT_FOUND, f"{shown}: no such program{hint}")
-        raise LaunchError(NOT_EXECUTABLE, f"{shown}: cannot be executed: {os.strerror(number)}")
-
-    def _hint(self, path: bytes) -> str:
-        """What to do about a path that the machine does not have and the host has."""
-        if not os.path.exists(path):
-            return ""
-        folder = os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path))
-        return f" on the machine; it is on the host, so show it to the machine with --share {folder}"
-
-    def _load_error(self, path: bytes, file: File, failure: Failure) -> LaunchError:
-        shown = os.fsdecode(path)
-        if failure.status == Status.INVALID_IMAGE_FORMAT:
-            return LaunchError(
-                NOT_EXECUTABLE, f"{shown}: not a program for x86-64 Linux (ELF), nor a script with a #! line"
-            )
-        if _is_missing(failure):
-            return LaunchError(NOT_FOUND, f"{shown}: its interpreter {_interpreter(file)} is missing")
-        return LaunchError(
-            NOT_EXECUTABLE, f"{shown}: cannot be executed: {os.strerror(errno_of(failure.status))}"
-        )
+        raise LaunchError("standard files must be terminals, pipes, sockets, regular files or /dev/null")
 
 
 class _WindowsLoader:
@@ -433,24 +329,3 @@ class _WindowsLoader:
 
 def _open_program(process: Process, path: bytes) -> File:
     return opened_for_execution(process, path_of(path))
-
-
-def _is_missing(failure: Failure) -> bool:
-    return errno_of(failure.status) in (errno.ENOENT, errno.ENOTDIR)
-
-
-def _candidates(name: bytes, search: bytes) -> Iterable[bytes]:
-    """The paths that a program's name may mean: itself when it has a slash, else one in each folder of the PATH."""
-    if b"/" in name:
-        return (name,)
-    folders = (search or DEFAULT_PATH).split(b":")
-    return (*(os.path.join(folder or b".", name) for folder in folders), *drives.paths_of(name))
-
-
-def _interpreter(file: File) -> str:
-    """The name of the program that is needed to run a file: a script's, or the dynamic linker of an ELF file."""
-    head = file.node.read_at(0, programs.HEAD_SIZE)
-    if head[:2] == b"#!":
-        words = head[2:].split(b"\n", 1)[0].split()
-        return os.fsdecode(words[0]) if words else ""
-    return os.fsdecode(elf.parse(file.node.read_at).interpreter or b"")

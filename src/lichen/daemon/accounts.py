@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from lichen.executive.security import Token
 from lichen.executive.status import Failure
-from lichen.machine import DEFAULT_PATH, LaunchError, Machine
+from lichen.launching import DEFAULT_PATH, LaunchError
+from lichen.machine import Machine
 
 _MOST: int = 1 << 20
 
@@ -52,7 +53,7 @@ def user_named(machine: Machine, name: bytes) -> User:
     if user is None and name == b"root":
         user = User(b"root", 0, 0, b"/root")
     if user is None:
-        raise LaunchError(125, f"the machine has no user {os.fsdecode(name)}")
+        raise LaunchError(f"the machine has no user {os.fsdecode(name)}")
     return user
 
 

@@ -11,7 +11,6 @@ import logging
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 from typing import Final, NoReturn
@@ -19,12 +18,14 @@ from typing import Final, NoReturn
 import lichen
 from lichen.daemon import description, diagnosis, places, processor, protocol
 from lichen.daemon.connection import Connection
-from lichen.daemon.session import FAILURE, Session
+from lichen.daemon.session import Session
 from lichen.daemon.trace import Tracing
 from lichen.executive.processes import ExitStatus
 from lichen.executive.scheduler import Parking
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
-from lichen.machine import LaunchError, Machine
+from lichen.filesystems.removal import remove_tree
+from lichen.launching import FAILURE, LaunchError
+from lichen.machine import Machine
 
 log = logging.getLogger("lichen.daemon")
 
@@ -49,7 +50,7 @@ def main(folder: str, lock: int, connection: int, options: list[str]) -> NoRetur
         log.exception("the machine could not be booted")
         _refuse(client, diagnosis.explain(error, folder))
         if "--fresh" in options:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
     else:
         kernel.serve(client)
         status = 0
@@ -159,18 +160,16 @@ class Kernel:
         version = request.version.decode(errors="replace")
         if version != protocol.version():
             raise LaunchError(
-                FAILURE,
                 f"the machine {self.name} is run by Lichen {protocol.version()}, and this is {version}: "
                 f"end it first, with `lichen terminate {self.name}`",
             )
         if protocol.ROOT_FILES in request.flags and not self.root_files:
             raise LaunchError(
-                FAILURE,
                 f"the machine {self.name} runs without --root-files: "
                 f"end it first, with `lichen terminate {self.name}`",
             )
         if self._ending:
-            raise LaunchError(FAILURE, f"the machine {self.name} is being shut down")
+            raise LaunchError(f"the machine {self.name} is being shut down")
 
     def session_began(self, session: Session) -> None:
         self.sessions.append(session)
@@ -234,7 +233,7 @@ class Kernel:
             session.connection.close()
         self.machine.close()
         if self.fresh:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
         log.info("ended")
 
     # ---- what is told

@@ -16,20 +16,23 @@ from lichen.daemon import accounts, protocol
 from lichen.daemon.trace import Output
 from lichen.executive.security import Token
 from lichen.executive.wait import Blocks, Wait
-from lichen.machine import Launch, LaunchError, Share
+from lichen.launching import FAILURE, Launch, LaunchError, start
+from lichen.machine import Share
 
 if TYPE_CHECKING:
     from lichen.daemon.connection import Connection
     from lichen.daemon.kernel import Kernel
     from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.io.file import File
     from lichen.executive.processes import ExitStatus, Process
+    from lichen.filesystems.terminal.console import Console
 
 log = logging.getLogger("lichen.daemon")
 
-FAILURE: Final = 125
-"""The exit status of `lichen run` when it is Lichen that failed."""
 _TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGQUIT)
 _HIGHEST_SIGNAL: Final = 64
+_LAST_WORDS: Final = 2.0
+"""Seconds that a terminal has to take the last output of a program that has ended."""
 
 
 class Session:
@@ -39,6 +42,7 @@ class Session:
         self.kernel, self.connection = kernel, connection
         self.process: Process | None = None
         self.trace: Output | None = None
+        self.console: Console | None = None
         self.client, self.user = connection.peer()
         connection.message, connection.gone = self._message, self._gone
         if self.user not in (os.geteuid(), 0):
@@ -51,6 +55,8 @@ class Session:
                 self._start(protocol.Start.decode(fields), descriptors)
             elif kind == protocol.SIGNAL and self.process is not None:
                 self._signal(self.process, int(fields[0]))
+            elif kind == protocol.RESIZE and self.console is not None:
+                self.console.resize(fields[0])
             elif kind == protocol.SHUTDOWN:
                 self.kernel.shut_down()
             elif kind == protocol.QUERY:
@@ -69,7 +75,7 @@ class Session:
         try:
             self.kernel.check(request)
             launch = self._launch(request, descriptors)
-            self.process = self.kernel.machine.start(launch)
+            self.process = start(self.kernel.machine, launch)
         except LaunchError as error:
             self._fail(error.status, str(error))
         except OSError as error:
@@ -92,6 +98,7 @@ class Session:
         self.kernel.machine.scheduler.spawn(self._wait_for(process))
 
     def _fail(self, status: int, text: str) -> None:
+        self._leave_terminal()
         self.connection.send(
             protocol.FAILED, protocol.WORD.pack(status), text.encode(errors="surrogateescape")
         )
@@ -115,8 +122,26 @@ class Session:
         if not program:
             program, arguments = user.shell, (b"-" + user.shell.rpartition(b"/")[2],)
         context = self._context(request, token)
-        standard = [descriptors.pop(0) if passed and descriptors else None for passed in request.standard]
+        standard = self._standard(request, descriptors, context)
         return Launch(program, arguments, environment, context, request.folder, standard)
+
+    def _standard(
+        self, request: protocol.Start, descriptors: list[int], context: FileSystemContext
+    ) -> list[File | None]:
+        """The standard files that the client passed."""
+        files: list[File | None] = []
+        try:
+            for passed in request.standard:
+                wanted = bool(passed and descriptors)
+                files.append(
+                    self.kernel.machine.standard_file(descriptors.pop(0), context) if wanted else None
+                )
+        except BaseException:
+            for file in files:
+                if file is not None:
+                    file.release()
+            raise
+        return files
 
     def _context(self, request: protocol.Start, token: Token) -> FileSystemContext:
         """Where the program starts: a current folder that the machine does not have is worth a warning only."""
@@ -140,6 +165,9 @@ class Session:
     def _wait_for(self, process: Process) -> Blocks[None]:
         while process.exit_status is None:
             yield Wait((process.ended,))
+        if self.console is not None:
+            yield from self.console.drain(self.kernel.machine.scheduler.clock() + _LAST_WORDS)
+            self._leave_terminal()
         self._ended(process.exit_status)
 
     def _ended(self, status: ExitStatus) -> None:
@@ -153,8 +181,16 @@ class Session:
 
     # ---- the end
 
+    def _leave_terminal(self) -> None:
+        if self.console is not None:
+            self.console.close()
+            self.console = None
+
     def hang_up(self) -> None:
         """The client is gone: its program is told as by a terminal that goes."""
+        if self.console is not None:
+            self._leave_terminal()
+            return
         process = self.process
         if process is None or process.exit_status is not None:
             return

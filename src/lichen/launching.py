@@ -1,0 +1,160 @@
+"""Starting a session's first program on a machine, and saying in words what is wrong when that cannot be done."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lichen import drives
+from lichen.executive import programs
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.context import FileSystemContext
+from lichen.executive.io.file import File
+from lichen.executive.io.lookup import find
+from lichen.executive.objects.handles import HandleTable
+from lichen.executive.processes import Process
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux import elf
+from lichen.subsystems.linux.errors import errno_of
+from lichen.subsystems.linux.files import opened_for_execution
+from lichen.subsystems.linux.types import path_of
+
+if TYPE_CHECKING:
+    from lichen.machine import Machine
+
+DEFAULT_PATH: Final = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+FAILURE: Final = 125
+"""The exit status of `lichen run` when it is not the program that failed."""
+_NOT_EXECUTABLE: Final = 126
+_NOT_FOUND: Final = 127
+
+
+class LaunchError(Exception):
+    """A program that could not be started: why, for the user, and the exit status that says so to scripts."""
+
+    def __init__(self, message: str, status: int = FAILURE) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What to start and as what; `program` is a path or a name to be found on the PATH of `environment`.
+
+    `folder` is the caller's name for the current folder of `context`, for hints in messages. `standard` become descriptors
+    0, 1, 2; their references are the process's from then on.
+    """
+
+    program: bytes
+    arguments: tuple[bytes, ...]
+    environment: dict[bytes, bytes]
+    context: FileSystemContext
+    folder: bytes
+    standard: Sequence[File | None] = ()
+
+
+def start(machine: Machine, launch: Launch) -> Process:
+    """Start a program as a child of init, in a session of its own; LaunchError when it cannot be."""
+    process = machine.table.new_process(machine.table.init, machine.linux)
+    process.files, process.handles = launch.context, HandleTable()
+    process.new_session()
+    try:
+        for number, file in enumerate(launch.standard):
+            if file is not None:
+                process.handles.place(number, file, file.access, inherit=True)
+        _load(process, launch)
+    except BaseException:
+        process.handles.release()
+        process.leave_group()
+        del machine.table.processes[process.id], machine.table.init.children[process.id]
+        raise
+    return process
+
+
+def _load(process: Process, launch: Launch) -> None:
+    path, file = _found(process, launch)
+    environment = tuple(name + b"=" + value for name, value in launch.environment.items())
+    program = programs.Program(file, path, launch.arguments, environment)
+    try:
+        programs.start(process, programs.load(process, program))
+    except Failure as failure:
+        raise _refusal(path, file, failure) from failure
+    finally:
+        file.release()
+
+
+def _found(process: Process, launch: Launch) -> tuple[bytes, File]:
+    """The path that the program is found at, and the open file."""
+    name, failure = launch.program, Failure(Status.OBJECT_NAME_NOT_FOUND)
+    for path in _candidates(name, launch.environment.get(b"PATH", b"")):
+        try:
+            return path, opened_for_execution(process, path_of(path))
+        except Failure as error:
+            if not is_missing(error):
+                failure = error
+    shown = os.fsdecode(name)
+    if is_missing(failure):
+        hint = hint_at(os.path.join(launch.folder, name)) if b"/" in name else ""
+        raise LaunchError(f"{shown}: no such program{hint}", _NOT_FOUND)
+    raise LaunchError(f"{shown}: {_why_not(process, name, failure)}", _NOT_EXECUTABLE)
+
+
+def _candidates(name: bytes, search: bytes) -> Iterable[bytes]:
+    """The paths that a program's name may mean: itself when it has a slash, else one in each folder of the PATH."""
+    if b"/" in name:
+        return (name,)
+    folders = (search or DEFAULT_PATH).split(b":")
+    return (*(os.path.join(folder or b".", name) for folder in folders), *drives.paths_of(name))
+
+
+def _why_not(process: Process, name: bytes, failure: Failure) -> str:
+    """Why a program that is there may not be executed."""
+    context = process.files
+    start = context.root if name[:1] == b"/" else context.current
+    try:
+        attributes = find(context, start, path_of(name).components).node.attributes()
+    except Failure:
+        return os.strerror(errno_of(failure.status))
+    if attributes.kind == Kind.DIRECTORY:
+        return "is a folder"
+    if attributes.kind == Kind.REGULAR and not attributes.mode & 0o111:
+        return "is not executable; chmod +x makes it so"
+    return f"cannot be executed: {os.strerror(errno_of(failure.status))}"
+
+
+def _refusal(path: bytes, file: File, failure: Failure) -> LaunchError:
+    """Why a file that was found could not be loaded."""
+    shown = os.fsdecode(path)
+    if failure.status == Status.INVALID_IMAGE_FORMAT:
+        kinds = "an x86-64 program of Linux (ELF) or Windows (PE), nor a script with a #! line"
+        return LaunchError(f"{shown}: not {kinds}", _NOT_EXECUTABLE)
+    if is_missing(failure):
+        return LaunchError(f"{shown}: its interpreter {_interpreter(file)} is missing", _NOT_FOUND)
+    return LaunchError(
+        f"{shown}: cannot be executed: {os.strerror(errno_of(failure.status))}", _NOT_EXECUTABLE
+    )
+
+
+def _interpreter(file: File) -> str:
+    """The name of the program that is needed to run a file: a script's, or the dynamic linker of an ELF file."""
+    head = file.node.read_at(0, programs.HEAD_SIZE)
+    if head[:2] == b"#!":
+        words = head[2:].split(b"\n", 1)[0].split()
+        return os.fsdecode(words[0]) if words else ""
+    return os.fsdecode(elf.parse(file.node.read_at).interpreter or b"") if head[:4] == elf.MAGIC else ""
+
+
+def is_missing(failure: Failure) -> bool:
+    """Whether a failure says that there is nothing of that name."""
+    return errno_of(failure.status) in (errno.ENOENT, errno.ENOTDIR)
+
+
+def hint_at(path: bytes) -> str:
+    """What to do about a path that the machine does not have, when the host has it."""
+    if not os.path.exists(path):
+        return ""
+    folder = os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path))
+    return f" on the machine; it is on the host, so show it to the machine with --share {os.path.normpath(folder)}"
