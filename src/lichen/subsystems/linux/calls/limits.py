@@ -22,10 +22,12 @@ from lichen.subsystems.linux.processes import (
     watch_processor_limit,
 )
 from lichen.subsystems.linux.records import Rlimit64, Rusage, Tms
+from lichen.subsystems.linux.stacks import limit_stack
 from lichen.subsystems.linux.state import (
     RLIMIT_CPU,
     RLIMIT_NICE,
     RLIMIT_NOFILE,
+    RLIMIT_STACK,
     LinuxProcess,
     LinuxThread,
     default_limits,
@@ -108,6 +110,8 @@ def _set_limit(thread: Thread, target: Process, resource: int, limit: Rlimit64) 
     ):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     state.limits[resource] = limit.cur, limit.max
+    if resource == RLIMIT_STACK and target is thread.process:
+        limit_stack(thread, limit.cur)
     if resource == RLIMIT_NOFILE:
         target.handles.limit = limit.cur
     elif resource == RLIMIT_CPU:
