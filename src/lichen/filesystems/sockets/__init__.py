@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.executive.network import AddressFamily
+from lichen.filesystems.sockets.events import HostEvents
 from lichen.filesystems.sockets.internet import InternetSockets
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.sockets.netlink import NetlinkSockets
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 def register(devices: Devices, scheduler: Scheduler, platform: Platform) -> None:
     """Let a machine have every family that there is a driver for."""
-    families = devices.families
+    families, events = devices.families, HostEvents(platform)
     families.register(AddressFamily.LOCAL, LocalSockets(scheduler))
-    families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, platform))
+    families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events))
     for family in (AddressFamily.INTERNET, AddressFamily.INTERNET_6):
-        families.register(family, InternetSockets(family, scheduler, platform))
+        families.register(family, InternetSockets(family, scheduler, events))

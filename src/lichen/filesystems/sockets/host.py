@@ -38,14 +38,13 @@ from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.filesystems.hostcalls import disconnect, hosted
 from lichen.filesystems.hostlimits import require_room
+from lichen.filesystems.sockets.events import INTEREST, HostEvents
 
 if TYPE_CHECKING:
-    from lichen.executive.interfaces import Platform
     from lichen.executive.scheduler import Scheduler
 
 T = TypeVar("T")
 
-_INTEREST: Final = Poll.READABLE | Poll.PRIORITY | Poll.WRITABLE | Poll.READ_HANGUP
 _ARRIVAL: Final = Poll.READABLE | Poll.ERROR | Poll.HANGUP
 _ROOM: Final = Poll.WRITABLE | Poll.ERROR | Poll.HANGUP
 _SENT: Final = (
@@ -81,27 +80,27 @@ _FORCED: Final = {
 class HostSocket(Socket):
     """A socket over one of the host; subclasses know a family's addresses, options and control messages."""
 
-    __slots__ = ("_asks", "_controls", "_watched", "host", "platform", "scheduler")
+    __slots__ = ("_asks", "_controls", "_watched", "events", "host", "scheduler")
 
     readable_options: frozenset[tuple[int, int]]
     writable_options: frozenset[tuple[int, int]]
     control_levels: frozenset[int]
 
     def __init__(
-        self, caller: Caller, host: socket.socket, scheduler: Scheduler, platform: Platform, options: int
+        self, caller: Caller, host: socket.socket, scheduler: Scheduler, events: HostEvents, options: int
     ) -> None:
         protocol = host.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL)
         super().__init__(caller.context, int(host.family), host.type & 0xF, protocol, options)
-        self.host, self.scheduler, self.platform = host, scheduler, platform
+        self.host, self.scheduler, self.events = host, scheduler, events
         self._asks = select.poll()
-        self._asks.register(host, _INTEREST)
+        self._asks.register(host, INTEREST)
         self._watched = False
         self._controls = False
         """Whether the guest has set an option that may bring control messages."""
 
     def closed(self) -> None:
         if self._watched:
-            self.platform.unwatch(self.host.fileno())
+            self.events.unwatch(self.host.fileno())
         self._do_not_linger()
         self.host.close()
         super().closed()
@@ -142,15 +141,18 @@ class HostSocket(Socket):
     def ready(self, mask: int) -> Ready:
         if not self._watched:
             self._watched = True
-            self.platform.watch(self.host.fileno(), _INTEREST | select.EPOLLET, self._changed)
+            self.events.watch(self.host.fileno(), self._changed)
         return super().ready(mask)
 
-    def _changed(self, events: int) -> None:
+    def refresh(self) -> None:
+        self.events.dispatch()
+
+    def _changed(self) -> None:
         if self.readiness.waiters:
             self.notify()
         elif self._watched:
             self._watched = False
-            self.platform.unwatch(self.host.fileno())
+            self.events.unwatch(self.host.fileno())
 
     # ---- trying and waiting
 

@@ -24,10 +24,10 @@ from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostlimits import require_room
+from lichen.filesystems.sockets.events import HostEvents
 from lichen.filesystems.sockets.host import HostSocket
 
 if TYPE_CHECKING:
-    from lichen.executive.interfaces import Platform
     from lichen.executive.scheduler import Scheduler
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
@@ -150,14 +150,14 @@ class InternetSocket(HostSocket):
         return InternetAddress(socket.inet_pton(self.family, host), port, *more)
 
     def accepted(self, caller: Caller, host: socket.socket, options: int) -> InternetSocket:
-        return InternetSocket(caller, host, self.scheduler, self.platform, options)
+        return InternetSocket(caller, host, self.scheduler, self.events, options)
 
 
 class InternetSockets:
     """The driver of AF_INET or AF_INET6."""
 
-    def __init__(self, family: int, scheduler: Scheduler, platform: Platform) -> None:
-        self._family, self._scheduler, self._platform = family, scheduler, platform
+    def __init__(self, family: int, scheduler: Scheduler, events: HostEvents) -> None:
+        self._family, self._scheduler, self._events = family, scheduler, events
 
     @hosted
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> InternetSocket:
@@ -168,7 +168,7 @@ class InternetSockets:
         host = socket.socket(self._family, type | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
         try:
             require_room(host.fileno())
-            return InternetSocket(caller, host, self._scheduler, self._platform, options)
+            return InternetSocket(caller, host, self._scheduler, self._events, options)
         except BaseException:
             host.close()
             raise

@@ -26,10 +26,10 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostlimits import require_room
+from lichen.filesystems.sockets.events import HostEvents
 from lichen.filesystems.sockets.host import HostSocket
 
 if TYPE_CHECKING:
-    from lichen.executive.interfaces import Platform
     from lichen.executive.scheduler import Scheduler
 
 ROUTE: Final = 0
@@ -110,8 +110,8 @@ class NetlinkSocket(HostSocket):
 class NetlinkSockets:
     """The driver of AF_NETLINK."""
 
-    def __init__(self, scheduler: Scheduler, platform: Platform) -> None:
-        self._scheduler, self._platform = scheduler, platform
+    def __init__(self, scheduler: Scheduler, events: HostEvents) -> None:
+        self._scheduler, self._events = scheduler, events
 
     @hosted
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> NetlinkSocket:
@@ -123,7 +123,7 @@ class NetlinkSockets:
         host = socket.socket(AddressFamily.NETLINK, type | flags, protocol)
         try:
             require_room(host.fileno())
-            return NetlinkSocket(caller, host, self._scheduler, self._platform, options)
+            return NetlinkSocket(caller, host, self._scheduler, self._events, options)
         except BaseException:
             host.close()
             raise

@@ -72,7 +72,7 @@ class Entry:
 class Epoll(AnonymousFile):
     """An epoll instance."""
 
-    __slots__ = ("_entries", "_ready")
+    __slots__ = ("_entries", "_inner", "_outside", "_ready")
 
     label: ClassVar[str] = "eventpoll"
 
@@ -80,6 +80,10 @@ class Epoll(AnonymousFile):
         super().__init__(thread)
         self._entries: dict[tuple[int, File], Entry] = {}
         self._ready: dict[Entry, None] = {}
+        self._outside: dict[Entry, None] = {}
+        """Entries of files that may have changed outside of the machine without anybody having told."""
+        self._inner: dict[Entry, None] = {}
+        """Entries of epolls."""
 
     def closed(self) -> None:
         for entry in list(self._entries.values()):
@@ -100,6 +104,10 @@ class Epoll(AnonymousFile):
         if file.when_closed is None:
             file.when_closed = {}
         file.when_closed[entry.file_closed] = None
+        if isinstance(file, Epoll):
+            self._inner[entry] = None
+        elif type(file).refresh is not File.refresh:
+            self._outside[entry] = None
 
     def modify(self, fd: int, file: File, events: int, data: int) -> None:
         """Watch a file for something else."""
@@ -117,6 +125,8 @@ class Epoll(AnonymousFile):
     def forget(self, entry: Entry) -> None:
         entry.ignore()
         self._ready.pop(entry, None)
+        self._outside.pop(entry, None)
+        self._inner.pop(entry, None)
         del self._entries[entry.fd, entry.file]
         if entry.file.when_closed:
             entry.file.when_closed.pop(entry.file_closed, None)
@@ -162,6 +172,7 @@ class Epoll(AnonymousFile):
 
     def collect(self, most: int) -> list[tuple[Entry, Found]]:
         """Up to `most` ready files; the caller has to `tell` those that it told about."""
+        self.refresh()
         found: list[tuple[Entry, Found]] = []
         for entry in tuple(self._ready):
             if len(found) == most:
@@ -180,6 +191,13 @@ class Epoll(AnonymousFile):
                 entry.enabled = False
             elif not entry.events & EDGE:
                 self._ready[entry] = None
+
+    def refresh(self) -> None:
+        for entry in self._outside:
+            entry.file.refresh()
+            break  # the host tells of all files at once
+        for entry in tuple(self._inner):
+            entry.file.refresh()
 
     def poll(self) -> int:
         return Poll.READABLE if any(entry.interest.signalled(None) for entry in self._ready) else 0
