@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
 
-from lichen.executive.security import ALL_CAPABILITIES, EXECUTE, READ, WRITE, Capability, Token, allows
+from lichen.executive.security import (
+    ALL_CAPABILITIES,
+    EXECUTE,
+    READ,
+    WRITE,
+    Capability,
+    SecureBit,
+    Token,
+    allows,
+)
 
 
 class Thing(NamedTuple):
@@ -63,3 +73,32 @@ def test_the_real_ids_judge_access() -> None:
     assert not set_uid_program.real().overrides
     assert set_uid_program.real().fsuid == 5
     assert Token.of_user(0, 0).real().overrides
+
+
+def test_set_id_bits_of_a_program() -> None:
+    user = Token.of_user(5, 6)
+    assert user.for_program(0o755, 0, 0) == user
+    root = user.for_program(0o4755, 0, 0)
+    assert (root.uid, root.euid, root.suid, root.fsuid, root.egid) == (5, 0, 0, 0, 6)
+    assert root.effective == root.permitted == ALL_CAPABILITIES
+    assert root.is_changed
+    assert user.for_program(0o2755, 0, 9).egid == 9
+    assert user.for_program(0o2745, 0, 9).egid == 6, "without x for the group it is a mark of locks"
+    bound = replace(user, no_new_privileges=True)
+    assert bound.for_program(0o6755, 0, 0) == bound
+
+
+def test_capabilities_of_a_program() -> None:
+    kill = 1 << Capability.KILL
+    root = Token.of_user(0, 0)
+    assert root.with_capabilities(0, kill, 0).for_program(0o755, 0, 0) == root
+    assert replace(root, bounding=kill).for_program(0o755, 0, 0).permitted == kill
+    assert root.with_users(0, 5, 0).for_program(0o755, 0, 0).effective == 0
+    kept = replace(root, secure_bits=SecureBit.KEEP_CAPABILITIES).with_users(5, 5, 5)
+    assert kept.permitted == ALL_CAPABILITIES
+    after = kept.for_program(0o755, 0, 0)
+    assert (after.permitted, after.secure_bits) == (0, 0)
+    ambient = replace(kept, inheritable=kill, ambient=kill).for_program(0o755, 0, 0)
+    assert ambient.effective == ambient.permitted == ambient.ambient == kill
+    assert ambient.for_program(0o4755, 7, 7).permitted == 0
+    assert not replace(root, secure_bits=SecureBit.NO_ROOT).for_program(0o755, 0, 0).permitted

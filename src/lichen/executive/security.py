@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
+from lichen.executive.io.attributes import SET_GID, SET_UID
 from lichen.executive.status import Failure, Status
 
 READ: Final = 4
@@ -56,6 +57,7 @@ class SecureBit:
 
 
 ALL_CAPABILITIES: Final = (1 << 41) - 1
+_GROUP_EXECUTES: Final = 0o010
 _FILE_CAPABILITIES: Final = 0b11111 | 1 << Capability.LINUX_IMMUTABLE | 1 << Capability.MKNOD
 """The capabilities that follow the file-system user id (capabilities(7))."""
 
@@ -101,6 +103,11 @@ class Token:
     @property
     def elevated(self) -> bool:
         return self.euid == 0
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the token acts as somebody else than who it is: such a program trusts no environment."""
+        return self.euid != self.uid or self.egid != self.gid
 
     @property
     def overrides(self) -> bool:
@@ -150,6 +157,28 @@ class Token:
 
     def with_groups(self, gid: int, egid: int, sgid: int, fsgid: int | None = None) -> Token:
         return replace(self, gid=gid, egid=egid, sgid=sgid, fsgid=egid if fsgid is None else fsgid)
+
+    def for_program(self, mode: int, uid: int, gid: int) -> Token:
+        """The token of a program whose file has these attributes: set-id bits, and what user 0 may do (capabilities(7))."""
+        euid, egid = self.euid, self.egid
+        if not self.no_new_privileges:
+            euid = uid if mode & SET_UID else euid
+            egid = gid if mode & SET_GID and mode & _GROUP_EXECUTES else egid
+        ambient = self.ambient if (euid, egid) == (self.euid, self.egid) else 0
+        permitted = effective = ambient
+        if not self.secure_bits & SecureBit.NO_ROOT and 0 in (self.uid, euid):
+            permitted |= self.inheritable | self.bounding
+            effective = permitted if euid == 0 else ambient
+        return replace(
+            self.with_groups(self.gid, egid, egid),
+            euid=euid,
+            suid=euid,
+            fsuid=euid,
+            permitted=permitted,
+            effective=effective,
+            ambient=ambient,
+            secure_bits=self.secure_bits & ~SecureBit.KEEP_CAPABILITIES,
+        )
 
     def with_capabilities(self, effective: int, permitted: int, inheritable: int) -> Token:
         """The token with other capability sets; PRIVILEGE_NOT_HELD for what it may not give itself (capabilities(7))."""

@@ -19,11 +19,13 @@ from lichen.executive.programs import HEAD_SIZE, Loaded, Program, load
 from lichen.executive.sections import mapping
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.subsystems.linux import elf
+from lichen.subsystems.linux.processes import become
 from lichen.subsystems.linux.state import RLIMIT_STACK, STACK_TOP, first_stack_address
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process
+    from lichen.executive.security import Token
     from lichen.subsystems.linux.subsystem import LinuxSubsystem
 
 _PROGRAM_BASE: Final = 0x555555554000
@@ -115,9 +117,12 @@ class ElfLoader:
         soft, _ = self.subsystem.limits(process)[RLIMIT_STACK]
         builder.stack(max(_LEAST_STACK, min(soft, _MOST_STACK)), image.executable_stack)
         builder.carry_out()
-        pointer = _Stack(self.subsystem, process, program, builder).write(main, base)
+        attributes = program.file.node.attributes()
+        token = process.files.token.for_program(attributes.mode, attributes.uid, attributes.gid)
+        pointer = _Stack(self.subsystem, token, program, builder).write(main, base)
 
         def enter(process: Process) -> None:
+            become(process, token)
             registers = builder.guest.registers
             registers.clear()
             registers.rip, registers.rsp, registers.eflags = first.entry, pointer, 0x202
@@ -244,10 +249,8 @@ class _Builder:
 class _Stack:
     """The first stack: strings at the top, below them the vectors that point to them."""
 
-    def __init__(
-        self, subsystem: LinuxSubsystem, process: Process, program: Program, builder: _Builder
-    ) -> None:
-        self.subsystem, self.process, self.program, self.builder = subsystem, process, program, builder
+    def __init__(self, subsystem: LinuxSubsystem, token: Token, program: Program, builder: _Builder) -> None:
+        self.subsystem, self.token, self.program, self.builder = subsystem, token, program, builder
         self.top = STACK_TOP - 8
         self.parts: list[bytes] = []
 
@@ -277,7 +280,7 @@ class _Stack:
         return pointer
 
     def _auxiliary(self, main: _Placed, base: int, name: int, platform: int, seed: int) -> list[int]:
-        token = self.process.files.token
+        token = self.token
         vector = {
             AT_SYSINFO_EHDR: self.subsystem.vdso_address,
             AT_HWCAP: _getauxval(AT_HWCAP),
@@ -293,7 +296,7 @@ class _Stack:
             AT_EUID: token.euid,
             AT_GID: token.gid,
             AT_EGID: token.egid,
-            AT_SECURE: 0,
+            AT_SECURE: int(token.is_changed),
             AT_RANDOM: seed,
             AT_HWCAP2: _getauxval(AT_HWCAP2),
             AT_EXECFN: name,

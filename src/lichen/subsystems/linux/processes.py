@@ -27,7 +27,8 @@ def become(process: Process, token: Token) -> None:
     old, state = process.files.token, process.personality
     process.files.token = token
     ids = (old.euid, old.egid, old.fsuid, old.fsgid) != (token.euid, token.egid, token.fsuid, token.fsgid)
-    if isinstance(state, LinuxProcess) and (ids or token.permitted & ~old.permitted):
+    gained = ids or token.is_changed or token.permitted & ~old.permitted
+    if isinstance(state, LinuxProcess) and gained:
         state.dumpable = 0
         state.parent_death_signal = 0
 
