@@ -399,6 +399,8 @@ class ProcessTable:
         self.registry: Registry
         self.unique_ids = 0x3E8
         """The last locally unique id that was given out."""
+        self.directory_masks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        """The mask with which each directory handle's listing was begun (NT)."""
         self.completion_ports: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()
         """Files whose completions are queued to a port, with the port and the file's key."""
         self.system = System(Load(scheduler.clock()))

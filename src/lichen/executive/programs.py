@@ -69,14 +69,17 @@ def load(process: Process, program: Program) -> Loaded:
     raise Failure(Status.INVALID_IMAGE_FORMAT)
 
 
-def start(process: Process, loaded: Loaded) -> Thread:
-    """Give a process without threads its first thread, running the loaded program."""
+def start(process: Process, loaded: Loaded, suspended: bool = False) -> Thread:
+    """Give a process without threads its first thread, running the loaded program at once or once it is resumed."""
     process.subsystem = loaded.subsystem
     _install(process, loaded)
     thread = process.machine.new_thread(process, loaded.guest)
     loaded.subsystem.thread_started(thread, None)
     loaded.enter(process)
-    loaded.guest.resume()
+    if suspended:
+        thread.suspended, thread.waiting_to_run = 1, True
+    else:
+        loaded.guest.resume()
     return thread
 
 

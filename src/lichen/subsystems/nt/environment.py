@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.io.lookup import find
+from lichen.executive.io.location import Location
+from lichen.executive.io.lookup import Walk, find
 from lichen.executive.registry import Key
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.names import dos_path
@@ -84,3 +86,39 @@ def windows_path(process: Process, path: str) -> str | None:
     except Failure:
         return None
     return dos_path(process, location)
+
+
+def location_of(process: Process, path: str) -> Location | None:
+    """What a Windows path leads to; None when it does not exist or is on no drive."""
+    if len(path) < 2 or path[1] != ":":
+        return None
+    drive = process.machine.drives.get(path[0].upper())
+    if drive is None:
+        return None
+    components = tuple(part for part in path[2:].replace("/", "\\").split("\\") if part)
+    try:
+        return find(process.files, drive, components, Walk.FOLLOW | Walk.CASE_BLIND)
+    except Failure:
+        return None
+
+
+def linux_path(process: Process, location: Location) -> bytes:
+    """The absolute path of a location as Linux programs see it."""
+    return os.fsencode("/" + "/".join(location.place(process.files.root).components))
+
+
+def to_linux(process: Process, environment: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The environment of a Linux program that a Windows program starts."""
+    found = {}
+    for name, value in environment.items():
+        if name.startswith("="):
+            continue
+        if name.upper() == "PATH":
+            folders = (location_of(process, folder) for folder in value.split(";"))
+            paths = dict.fromkeys(linux_path(process, folder) for folder in folders if folder is not None)
+            found["PATH"] = os.fsdecode(b":".join(paths))
+        elif name.upper() in ("TEMP", "TMP") and (folder := location_of(process, value)) is not None:
+            found[name] = os.fsdecode(linux_path(process, folder))
+        else:
+            found[name] = value
+    return tuple(os.fsencode(f"{name}={value}") for name, value in found.items())

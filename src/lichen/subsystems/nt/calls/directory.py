@@ -1,0 +1,174 @@
+"""Listing directories.
+
+Source: NtQueryDirectoryFile (ntifs.h); [MS-FSCC] 2.4 for the records, [MS-FSA] 2.1.4.4 for the masks.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import Out
+from lichen.abi.layout import u32
+from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
+from lichen.executive.io.file import File
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.calls.file import allocation_of, flags_of, times_of
+from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Handle, Text, encode
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_RESTART, _SINGLE = 1, 2
+_STATUS_NO_SUCH_FILE: Final = 0xC000000F
+_ALIGNMENT: Final = 8
+
+
+@lru_cache(256)
+def mask_pattern(mask: str) -> re.Pattern[str]:
+    """The pattern of a mask: `*` and `?`, and what Win32 makes of them for DOS's sake: `<`, `>` and `"`."""
+    if mask in ("", "*", "*.*"):
+        return re.compile(".*", re.DOTALL)
+    pieces = {"*": ".*", "?": ".", "<": r"(?:.*\.|.*)", ">": r"(?:[^.]|$|(?=\.))", '"': r"(?:\.|$)"}
+    text = "".join(pieces.get(character) or re.escape(character) for character in mask)
+    return re.compile(text, re.DOTALL | re.IGNORECASE)
+
+
+Record = Callable[[Attributes, bytes], bytes]
+
+
+def _common(attributes: Attributes, name: bytes) -> bytes:
+    size = attributes.size if attributes.kind != Kind.DIRECTORY else 0
+    return times_of(attributes) + struct.pack(
+        "<2Q2I", size, allocation_of(attributes), flags_of(attributes), len(name)
+    )
+
+
+_RECORDS: Final[dict[int, Record]] = {
+    1: lambda a, name: _common(a, name) + name,
+    2: lambda a, name: _common(a, name) + bytes(4) + name,
+    3: lambda a, name: _common(a, name) + bytes(4) + bytes(26) + name,
+    12: lambda a, name: struct.pack("<I", len(name)) + name,
+    37: lambda a, name: _common(a, name) + bytes(4) + bytes(28) + struct.pack("<Q", a.file_id) + name,
+    38: lambda a, name: _common(a, name) + bytes(8) + struct.pack("<Q", a.file_id) + name,
+}
+"""FILE_*_DIR_INFORMATION behind the first eight bytes, by class."""
+
+
+@nt.call()
+def NtQueryDirectoryFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Out[IoStatusBlock],
+    buffer: Address,
+    size: u32,
+    information_class: u32,
+    single: Boolean,
+    mask: Text,
+    restart: Boolean,
+) -> int:
+    """The next names of a directory."""
+    flags = (_SINGLE if single else 0) | (_RESTART if restart else 0)
+    return _query(thread, handle, status, buffer, size, information_class, flags, mask)
+
+
+@nt.call()
+def NtQueryDirectoryFileEx(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Out[IoStatusBlock],
+    buffer: Address,
+    size: u32,
+    information_class: u32,
+    flags: u32,
+    mask: Text,
+) -> int:
+    """The next names of a directory."""
+    return _query(thread, handle, status, buffer, size, information_class, flags, mask)
+
+
+def _query(
+    thread: Thread,
+    handle: int,
+    status: Out[IoStatusBlock],
+    buffer: int,
+    size: int,
+    information_class: int,
+    flags: int,
+    mask: str,
+) -> int:
+    directory = object_of(thread, handle, File)
+    record = _RECORDS.get(information_class)
+    if record is None:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    if directory.node.kind != Kind.DIRECTORY:
+        raise Failure(Status.INVALID_PARAMETER)
+    masks = thread.process.machine.directory_masks
+    first = directory not in masks or bool(flags & _RESTART)
+    if first:
+        masks[directory] = mask
+        directory.position = 0
+    entries = directory.directory_entries(restart=first)
+    data = _fill(directory, entries, record, mask_pattern(masks[directory]), size, bool(flags & _SINGLE))
+    if not data:
+        if directory.position < len(entries):
+            raise Failure(Status.BUFFER_OVERFLOW)
+        raise Failure(_STATUS_NO_SUCH_FILE if first else Status.NO_MORE_FILES)
+    thread.memory.write(buffer, data)
+    status.write(IoStatusBlock(Status.SUCCESS, len(data)))
+    return Status.SUCCESS
+
+
+def _fill(
+    directory: File,
+    entries: list[DirectoryEntry],
+    record: Record,
+    pattern: re.Pattern[str],
+    size: int,
+    single: bool,
+) -> bytes:
+    """As many records as fit, each telling where the next one is; the directory's position moves on."""
+    out = bytearray()
+    last = 0
+    while directory.position < len(entries):
+        entry = entries[directory.position]
+        attributes = _attributes(directory, entry.name) if pattern.fullmatch(entry.name) else None
+        if attributes is not None:
+            start = (len(out) + _ALIGNMENT - 1) & -_ALIGNMENT
+            data = bytes(8) + record(attributes, encode(entry.name))
+            if start + len(data) > size:
+                break
+            if out:
+                struct.pack_into("<I", out, last, start - last)
+            out += bytes(start - len(out)) + data
+            last = start
+        directory.position += 1
+        if out and single:
+            break
+    return bytes(out)
+
+
+def _attributes(directory: File, name: str) -> Attributes | None:
+    """The attributes of an entry; None when it has gone meanwhile."""
+    location = directory.location
+    if name == ".":
+        return location.node.attributes()
+    if name == "..":
+        return location.up(None).node.attributes()
+    try:
+        child = location.child(name)
+        return child.inner().node.attributes() if child is not None else None
+    except Failure:
+        return None

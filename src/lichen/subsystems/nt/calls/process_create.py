@@ -1,0 +1,223 @@
+"""NtCreateUserProcess: starting a program of either world from a Windows process.
+
+Source: NtCreateUserProcess, PS_ATTRIBUTE_LIST, RTL_USER_PROCESS_PARAMETERS (phnt, winternl.h).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import Out
+from lichen.abi.layout import LLP64, layout, ptr
+from lichen.executive import programs
+from lichen.executive.io.file import File
+from lichen.executive.io.opening import Access, Open, Options, Share
+from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
+from lichen.executive.objects.handles import HandleTable, handle_of, index_of
+from lichen.executive.processes import Process
+from lichen.executive.programs import Loaded, Program
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import environment
+from lichen.subsystems.nt.calls.section import image_information
+from lichen.subsystems.nt.files import open_named
+from lichen.subsystems.nt.objects import new_handle
+from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_environment
+from lichen.subsystems.nt.records import SectionImageInformation
+from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, read_string
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_INHERIT_HANDLES, _SUSPENDED = 0x4, 0x1
+_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_NAME, _ATTRIBUTE_IMAGE_INFORMATION = 3, 4, 5, 6
+_ATTRIBUTE_STANDARD_HANDLES, _ATTRIBUTE_HANDLE_LIST = 10, 11
+_MOST_HANDLES: Final = 4096
+_LONGEST_ENVIRONMENT: Final = 1 << 20
+_LONGEST_NAME: Final = 0xFFFF
+_IMAGE: Final = layout(SectionImageInformation, LLP64)
+_RUN: Final = Open(
+    Access.EXECUTE | Access.READ,
+    share=Share.READ | Share.DELETE,
+    options=Options.IMAGE | Options.NON_DIRECTORY,
+)
+
+
+@dataclass
+class _Request:
+    """What the attribute list says."""
+
+    image: str = ""
+    outputs: list[tuple[int, int, int]] = field(default_factory=list)
+    """(attribute, address, size) of what the caller wants to know."""
+    handles: tuple[int, ...] = ()
+    """The only handles to be inherited, when a list was given."""
+
+
+@nt.call(partial="jobs, debug objects, tokens and mitigation policies are ignored")
+def NtCreateUserProcess(
+    thread: Thread,
+    process_handle: Out[ptr],
+    thread_handle: Out[ptr],
+    process_access: Flags,
+    thread_access: Flags,
+    process_name: ObjectName,
+    thread_name: ObjectName,
+    process_flags: Flags,
+    thread_flags: Flags,
+    parameters: Address,
+    create_info: Address,
+    attributes: Address,
+) -> int:
+    """Start a program as a new process with one thread."""
+    request = _read_request(thread, attributes)
+    given = _read_parameters(thread, parameters)
+    opened = open_named(thread, Named(0, request.image, 0), _RUN)
+    if not isinstance(opened, File):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    try:
+        child, first, loaded = _start(
+            thread, opened, given, request, process_flags, bool(thread_flags & _SUSPENDED)
+        )
+    finally:
+        opened.release()
+    process_handle.write(new_handle(thread, ProcessObject(child), process_access, process_name))
+    thread_handle.write(new_handle(thread, ThreadObject(first), thread_access, thread_name))
+    _answer(thread, request, child, first, loaded)
+    return Status.SUCCESS
+
+
+def _read_request(thread: Thread, address: int) -> _Request:
+    request = _Request()
+    (total,) = struct.unpack("<Q", thread.memory.read(address, 8))
+    for offset in range(8, min(total, 0x800) - 31, 32):
+        attribute, size, value, _ = struct.unpack("<4Q", thread.memory.read(address + offset, 32))
+        number = attribute & 0xFFFF
+        if number == _ATTRIBUTE_IMAGE_NAME:
+            request.image = thread.memory.read(value, min(size, _LONGEST_NAME)).decode(
+                "utf-16-le", "surrogatepass"
+            )
+        elif number == _ATTRIBUTE_HANDLE_LIST:
+            count = min(size // 8, _MOST_HANDLES)
+            request.handles = struct.unpack(f"<{count}Q", thread.memory.read(value, 8 * count))
+        elif number in (_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_INFORMATION):
+            request.outputs.append((number, value, size))
+    if not request.image:
+        raise Failure(Status.INVALID_PARAMETER)
+    return request
+
+
+def _read_parameters(thread: Thread, address: int) -> Parameters:
+    """The caller's RTL_USER_PROCESS_PARAMETERS."""
+    memory = thread.memory
+    console, console_flags, *standard = struct.unpack("<QI4x3Q", memory.read(address + 0x10, 40))
+    (block,) = struct.unpack("<Q", memory.read(address + 0x80, 8))
+    (size,) = struct.unpack("<Q", memory.read(address + 0x3F0, 8))
+    data = memory.read(block, min(size, _LONGEST_ENVIRONMENT)) if block else b""
+    window_flags, show = struct.unpack("<2I", memory.read(address + 0xA4, 8))
+    texts = {
+        offset: read_string(memory, address + offset) for offset in (0x38, 0x50, 0x60, 0x70, 0xB0, 0xC0, 0xD0)
+    }
+    return Parameters(
+        image=texts[0x60],
+        command_line=texts[0x70],
+        current_directory=texts[0x38],
+        environment=decode_environment(data),
+        dll_path=texts[0x50],
+        window_title=texts[0xB0],
+        desktop=texts[0xC0],
+        shell_information=texts[0xD0],
+        console=console,
+        console_flags=console_flags,
+        standard=(standard[0], standard[1], standard[2]),
+        window_flags=window_flags,
+        show_window=show,
+    )
+
+
+def _start(
+    thread: Thread, file: File, given: Parameters, request: _Request, flags: int, suspended: bool
+) -> tuple[Process, Thread, Loaded]:
+    parent = thread.process
+    child = parent.machine.new_process(parent, parent.subsystem)
+    child.join(parent.group)
+    child.files = parent.files.copy()
+    if (folder := environment.location_of(parent, given.current_directory)) is not None:
+        child.files.current = folder
+    foreign = file.node.read_at(0, 2) != b"MZ"
+    child.handles = HandleTable(parent.handles.limit)
+    try:
+        if foreign:
+            standard = _give_descriptors(parent, child, given)
+        else:
+            _inherit(parent, child, bool(flags & _INHERIT_HANDLES), request.handles, given)
+            standard = given.standard
+        given.standard = standard
+        loaded = programs.load(child, _program(child, file, given, foreign))
+        first = programs.start(child, loaded, suspended)
+    except BaseException:
+        child.handles.release()
+        child.leave_group()
+        parent.children.pop(child.id, None)
+        parent.machine.processes.pop(child.id, None)
+        raise
+    return child, first, loaded
+
+
+def _program(child: Process, file: File, given: Parameters, foreign: bool) -> Program:
+    if not foreign:
+        name = given.image.encode("utf-8", "surrogateescape")
+        return Program(file, name, arguments_of(given.command_line) or (name,), (), parameters=given)
+    path = environment.linux_path(child, file.location)
+    arguments = arguments_of(given.command_line) or (path,)
+    return Program(file, path, arguments, environment.to_linux(child, given.environment))
+
+
+def _inherit(
+    parent: Process, child: Process, everything: bool, only: tuple[int, ...], given: Parameters
+) -> None:
+    """Windows' rule: inheritable handles if asked (or just those listed), the console's and the standard ones always."""
+    wanted = {index_of(number & 0xFFFFFFFF) for number in only}
+    for index, slot in parent.handles:
+        listed = index in wanted if only else True
+        if everything and slot.inherit and listed:
+            child.handles.place(index, slot.object.reference(), slot.access, True)
+    for number in (given.console, *given.standard):
+        _give(parent, child, index_of(number & 0xFFFFFFFF), index_of(number & 0xFFFFFFFF))
+
+
+def _give(parent: Process, child: Process, source: int, target: int) -> bool:
+    """Copy one handle into the child unless it is there already; whether there is one now."""
+    try:
+        slot = parent.handles.handle(source)
+    except Failure:
+        return False
+    if target not in {index for index, _ in child.handles}:
+        child.handles.place(target, slot.object.reference(), slot.access, True)
+    return True
+
+
+def _give_descriptors(parent: Process, child: Process, given: Parameters) -> tuple[int, int, int]:
+    """A Linux program gets the three standard handles as 0, 1 and 2, and nothing else (DECISIONS 20)."""
+    found = [
+        handle_of(number) if _give(parent, child, index_of(handle & 0xFFFFFFFF), number) else 0
+        for number, handle in enumerate(given.standard)
+    ]
+    return found[0], found[1], found[2]
+
+
+def _answer(thread: Thread, request: _Request, child: Process, first: Thread, loaded: Loaded) -> None:
+    for number, address, size in request.outputs:
+        state = child.personality
+        if number == _ATTRIBUTE_CLIENT_ID:
+            data = struct.pack("<2Q", child.id, first.id)
+        elif not isinstance(state, NtProcess):
+            data = bytes(min(size, 64))
+        elif number == _ATTRIBUTE_IMAGE_INFORMATION:
+            data = _IMAGE.pack(image_information(state.image, state.base))
+        else:
+            data = struct.pack("<Q", first.personality.teb)
+        thread.memory.write(address, data[:size])
