@@ -187,7 +187,7 @@ class LinuxSubsystem:
             timer.cancel()
         if process.session.leader is process:
             self._session_ends(process)
-        for group in {child.group for child in process.children.values()} | {process.group}:
+        for group in {member.group for member in _ties(process)}:
             self._group_may_be_orphaned(group, process)
 
     @staticmethod
@@ -245,6 +245,16 @@ class LinuxSubsystem:
             state.exit_signal, state.creator = signals.SIGCHLD, None
             if state.parent_death_signal:
                 process.signal(state.parent_death_signal, process.parent)
+
+
+def _ties(process: Process) -> list[Process]:
+    """Those whose group loses a parent in another group of its session by the end of `process`: it or children of it."""
+    families = [(process.parent, process), *((process, child) for child in process.children.values())]
+    return [
+        member
+        for parent, member in families
+        if parent is not None and parent.group is not member.group and parent.session is member.session
+    ]
 
 
 def _outside(member: Process, group: Any) -> bool:
