@@ -210,6 +210,9 @@ class GuestThread(Protocol):
     def usage(self) -> TaskUsage:
         """What this thread does and has used; for one that is gone, what was last known."""
 
+    def run_on(self, processors: frozenset[int] | None) -> None:
+        """Have this thread run on these processors of the host only; None: wherever the platform likes."""
+
     def exit(self) -> None:
         """End this one thread on the host (its cleared-tid word is written and woken)."""
 

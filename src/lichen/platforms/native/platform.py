@@ -46,6 +46,8 @@ class NativePlatform:
         self.page_cache = PageCache()
         if processor is not None:
             os.sched_setaffinity(0, {processor})
+        self.processors = os.sched_getaffinity(0)
+        """Where guests run that ask for nothing else: beside the kernel."""
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.signals = host.signal_descriptor(signal.SIGCHLD)
         self.zygote = zygote.start(self.page_cache.read_only, self.signals, filters.linux_filter(nt_stopping))

@@ -437,6 +437,11 @@ class NativeThread:
             return usage._replace(state="R")
         return usage
 
+    def run_on(self, processors: frozenset[int] | None) -> None:
+        """Bind the host thread to these processors; None: to the platform's own."""
+        with contextlib.suppress(OSError):  # it may have ended, or a host's cpuset may have shrunk
+            os.sched_setaffinity(self.tid, processors or self.platform.processors)
+
     def exit(self) -> None:
         """End this one thread on the host."""
         if self.stop():

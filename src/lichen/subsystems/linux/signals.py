@@ -88,12 +88,12 @@ class Pending(Waitable):
         """Never by itself: who waits for signals says which (`SignalWait`)."""
         return False
 
-    def add(self, number: int, information: bytes) -> bool:
-        """Queue a signal; False when the queue of real-time signals is full."""
+    def add(self, number: int, information: bytes, most: int = MAXIMUM_QUEUED) -> bool:
+        """Queue a signal; False when there are `most` real-time signals in the queue."""
         if number < FIRST_REAL_TIME:
             if not self.mask & bit(number):
                 self.queues[number] = deque((information,))
-        elif self.queued >= MAXIMUM_QUEUED:
+        elif self.queued >= min(most, MAXIMUM_QUEUED):
             return False
         else:
             self.queues.setdefault(number, deque()).append(information)
@@ -215,7 +215,8 @@ def send(process: Process, number: int, information: bytes, thread: Thread | Non
     blocked = target.personality.mask & bit(number) or target.personality.waiting_for & bit(number)
     if not blocked and state.dispositions.is_ignored(number):
         return True
-    if not (thread.personality.pending if thread else state.pending).add(number, information):
+    pending = thread.personality.pending if thread else state.pending
+    if not pending.add(number, information, state.most_pending_signals):
         return False
     if thread is not None:
         state.pending.wake()

@@ -63,7 +63,7 @@ def default_limits() -> dict[int, tuple[int, int]]:
 
 @dataclass
 class Scheduling:
-    """How a thread asks to be run: recorded and shown; the host is not told. Fork and exec keep it."""
+    """How a thread asks to be run; but for `affinity`, the host is not told. Fork and exec keep it."""
 
     policy: int = 0
     affinity: frozenset[int] | None = None
@@ -98,6 +98,10 @@ class LinuxProcess:
     parent_death_signal: int = 0
     oom_score_adjustment: int = 0
     """Recorded and shown; it is the host that runs out of memory."""
+
+    @property
+    def most_pending_signals(self) -> int:
+        return self.limits[RLIMIT_SIGPENDING][0]
 
     def forked(self, share_dispositions: bool) -> LinuxProcess:
         """The state of a child."""

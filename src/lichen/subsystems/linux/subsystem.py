@@ -169,6 +169,8 @@ class LinuxSubsystem:
             timer.cancel()
         state.timers.clear()
         thread.personality = LinuxThread(mask=old.mask, pending=old.pending, scheduling=old.scheduling)
+        if old.scheduling.affinity:
+            thread.guest.run_on(old.scheduling.affinity)
         thread.attention = thread.personality.has_deliverable(thread)
 
     def thread_ended(self, thread: Thread) -> None:

@@ -36,6 +36,7 @@ class Guest:
     owner: Any = None
     killed: bool = False
     proceeded: int = 0
+    processors: frozenset[int] | None = None
 
     def complete(self, result: int) -> None:
         self.answers.append(result)
@@ -56,6 +57,9 @@ class Guest:
 
     def processor_time(self) -> ProcessorTime:
         return self.used
+
+    def run_on(self, processors: frozenset[int] | None) -> None:
+        self.processors = processors
 
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(1 << 20, 2 << 20)

@@ -47,9 +47,7 @@ _CLASS_SHIFT: Final = 13
 _LEVELS: Final = 8
 _TICKS: Final = 100
 _LEAST_NICE, _MOST_NICE = -20, 19
-_ENFORCED: Final = (
-    "RLIMIT_AS, CPU, DATA, FSIZE, NOFILE, NPROC and STACK take effect, the others are kept and shown"
-)
+_ENFORCED: Final = "RLIMIT_CORE, LOCKS, MEMLOCK, MSGQUEUE, RSS, RTPRIO and RTTIME are only kept and shown"
 _RECORDED: Final = "kept and shown; the host's scheduler is not told"
 _COUNTED: Final = "faults, switches and transfers are not counted"
 

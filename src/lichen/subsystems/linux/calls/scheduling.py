@@ -1,7 +1,8 @@
 """How threads are scheduled, as far as that is a guest's business.
 
 The host runs the threads, all of them as SCHED_OTHER, and the platform chooses their processors. What a thread asks for
-within that is kept and shown, and goes on to its children and programs; what would need another policy is refused.
+within that is kept and shown, and goes on to its children and programs; what would need another policy is refused. Binding a
+thread to processors is real.
 
 Source: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2), sched_rr_get_interval(2).
 """
@@ -180,7 +181,7 @@ def _mask_size(processors: frozenset[int]) -> int:
     return (max(processors) // 64 + 1) * _WORD
 
 
-@linux.call(amd64=203, partial="kept and shown; the platform chooses the processor")
+@linux.call(amd64=203)
 def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int:
     """Say on which processors a thread may run."""
     processors = thread.process.machine.system.processors
@@ -190,5 +191,6 @@ def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int
     wanted = frozenset(number for number in processors if bits >> number & 1)
     if not wanted:
         raise Failure(Status.INVALID_PARAMETER)
-    scheduling.affinity = wanted
+    scheduling.affinity = None if wanted == processors else wanted
+    target.guest.run_on(scheduling.affinity)
     return 0

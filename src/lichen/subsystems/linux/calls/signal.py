@@ -172,11 +172,11 @@ def rt_sigreturn(thread: Thread) -> Result:
 @linux.call(amd64=62)
 def kill(thread: Thread, pid: Pid, number: Signal) -> int:
     """Send a signal to a process, a group, or everybody."""
-    if not 0 <= number <= LAST:
-        raise Failure(Status.INVALID_PARAMETER)
     targets = _targets(thread, pid)
     if not targets:
         raise Failure(Status.INVALID_CID)
+    if not 0 <= number <= LAST:
+        raise Failure(Status.INVALID_PARAMETER)
     allowed = [target for target in targets if may_signal(thread.process, target, number)]
     if not allowed:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
