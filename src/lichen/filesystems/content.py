@@ -8,10 +8,13 @@ from typing import Final
 
 from lichen.executive.status import Failure, Status
 from lichen.filesystems import hostcalls
+from lichen.filesystems.descriptors import share_of_descriptors
 from lichen.filesystems.hostcalls import hosted, same_file
 
 SMALL: Final = 1 << 20
 """Up to this size content stays in a bytearray."""
+_on_host: Final[set[int]] = set()
+"""The memfds of this process: guests decide how many, and descriptors are few."""
 _KEEP_SIZE: Final = 1
 _PUNCH: Final = 2
 
@@ -27,12 +30,12 @@ class Content:
         self.open = True
 
     def __del__(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
+        self.close()
 
     def close(self) -> None:
         """Free everything; what is left is empty for ever."""
         if self._descriptor >= 0:
+            _on_host.discard(self._descriptor)
             os.close(self._descriptor)
         self._bytes, self._descriptor, self.open = bytearray(), -1, False
 
@@ -55,9 +58,13 @@ class Content:
     def write(self, offset: int, data: bytes | bytearray | memoryview) -> None:
         end = offset + len(data)
         if self._descriptor < 0:
+            if end <= len(self._bytes):
+                memoryview(self._bytes)[offset:end] = data  # assigning to the array itself would copy twice
+                return
             if end <= SMALL:
                 self._fill(offset)
-                self._bytes[offset:end] = data
+                del self._bytes[offset:]
+                self._bytes += data
                 return
             self._move_to_host()
         view = memoryview(data)
@@ -109,6 +116,8 @@ class Content:
             return
         if not self.open:
             raise OSError(errno.ESTALE, "freed")
+        if len(_on_host) >= share_of_descriptors():
+            raise OSError(errno.ENFILE, "too many files in memory are large or mapped")
         descriptor = os.memfd_create("lichen", os.MFD_CLOEXEC)
         try:
             os.ftruncate(descriptor, len(self._bytes))
@@ -120,4 +129,5 @@ class Content:
             os.close(descriptor)
             raise
         view.release()
+        _on_host.add(descriptor)
         self._descriptor, self._bytes = descriptor, bytearray()
