@@ -36,7 +36,7 @@ class Guest:
     owner: Any = None
     killed: bool = False
     proceeded: int = 0
-    processors: frozenset[int] | None = None
+    bound: list[frozenset[int] | None] = field(default_factory=list)
 
     def complete(self, result: int) -> None:
         self.answers.append(result)
@@ -59,7 +59,7 @@ class Guest:
         return self.used
 
     def run_on(self, processors: frozenset[int] | None) -> None:
-        self.processors = processors
+        self.bound.append(processors)
 
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(1 << 20, 2 << 20)
