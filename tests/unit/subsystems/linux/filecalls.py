@@ -68,7 +68,8 @@ class Guest:
         self.kernel = kernel = Kernel()
         Pipes().register(kernel.devices)
         devices.register(kernel.devices)
-        root = Mount(MemoryFileSystem(40, kernel.devices), "root").root
+        mount = Mount(MemoryFileSystem(40, kernel.devices), "root")
+        root = mount.root
         kernel.token = Token.of_user(0, 0)
         kernel.context = FileSystemContext(root, root, kernel.token)
         self.thread = kernel.thread()
@@ -79,6 +80,7 @@ class Guest:
         self.process.machine.processes = {8: self.process}
         self.process.machine.threads = {8: self.thread}
         self.process.machine.groups = {}
+        self.process.machine.mounts = [mount]
         self.process.space = Any
         self.signals: list[int] = []
         monkeypatch.setattr(signals, "send", lambda process, number, *_: self.signals.append(number))
