@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -19,11 +20,16 @@ _IN_USE: Final = 8
 """How many of the last used ones an operation of this moment may be working with."""
 
 
+def share_of_descriptors() -> int:
+    """How many of the kernel's descriptors one kind of guests' files may take: nobody may take the last one."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
+
+
 class Descriptors:
     """The nodes of one file system that have a descriptor, the longest unused first."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+        self._kept, self._most = kept, max(share_of_descriptors(), kept + 2 * _SLACK)
         self._nodes: dict[HostNode, None] = {}
 
     def __len__(self) -> int:
@@ -41,6 +47,9 @@ class Descriptors:
     def keep(self, node: HostNode, descriptor: int) -> int:
         """Give `node` a descriptor, in the place of the one it may have."""
         self.drop(node)
+        if len(self._nodes) >= self._most:
+            os.close(descriptor)
+            raise OSError(errno.ENFILE, "too many files are open")
         node.descriptor = descriptor
         self._nodes[node] = None
         if len(self._nodes) > self._kept + _SLACK:

@@ -32,6 +32,11 @@ _ENTRY_SIZE: Final = 20
 """What each name adds to the size of a directory, as on Linux's tmpfs."""
 
 
+def half_of_memory() -> int:
+    """What a tmpfs may take by default, in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
 class Seal:
     """What may no longer be done to a file (fcntl F_ADD_SEALS)."""
 
@@ -43,7 +48,7 @@ class Seal:
 
 
 class MemoryFileSystem(FileSystem):
-    """One tmpfs. `capacity` (bytes) and `most_files` are its limits; `clock` gives ns since 1970."""
+    """One tmpfs. `capacity` (bytes; None: half of the memory) and `most_files` are its limits; `clock` gives ns since 1970."""
 
     type: ClassVar[str] = "tmpfs"
     root: MemoryNode
@@ -55,12 +60,13 @@ class MemoryFileSystem(FileSystem):
         mode: int = 0o1777,
         uid: int = 0,
         gid: int = 0,
-        capacity: int = 1 << 32,
-        most_files: int = 1 << 20,
+        capacity: int | None = None,
+        most_files: int = 1 << 18,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(device, devices)
-        self.capacity, self.most_files, self.clock = capacity, most_files, clock
+        self.capacity = half_of_memory() if capacity is None else capacity
+        self.most_files, self.clock = most_files, clock
         self.used = self.files = 0
         self._ids = count(1)
         self.root = self.make(Kind.DIRECTORY, mode, uid, gid)

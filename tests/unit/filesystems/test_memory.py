@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 
@@ -16,7 +17,7 @@ from lichen.executive.io.metadata import set_attribute
 from lichen.executive.io.names import make_directory, make_node, remove, rename
 from lichen.executive.io.opening import Open
 from lichen.executive.status import Status
-from lichen.filesystems import devices
+from lichen.filesystems import content, devices
 from lichen.filesystems.content import SMALL
 from lichen.filesystems.memory import MemoryFileSystem, MemoryNode, Seal
 from tests.unit.trees import (
@@ -115,6 +116,31 @@ def test_a_file_without_a_name(system: MemoryFileSystem) -> None:
     assert (system.used, system.files) == (0, 1)
 
 
+def test_large_files_do_not_take_every_descriptor(
+    context: FileSystemContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gc.collect()
+    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(content._on_host) + 2)
+    for path in ("one", "two"):
+        write(context, path, bytes(SMALL + 1))
+    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(content._on_host))
+    assert status_of(write, context, "three", bytes(SMALL + 1)) == Status.INSUFFICIENT_RESOURCES
+    write(context, "three", bytes(SMALL))
+    remove(context, name(context, "one"), directory=False)
+    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(content._on_host) + 1)
+    write(context, "three", bytes(SMALL + 1))
+
+
+def test_a_tree_as_deep_as_a_guest_likes(context: FileSystemContext, system: MemoryFileSystem) -> None:
+    system.most_files = 1 << 20
+    context = context.copy()
+    for _ in range(4000):
+        context.root = make_directory(context, name(context, "d"))
+    assert len(context.root.place(None).components) == 4000
+    del context
+    system.close()
+
+
 @pytest.mark.parametrize(
     ("seal", "forbidden"),
     [
@@ -191,9 +217,9 @@ def test_devices(device: str, data: bytes | None, written: int) -> None:
     context = context_of(devices.device_tree(1, registry))
     assert at(context, device).node.attributes().kind == Kind.CHARACTER
     file = opened(context, device, Open(BOTH))
-    content = file.read(5)
-    assert isinstance(content, bytes)
-    assert len(content) == 5 if data is None else content == data
+    found = file.read(5)
+    assert isinstance(found, bytes)
+    assert len(found) == 5 if data is None else found == data
     assert status_of(file.write, b"x") == written
     assert file.seek(9) == 0
     assert (status_of(file.mapping) == 0) == (device == "zero")

@@ -11,7 +11,7 @@ import pytest
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import File
-from lichen.executive.io.locks import END, Locks, Range, locks_of
+from lichen.executive.io.locks import END, MOST_RANGES, Locks, Range, locks_of
 from lichen.executive.io.opening import Open
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.status import Failure, Status
@@ -84,6 +84,15 @@ def test_ranges_agree_with_a_model_of_bytes(locks: Locks) -> None:
         for each in owners:
             shown = {n: r[2] for r in held(locks, each) for n in range(r[0], r[1])}
             assert shown == {n: byte[each] for n, byte in enumerate(model) if each in byte}
+
+
+def test_one_file_does_not_hold_locks_without_end(locks: Locks) -> None:
+    for number in range(MOST_RANGES):
+        locks.lock(Range("one", 2 * number, 2 * number + 1, False), wait=False)
+    extra = Range("one", 1 << 40, 1 << 41, False)
+    assert status_of(locks.lock, extra, wait=False) == Status.LOCK_NOT_GRANTED
+    locks.unlock("one", 0, END)
+    assert status_of(locks.lock, extra, wait=False) == 0
 
 
 def test_the_conflict_is_told(locks: Locks) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.io.node import Node
 
+MOST_RANGES: Final = 1024
+"""On one node: every operation looks at all of them."""
 END: Final = 1 << 64
 """Where a range ends that goes on for ever."""
 
@@ -104,6 +106,8 @@ class Locks:
         return False
 
     def _grant(self, wanted: Range) -> None:
+        if len(self.ranges) >= MOST_RANGES:
+            raise Failure(Status.LOCK_NOT_GRANTED)
         if not wanted.mandatory:
             self._cut(wanted.owner, wanted.start, wanted.end)
             for held in [held for held in self.ranges if _continues(held, wanted)]:
