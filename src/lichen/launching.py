@@ -17,6 +17,7 @@ from lichen.executive.io.lookup import find
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
+from lichen.filesystems.terminal.terminal import Terminal
 from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
@@ -54,6 +55,8 @@ class Launch:
     context: FileSystemContext
     folder: bytes
     standard: Sequence[File | None] = ()
+    terminal: Terminal | None = None
+    """The controlling terminal of the program's session."""
 
 
 def start(machine: Machine, launch: Launch) -> Process:
@@ -65,6 +68,8 @@ def start(machine: Machine, launch: Launch) -> Process:
         for number, file in enumerate(launch.standard):
             if file is not None:
                 process.handles.place(number, file, file.access, inherit=True)
+        if launch.terminal is not None:
+            launch.terminal.control(process)
         _load(process, launch)
     except BaseException:
         process.handles.release()

@@ -40,6 +40,8 @@ from lichen.filesystems.hostlimits import raise_descriptor_limit
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
+from lichen.filesystems.terminal import pty
+from lichen.filesystems.terminal.console import Console
 from lichen.filesystems.union import UnionFileSystem
 from lichen.launching import LaunchError, hint_at, is_missing
 from lichen.platforms.native import host
@@ -111,6 +113,8 @@ class Machine:
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
         self._mount_generated_trees()
+        self.terminals = pty.Terminals(self.table, self.devices, next(self._device_numbers))
+        self.terminals.mount = self.mount("/dev/pts", self.terminals.names, "devpts", pty.MOUNT_OPTIONS)
         self._folder = Path(folder)
         self._windows: Windows | None = None
         self.subsystem_added: Callable[[Subsystem], None] = lambda subsystem: None
@@ -176,7 +180,9 @@ class Machine:
         return mount.root
 
     def _mount_own_trees(self, state: str | None) -> None:
-        self.mount("/dev", simple_devices.device_tree(next(self._device_numbers), self.devices), "devtmpfs")
+        names = (*simple_devices.SIMPLE, *pty.NAMES)
+        own_devices = simple_devices.device_tree(next(self._device_numbers), self.devices, names)
+        self.mount("/dev", own_devices, "devtmpfs")
         for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
             self.mount(path, MemoryFileSystem(next(self._device_numbers), self.devices, mode), "tmpfs")
         if state is not None and self._has(state):
@@ -201,11 +207,12 @@ class Machine:
         sys = SysFileSystem(sysfs.tree(), machine, next(self._device_numbers), self.devices)
         self.mount("/sys", sys, "sysfs", options)
 
-    def mount(self, path: str, file_system: FileSystem, source: str, options: str = "rw") -> None:
+    def mount(self, path: str, file_system: FileSystem, source: str, options: str = "rw") -> Mount:
         """Mount a file system at an absolute path, whose folders are made when they are missing."""
         mount = Mount(file_system, source, options)
         mount.attach(self._mount_point(path))
         self.mounts.append(mount)
+        return mount
 
     def _mount_point(self, path: str) -> Location:
         context = self._administrator
@@ -298,12 +305,17 @@ class Machine:
         """What stands for a descriptor of the client, which is taken over."""
         return PassedNode(descriptor, self.devices, self.platform)
 
-    def standard_file(self, descriptor: int, context: FileSystemContext) -> File:
-        """The open file for a descriptor of the client, which is taken over."""
-        state = os.fstat(descriptor)
-        if accepts(state):
+    def standard_file(
+        self, descriptor: int, context: FileSystemContext, console: Console | None = None
+    ) -> File:
+        """The open file for a descriptor of the client, which is taken over; a terminal is `console`, if there is one."""
+        if console is not None and os.isatty(descriptor):
+            os.close(descriptor)
+            return console.open()
+        if accepts(descriptor):
             node = self.passed_node(descriptor)
             return node.file(anonymous(node.label, node), Open(node.access))
+        state = os.fstat(descriptor)
         os.close(descriptor)
         if state.st_mode >> 12 == Kind.CHARACTER and os.major(state.st_rdev) == _MEMORY_MAJOR:
             for device in simple_devices.SIMPLE:

@@ -165,10 +165,10 @@ class Client:
         self.machine = places.new_fresh_name() if options.fresh else options.machine
         self.standard = [number for number in range(3) if _is_open(number)]
         self.terminal: Terminal | None = None
-        if os.isatty(0):
+        if os.isatty(1):
             from lichen.cli.terminal import Terminal
 
-            self.terminal = Terminal.of(0)
+            self.terminal = Terminal.in_front(1)
         self.descriptors = list(self.standard)
         if options.trace is not None:
             self.descriptors.append(_trace_descriptor(options.trace))

@@ -30,10 +30,13 @@ class Terminal:
         self._before: list[Any] | None = None
 
     @classmethod
-    def of(cls, descriptor: int) -> Terminal | None:
-        """The terminal that a descriptor is, if it is one."""
+    def in_front(cls, descriptor: int) -> Terminal | None:
+        """The terminal that a descriptor is, if it is the user's and we are in its foreground.
+
+        Standard output decides: with `lichen run ls | less` the terminal is less's, whose settings are not to be touched.
+        """
         try:
-            return cls(descriptor) if os.isatty(descriptor) else None
+            return cls(descriptor) if os.tcgetpgrp(descriptor) == os.getpgrp() else None
         except OSError:
             return None
 

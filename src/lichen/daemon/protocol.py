@@ -134,7 +134,7 @@ class Start:
         """A byte for each descriptor from 0 on: whether it is among those that are passed."""
         self.flags = flags or []
         self.terminal, self.window = terminal, window
-        """struct termios2 and struct winsize of the terminal that descriptor 0 is, as it was found."""
+        """struct termios2 and struct winsize of the client's terminal as it was found, if it is raw now; else empty."""
 
     def encode(self) -> bytes:
         return encode(

@@ -16,6 +16,7 @@ from lichen.daemon import accounts, protocol
 from lichen.daemon.trace import Output
 from lichen.executive.security import Token
 from lichen.executive.wait import Blocks, Wait
+from lichen.filesystems.terminal.console import Console, join
 from lichen.launching import FAILURE, Launch, LaunchError, start
 from lichen.machine import Share
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
     from lichen.executive.io.file import File
     from lichen.executive.processes import ExitStatus, Process
-    from lichen.filesystems.terminal.console import Console
 
 log = logging.getLogger("lichen.daemon")
 
@@ -122,8 +122,14 @@ class Session:
         if not program:
             program, arguments = user.shell, (b"-" + user.shell.rpartition(b"/")[2],)
         context = self._context(request, token)
+        if request.terminal:
+            passed = descriptors[: sum(request.standard)]
+            self.console = join(
+                machine.terminals, machine.platform, passed, token, request.terminal, request.window
+            )
         standard = self._standard(request, descriptors, context)
-        return Launch(program, arguments, environment, context, request.folder, standard)
+        terminal = self.console.terminal if self.console else None
+        return Launch(program, arguments, environment, context, request.folder, standard, terminal)
 
     def _standard(
         self, request: protocol.Start, descriptors: list[int], context: FileSystemContext
@@ -133,15 +139,17 @@ class Session:
         try:
             for passed in request.standard:
                 wanted = bool(passed and descriptors)
-                files.append(
-                    self.kernel.machine.standard_file(descriptors.pop(0), context) if wanted else None
-                )
+                file = self._standard_file(descriptors.pop(0), context) if wanted else None
+                files.append(file)
         except BaseException:
             for file in files:
                 if file is not None:
                     file.release()
             raise
         return files
+
+    def _standard_file(self, descriptor: int, context: FileSystemContext) -> File:
+        return self.kernel.machine.standard_file(descriptor, context, self.console)
 
     def _context(self, request: protocol.Start, token: Token) -> FileSystemContext:
         """Where the program starts: a current folder that the machine does not have is worth a warning only."""

@@ -29,7 +29,7 @@ from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait, Waitable
 from lichen.filesystems.hostcalls import hosted
 
-_LABELS: Final = {Kind.FIFO: "pipe", Kind.SOCKET: "socket", Kind.REGULAR: "file"}
+_LABELS: Final = {Kind.FIFO: "pipe", Kind.SOCKET: "socket", Kind.REGULAR: "file", Kind.CHARACTER: "tty"}
 _MOST: Final = 1 << 20
 """Bytes that one call moves at most; a file that ends is asked for its size before more are read."""
 _ATOMIC: Final = 4096
@@ -43,9 +43,10 @@ _ACCESS: Final = {
 }
 
 
-def accepts(state: os.stat_result) -> bool:
+def accepts(descriptor: int) -> bool:
     """Whether a descriptor of the host is of a kind that this driver shows to guests."""
-    return state.st_mode >> 12 in _LABELS
+    kind = os.fstat(descriptor).st_mode >> 12
+    return kind in _LABELS and (kind != Kind.CHARACTER or os.isatty(descriptor))
 
 
 class PassedNode(Node):
