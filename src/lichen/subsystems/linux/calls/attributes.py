@@ -62,10 +62,9 @@ def faccessat2(thread: Thread, directory: Fd, path: PathName, mode: Int, flags: 
     )
     if mode:
         node = location.node
-        is_directory = node.kind == Kind.DIRECTORY
-        security.check(context.token, node.attributes(), mode, is_directory)
         if mode & W_OK and node.kind in _STORED:
             check_writable(node)
+        security.check(context.token, node.attributes(), mode, node.kind == Kind.DIRECTORY)
         if (
             mode & X_OK
             and node.kind == Kind.REGULAR

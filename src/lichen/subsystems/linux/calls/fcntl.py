@@ -50,7 +50,7 @@ Command = Callable[["Thread", int, "File", int], Result]
 """Carries out one command of fcntl for (thread, descriptor, its file, argument)."""
 
 
-@linux.call(amd64=72)
+@linux.call(amd64=72, partial="no leases, no notification of directories, no hints about lifetimes")
 def fcntl(thread: Thread, fd: Fd, command: Int, argument: Size) -> Result:
     """Carry out one of many commands on a descriptor or on the open file behind it."""
     file = file_of(thread, fd)

@@ -64,7 +64,10 @@ def _read(thread: Thread, file: File, address: int, size: int, offset: int | Non
 
 def _read_parked(thread: Thread, file: File, blocked: Blocks[bytes], address: int) -> Blocks[int]:
     data = yield from held(file, blocked)
-    thread.memory.write(address, data)
+    try:
+        thread.memory.write(address, data)
+    except Fault as fault:
+        return _arrived(file, fault.address - address, len(data), None)
     return len(data)
 
 
