@@ -52,7 +52,6 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
         "NUMBER_OF_PROCESSORS": str(os.cpu_count() or 1),
         "TEMP": "C:\\windows\\temp",
         "TMP": "C:\\windows\\temp",
-        "WINESYSTEMDLLPATH": "C:\\windows\\system32",
     }
     found = defaults | _from_registry(process) | {k: v for k, v in given.items() if k not in ("TEMP", "TMP")}
     for name in ("TEMP", "TMP"):

@@ -26,6 +26,8 @@ HIGHEST_ADDRESS: Final = 0x7FFFFFFE0000
 _SHARED_DATA, _SHARED_DATA_END = 0x7FFE0000, 0x7FFF0000
 _API_SET_SECTION: Final = b".apiset"
 _SESSION: Final = 1
+_FOR_NTDLL: Final = {"WINESYSTEMDLLPATH": "C:\\windows\\system32"}
+"""Where ntdll finds kernel32.dll; it hides this from the program, so every start says it again."""
 
 Describe = Callable[["Process", Program], tuple[str, str, dict[str, str]]]
 """(image path, current directory, environment) of a program in Windows' terms."""
@@ -76,6 +78,7 @@ class PeLoader:
         space: AddressSpace,
     ) -> Loaded:
         subsystem = self.subsystem
+        parameters.environment = {**parameters.environment, **_FOR_NTDLL}
         space.insert(Region(_SHARED_DATA, _SHARED_DATA_END, 1, state=PAGE_READONLY, name="[shared data]"))
         ntdll, operations = subsystem.images.map(space, subsystem.ntdll, "C:\\windows\\system32\\ntdll.dll")
         base, more = subsystem.images.map(space, image, parameters.image)

@@ -115,11 +115,14 @@ class PeFile:
 
     @cached_property
     def system_calls(self) -> dict[str, int]:
-        """Number by name, read from the stubs: `mov r10, rcx; mov eax, NUMBER` (names in Nt* before Zw*)."""
+        """Number by name, read from the stubs: `mov r10, rcx; mov eax, NUMBER` (Nt* names, not their Zw* twins, and Wine's own)."""
         found: dict[str, int] = {}
         for name, address in self.exports.items():
             stub = self.image[address : address + 8]
-            if name.startswith("Nt") and stub[:4] in (b"\x4c\x8b\xd1\xb8", b"\x49\x89\xca\xb8"):
+            if name.startswith(("Nt", "__wine_", "wine_")) and stub[:4] in (
+                b"\x4c\x8b\xd1\xb8",
+                b"\x49\x89\xca\xb8",
+            ):
                 found[name] = int.from_bytes(stub[4:8], "little")
         return found
 

@@ -36,7 +36,10 @@ def mask_pattern(mask: str) -> re.Pattern[str]:
     if mask in ("", "*", "*.*"):
         return re.compile(".*", re.DOTALL)
     pieces = {"*": ".*", "?": ".", "<": r"(?:.*\.|.*)", ">": r"(?:[^.]|$|(?=\.))", '"': r"(?:\.|$)"}
-    text = "".join(pieces.get(character) or re.escape(character) for character in mask)
+    ending = ""
+    if mask.endswith(".*"):  # a name without an extension has an empty one
+        mask, ending = mask[:-2], r"(?:\..*)?"
+    text = "".join(pieces.get(character) or re.escape(character) for character in mask) + ending
     return re.compile(text, re.DOTALL | re.IGNORECASE)
 
 

@@ -118,15 +118,12 @@ def _read_parameters(thread: Thread, address: int) -> Parameters:
     (size,) = struct.unpack("<Q", memory.read(address + 0x3F0, 8))
     data = memory.read(block, min(size, _LONGEST_ENVIRONMENT)) if block else b""
     window_flags, show = struct.unpack("<2I", memory.read(address + 0xA4, 8))
-    texts = {
-        offset: read_string(memory, address + offset) for offset in (0x38, 0x50, 0x60, 0x70, 0xB0, 0xC0, 0xD0)
-    }
+    texts = {offset: read_string(memory, address + offset) for offset in (0x38, 0x60, 0x70, 0xB0, 0xC0, 0xD0)}
     return Parameters(
         image=texts[0x60],
         command_line=texts[0x70],
         current_directory=texts[0x38],
         environment=decode_environment(data),
-        dll_path=texts[0x50],
         window_title=texts[0xB0],
         desktop=texts[0xC0],
         shell_information=texts[0xD0],
@@ -168,11 +165,10 @@ def _start(
 
 
 def _program(child: Process, file: File, given: Parameters, foreign: bool) -> Program:
-    if not foreign:
-        name = given.image.encode("utf-8", "surrogateescape")
-        return Program(file, name, arguments_of(given.command_line) or (name,), (), parameters=given)
     path = environment.linux_path(child, file.location)
     arguments = arguments_of(given.command_line) or (path,)
+    if not foreign:
+        return Program(file, path, arguments, (), parameters=given)
     return Program(file, path, arguments, environment.to_linux(child, given.environment))
 
 
