@@ -8,13 +8,19 @@ import sys
 def main() -> int:
     """Carry out the command line; returns the exit status."""
     arguments = sys.argv[1:]
-    if not arguments or arguments[0] == "run":
-        from lichen.cli import run
+    try:
+        if not arguments or arguments[0] == "run":
+            from lichen.cli import run
 
-        return run.run(arguments[1:]) if arguments else run.shell()
-    from lichen.cli.commands import commands
+            return run.run(arguments[1:]) if arguments else run.shell()
+        from lichen.cli.commands import commands
 
-    return commands(arguments)
+        return commands(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except ModuleNotFoundError as error:
+        print(f"lichen: the package {error.name} is missing: `make setup` installs it", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

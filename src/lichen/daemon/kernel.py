@@ -46,11 +46,9 @@ def main(folder: str, lock: int, connection: int, options: list[str]) -> NoRetur
     try:
         kernel = Kernel(folder, lock, "--fresh" in options, "--root-files" in options)
         kernel.boot(ticks)
-    except Exception as error:
+    except Exception as error:  # a throw-away machine's folder stays for its log, until the next start
         log.exception("the machine could not be booted")
         _refuse(client, diagnosis.explain(error, folder))
-        if "--fresh" in options:
-            remove_tree(folder)
     else:
         kernel.serve(client)
         status = 0

@@ -1,0 +1,94 @@
+"""How tests use the `lichen` command: with a state folder of their own, which leaves no machine running behind it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SECONDS = 50
+
+
+class Lichen:
+    """The command with a state folder of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {**os.environ, "LICHEN_HOME": str(home)}
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "lichen", *words]
+
+    def run(
+        self,
+        *words: str,
+        input: bytes | None = b"",
+        cwd: str | Path = "/",
+        variables: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> subprocess.CompletedProcess[bytes]:
+        """`lichen WORDS...` to its end."""
+        return subprocess.run(
+            self.command(*words),
+            check=False,
+            input=input,
+            cwd=cwd,
+            env={**self.environment, **(variables or {})},
+            timeout=SECONDS,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
+        )
+
+    def start(self, *words: str, **more: Any) -> subprocess.Popen[bytes]:
+        """`lichen WORDS...`, started; the test ends it."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(self.command(*words), cwd="/", env=self.environment, **{**pipes, **more})
+
+    def facts(self, machine: str = "default") -> dict[str, str]:
+        """What the kernel of a machine wrote of itself."""
+        text = (self.home / "machines" / machine / "running").read_text()
+        return dict(line.split(" ", 1) for line in text.splitlines())
+
+    def machines(self) -> list[str]:
+        return sorted(path.name for path in (self.home / "machines").iterdir())
+
+    def log(self, machine: str = "default") -> str:
+        return (self.home / "machines" / machine / "log").read_text()
+
+
+@pytest.fixture
+def lichen() -> Iterator[Lichen]:
+    with tempfile.TemporaryDirectory(prefix="lichen-home-") as folder:
+        command = Lichen(Path(folder))
+        yield command
+        assert command.run("shutdown").returncode == 0
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something becomes true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of the host is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    """The host processes that a process made: of a kernel, its guests."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += [int(child) for child in (task / "children").read_text().split()]
+    return found
