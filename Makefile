@@ -7,9 +7,13 @@ BUILD_INPUTS := pyproject.toml setup.py $(wildcard src/lichen/platforms/_native.
 
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
-.PHONY: setup lint test reference clean
+.PHONY: setup demo lint test bench reference clean
 
 setup: $(VENV)/.installed
+
+# Finds or fetches the Windows userland, boots a machine and shows both worlds on it.
+demo: setup
+	$(BIN)/lichen demo
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check
@@ -21,6 +25,10 @@ test:
 	@tools/test-packages
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q
+
+# Ratios to native, and to Wine and proot where they are installed; nothing here is asserted.
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.bench
 
 # docs/calls.md, from the declarations of the calls; tests/unit/cli/test_reference.py compares.
 reference: $(VENV)/.installed-test

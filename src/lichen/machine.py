@@ -89,7 +89,7 @@ class Machine:
     ) -> None:
         raise_descriptor_limit()
         self.scheduler = Scheduler()
-        self._userland = drives.find_userland()
+        self._userland = drives.find_userland(None if state is None else Path(state))
         self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
         self.platform.blank_taken = self._prepare_later
         self._preparing: Timer | None = None

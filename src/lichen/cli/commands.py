@@ -9,7 +9,7 @@ import sys
 import click
 
 import lichen
-from lichen.cli import inspect, machines
+from lichen.cli import demo, inspect, machines, windows
 from lichen.cli import run as fast_road
 from lichen.cli.asking import CommandError
 from lichen.cli.run import complain
@@ -61,6 +61,8 @@ for command in (
     machines.terminate,
     machines.shutdown,
     machines.remove,
+    windows.windows,
+    demo.demo,
 ):
     group.add_command(command)
 
