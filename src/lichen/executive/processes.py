@@ -38,7 +38,7 @@ SYSTEM: Final = 4
 _ID_STEP: Final = 4
 ID_LIMIT: Final = 1 << 22
 """Ids are below this."""
-MAXIMUM_TASKS: Final = 4096
+MAXIMUM_TASKS: Final = 2000
 
 
 class ExitStatus(NamedTuple):
