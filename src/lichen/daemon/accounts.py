@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from lichen.drives import MOUNT_POINT
 from lichen.executive.security import Token
 from lichen.executive.status import Failure
 from lichen.launching import DEFAULT_PATH, LaunchError
 from lichen.machine import Machine
 
 _MOST: int = 1 << 20
+
+_WINDOWS_FOLDERS: Final = (os.fsencode(MOUNT_POINT) + b"/windows/system32",)
+"""Where a shell finds Windows programs by name, behind its own folders."""
 
 
 class User(NamedTuple):
@@ -71,4 +75,6 @@ def environment_of(caller: dict[bytes, bytes], user: User, is_caller: bool) -> d
     """The caller's variables with what they lack, and with what says who one is when that is somebody else."""
     own = {b"HOME": user.home, b"USER": user.name, b"LOGNAME": user.name, b"SHELL": user.shell}
     environment = {**own, b"PATH": DEFAULT_PATH, **caller}
+    folders = environment[b"PATH"].split(b":")
+    environment[b"PATH"] = b":".join(dict.fromkeys([*folders, *_WINDOWS_FOLDERS]))
     return environment if is_caller else environment | own
