@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,6 +30,19 @@ busy=$!
 echo $$ $sleeper $stopped $parent $zombie $busy
 """
 """A shell with a child that sleeps, one that is stopped, one with a zombie, and one that never rests; prints their ids."""
+
+
+SOCKETS = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+local = socket.socket(socket.AF_UNIX)
+local.bind("/tmp/name")
+local.listen()
+print(server.getsockname()[1], local.getsockname(), sep="\\n")
+for name in "tcp", "tcp6", "unix":
+    print(open("/proc/net/" + name).read())
+"""
 
 
 class Row(NamedTuple):
@@ -79,6 +93,11 @@ def in_tree(guest: Guest) -> Tree:
         return Ids(*map(int, lines[0].split())), lines[1:]
 
     return run
+
+
+def without_id(line: str) -> str:
+    """A line of /proc/net/unix without the inode."""
+    return re.sub(r" +\d+ /", " /", line)
 
 
 def columns(lines: list[str], count: int) -> list[list[str]]:
@@ -226,6 +245,20 @@ class TestMachine:
         total, used, free = map(int, text.splitlines()[1].split()[1:4])
         assert total > used > 0 < free < total
         assert len(text.splitlines()[-1].split()) == 17
+
+    def test_sockets_are_the_machines(self, guest: Guest) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            text = guest(f"/usr/bin/python3 -c '{SOCKETS}'")
+            of_host = f":{server.getsockname()[1]:04X} "
+        port, name, *lines = text.splitlines()
+        listening, connected = (
+            f" 0100007F:{int(port):04X} 00000000:0000 0A ",
+            f" 0100007F:{int(port):04X} 01 ",
+        )
+        assert sum(listening in line for line in lines) == 1
+        assert sum(connected in line for line in lines) == 1
+        assert sum(line.endswith(f" 00010000 0001 01 {name}") for line in map(without_id, lines)) == 1
+        assert of_host not in text
 
     def test_nobody_is_logged_in(self, guest: Guest) -> None:
         assert guest("who") == ""

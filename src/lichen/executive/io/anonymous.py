@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NO_KIND: Final = 0
 """The kind of an object that no directory could hold (Linux: anon_inode)."""
 _DEVICE: Final = 14
+_FIRST_ID: Final = 10
+"""netstat takes a socket's id of one digit for none."""
 _BLOCK_SIZE: Final = 4096
 
 
@@ -35,7 +37,7 @@ class AnonymousFileSystem(FileSystem):
 
     def __init__(self, devices: Devices) -> None:
         super().__init__(_DEVICE, devices)
-        self._ids = count(1)
+        self._ids = count(_FIRST_ID)
 
     def place(self, kind: int, label: str, token: Token, mode: int = 0o600) -> Location:
         """A new object; /proc/self/fd shows it as `label:[id]`, or as `anon_inode:label` when it has no kind."""

@@ -1,6 +1,6 @@
-"""/proc/net: interfaces and routes of the network that the machine is on; its sockets, but never those of the host.
+"""/proc/net: interfaces and routes of the network that the machine is on; its own sockets, but never those of the host.
 
-Source: proc(5).
+Source: proc(5), tcp(7); net/ipv4/tcp_ipv4.c, net/unix/af_unix.c for the columns.
 """
 
 from __future__ import annotations
@@ -9,7 +9,17 @@ from collections.abc import Callable
 from typing import Final
 
 from lichen.executive.io.generated import Folder, Text
-from lichen.subsystems.linux.procfs.subjects import Task
+from lichen.executive.network import (
+    AddressFamily,
+    InternetAddress,
+    Level,
+    LocalAddress,
+    Socket,
+    SocketOption,
+    SocketType,
+)
+from lichen.executive.status import Failure
+from lichen.subsystems.linux.procfs.subjects import Task, Whole
 from lichen.subsystems.linux.procfs.whole import host_file
 
 _OF_HOST: Final = ("dev", "route", "if_inet6", "ipv6_route", "arp")
@@ -20,28 +30,109 @@ _INTERNET_6: Final = (
     b"  sl  local_address                         remote_address                        st tx_queue rx_queue "
     b"tr tm->when retrnsmt   uid  timeout inode"
 )
-_HEADERS: Final = {
-    "tcp": _INTERNET.ljust(149),
-    "tcp6": _INTERNET_6,
-    "udp": _INTERNET + b" ref pointer drops             ",
-    "udp6": _INTERNET_6 + b" ref pointer drops",
-    "unix": b"Num       RefCount Protocol Flags    Type St Inode Path",
-}
+_LOCAL: Final = b"Num       RefCount Protocol Flags    Type St Inode Path\n"
+_WIDTH: Final = 149
+_NOBODY: Final = {AddressFamily.INTERNET: bytes(4), AddressFamily.INTERNET_6: bytes(16)}
+_TCP_INFO: Final = 11
+"""The option whose first byte is the state of a connection."""
+_ESTABLISHED, _CLOSED = 1, 7
+_ACCEPTS: Final = 0x10000
+_UNCONNECTED, _CONNECTED = 1, 3
+
+
+def _sockets(machine: Whole, family: int) -> list[Socket]:
+    """The sockets of a family that processes have descriptors of, the oldest first."""
+    found = {
+        handle.object: None
+        for process in machine.table.processes.values()
+        if not process.is_zombie
+        for _, handle in process.handles
+        if isinstance(handle.object, Socket) and handle.object.family == family
+    }
+    return sorted(found, key=lambda socket: socket.attributes().file_id)
+
+
+# ---- TCP and UDP
+
+
+def _internet(family: int, type: int, header: bytes) -> Callable[[Task], bytes]:
+    """The table of the sockets of one type over IPv4 or IPv6."""
+
+    def table(task: Task) -> bytes:
+        sockets = (socket for socket in _sockets(task.machine, family) if socket.type == type)
+        lines = [_internet_line(number, socket) for number, socket in enumerate(sockets)]
+        return b"".join(line.ljust(_WIDTH) + b"\n" for line in (header, *lines))
+
+    return table
+
+
+def _internet_line(number: int, socket: Socket) -> bytes:
+    attributes = socket.attributes()
+    local, peer = (_endpoint(socket, ask) for ask in (socket.local_address, socket.peer_address))
+    state = _state(socket)
+    return (
+        f"{number:4d}: {local} {peer} {state:02X} 00000000:00000000 00:00000000 00000000 "
+        f"{attributes.uid:5d} {0:8d} {attributes.file_id} 1 0000000000000000"
+    ).encode()
+
+
+def _endpoint(socket: Socket, ask: Callable[[], object]) -> str:
+    """Address and port, the address in words of 32 bits as x86 reads them."""
+    try:
+        address = ask()
+    except Failure:
+        address = None
+    if not isinstance(address, InternetAddress):
+        address = InternetAddress(_NOBODY[socket.family], 0)
+    words = (address.host[at : at + 4][::-1].hex().upper() for at in range(0, len(address.host), 4))
+    return f"{''.join(words)}:{address.port:04X}"
+
+
+def _state(socket: Socket) -> int:
+    if socket.type == SocketType.STREAM:
+        return socket.option(Level.TCP, _TCP_INFO, 1)[0]
+    return _ESTABLISHED if _is_connected(socket) else _CLOSED
+
+
+def _is_connected(socket: Socket) -> bool:
+    try:
+        socket.peer_address()
+    except Failure:
+        return False
+    return True
+
+
+# ---- sockets within the machine
+
+
+def _local(task: Task) -> bytes:
+    return _LOCAL + b"".join(_local_line(socket) for socket in _sockets(task.machine, AddressFamily.LOCAL))
+
+
+def _local_line(socket: Socket) -> bytes:
+    listens = any(socket.option(Level.SOCKET, SocketOption.ACCEPTS_CONNECTIONS, 4))
+    state = _CONNECTED if _is_connected(socket) else _UNCONNECTED
+    line = (
+        f"{0:016x}: {2:08X} {0:08X} {_ACCEPTS if listens else 0:08X} {socket.type:04X} {state:02X} "
+        f"{socket.attributes().file_id:5d}"
+    ).encode()
+    address = socket.local_address()
+    name = address.text if isinstance(address, LocalAddress) else b""
+    if name:
+        line += b" " + name.replace(b"\0", b"@")
+    return line + b"\n"
 
 
 def _of_host(name: str) -> Callable[[Task], bytes]:
     return lambda task: host_file(f"/proc/self/net/{name}")
 
 
-def _header(name: str) -> Callable[[Task], bytes]:
-    content = _HEADERS[name] + b"\n"
-    return lambda task: content
-
-
 def tree() -> Folder[Task]:
-    return Folder(
-        {
-            **{name: Text(_of_host(name)) for name in _OF_HOST},
-            **{name: Text(_header(name)) for name in _HEADERS},
-        }
-    )
+    families = (("", AddressFamily.INTERNET, _INTERNET), ("6", AddressFamily.INTERNET_6, _INTERNET_6))
+    types = (("tcp", SocketType.STREAM), ("udp", SocketType.DATAGRAM))
+    tables = {
+        name + suffix: Text(_internet(family, type, header))
+        for name, type in types
+        for suffix, family, header in families
+    }
+    return Folder({**{name: Text(_of_host(name)) for name in _OF_HOST}, **tables, "unix": Text(_local)})
