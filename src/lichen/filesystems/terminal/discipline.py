@@ -21,7 +21,7 @@ from lichen.executive.io.terminal import Character, Input, Local, Output, Settin
 LIMIT: Final = 4096
 """The longest line, its end included; at most this much input is kept."""
 _ECHO_LIMIT: Final = 4096
-_SHOWN_LIMIT: Final = 65536
+_SHOWN_LIMIT: Final = 16384
 _CARET, _FIRST_COLUMN, _BACK, _ERASE_TAB, _ERASE_TAB_AFTER_TAB = 0x100, 0x200, 0x300, 0x400, 0x500
 """Marks in the echo: show as ^X; the line begins here; one column back; go back over a tab (with columns before it)."""
 SIGINT, SIGQUIT, SIGTSTP = 2, 3, 20
@@ -69,7 +69,9 @@ class Discipline:
         """Output is stopped, by a request; ^Q does not start it."""
         self._input = bytearray()
         self._ends: deque[int] = deque()
-        """Lengths of the input up to and with the end of each line: canonical mode only."""
+        """Where each line of the input ends, counted from the first byte ever typed: canonical mode only."""
+        self._taken = 0
+        """How much was ever typed and is no more in the input."""
         self._complete = 0
         """How much of the input is lines that a program may read: canonical mode only."""
         self._literally = self._erasing = False
@@ -100,7 +102,7 @@ class Discipline:
             self._literally = self._erasing = False
             self._complete = len(self._input) if self.canonical else 0
             if self._complete:
-                self._ends.append(self._complete)
+                self._ends.append(self._taken + self._complete)
         if before.input & ~settings.input & Input.IXON and not self.held:
             self.stopped = False
 
@@ -250,6 +252,7 @@ class Discipline:
 
     def flush_input(self) -> None:
         """Drop what was typed and not read."""
+        self._taken += len(self._input)
         self._input.clear()
         self._ends.clear()
         self._complete = 0
@@ -279,7 +282,7 @@ class Discipline:
     def _end(self, byte: int) -> None:
         self._input.append(byte)
         self._complete = len(self._input)
-        self._ends.append(self._complete)
+        self._ends.append(self._taken + self._complete)
 
     # ---- editing
 
@@ -297,8 +300,9 @@ class Discipline:
         self._finish_erasing()
         self._show(byte)
         self._emit(_NEWLINE)
-        for typed in self._input[self._complete :]:
-            self._show(typed)
+        if len(self._shown) < _SHOWN_LIMIT:  # or a few keys could keep the kernel busy for seconds
+            for typed in self._input[self._complete :]:
+                self._show(typed)
 
     def _erase_character(self, byte: int) -> None:
         self._start_by_any()
@@ -374,16 +378,14 @@ class Discipline:
 
     def _show_erased_tab(self) -> None:
         """Go back to where the tab began: what is left of the line says where that was."""
-        start, width = _ERASE_TAB, 0
-        for byte in reversed(self._input[self._complete :]):
-            if byte == _TAB:
-                start = _ERASE_TAB_AFTER_TAB
-                break
-            if is_control(byte):
-                width += 2 if self.settings.local & Local.ECHOCTL else 0
-            elif not self._continues(byte):
-                width += 1
-        self._emit(start | width % _EVERY_COLUMNS)
+        line = self._input[self._complete :]
+        tab = line.rfind(_TAB)
+        last = line[tab + 1 :]
+        visible = len(last.translate(None, self._without_width()))
+        controls = len(last) - len(last.translate(None, _CONTROLS))
+        width = visible + (2 * controls if self.settings.local & Local.ECHOCTL else 0)
+        mark = _ERASE_TAB_AFTER_TAB if tab >= 0 else _ERASE_TAB
+        self._emit(mark | width % _EVERY_COLUMNS)
 
     def _finish_erasing(self) -> None:
         if self._erasing:
@@ -479,8 +481,11 @@ class Discipline:
         for byte in last_line[:1] if plain else last_line:
             self._process(byte, ignored)
         if plain:
-            without_width = _CONTROLS_OR_CONTINUING if self.settings.input & Input.IUTF8 else _CONTROLS
-            self._column += len(last_line[1:].translate(None, without_width))
+            self._column += len(last_line[1:].translate(None, self._without_width()))
+
+    def _without_width(self) -> bytes:
+        """The bytes that do not move the cursor."""
+        return _CONTROLS_OR_CONTINUING if self.settings.input & Input.IUTF8 else _CONTROLS
 
     def _process(self, byte: int, out: bytearray) -> None:
         """One byte of output, with OPOST on."""
@@ -519,7 +524,7 @@ class Discipline:
         """How many bytes can be read (FIONREAD); ends of file do not count."""
         if not self.canonical:
             return len(self._input)
-        files = sum(self._input[end - 1] == _DISABLED for end in self._ends)
+        files = sum(self._input[end - self._taken - 1] == _DISABLED for end in self._ends)
         return self._complete - files
 
     def readable(self, at_least: int = 1) -> bool:
@@ -531,8 +536,9 @@ class Discipline:
         if not self.canonical:
             data = bytes(self._input[:size])
             del self._input[:size]
+            self._taken += len(data)
             return data
-        end = self._ends[0] if self._ends else self._complete
+        end = self._ends[0] - self._taken
         is_file_end = self._input[end - 1] == _DISABLED
         text = end - is_file_end
         data = bytes(self._input[: min(size, text)])
@@ -543,4 +549,6 @@ class Discipline:
         """Forget input that was read."""
         del self._input[:count]
         self._complete -= count
-        self._ends = deque(end - count for end in self._ends if end > count)
+        self._taken += count
+        if self._ends[0] == self._taken:
+            self._ends.popleft()
