@@ -249,9 +249,12 @@ class TestTasks:
         other.handles.insert(Object())
         assert host.text(f"{other.id}/cmdline") == "cmd.exe\0/c\0dir\0"
         assert fields(host, f"{other.id}/stat")[1] == str(shell.id)
+        assert fields(host, f"{other.id}/stat")[35] == "17"  # SIGCHLD
         assert rows(host, f"{other.id}/status")["SigCgt"] == "0" * 16
         assert at(host.context, f"proc/{other.id}/fd/0", 0).node.readlink() == "anon_inode:[Object]"
         assert "Max open files" in host.text(f"{other.id}/limits")
+        other.first_thread.name = "half \ud800"
+        assert read(host.context, f"proc/{other.id}/comm") == b"half \xed\xa0\x80\n"
 
 
 class TestNames:

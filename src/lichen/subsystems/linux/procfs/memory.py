@@ -32,7 +32,7 @@ def maps(task: Task) -> bytes:
         file = region.file
         if file is not None and file not in files:
             files[file] = file.node.attributes(), encoded(shown(task, file.location), "\n")
-        attributes, name = files[file] if file is not None else (None, region.name.encode())
+        attributes, name = files[file] if file is not None else (None, encoded(region.name, "\n"))
         lines.append(_line(region, attributes, name))
     return b"".join(lines)
 

@@ -157,6 +157,14 @@ def shown(task: Task, location: Location) -> str:
     return path_text(location, (caller.process if caller is not None else task.process).files.root)
 
 
+def as_bytes(text: str) -> bytes:
+    """A name as it was given; one out of UTF-16 may hold halves of characters, which UTF-8 has no proper form for."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def encoded(text: str, escaped: str) -> bytes:
     """A name as a field of a line: the `escaped` characters become their octal numbers."""
-    return os.fsencode(text.translate({ord(character): f"\\{ord(character):03o}" for character in escaped}))
+    return as_bytes(text.translate({ord(character): f"\\{ord(character):03o}" for character in escaped}))

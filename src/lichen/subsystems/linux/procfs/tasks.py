@@ -19,8 +19,8 @@ from lichen.executive.memory import AddressSpace
 from lichen.executive.processes import Thread
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.procfs.subjects import Task
-from lichen.subsystems.linux.signals import SIG_DFL, SIG_IGN
+from lichen.subsystems.linux.procfs.subjects import Task, as_bytes
+from lichen.subsystems.linux.signals import SIG_DFL, SIG_IGN, SIGCHLD
 from lichen.subsystems.linux.state import (
     RLIMIT_SIGPENDING,
     UNLIMITED,
@@ -157,10 +157,12 @@ def stat(task: Task) -> bytes:
         space.total(),
         first.resident // PAGE,
         UNLIMITED,
-        *(0, 0, 0, 0, 0),  # where code and stack are, and where in them it is: nobody but a debugger asks
+        *(0, 0),  # where the code is
+        space.arguments.start,  # the top of the first stack
+        *(0, 0),  # where in both it is
         *(mask & _SHOWN_SIGNALS for mask in (pending, blocked, ignored, caught)),
         *(0, 0, 0),
-        state.exit_signal if state is not None and task.id == process.id else -1,
+        _end_signal(task),
         first.processor,
         0,
         _policy(task),
@@ -173,8 +175,15 @@ def stat(task: Task) -> bytes:
         linux_exit_code(status) << 8 | status.signal if status is not None and not status.signal else 0,
     )
     letter = state_letter(task, first)
-    line = b"%d (%b) %b " % (task.id, os.fsencode(task.name), letter.encode())
+    line = b"%d (%b) %b " % (task.id, as_bytes(task.name), letter.encode())
     return line + " ".join(map(str, fields)).encode() + b"\n"
+
+
+def _end_signal(task: Task) -> int:
+    """What its end sends to the parent; -1 for a thread."""
+    if task.id != task.process.id:
+        return -1
+    return task.state.exit_signal if task.state is not None else SIGCHLD
 
 
 def _policy(task: Task) -> int:
@@ -188,7 +197,7 @@ def _policy(task: Task) -> int:
 
 def status(task: Task) -> bytes:
     """The same facts and more as lines `Name:<tab>value`."""
-    name = os.fsencode(task.name).replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    name = as_bytes(task.name).replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
     lines = [*_identity(task), *_memory(task), *_signals(task), *_rights(task)]
     return b"Name:\t%b\n" % name + "".join(f"{line}\n" for line in lines).encode()
 
@@ -316,7 +325,7 @@ def statm(task: Task) -> bytes:
 
 
 def comm(task: Task) -> bytes:
-    return os.fsencode(task.name) + b"\n"
+    return as_bytes(task.name) + b"\n"
 
 
 def set_comm(task: Task, text: bytes) -> None:
