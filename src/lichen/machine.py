@@ -61,6 +61,9 @@ if TYPE_CHECKING:
 _FIRST_DEVICE: Final = 32
 """st_dev of the root; the file systems mounted later count on."""
 _MEMORY_MAJOR: Final = 1
+_RESOLVER: Final = "/etc/resolv.conf"
+"""How names of hosts are found; many hosts keep it in /run."""
+_MOST_CARRIED: Final = 1 << 16
 _QUIET: Final = 0.005
 """Seconds without a new program after which there is time to prepare for the next."""
 
@@ -190,6 +193,21 @@ class Machine:
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
             )
             self.mount(state, empty, "tmpfs")
+        self._carry_over(_RESOLVER)
+
+    def _carry_over(self, path: str) -> None:
+        """Copy a file of the host to where a link leads to it, when that is in /run, which is the machine's own."""
+        target = os.path.realpath(path)
+        if not target.startswith("/run/"):
+            return
+        try:
+            with open(target, "rb") as file:
+                content = file.read(_MOST_CARRIED)
+        except OSError:
+            return
+        folder, name = os.path.split(target)
+        node = self._mount_point(folder).node.create(name, Kind.REGULAR, 0o644, 0, 0)
+        node.write_at(0, content)
 
     def _has(self, path: str) -> bool:
         context = self._administrator

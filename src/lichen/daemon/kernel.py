@@ -29,7 +29,6 @@ from lichen.machine import Machine
 
 log = logging.getLogger("lichen.daemon")
 
-_MOST_LOG: Final = 1 << 20
 _GRACE: Final = 2.0
 """Seconds between asking what is left of a machine to end and ending it."""
 _IDLE: Final = 60.0
@@ -40,7 +39,7 @@ _KILLED: Final = ExitStatus(128 + signal.SIGKILL, signal.SIGKILL)
 def main(folder: str, lock: int, connection: int, options: list[str]) -> NoReturn:
     """Be the kernel of the machine in `folder`, whose lock is held by a descriptor, for a first client and others."""
     ticks = processor.busy_ticks()
-    _become_daemon(folder, {lock, connection})
+    _become_daemon({lock, connection})
     client = socket.socket(fileno=connection)
     status = 1
     try:
@@ -50,24 +49,15 @@ def main(folder: str, lock: int, connection: int, options: list[str]) -> NoRetur
         log.exception("the machine could not be booted")
         _refuse(client, diagnosis.explain(error, folder))
     else:
-        kernel.serve(client)
-        status = 0
+        status = 0 if kernel.serve(client) else 1
     logging.shutdown()
     os._exit(status)  # guests are gone, and nothing is left that the host would not free faster
 
 
-def _become_daemon(folder: str, kept: set[int]) -> None:
+def _become_daemon(kept: set[int]) -> None:
     """Let go of everything that the client that started us had, and be ready for many descriptors."""
     os.chdir("/")
     os.umask(0)
-    log_path = places.log_of(folder)
-    if os.path.exists(log_path) and os.path.getsize(log_path) > _MOST_LOG:
-        os.replace(log_path, log_path + ".old")
-    null = os.open("/dev/null", os.O_RDONLY)
-    written = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(null, 0)
-    for number in (1, 2):
-        os.dup2(written, number)
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) not in kept:
             _close(int(name))
@@ -125,8 +115,8 @@ class Kernel:
         self.machine.subsystem_added = self.tracing.subsystem_added
         log.info("booted %s on core %d", self.name, self.processor)
 
-    def serve(self, first: socket.socket) -> None:
-        """Serve clients until the machine is shut down; `first` is one."""
+    def serve(self, first: socket.socket) -> bool:
+        """Serve clients until the machine is shut down; `first` is one. False when the kernel failed."""
         self._listen()
         self._catch_signals()
         Session(self, Connection(first, self.machine.platform))
@@ -135,8 +125,12 @@ class Kernel:
         gc.set_threshold(50_000, 20, 100)
         try:
             self.machine.scheduler.run()
+        except Exception:
+            log.exception("the kernel failed")
+            return False
         finally:
             self._end()
+        return True
 
     # ---- clients
 

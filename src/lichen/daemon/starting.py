@@ -15,11 +15,12 @@ from lichen.daemon import places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Final, NoReturn
 
 _PATIENCE: Final = 20.0
 """Seconds to wait for a kernel that is starting or ending."""
 _PAUSE: Final = 0.005
+_MOST_LOG: Final = 1 << 20
 
 
 class StartError(Exception):
@@ -70,13 +71,25 @@ def _start(folder: str, lock: int, arguments: list[str]) -> socket.socket:
         try:
             os.setsid()
             if os.fork() == 0:
-                os.set_inheritable(lock, True)
-                os.set_inheritable(theirs.fileno(), True)
-                program = os.path.dirname(os.path.abspath(__file__))
-                words = [program, folder, str(lock), str(theirs.fileno()), *arguments]
-                os.execv(sys.executable, [sys.executable, "-I", "-S", *words])
+                _become_kernel(folder, lock, theirs.fileno(), arguments)
         finally:
             os._exit(0)
     os.waitpid(child, 0)
     theirs.close()
     return ours
+
+
+def _become_kernel(folder: str, lock: int, connection: int, arguments: list[str]) -> NoReturn:
+    """Execute the kernel, whose standard files are its log and not ours."""
+    log = places.log_of(folder)
+    if os.path.exists(log) and os.path.getsize(log) > _MOST_LOG:
+        os.replace(log, log + ".old")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number in (1, 2):
+        os.dup2(written, number)
+    for descriptor in (lock, connection):
+        os.set_inheritable(descriptor, True)
+    program = os.path.dirname(os.path.abspath(__file__))
+    words = [program, folder, str(lock), str(connection), *arguments]
+    os.execv(sys.executable, [sys.executable, "-I", "-S", *words])
