@@ -214,7 +214,10 @@ class TestFinding:
 
     def test_lsof_shows_open_files(self, guest: Guest) -> None:
         lsof = host_program("lsof")
-        text = guest(f"exec 7>/tmp/held; {lsof} -w -p $$; sleep 0.5 | {lsof} -w -a -c sleep -d 1")
+        text = guest(
+            f"exec 7>/tmp/held; {lsof} -w -p $$; sleep 1000 | sleep 1001 &\n"
+            f"until pgrep -fx 'sleep 1000' >/dev/null; do :; done; {lsof} -w -a -c sleep -d 1; pkill -x sleep"
+        )
         assert re.search(r"^bash +8 +root +cwd +DIR .* /$", text, re.MULTILINE) or os.geteuid() != 0
         assert re.search(r" txt +REG .* /usr/bin/bash$", text, re.MULTILINE)
         assert re.search(r" 7w +REG .* /tmp/held$", text, re.MULTILINE)
