@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.memory import Fault
 from lichen.executive.io.file import File
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure
@@ -22,6 +23,7 @@ _NAMES: Final = {
     0xC0000409: "fast fail",
 }
 _ERROR_OUTPUT: Final = 0x30
+_PARAMETERS: Final = 0x20
 
 
 def report(process: Process, code: int, address: int) -> None:
@@ -32,7 +34,7 @@ def report(process: Process, code: int, address: int) -> None:
         output = process.handles.get(index_of(_error_handle(process)))
         if isinstance(output, File):
             output.write(text.encode())
-    except Failure:
+    except (Failure, Fault):
         return
 
 
@@ -40,8 +42,9 @@ def _error_handle(process: Process) -> int:
     state = process.personality
     if not isinstance(state, NtProcess) or not process.threads:
         return 0
-    data = process.first_thread.memory.read(state.parameters + _ERROR_OUTPUT, 8)
-    return int.from_bytes(data, "little") & 0xFFFFFFFF
+    memory = process.first_thread.memory
+    parameters = int.from_bytes(memory.read(state.peb + _PARAMETERS, 8), "little")  # ntdll moves them
+    return int.from_bytes(memory.read(parameters + _ERROR_OUTPUT, 4), "little")
 
 
 def _where(process: Process, address: int) -> str:

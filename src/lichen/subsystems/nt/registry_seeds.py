@@ -35,6 +35,8 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
             "SystemRoot": "C:\\windows",
             "CSDVersion": "",
         },
+        # No debugger starts by itself: a crash ends its process at once, and Lichen tells where it was.
+        _VERSION + "/AeDebug": {"Debugger": "", "Auto": "1"},
         _ENVIRONMENT: {
             "ComSpec": "C:\\windows\\system32\\cmd.exe",
             "OS": "Windows_NT",

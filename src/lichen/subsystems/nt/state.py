@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lichen.executive.wait import Waitable
 from lichen.subsystems.nt.images import Image
+
+if TYPE_CHECKING:
+    from lichen.executive.io.file import File
+    from lichen.executive.processes import Thread
+    from lichen.executive.scheduler import Parking
 
 
 class UserApc(NamedTuple):
@@ -15,6 +21,16 @@ class UserApc(NamedTuple):
 
     routine: int
     arguments: tuple[int, int, int]
+
+
+class Pending(NamedTuple):
+    """An I/O operation that goes on after its call: what it is on, its status block's address, and how to cancel it."""
+
+    file: File
+    status: int
+    thread: Thread
+    parking: Parking
+    cancel: Callable[[], None]
 
 
 @dataclass(eq=False)
@@ -35,6 +51,8 @@ class NtProcess:
     exit_signal: int = 17
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""
+    pending: dict[Parking, Pending] = field(default_factory=dict)
+    """I/O that goes on, by its task."""
     free_stacks: list[tuple[int, int, int]] = field(default_factory=list)
     """(teb, stack, size) of threads that ended, to be unmapped by the next one that stops anyway."""
 
@@ -60,3 +78,5 @@ class NtThread:
     abandoned: bool = False
     """The wait just satisfied was for a mutant whose owner had died."""
     impersonation: Any = None
+    last_exception: tuple[int, int] = (0, 0)
+    """(code, address) of the last exception that was raised: user mode ends the process with its code if nobody handles it."""

@@ -310,6 +310,7 @@ class NtSubsystem:
         self, thread: Thread, exception: ExceptionRecord, captured: bytes | bytearray
     ) -> None:
         """Let user mode handle an exception; without room for its frame the process ends."""
+        thread.personality.last_exception = exception.code, exception.address
         try:
             dispatcher = self.entries(thread.process).exception_dispatcher
             exceptions.raise_exception(thread.guest, dispatcher, exception, captured)
@@ -346,7 +347,10 @@ class NtSubsystem:
             process.personality.free_stacks.append((state.teb, state.stack, state.stack_size))
 
     def process_ended(self, process: Process) -> None:
-        return
+        """I/O that goes on ends with its process."""
+        if isinstance(process.personality, NtProcess):
+            for parking in list(process.personality.pending):
+                self.machine.scheduler.cancel(parking)
 
     def child_ended(self, parent: Process, child: Process) -> bool:
         """NT parents never make zombies: the child's object lives while handles do (DECISIONS 19)."""

@@ -74,7 +74,9 @@ def state_letter(task: Task, usage: TaskUsage | None = None) -> str:
         return "T"
     parking = leader.parking
     if parking is not None and parking.wait is not None:
-        return "S" if parking.wait.interruptible else "D"
+        # A signal acts on a thread of another world whatever it waits for.
+        acted_on = parking.wait.interruptible or not isinstance(leader.personality, LinuxThread)
+        return "S" if acted_on else "D"
     return (usage or leader.usage()).state
 
 

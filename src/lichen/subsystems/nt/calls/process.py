@@ -44,6 +44,9 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
         return Status.PROCESS_IS_TERMINATING
     if target.id == 1:
         raise Failure(Status.ACCESS_DENIED)
+    if target is thread.process and code and code == thread.personality.last_exception[0]:
+        thread.process.subsystem.end_by_exception(target, *thread.personality.last_exception)  # type: ignore[attr-defined]
+        return None
     foreign = target.subsystem is not thread.process.subsystem
     target.terminate(ExitStatus(code, 9 if foreign else 0))
     return None if target is thread.process else Status.SUCCESS
