@@ -16,6 +16,7 @@ from lichen.subsystems.nt import environment, names, pe, registry_seeds, userlan
 from lichen.subsystems.nt.calls.token import sid_text, user_sid
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
+from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.subsystem import NtSubsystem, stopping_numbers
 
@@ -43,6 +44,7 @@ class Windows:
         self.registry = self._open_registry()
         machine.table.registry = self.registry
         build_namespace(machine.table, find(context, context.root, ("dev", "null")))
+        machine.table.namespace.make("Device").insert("NamedPipe", NamedPipes())
         guests = machine.platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
         self.subsystem = NtSubsystem(machine.platform, guests, machine.table, file, found.nls, _PROCESSORS)

@@ -14,6 +14,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot, connect
 from lichen.subsystems.nt.types import Named
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
     if name.root:
         start: Object = thread.process.handles.get(index_of(name.root))
         if isinstance(start, File):
+            if isinstance(start, PipeRoot):
+                return start.device.open(thread.process, names.components_of(name.name), request)
+            if isinstance(start, PipeEnd) and not name.name:
+                return connect(thread.process, start.pipe, request)
             if name.name.startswith("\\"):
                 raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
             return create_file(thread.process.files, start.location, names.components_of(name.name), request)

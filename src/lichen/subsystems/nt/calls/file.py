@@ -9,26 +9,25 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn, Out
-from lichen.abi.layout import LLP64, i64, layout, ptr, u32
+from lichen.abi.layout import i64, ptr, u32
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options
-from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
+from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
+from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
-from lichen.subsystems.nt.state import UserApc
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
 _MOST_AT_ONCE: Final = 1 << 26
 _USE_POSITION, _WRITE_TO_END = -2, -1
 
@@ -103,9 +102,10 @@ def NtReadFile(
         if not data and size:
             return completion.end(Status.END_OF_FILE if file.seekable else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
-        return completion.end(Status.SUCCESS, len(data))
+        cut_short = isinstance(file, PipeEnd) and file.cut_short
+        return completion.end(Status.BUFFER_OVERFLOW if cut_short else Status.SUCCESS, len(data))
 
-    return then(file.read(min(size, _MOST_AT_ONCE), offset), done)
+    return completion.carry_out(then(file.read(min(size, _MOST_AT_ONCE), offset), done))
 
 
 @nt.call()
@@ -131,7 +131,8 @@ def NtWriteFile(
     if offset == _WRITE_TO_END:
         offset = file.node.size()
     completion = Completion(thread, file, event, routine, context, status)
-    return then(file.write(data, offset), lambda count: completion.end(Status.SUCCESS, count))
+    written = then(file.write(data, offset), lambda count: completion.end(Status.SUCCESS, count))
+    return completion.carry_out(written)
 
 
 def _offset(file: File, position: int | None) -> int | None:
@@ -141,43 +142,6 @@ def _offset(file: File, position: int | None) -> int | None:
     if position < _WRITE_TO_END:
         raise Failure(Status.INVALID_PARAMETER)
     return position
-
-
-class Completion:
-    """How the end of an I/O call is told: status block, event, APC or completion packet (facts/nt-devices, 0)."""
-
-    def __init__(
-        self, thread: Thread, file: File, event: int, routine: int, context: int, status: int
-    ) -> None:
-        self.thread, self.file, self.routine, self.context, self.status = (
-            thread,
-            file,
-            routine,
-            context,
-            status,
-        )
-        self.event = object_of(thread, event, EventObject).event if event else None
-        if self.event is not None:
-            self.event.reset()
-        self.port = thread.process.machine.completion_ports.get(file)
-        if routine and self.port is not None:
-            raise Failure(Status.INVALID_PARAMETER)
-
-    def end(self, status: int, information: int) -> int:
-        """Tell everybody; returns the status of the call."""
-        if status >= Status.UNSUCCESSFUL and status != Status.END_OF_FILE:
-            return status
-        if self.status:
-            self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(status, information)))
-        if self.routine:
-            apc = UserApc(self.routine, (self.context, self.status, 0))
-            self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
-        elif self.port is not None and self.context:
-            port, key = self.port
-            port.post(key, self.context, status, information)
-        if self.event is not None:
-            self.event.set()
-        return status
 
 
 @nt.call()

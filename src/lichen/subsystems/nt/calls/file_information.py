@@ -20,18 +20,21 @@ from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, rename_location
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls import pipe
 from lichen.subsystems.nt.calls.file import (
     allocation_of,
     basic_information,
     flags_of,
     network_open_information,
 )
+from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle, Named, encode
+from lichen.subsystems.nt.types import Address, Flags, Handle, Named, Result, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -39,9 +42,11 @@ if TYPE_CHECKING:
 _BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _NAME, _RENAME = 4, 5, 6, 7, 8, 9, 10
 _DISPOSITION, _POSITION, _MODE, _ALIGNMENT, _ALL, _ALLOCATION, _END_OF_FILE = 13, 14, 16, 17, 18, 19, 20
 _COMPLETION, _NETWORK_OPEN, _ATTRIBUTE_TAG, _IO_COMPLETION_NOTIFICATION = 30, 34, 35, 41
+_PIPE: Final = 23
 _NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK = 48, 59, 64, 65, 11
 _SYNCHRONOUS: Final = 0x20
 _DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x07, 0x15, 0x11, 0x50
+_LONGEST_INPUT: Final = 0x10000
 _KEEP_TIMES: Final = (0, -1, -2)
 
 
@@ -114,6 +119,7 @@ _ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {
     _NETWORK_OPEN: lambda thread, file: network_open_information(file.attributes()),
     _ATTRIBUTE_TAG: lambda thread, file: struct.pack("<2I", flags_of(file.attributes()), 0),
     _IO_COMPLETION_NOTIFICATION: lambda thread, file: bytes(4),
+    **pipe.ANSWERS,
     _ID: lambda thread, file: struct.pack("<3Q", file.attributes().device, file.attributes().file_id, 0),
 }
 
@@ -254,6 +260,7 @@ _CHANGES: Final[dict[int, tuple[int, Callable[[Thread, File, bytes], None]]]] = 
     _RENAME: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0]))),
     _RENAME_EX: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0] & 1))),
     _LINK: (20, _link),
+    _PIPE: (8, pipe.set_pipe_information),
     _COMPLETION: (16, _set_completion),
     _MODE: (4, lambda thread, file, data: None),
     _IO_COMPLETION_NOTIFICATION: (4, lambda thread, file, data: None),
@@ -314,24 +321,41 @@ def NtFsControlFile(
     event: Handle,
     routine: Address,
     context: Address,
-    status: Out[IoStatusBlock],
+    status: Address,
     code: Flags,
     input: Address,
     input_size: u32,
     output: Address,
     output_size: u32,
-) -> int:
+) -> Result:
     """A request to a file system."""
     file = object_of(thread, handle, File)
+    completion = Completion(thread, file, event, routine, context, status)
+    data = thread.memory.read(input, min(input_size, _LONGEST_INPUT)) if input_size else b""
+    answer = pipe.pipe_control(thread, file, code, data, output_size)
+    if answer is not None:
+        return _controlled(completion, answer, output)
     if code == 0x9009C and file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):  # FSCTL_GET_OBJECT_ID
         attributes = file.attributes()
         data = struct.pack("<2Q48x", attributes.file_id, attributes.device)
         if output_size < len(data):
             raise Failure(Status.BUFFER_TOO_SMALL)
         thread.memory.write(output, data)
-        status.write(IoStatusBlock(Status.SUCCESS, len(data)))
-        return Status.SUCCESS
+        return completion.end(Status.SUCCESS, len(data))
     raise Failure(Status.INVALID_DEVICE_REQUEST if code != 0x900A8 else 0xC0000275)  # NOT_A_REPARSE_POINT
+
+
+def _controlled(completion: Completion, answer: pipe.Answer | Blocks[int], output: int) -> Result:
+    """Tell what a control code gave, now or when it is done."""
+    if isinstance(answer, tuple):
+        status, data = answer
+        completion.thread.memory.write(output, data)
+        return completion.end(status, len(data))
+
+    def done(status: int) -> int:
+        return completion.end(status, 0)
+
+    return completion.carry_out(then(answer, done))
 
 
 @nt.call()

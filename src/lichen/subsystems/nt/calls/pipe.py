@@ -1,0 +1,166 @@
+"""Named pipes: making them, their control codes and what is known of them.
+
+Source: NtCreateNamedPipeFile (phnt); [MS-FSCC] 2.3.30-39 and 2.4.33-34.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import OptionalIn, Out
+from lichen.abi.layout import i64, ptr, u32
+from lichen.executive.io.file import File
+from lichen.executive.io.location import fold
+from lichen.executive.objects.handles import index_of
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.files import open_of
+from lichen.subsystems.nt.named_pipes import SHARE_READ, SHARE_WRITE, NamedPipes, PipeEnd, PipeRoot, Shape
+from lichen.subsystems.nt.objects import new_handle
+from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Flags, Named, ObjectName
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_DISCONNECT, _LISTEN, _PEEK, _WAIT = 0x110004, 0x110008, 0x11400C, 0x110018
+_PEEK_HEADER: Final = 16
+_WAIT_HEADER: Final = 14
+_SHAREABLE: Final = SHARE_READ | SHARE_WRITE
+Answer = tuple[int, bytes]
+"""A status, and what goes into the output buffer."""
+
+
+@nt.call(partial="security descriptors are ignored")
+def NtCreateNamedPipeFile(
+    thread: Thread,
+    handle: Out[ptr],
+    access: Flags,
+    name: ObjectName,
+    status: Out[IoStatusBlock],
+    share: Flags,
+    disposition: u32,
+    options: Flags,
+    message_type: u32,
+    message_reading: u32,
+    not_waiting: u32,
+    most_instances: u32,
+    inbound_quota: u32,
+    outbound_quota: u32,
+    timeout: OptionalIn[i64],
+) -> int:
+    """Make a pipe, or one more instance of one; the handle is the server's end."""
+    if not share & _SHAREABLE or share & ~_SHAREABLE or (message_reading & 1 and not message_type & 1):
+        raise Failure(Status.INVALID_PARAMETER)
+    if not most_instances:
+        raise Failure(Status.INVALID_PARAMETER)
+    device, rest = _device_of(thread, name)
+    shape = Shape(share, bool(message_type & 1), most_instances, inbound_quota, outbound_quota, timeout or 0)
+    request = open_of(access, disposition, 7, options & ~1)
+    end = device.create(thread.process, rest, request, shape)
+    end.one_message, end.waits = bool(message_reading & 1), not not_waiting & 1
+    handle.write(new_handle(thread, end, end.access, name))
+    status.write(IoStatusBlock(Status.SUCCESS, end.outcome))
+    return Status.SUCCESS
+
+
+def _device_of(thread: Thread, name: Named) -> tuple[NamedPipes, str]:
+    """The device that a pipe's name leads to, and the name it has there."""
+    if name.root:
+        start = thread.process.handles.get(index_of(name.root))
+        if isinstance(start, PipeRoot):
+            return start.device, name.name
+    found = names.lookup(thread, name)
+    if not isinstance(found.object, NamedPipes) or not found.rest:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    return found.object, "\\".join(found.rest)
+
+
+# ---- FSCTL_PIPE_*
+
+
+def pipe_control(
+    thread: Thread, file: File, code: int, data: bytes, room: int
+) -> Answer | Blocks[int] | None:
+    """What a control code does; a generator ends with a status. None for a code or file that is not meant."""
+    if isinstance(file, PipeRoot) and code == _WAIT:
+        return _wait(thread, file, data)
+    if not isinstance(file, PipeEnd):
+        return None
+    if code == _LISTEN:
+        listening = file.listen()
+        return (listening, b"") if isinstance(listening, int) else listening
+    if code == _DISCONNECT:
+        file.disconnect()
+        return Status.SUCCESS, b""
+    return _peek(file, room) if code == _PEEK else None
+
+
+def _wait(thread: Thread, root: PipeRoot, data: bytes) -> Blocks[int]:
+    """FILE_PIPE_WAIT_FOR_BUFFER."""
+    if len(data) < _WAIT_HEADER:
+        raise Failure(Status.INVALID_PARAMETER)
+    timeout, length, specified = struct.unpack_from("<qI?", data)
+    name = data[_WAIT_HEADER : _WAIT_HEADER + length].decode("utf-16-le", "surrogatepass")
+    pipe = root.device.pipes.get(fold(name))
+    if pipe is None:
+        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+    return pipe.wait(deadline_of(thread, timeout if specified else pipe.shape.timeout or None))
+
+
+def _peek(end: PipeEnd, room: int) -> Answer:
+    """FILE_PIPE_PEEK_BUFFER."""
+    if room < _PEEK_HEADER:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    queue = end.received
+    if not queue.size and end.partner is None:
+        raise Failure(Status.PIPE_BROKEN)
+    message = len(queue.parts[0]) if queue.messages and queue.parts else 0
+    content = queue.peek(min(room - _PEEK_HEADER, message) if queue.messages else room - _PEEK_HEADER)
+    waiting = len(queue.parts) if queue.messages else 0
+    header = struct.pack("<4I", end.state, queue.size, waiting, message)
+    more = len(content) < (message if queue.messages else queue.size)
+    return (Status.BUFFER_OVERFLOW if more and content else Status.SUCCESS), header + content
+
+
+# ---- FILE_PIPE_*_INFORMATION
+
+
+def _end_of(file: File) -> PipeEnd:
+    if not isinstance(file, PipeEnd):
+        raise Failure(Status.INVALID_PARAMETER)
+    return file
+
+
+def _pipe_information(thread: Thread, file: File) -> bytes:
+    end = _end_of(file)
+    return struct.pack("<2I", end.one_message, not end.waits)
+
+
+def _local_information(thread: Thread, file: File) -> bytes:
+    end = _end_of(file)
+    shape, partner = end.pipe.shape, end.partner
+    configuration = {SHARE_WRITE: 0, SHARE_READ: 1}.get(shape.directions, 2)
+    room = max(0, partner.received.quota - partner.received.size) if partner else 0
+    return struct.pack(
+        "<10I", shape.messages, configuration, min(shape.most_instances, 0xFFFFFFFF), len(end.pipe.instances),
+        shape.inbound_quota, end.received.size, shape.outbound_quota, room, end.state, end.is_server,
+    )  # fmt: skip
+
+
+def set_pipe_information(thread: Thread, file: File, data: bytes) -> None:
+    """FILE_PIPE_INFORMATION: how an end reads, and whether it waits."""
+    end = _end_of(file)
+    reading, completion = struct.unpack_from("<2I", data)
+    if reading > 1 or completion > 1 or (reading and not end.pipe.shape.messages):
+        raise Failure(Status.INVALID_PARAMETER)
+    end.one_message, end.waits = bool(reading), not completion
+
+
+ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {23: _pipe_information, 24: _local_information}
+"""Classes of NtQueryInformationFile that pipes answer."""

@@ -1,0 +1,149 @@
+"""Real Windows programs, alone and among Linux ones: what a shell sees of them is what it sees of its own kind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lichen.drives import find_userland
+from tests.programs.conftest import Lichen, eventually
+from tests.toolchain import Toolchain
+
+SOURCES = Path(__file__).parent / "windows"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
+    """One machine for all of these tests: the first Windows program of a machine takes the longest."""
+    if find_userland() is None:
+        pytest.skip("needs the package libwine")
+    command = Lichen(tmp_path_factory.mktemp("home"))
+    yield command
+    assert command.run("shutdown").returncode == 0
+
+
+def bash(machine: Lichen, script: str, *shared: Path) -> subprocess.CompletedProcess[bytes]:
+    shares = [word for path in shared for word in ("--share", f"{path}:{path}:ro")]
+    return machine.run("run", *shares, "--", "bash", "-c", script)
+
+
+@pytest.fixture(scope="module")
+def sleeper(windows_c: Toolchain) -> Path:
+    return windows_c.compile(SOURCES / "sleeper.c")
+
+
+# ---- alone
+
+
+def test_echo(machine: Lichen) -> None:
+    done = machine.run("run", "cmd.exe", "/c", "echo hi")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"hi\r\n", b"")
+
+
+@pytest.mark.parametrize("code", [0, 1, 7, 255])
+def test_exit_code(machine: Lichen, code: int) -> None:
+    assert machine.run("run", "cmd.exe", "/c", f"exit {code}").returncode == code
+
+
+def test_host_name(machine: Lichen) -> None:
+    linux = machine.run("run", "uname", "-n").stdout.decode().strip()
+    assert machine.run("run", "hostname.exe").stdout.decode().strip().lower() == linux.lower()
+
+
+def test_registry_outlives_the_machine(machine: Lichen) -> None:
+    key = r"HKCU\Software\Lichen Test"
+    assert machine.run("run", "reg.exe", "add", key, "/v", "Answer", "/d", "forty two", "/f").returncode == 0
+    assert machine.run("terminate", "default").returncode == 0
+    found = machine.run("run", "reg.exe", "query", key, "/v", "Answer")
+    assert (found.returncode, b"REG_SZ    forty two\r\n" in found.stdout) == (0, True)
+    assert machine.run("run", "reg.exe", "delete", key, "/f").returncode == 0
+    assert machine.run("run", "reg.exe", "query", key).returncode == 1
+
+
+# ---- among Linux programs
+
+
+@pytest.mark.parametrize(
+    ("script", "output"),
+    [
+        ('cmd.exe /c "echo hi" | tr a-z A-Z', b"HI\r\n"),
+        ("cmd.exe /c 'exit 7'; echo $?", b"7\n"),
+        ("cd /usr; cmd.exe /c ls", b"".join(sorted(os.fsencode(n) + b"\n" for n in os.listdir("/usr")))),
+        ("[ $(cmd.exe /c bash -c hostname.exe) = $(hostname.exe) ] && echo same", b"same\n"),
+        ("cmd.exe /c 'echo one> C:\\users\\one.txt'; cat /mnt/c/users/one.txt", b"one\r\n"),
+        ("echo two > /mnt/c/users/two.txt; cmd.exe /c 'type C:\\users\\TWO.TXT'", b"two\n"),
+        ("cmd.exe /c 'hostname.exe | Z:\\usr\\bin\\wc -l'", b"1\n"),
+        ("X='a b' cmd.exe /c 'echo %X%'", b"a b\r\n"),
+    ],
+)
+def test_crossings(machine: Lichen, script: str, output: bytes) -> None:
+    done = bash(machine, script)
+    assert (done.stdout, done.stderr) == (output, b"")
+
+
+@pytest.mark.parametrize(("signal", "status"), [("KILL", 137), ("TERM", 143), ("INT", 130)])
+def test_kill(machine: Lichen, sleeper: Path, signal: str, status: int) -> None:
+    script = f"exec 3< <(exec {sleeper}); read -r line <&3; echo $line; kill -{signal} $!; wait $!; echo $?"
+    assert bash(machine, script, sleeper.parent).stdout.split() == [b"ready", str(status).encode()]
+
+
+def test_stop_and_continue(machine: Lichen, sleeper: Path) -> None:
+    state = "ps -o state= -p $!"
+    script = f"{sleeper} & sleep 0.3; {state}; kill -STOP $!; {state}; kill -CONT $!; {state}; kill $!"
+    assert bash(machine, script, sleeper.parent).stdout.split() == [b"ready", b"S", b"T", b"S"]
+
+
+def test_timeout(machine: Lichen, sleeper: Path) -> None:
+    done = bash(machine, f"timeout 1 {sleeper}; echo $?", sleeper.parent)
+    assert done.stdout.split() == [b"ready", b"124"]
+
+
+def test_one_tree_of_processes(machine: Lichen, sleeper: Path) -> None:
+    script = f"""cmd.exe /c timeout 60 {sleeper} & sleep 1; ps -eo pid=,ppid=,comm=; echo "shell $$"
+        pkill sleeper"""
+    output = bash(machine, script, sleeper.parent).stdout.decode()
+    *lines, last = [line.split(None, 2) for line in output.splitlines() if line.strip() != "ready"]
+    processes = {int(pid): (int(parent), name) for pid, parent, name in lines}
+    (lowest,) = (pid for pid, (_, name) in processes.items() if name.startswith("sleeper"))
+    chain, here = [], lowest
+    while here != int(last[1]):
+        here, name = processes[here]
+        chain.append(name.rstrip()[:8])
+    assert chain == ["sleeper-", "timeout", "cmd.exe"]
+
+
+def test_crash(machine: Lichen, windows_c: Toolchain) -> None:
+    program = windows_c.compile(SOURCES / "crash.c")
+    done = bash(machine, f"{program}; echo $?", program.parent)
+    assert done.stdout == b"139\n"
+    assert f"{program.name}+0x".encode() in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "output"),
+    [
+        ("hostname.exe", None),
+        ("Z:\\usr\\bin\\seq 1 3", b"1\n2\n3\n6 bytes, exit code 0\n"),
+        ("Z:\\usr\\bin\\head -c 300000 /dev/zero", bytes(300000) + b"300000 bytes, exit code 0\n"),
+        ("Z:\\usr\\bin\\false", b"0 bytes, exit code 1\n"),
+    ],
+)
+def test_windows_reads_what_it_started(
+    machine: Lichen, windows_c: Toolchain, program: str, output: bytes | None
+) -> None:
+    capture = windows_c.compile(SOURCES / "capture.c")
+    done = machine.run("run", "--share", f"{capture.parent}:{capture.parent}:ro", str(capture), program)
+    if output is None:
+        output = machine.run("run", program).stdout
+        output += f"{len(output)} bytes, exit code 0\n".encode()
+    assert (done.returncode, done.stdout) == (0, output)
+
+
+def test_programs_that_are_left_end_with_the_machine(machine: Lichen, sleeper: Path) -> None:
+    bash(machine, f"{sleeper} >/dev/null & sleep 0.2", sleeper.parent)
+    assert machine.run("terminate", "default").returncode == 0
+    eventually(lambda: b"sleeper" not in machine.run("run", "ps", "-e").stdout)
