@@ -164,6 +164,17 @@ class TestTree:
             assert 0 <= int(elapsed) < SECONDS
         assert found[ids.zombie][:2] == ["0", "0"]
 
+    def test_terminals_and_who_is_in_the_foreground(self, guest: Guest) -> None:
+        host_program("script", "util-linux")
+        lines = guest(
+            'SHELL=/bin/sh script -qc "ps -o pid,sid,tty,tpgid,stat,comm; tty" /dev/null'
+        ).splitlines()
+        shell, ps = columns(lines[1:3], 6)
+        leader = shell[0]
+        assert shell[1:] == [leader, "pts/0", leader, "Ss+", "sh"]
+        assert ps[1:] == [leader, "pts/0", leader, "R+", "ps"]
+        assert lines[3] == "/dev/pts/0"
+
     def test_no_process_of_the_host_shows(self, guest: Guest) -> None:
         listed = guest("cd /proc; echo [0-9]*").split()
         assert [int(id) for id in listed] == [1, 8]
