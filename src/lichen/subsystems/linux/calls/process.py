@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault
 from lichen.executive import programs
-from lichen.executive.interfaces import PAGE
+from lichen.executive.interfaces import PAGE, GuestGone
 from lichen.executive.processes import MAXIMUM_TASKS, ExitStatus, Process
 from lichen.executive.programs import Program
 from lichen.executive.security import Capability
@@ -186,10 +186,12 @@ def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
     child = process.machine.new_process(parent, process.subsystem)
     try:
         guest = thread.guest.clone_process(share_memory=bool(flags & CLONE_VM))
-    except OSError as error:
+    except (OSError, GuestGone) as error:
         child.leave_group()
         parent.children.pop(child.id, None)
         process.machine.processes.pop(child.id, None)
+        if isinstance(error, GuestGone):
+            raise
         raise Failure.from_host(error) from error
     _inherit(process, child, flags)
     child.personality.exit_signal = wanted.exit_signal
