@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from lichen.filesystems.hostnode import HostNode
 
 KEPT: Final = 512
-_SLACK: Final = 64
 _IN_USE: Final = 8
 """How many of the last used ones an operation of this moment may be working with."""
 
@@ -29,7 +28,8 @@ class Descriptors:
     """The nodes of one file system that have a descriptor, the longest unused first."""
 
     def __init__(self, kept: int = KEPT) -> None:
-        self._kept, self._most = kept, max(share_of_descriptors(), kept + 2 * _SLACK)
+        self._kept, self._slack = kept, kept // 8
+        self._most = max(share_of_descriptors(), 2 * kept)
         self._nodes: dict[HostNode, None] = {}
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Descriptors:
             raise OSError(errno.ENFILE, "too many files are open")
         node.descriptor = descriptor
         self._nodes[node] = None
-        if len(self._nodes) > self._kept + _SLACK:
+        if len(self._nodes) > self._kept + self._slack:
             self._evict(len(self._nodes) - self._kept)
         return descriptor
 

@@ -95,7 +95,7 @@ class HostFileSystem(FileSystem):
         if node is None or node.kind != state.st_mode >> 12 or node.gone is not None:
             self.nodes[key] = node = HostNode(self, parent, name, state)
         elif node is not self.root:
-            node.parent, node.name = parent, name
+            node.found_at(parent, name)
         return node
 
     def shows(self, state: os.stat_result) -> bool:

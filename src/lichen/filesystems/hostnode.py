@@ -35,7 +35,7 @@ _LONG: Final = 1 << 20
 class HostNode(Node):
     """One file, folder or symlink of the host. `parent` and `name` are one of its names, the one seen last."""
 
-    __slots__ = ("_attributes", "descriptor", "gone", "identity", "name", "parent", "writable")
+    __slots__ = ("_attributes", "descriptor", "gone", "identity", "name", "others", "parent", "writable")
 
     file_system: HostFileSystem
 
@@ -44,6 +44,8 @@ class HostNode(Node):
     ) -> None:
         super().__init__(file_system, state.st_mode >> 12)
         self.parent, self.name = parent, name
+        self.others: dict[tuple[HostNode, str], None] | None = None
+        """More names of a file, as far as they were seen."""
         self.identity = (state.st_dev, state.st_ino)
         self.descriptor = -1
         """A directory's (O_PATH) or a regular file's content, while it has one; the file system closes it."""
@@ -255,9 +257,11 @@ class HostNode(Node):
         if node.descriptor < 0:
             above = node._above()
             os.link(node.name, name, src_dir_fd=above, dst_dir_fd=self.directory(), follow_symlinks=False)
-            return
-        os.link(same_file(node.descriptor), name, dst_dir_fd=self.directory(), follow_symlinks=True)
-        if node.gone is not None:
+        else:
+            os.link(same_file(node.descriptor), name, dst_dir_fd=self.directory(), follow_symlinks=True)
+        if node.gone is None:
+            node.found_at(self, name)
+        else:
             node.gone, node.parent, node.name = None, self, name
             self.file_system.nodes[node.identity] = node
 
@@ -279,18 +283,43 @@ class HostNode(Node):
         if state is not None:
             node.lost_name(self, name, state)
 
+    def found_at(self, directory: HostNode, name: str) -> None:
+        """The object has this name too, or now: it is the one to reach it by."""
+        if self.parent is directory and self.name == name:
+            return
+        if self.kind != Kind.DIRECTORY and self.parent is not None:
+            self.others = self.others or {}
+            self.others[self.parent, self.name] = None
+        self.parent, self.name = directory, name
+
+    def moved(self, directory: HostNode, name: str, target: HostNode, target_name: str) -> None:
+        """A name of the object was renamed."""
+        self.found_at(target, target_name)
+        if self.others is not None:
+            self.others.pop((directory, name), None)
+            self.others = self.others or None
+
     def lost_name(self, directory: HostNode, name: str, state: os.stat_result) -> None:
         """The name `name` in `directory`, at which `state` was seen, is gone."""
         if (state.st_dev, state.st_ino) != self.identity:
             return
+        others, self.others = self.others or {}, None
+        others.pop((directory, name), None)
         if state.st_nlink <= 1 or self.kind == Kind.DIRECTORY:
             self.gone = self.file_system.attributes_of(state)._replace(links=0)
             self._attributes = None
             if not self.files:
                 self.file_system.descriptors.drop(self)
-        elif (self.parent, self.name) == (directory, name) and self.descriptor < 0:
-            # Another name is not known: only a descriptor leads to the object from now on, if it is needed at all.
-            self.file_system.nodes.pop(self.identity, None)
+            return
+        if (self.parent, self.name) != (directory, name):
+            self.others = others or None
+            return
+        while others:
+            (parent, name), _ = others.popitem()
+            known = state_of(name, parent.directory()) if parent.gone is None else None
+            if known is not None and (known.st_dev, known.st_ino) == self.identity:
+                self.parent, self.name, self.others = parent, name, others or None
+                return
 
     @hosted
     def rename(self, name: str, node: Node, target: Node, target_name: str, replaced: Node | None) -> None:
@@ -299,7 +328,7 @@ class HostNode(Node):
         here, there = self.directory(), target.directory()
         lost = state_of(target_name, there) if isinstance(replaced, HostNode) else None
         hostcalls.rename(name, here, target_name, there, 0 if replaced is not None else RENAME_NO_REPLACE)
-        node.parent, node.name = target, target_name
+        node.moved(self, name, target, target_name)
         if lost is not None and isinstance(replaced, HostNode):
             replaced.lost_name(target, target_name, lost)
 
@@ -309,8 +338,8 @@ class HostNode(Node):
         assert isinstance(target, HostNode)
         assert isinstance(other, HostNode)
         hostcalls.rename(name, self.directory(), target_name, target.directory(), RENAME_EXCHANGE)
-        node.parent, node.name = target, target_name
-        other.parent, other.name = self, name
+        node.moved(self, name, target, target_name)
+        other.moved(target, target_name, self, name)
 
     @hosted
     def readlink(self) -> str:

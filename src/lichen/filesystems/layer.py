@@ -91,8 +91,9 @@ class Layer:
 
     def put(self, node: HostNode, directory: HostNode, name: str) -> None:
         """Bring what was prepared to its place, over whatever the layer has there, in one step."""
-        self.place(node.name, directory, name, node.kind == Kind.DIRECTORY)
-        node.parent, node.name = directory, name
+        temporary = node.name
+        self.place(temporary, directory, name, node.kind == Kind.DIRECTORY)
+        node.moved(self.work, temporary, directory, name)
 
     def whiteout(self, directory: HostNode, name: str) -> None:
         """Hide a name of the tree below, in the place of whatever the layer has there."""
@@ -115,7 +116,10 @@ class Layer:
         self._lost(directory, name, state)
 
     def _lost(self, directory: HostNode, name: str, state: os.stat_result) -> None:
-        """What was at a name of the layer, where `state` was seen, has lost that name."""
+        """What was at a name of the layer, where `state` was seen, has lost that name.
+
+        To be told at once: the next file that is made may get the same inode number.
+        """
         lost = self.host.nodes.get((state.st_dev, state.st_ino))
         if lost is not None:
             lost.lost_name(directory, name, state)
@@ -158,34 +162,45 @@ class Layer:
         except IsADirectoryError:
             remove_tree(temporary, work)
 
-    def move(self, node: HostNode, target: HostNode, name: str, hide: bool) -> None:
+    def move(
+        self, node: HostNode, directory: HostNode, old: str, target: HostNode, name: str, hide: bool
+    ) -> None:
         """Rename, over whatever the layer has at the target; `hide` leaves a whiteout at the old name."""
-        assert node.parent is not None
-        directory, old = node.parent, node.name
         here, there = directory.directory(), target.directory()
         state = state_of(name, there)
         if state is None and hide:
             # A whiteout where nothing is hides nothing: put it there first, and let the two change places at once.
             self._link_whiteout(name, target)
             hostcalls.rename(old, here, name, there, RENAME_EXCHANGE)
+            node.moved(directory, old, target, name)
         elif state is None or (node.kind != Kind.DIRECTORY and state.st_mode >> 12 != Kind.DIRECTORY):
             hostcalls.rename(old, here, name, there, 0)
+            node.moved(directory, old, target, name)
+            if state is not None:
+                self._lost(target, name, state)
             if hide:  # killed before this, the old name shows the file below again: nothing is lost
                 self.whiteout(directory, old)
         else:
             hostcalls.rename(old, here, name, there, RENAME_EXCHANGE)
+            node.moved(directory, old, target, name)
+            replaced = self.host.nodes.get((state.st_dev, state.st_ino))
+            if replaced is not None:
+                replaced.moved(target, name, directory, old)
             if hide:
                 self.whiteout(directory, old)
             else:
                 self.discard(directory, old)
-        node.parent, node.name = target, name
-        if state is not None:
-            self._lost(target, name, state)
 
-    def exchange(self, node: HostNode, other: HostNode) -> None:
+    def exchange(
+        self,
+        node: HostNode,
+        directory: HostNode,
+        name: str,
+        other: HostNode,
+        target: HostNode,
+        target_name: str,
+    ) -> None:
         """Let two objects of the layer change places."""
-        here, there = node.parent, other.parent
-        assert here is not None
-        assert there is not None
-        hostcalls.rename(node.name, here.directory(), other.name, there.directory(), RENAME_EXCHANGE)
-        node.parent, node.name, other.parent, other.name = there, other.name, here, node.name
+        hostcalls.rename(name, directory.directory(), target_name, target.directory(), RENAME_EXCHANGE)
+        node.moved(directory, name, target, target_name)
+        other.moved(target, target_name, directory, name)

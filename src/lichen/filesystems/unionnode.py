@@ -276,6 +276,7 @@ class UnionNode(Node):
             temporary = layer.temporary()
             layer.work.link(temporary, upper)
             layer.place(temporary, directory, name)
+            upper.moved(layer.work, temporary, directory, name)
         else:
             directory.link(name, upper)
         node.parent, node.name, node.removed = self, name, False
@@ -312,8 +313,7 @@ class UnionNode(Node):
         directory = target.copy_up()
         node._prepare_move(target, target_name)
         hide = self.file_system.find_lower(self, name) is not None
-        upper.parent, upper.name = self.copy_up(), name
-        self.file_system.layer.move(upper, directory, target_name, hide)
+        self.file_system.layer.move(upper, self.copy_up(), name, directory, target_name, hide)
         node.parent, node.name = target, target_name
         if replaced is not None:
             cast(UnionNode, replaced).lost_name()
@@ -324,9 +324,8 @@ class UnionNode(Node):
         first, second = node.copy_up(), other.copy_up()
         node._prepare_move(target, target_name)
         other._prepare_move(self, name)
-        first.parent, first.name = self.copy_up(), name
-        second.parent, second.name = target.copy_up(), target_name
-        self.file_system.layer.exchange(first, second)
+        here, there = self.copy_up(), target.copy_up()
+        self.file_system.layer.exchange(first, here, name, second, there, target_name)
         node.parent, node.name, other.parent, other.name = target, target_name, self, name
 
     def _prepare_move(self, target: UnionNode, name: str) -> None:

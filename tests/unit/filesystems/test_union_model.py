@@ -22,6 +22,7 @@ from lichen.executive.io.names import link, make_directory, remove, rename, syml
 from lichen.executive.io.node import RENAME_EXCHANGE, Node
 from lichen.executive.status import Failure, Status
 from lichen.filesystems import hostcalls
+from lichen.filesystems.descriptors import Descriptors
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.union import UnionFileSystem
 from tests.unit.trees import at, context_of, host_descriptors, make_host_tree, name, read, write
@@ -53,6 +54,9 @@ class Pair:
     def mount(self) -> None:
         lower = HostFileSystem(self.lower, 1, Devices(), read_only=True)
         self.system = UnionFileSystem(lower, self.layer, 2, Devices())
+        for host in (lower, self.system.layer.host):
+            host.descriptors.close()
+            host.descriptors = Descriptors(kept=0)
         self.context: FileSystemContext = context_of(self.system, os.geteuid(), os.getegid())
 
     def remount(self) -> None:
