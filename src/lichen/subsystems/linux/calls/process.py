@@ -66,7 +66,9 @@ def clone3(thread: Thread, address: Address, size: Size) -> Result:
     """Make a child process or a thread, with arguments in a record."""
     if size < _FIRST_CLONE_ARGS:
         raise Failure(Status.INVALID_PARAMETER)
-    data = thread.memory.read(address, size) if size <= PAGE else b"\1" * size
+    if size > PAGE:
+        raise Failure(Status.INVALID_BUFFER_SIZE)
+    data = thread.memory.read(address, size)
     if any(data[_CLONE_ARGS.size :]):
         raise Failure(Status.INVALID_BUFFER_SIZE)
     arguments = _CLONE_ARGS.unpack(data.ljust(_CLONE_ARGS.size, b"\0"))
