@@ -170,6 +170,10 @@ class Control(NamedTuple):
     data: bytes
 
 
+class AtMark(NamedTuple):
+    """A request to `File.control`: whether the next byte of a stream is the urgent one."""
+
+
 class Message(NamedTuple):
     """What is sent. `objects` go along: each is referenced anew by the socket that takes the message."""
 
@@ -293,11 +297,22 @@ class Family(Protocol):
         """Two sockets that are connected to each other; NOT_SUPPORTED."""
 
 
+class Interfaces(Protocol):
+    """Who knows the network interfaces; a record is netdevice(7)'s struct ifreq, a question its number there."""
+
+    def ask(self, question: int, record: bytes) -> bytes:
+        """The record with the answer in it."""
+
+    def list(self) -> bytes:
+        """The records of all interfaces that have an IPv4 address."""
+
+
 class Families:
-    """The families of one machine."""
+    """The families of one machine, and who knows its network interfaces."""
 
     def __init__(self) -> None:
         self._families: dict[int, Family] = {}
+        self.interfaces: Interfaces | None = None
 
     def register(self, number: int, family: Family) -> None:
         self._families[number] = family

@@ -23,6 +23,7 @@ from lichen.executive.io.opening import Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.network import (
     Address,
+    AtMark,
     Caller,
     Control,
     Level,
@@ -70,6 +71,7 @@ _LONGEST_OPTION: Final = 1024
 _PAUSE: Final = 0.001
 """For this long an operation rests that the host calls ready and refuses all the same."""
 _LINGER: Final = struct.Struct("=ii")
+_AT_MARK: Final = 0x8905  # SIOCATMARK
 _INT: Final = struct.Struct("=i")
 _FORCED: Final = {
     SocketOption.SEND_BUFFER_FORCE: SocketOption.SEND_BUFFER,
@@ -380,6 +382,12 @@ class HostSocket(Socket):
     @hosted
     def control(self, request: object) -> object:
         if isinstance(request, BytesAvailable):
-            answer = fcntl.ioctl(self.host.fileno(), termios.FIONREAD, _INT.pack(0))
-            return int(_INT.unpack(answer)[0])
+            return self._ask(termios.FIONREAD)
+        if isinstance(request, AtMark):
+            return self._ask(_AT_MARK)
         return super().control(request)
+
+    def _ask(self, question: int) -> int:
+        """The int that the host answers to an ioctl."""
+        answer: int = _INT.unpack(fcntl.ioctl(self.host.fileno(), question, _INT.pack(0)))[0]
+        return answer

@@ -7,7 +7,7 @@ Source: netlink(7), rtnetlink(7).
 
 from __future__ import annotations
 
-import random
+import os
 import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final
@@ -71,7 +71,7 @@ class NetlinkSocket(HostSocket):
         while left:
             left -= 1
             try:
-                self.host.bind((random.randrange(1 << 31, 1 << 32), 0))
+                self.host.bind((int.from_bytes(os.urandom(4), "little") | 1 << 31, 0))
                 break
             except OSError:
                 if not left:
@@ -100,10 +100,10 @@ class NetlinkSocket(HostSocket):
         start, data = 0, message.data
         while start + _HEADER.size <= len(data):
             length, type, _, _, _ = _HEADER.unpack_from(data, start)
+            if not _HEADER.size <= length <= len(data) - start:
+                break  # the host reads no further either
             if type >= _FIRST_TYPE and type & 3 != _GET:
                 raise Failure(Status.PRIVILEGE_NOT_HELD)
-            if length < _HEADER.size:
-                raise Failure(Status.INVALID_PARAMETER)
             start += length + 3 & ~3
 
 
