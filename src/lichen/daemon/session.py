@@ -6,7 +6,6 @@ them: INT and QUIT go to the program's whole group, as a terminal sends them, th
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
@@ -60,6 +59,8 @@ class Session:
             elif kind == protocol.SHUTDOWN:
                 self.kernel.shut_down()
             elif kind == protocol.QUERY:
+                import json
+
                 answer = self.kernel.describe(fields[0].decode())
                 self.connection.send(protocol.ANSWER, json.dumps(answer).encode())
         except (ValueError, IndexError) as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 import struct
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -106,54 +105,23 @@ class AttributeRecords:
         return
 
 
-class TableRecords:
-    """Records in a SQLite table beside the files, all of them in memory too: there are few where files are ordinary."""
-
-    def __init__(self, path: Path) -> None:
-        self._table = sqlite3.connect(path, isolation_level=None)
-        self._table.execute("PRAGMA journal_mode=WAL")
-        self._table.execute("PRAGMA synchronous=NORMAL")
-        self._table.execute(
-            "CREATE TABLE IF NOT EXISTS record (inode INTEGER PRIMARY KEY, data BLOB NOT NULL)"
-        )
-        rows = self._table.execute("SELECT inode, data FROM record")
-        self._records = {inode: Record.unpack(data) for inode, data in rows}
-
-    def get(self, directory: int, name: str, inode: int) -> Record | None:
-        return self._records.get(inode)
-
-    def set(self, node: HostNode, record: Record | None) -> None:
-        inode = node.identity[1]
-        try:
-            if record is not None:
-                row = (inode, record.pack())
-                self._table.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", row)
-                self._records[inode] = record
-            elif inode in self._records:
-                self._table.execute("DELETE FROM record WHERE inode = ?", (inode,))
-                del self._records[inode]
-        except sqlite3.Error as error:
-            full = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
-            raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from None
-
-    def made(self, node: HostNode) -> None:
-        self.set(node, None)
-
-    def gone(self, node: HostNode) -> None:
-        self.set(node, None)
-
-    def close(self) -> None:
-        self._table.close()
-
-
 def records_for(folder: Path) -> Records:
     """The records of the private layer in `folder`: in the table if there is one, or if attributes do not work."""
     table = folder / "metadata.sqlite"
-    if table.exists():
-        return TableRecords(table)
+    if not table.exists() and _has_attributes(folder):
+        return AttributeRecords()
+    from lichen.filesystems.tablerecords import (
+        TableRecords,
+    )  # SQLite is much to import for what few hosts need
+
+    return TableRecords(table)
+
+
+def _has_attributes(folder: Path) -> bool:
+    """Whether files in a folder can have extended attributes of a user's."""
     try:
         os.setxattr(folder, PRIVATE_PREFIX + "probe", b"1")
         os.removexattr(folder, PRIVATE_PREFIX + "probe")
     except OSError:
-        return TableRecords(table)
-    return AttributeRecords()
+        return False
+    return True

@@ -8,7 +8,6 @@ Source: proc(5); Documentation/admin-guide/sysctl of Linux.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -20,7 +19,7 @@ from lichen.executive.security import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import LONGEST_NAME
 from lichen.subsystems.linux import kernel
-from lichen.subsystems.linux.procfs.subjects import Whole
+from lichen.subsystems.linux.procfs.subjects import Whole, random_uuid
 from lichen.subsystems.linux.procfs.whole import host_file
 
 _MOST_GROUPS: Final = 65536
@@ -62,7 +61,7 @@ def _name(attribute: str) -> Text[Whole]:
 def _random() -> Entries:
     return {
         "boot_id": _line(lambda machine: machine.boot_id),
-        "uuid": _line(lambda _: str(uuid.uuid4())),
+        "uuid": _line(lambda _: random_uuid()),
         "entropy_avail": fixed(_ENTROPY),
         "poolsize": fixed(_ENTROPY),
     }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +22,12 @@ if TYPE_CHECKING:
     from lichen.executive.io.location import Location, Mount
 
 
+def random_uuid() -> str:
+    """A new UUID of the host's."""
+    with open("/proc/sys/kernel/random/uuid") as file:
+        return file.read().strip()
+
+
 class Whole(Subject):
     """The machine. `booted` is when, in seconds since 1970; `boot_id` names this run of it."""
 
@@ -31,7 +36,7 @@ class Whole(Subject):
     def __init__(self, table: ProcessTable, mounts: Sequence[Mount]) -> None:
         self.table, self.mounts = table, mounts
         self.booted = time.time() - table.uptime()
-        self.boot_id = str(uuid.uuid4())
+        self.boot_id = random_uuid()
 
     @property
     def caller(self) -> Thread:
