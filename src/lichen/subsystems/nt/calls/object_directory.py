@@ -1,0 +1,130 @@
+r"""Directories and symbolic links of the object namespace: `\BaseNamedObjects`, `\??\C:`.
+
+Source: NtOpenDirectoryObject, NtQueryDirectoryObject, NtOpenSymbolicLinkObject (ntifs.h, phnt).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import InOut, OptionalOut, Out
+from lichen.abi.layout import ptr, u32
+from lichen.executive.objects.namespace import Directory, SymbolicLink
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.records import UnicodeString
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, encode, read_string
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+
+_MORE_ENTRIES: Final = 0x00000105
+_ENTRY_SIZE: Final = 32
+
+
+@nt.call()
+def NtOpenDirectoryObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a directory of the namespace."""
+    handle.write(new_handle(thread, names.find(thread, name, Directory).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtCreateDirectoryObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Make a directory of the namespace, or open it."""
+    status, found = names.existing(thread, name, Directory)
+    if found is None:
+        found = Directory(name.name)
+        names.enter(thread, name, found)
+    handle.write(new_handle(thread, found, access, name))
+    return status
+
+
+@nt.call()
+def NtQueryDirectoryObject(
+    thread: Thread,
+    handle: Handle,
+    buffer: Address,
+    size: u32,
+    single: Boolean,
+    restart: Boolean,
+    context: Address,
+    needed: OptionalOut[u32],
+) -> int:
+    """The names and types of a directory's entries, from the `context`th on."""
+    directory = object_of(thread, handle, Directory)
+    memory = thread.memory
+    index = 0 if restart else int.from_bytes(memory.read(context, 4), "little")
+    entries = [(encode(name), encode(found.type_name)) for name, found in directory.entries.values()]
+    chosen: list[tuple[bytes, bytes]] = []
+    total, more = _ENTRY_SIZE, 0
+    for name, kind in entries[index:]:
+        more = _ENTRY_SIZE + len(name) + len(kind) + 4
+        if total + more > size or (single and chosen):
+            break
+        chosen.append((name, kind))
+        total += more
+    if not chosen:
+        if index >= len(entries):
+            return Status.NO_MORE_ENTRIES
+        needed.write(total + more)
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    memory.write(buffer, _packed(chosen, buffer))
+    memory.write(context, struct.pack("<I", index + len(chosen)))
+    needed.write(total)
+    return Status.SUCCESS if single or index + len(chosen) == len(entries) else _MORE_ENTRIES
+
+
+def _packed(entries: list[tuple[bytes, bytes]], buffer: int) -> bytes:
+    """OBJECT_DIRECTORY_INFORMATION records, an empty one, and then the texts."""
+    head, texts = b"", b""
+    start = buffer + _ENTRY_SIZE * (len(entries) + 1)
+    for entry in entries:
+        for text in entry:
+            head += struct.pack("<HHIQ", len(text), len(text) + 2, 0, start + len(texts))
+            texts += text + b"\0\0"
+    return head + bytes(_ENTRY_SIZE) + texts
+
+
+# ---- symbolic links
+
+
+@nt.call()
+def NtOpenSymbolicLinkObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a link itself."""
+    handle.write(new_handle(thread, names.find(thread, name, SymbolicLink).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtCreateSymbolicLinkObject(
+    thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, target: Address
+) -> int:
+    """Make a link to an absolute name; it is there as long as a handle is."""
+    text = read_string(thread.memory, target)
+    if not text.startswith("\\"):
+        raise Failure(Status.INVALID_PARAMETER)
+    status, link = names.existing(thread, name, SymbolicLink)
+    if link is None:
+        link = SymbolicLink(names.components_of(text))
+        names.enter(thread, name, link)
+    handle.write(new_handle(thread, link, access, name))
+    return status
+
+
+@nt.call()
+def NtQuerySymbolicLinkObject(
+    thread: Thread, handle: Handle, target: InOut[UnicodeString], needed: OptionalOut[u32]
+) -> int:
+    """Where a link leads."""
+    text = encode("\\" + "\\".join(object_of(thread, handle, SymbolicLink).target))
+    given = target.read()
+    needed.write(len(text) + 2)
+    if given.maximum_length < len(text) + 2:
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    thread.memory.write(given.buffer, text + b"\0\0")
+    target.write(given._replace(length=len(text)))
+    return Status.SUCCESS

@@ -1,0 +1,115 @@
+"""Cancelling I/O that goes on, and byte-range locks.
+
+Source: NtCancelIoFile, NtCancelIoFileEx, NtCancelSynchronousIoFile, NtLockFile, NtUnlockFile (ntifs.h, phnt).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.abi.argument import In, Out
+from lichen.abi.layout import i64
+from lichen.executive.io.file import File
+from lichen.executive.io.locks import Range, locks_of
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import then
+from lichen.subsystems.nt.completions import Completion
+from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Handle, Result
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+    from lichen.subsystems.nt.state import Pending
+
+_NOT_FOUND, _INVALID_LOCK_RANGE = 0xC0000225, 0xC00001A1
+_LARGEST: Final = (1 << 64) - 1
+
+
+@nt.call()
+def NtCancelIoFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int:
+    """Cancel what the calling thread has going on with a file."""
+    file = object_of(thread, handle, File)
+    for pending in _pending(thread):
+        if pending.file is file and pending.thread is thread:
+            pending.cancel()
+    status.write(IoStatusBlock(Status.SUCCESS, 0))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtCancelIoFileEx(thread: Thread, handle: Handle, which: Address, status: Out[IoStatusBlock]) -> int:
+    """Cancel one operation (by its status block) or all that the process has going on with a file."""
+    file = object_of(thread, handle, File)
+    found = [p for p in _pending(thread) if p.file is file and which in (0, p.status)]
+    if not found:
+        raise Failure(_NOT_FOUND)
+    for pending in found:
+        pending.cancel()
+    status.write(IoStatusBlock(Status.SUCCESS, 0))
+    return Status.SUCCESS
+
+
+def _pending(thread: Thread) -> list[Pending]:
+    state: NtProcess = thread.process.personality
+    return list(state.pending.values())
+
+
+# ---- byte-range locks
+
+
+@nt.call(partial="keys are ignored: a file object owns its locks")
+def NtLockFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Address,
+    offset: In[i64],
+    length: In[i64],
+    key: Address,
+    fail_immediately: Boolean,
+    exclusive: Boolean,
+) -> Result:
+    """Lock a range of a file against everybody else's reads and writes."""
+    file = object_of(thread, handle, File)
+    if not file.seekable:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+    start, end = _range(offset, length)
+    completion = Completion(thread, file, event, routine, context, status)
+    wanted = Range(file, start, end, exclusive, thread.process.id, mandatory=True)
+    try:
+        granted = locks_of(file.node).lock(wanted, not fail_immediately)
+    except Failure as failure:
+        conflict = failure.status == Status.FILE_LOCK_CONFLICT
+        raise Failure(Status.LOCK_NOT_GRANTED) if conflict else failure from failure
+    return completion.carry_out(then(granted, lambda _: completion.end(Status.SUCCESS, 0)))
+
+
+@nt.call(partial="keys are ignored: a file object owns its locks")
+def NtUnlockFile(
+    thread: Thread,
+    handle: Handle,
+    status: Out[IoStatusBlock],
+    offset: In[i64],
+    length: In[i64],
+    key: Address,
+) -> int:
+    """Give back a range as it was locked."""
+    file = object_of(thread, handle, File)
+    if not file.seekable:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+    locks_of(file.node).unlock_exactly(file, *_range(offset, length))
+    status.write(IoStatusBlock(Status.SUCCESS, 0))
+    return Status.SUCCESS
+
+
+def _range(offset: int, length: int) -> tuple[int, int]:
+    """[start, end) of unsigned 64-bit numbers; INVALID_LOCK_RANGE for one that goes on behind the last of them."""
+    start, size = offset & _LARGEST, length & _LARGEST
+    if start + size > _LARGEST + 1:
+        raise Failure(_INVALID_LOCK_RANGE)
+    return start, start + size

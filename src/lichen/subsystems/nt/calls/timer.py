@@ -1,0 +1,151 @@
+"""Timers: objects that become signalled at a time, once or again and again, and may queue an APC then.
+
+Source: NtCreateTimer, NtSetTimer, NtCancelTimer, NtQueryTimer (ntifs.h).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from lichen.abi.argument import OptionalOut, Out
+from lichen.abi.layout import i32, ptr, u32
+from lichen.executive.objects.dispatcher import Dispatcher
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Event
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.state import UserApc
+from lichen.subsystems.nt.subsystem import nt
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+    from lichen.executive.scheduler import Scheduler, Timer
+
+_NOTIFICATION, _SYNCHRONIZATION = 0, 1
+_MILLISECOND: Final = 0.001
+
+
+class TimerObject(Dispatcher):
+    """A timer."""
+
+    __slots__ = ("apc", "event", "period", "scheduler", "thread", "timer")
+    type_name: ClassVar[str] = "Timer"
+
+    def __init__(self, manual: bool, scheduler: Scheduler) -> None:
+        self.event = Event(manual)
+        super().__init__(self.event)
+        self.scheduler = scheduler
+        self.timer: Timer | None = None
+        self.period = 0.0
+        self.thread: Thread | None = None
+        """Who gets `apc` each time."""
+        self.apc: tuple[int, int] = 0, 0
+        """(routine, argument)."""
+
+    def closed(self) -> None:
+        self.cancel()
+
+    def set(self, deadline: float, period: float, thread: Thread | None, apc: tuple[int, int]) -> bool:
+        """Start anew; whether the timer was signalled before."""
+        self.cancel()
+        before = self.event.reset()
+        self.period, self.thread, self.apc = period, thread, apc
+        self.timer = self.scheduler.at(deadline, self._expired)
+        return before
+
+    def cancel(self) -> None:
+        """Stop; the state stays as it is."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def _expired(self) -> None:
+        assert self.timer is not None
+        due = self.timer.deadline
+        self.timer = None
+        if self.period:
+            self.timer = self.scheduler.at(max(due + self.period, self.scheduler.clock()), self._expired)
+        self.event.set()
+        if self.thread is not None and not self.thread.dead:
+            moment = system_time()
+            routine, argument = self.apc
+            apc = UserApc(routine, (argument, moment & 0xFFFFFFFF, moment >> 32))
+            self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
+
+
+@nt.call()
+def NtCreateTimer(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, kind: u32) -> int:
+    """Make or open a timer."""
+    if kind not in (_NOTIFICATION, _SYNCHRONIZATION):
+        raise Failure(Status.INVALID_PARAMETER)
+    status, found = names.existing(thread, name, TimerObject)
+    if found is None:
+        found = TimerObject(kind == _NOTIFICATION, thread.process.machine.scheduler)
+        names.enter(thread, name, found)
+    handle.write(new_handle(thread, found, access, name))
+    return status
+
+
+@nt.call()
+def NtOpenTimer(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
+    """Open a timer by name."""
+    handle.write(new_handle(thread, names.find(thread, name, TimerObject).reference(), access, name))
+    return Status.SUCCESS
+
+
+@nt.call(partial="nothing is ever woken from sleep")
+def NtSetTimer(
+    thread: Thread,
+    handle: Handle,
+    due: Address,
+    routine: Address,
+    argument: Address,
+    resume: Boolean,
+    period: i32,
+    previous: OptionalOut[u32],
+) -> int:
+    """Start a timer: due time like a timeout, period in milliseconds."""
+    (moment,) = struct.unpack("<q", thread.memory.read(due, 8))
+    if period < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    timer = object_of(thread, handle, TimerObject)
+    deadline = deadline_of(thread, moment)
+    if deadline is None:
+        raise Failure(Status.INVALID_PARAMETER)
+    before = timer.set(deadline, period * _MILLISECOND, thread if routine else None, (routine, argument))
+    previous.write(int(before))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtCancelTimer(thread: Thread, handle: Handle, previous: OptionalOut[u32]) -> int:
+    """Stop a timer."""
+    timer = object_of(thread, handle, TimerObject)
+    timer.cancel()
+    previous.write(int(timer.event.is_set))
+    return Status.SUCCESS
+
+
+@nt.call()
+def NtQueryTimer(
+    thread: Thread,
+    handle: Handle,
+    information_class: u32,
+    buffer: Address,
+    size: u32,
+    needed: OptionalOut[u32],
+) -> int:
+    """How long a timer has yet to run, and its state."""
+    timer = object_of(thread, handle, TimerObject)
+    if information_class != 0:
+        raise Failure(Status.INVALID_INFO_CLASS)
+    if size < 16:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    left = timer.timer.deadline - timer.scheduler.clock() if timer.timer else 0.0
+    thread.memory.write(buffer, struct.pack("<q?7x", int(max(left, 0.0) * UNITS), timer.event.is_set))
+    needed.write(16)
+    return Status.SUCCESS
