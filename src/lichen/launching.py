@@ -70,7 +70,7 @@ def start(machine: Machine, launch: Launch) -> Process:
                 process.handles.place(number, file, file.access, inherit=True)
         if launch.terminal is not None:
             launch.terminal.control(process)
-        _load(process, launch)
+        _load(machine, process, launch)
     except BaseException:
         process.handles.release()
         process.leave_group()
@@ -79,14 +79,14 @@ def start(machine: Machine, launch: Launch) -> Process:
     return process
 
 
-def _load(process: Process, launch: Launch) -> None:
+def _load(machine: Machine, process: Process, launch: Launch) -> None:
     path, file = _found(process, launch)
     environment = tuple(name + b"=" + value for name, value in launch.environment.items())
     program = programs.Program(file, path, launch.arguments, environment)
     try:
         programs.start(process, programs.load(process, program))
     except Failure as failure:
-        raise _refusal(path, file, failure) from failure
+        raise _refusal(machine, path, file, failure) from failure
     finally:
         file.release()
 
@@ -130,22 +130,31 @@ def _why_not(process: Process, name: bytes, failure: Failure) -> str:
     return f"cannot be executed: {os.strerror(errno_of(failure.status))}"
 
 
-def _refusal(path: bytes, file: File, failure: Failure) -> LaunchError:
+def _refusal(machine: Machine, path: bytes, file: File, failure: Failure) -> LaunchError:
     """Why a file that was found could not be loaded."""
-    shown = os.fsdecode(path)
+    shown, head = os.fsdecode(path), file.node.read_at(0, programs.HEAD_SIZE)
     if failure.status == Status.INVALID_IMAGE_FORMAT:
-        kinds = "an x86-64 program of Linux (ELF) or Windows (PE), nor a script with a #! line"
-        return LaunchError(f"{shown}: not {kinds}", _NOT_EXECUTABLE)
-    if is_missing(failure):
-        return LaunchError(f"{shown}: its interpreter {_interpreter(file)} is missing", _NOT_FOUND)
+        return LaunchError(f"{shown}: {_what_else(machine, head)}", _NOT_EXECUTABLE)
+    if is_missing(failure) and (interpreter := _interpreter(file, head)):
+        return LaunchError(f"{shown}: its interpreter {interpreter} is missing", _NOT_FOUND)
     return LaunchError(
         f"{shown}: cannot be executed: {os.strerror(errno_of(failure.status))}", _NOT_EXECUTABLE
     )
 
 
-def _interpreter(file: File) -> str:
+def _what_else(machine: Machine, head: bytes) -> str:
+    """What a file is that is no program which this machine can run."""
+    if head[:2] == b"MZ" and not machine.has_windows:
+        return "a Windows program, for which Wine's files are needed: install libwine, or run `make demo`"
+    if head[:2] == b"MZ":
+        return "not a Windows program for x86-64"
+    if head[:4] == elf.MAGIC:
+        return "not a Linux program for x86-64"
+    return "not a program of Linux (ELF) or Windows (PE), nor a script with a #! line"
+
+
+def _interpreter(file: File, head: bytes) -> str:
     """The name of the program that is needed to run a file: a script's, or the dynamic linker of an ELF file."""
-    head = file.node.read_at(0, programs.HEAD_SIZE)
     if head[:2] == b"#!":
         words = head[2:].split(b"\n", 1)[0].split()
         return os.fsdecode(words[0]) if words else ""

@@ -130,6 +130,11 @@ class Machine:
         cache = None if state is None else Path(state, "ntdll-numbers")
         return drives.stopping_numbers(self._userland, cache) if self._userland is not None else ()
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether there is a Windows userland, so that Windows programs can run."""
+        return self._userland is not None
+
     def windows(self) -> Windows:
         """The Windows half of the machine, which is made when it is first needed."""
         if self._windows is None:

@@ -227,9 +227,10 @@ def test_no_such_program(lichen: Lichen, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "status", "words"),
     [
-        (b"", 0o755, 126, b"not an x86-64 program"),
-        (b"plain text\n", 0o755, 126, b"not an x86-64 program"),
-        (b"\x7fELF\x01\x01\x01 of another kind", 0o755, 126, b"not an x86-64 program"),
+        (b"", 0o755, 126, b"not a program of Linux (ELF) or Windows (PE)"),
+        (b"plain text\n", 0o755, 126, b"not a program of Linux (ELF) or Windows (PE)"),
+        (b"\x7fELF\x01\x01\x01 of another kind", 0o755, 126, b"not a Linux program for x86-64"),
+        (b"MZ of another kind", 0o755, 126, b"Windows"),
         (b"#!/no/such/shell\n", 0o755, 127, b"its interpreter /no/such/shell is missing"),
         (b"#!/bin/sh\necho hi\n", 0o644, 126, b"chmod +x"),
         (None, 0o755, 126, b"is a folder"),

@@ -110,9 +110,8 @@ def records_for(folder: Path) -> Records:
     table = folder / "metadata.sqlite"
     if not table.exists() and _has_attributes(folder):
         return AttributeRecords()
-    from lichen.filesystems.tablerecords import (
-        TableRecords,
-    )  # SQLite is much to import for what few hosts need
+    # SQLite is much to import for what few hosts need.
+    from lichen.filesystems.tablerecords import TableRecords
 
     return TableRecords(table)
 
