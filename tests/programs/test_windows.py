@@ -91,6 +91,14 @@ def test_kill(machine: Lichen, sleeper: Path, signal: str, status: int) -> None:
     assert bash(machine, script, sleeper.parent).stdout.split() == [b"ready", str(status).encode()]
 
 
+def test_taskkill_ends_both_kinds(machine: Lichen, sleeper: Path) -> None:
+    for program in ("sleep 60", str(sleeper)):
+        script = f"{program} >/dev/null & taskkill.exe /PID $! /F >/dev/null; echo $?; wait $! 2>/dev/null; echo $?"
+        killed, status = bash(machine, script, sleeper.parent).stdout.split()
+        assert killed == b"0"
+        assert status == (b"137" if program == "sleep 60" else b"1")
+
+
 def test_stop_and_continue(machine: Lichen, sleeper: Path) -> None:
     state = "ps -o state= -p $!"
     script = f"{sleeper} & sleep 0.3; {state}; kill -STOP $!; {state}; kill -CONT $!; {state}; kill $!"

@@ -102,6 +102,7 @@ def NtReadFile(
         if not data and size:
             return completion.end(Status.END_OF_FILE if file.seekable else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
+        _move(file, offset, len(data))
         cut_short = isinstance(file, PipeEnd) and file.cut_short
         return completion.end(Status.BUFFER_OVERFLOW if cut_short else Status.SUCCESS, len(data))
 
@@ -131,8 +132,18 @@ def NtWriteFile(
     if offset == _WRITE_TO_END:
         offset = file.node.size()
     completion = Completion(thread, file, event, routine, context, status)
-    written = then(file.write(data, offset), lambda count: completion.end(Status.SUCCESS, count))
-    return completion.carry_out(written)
+
+    def done(count: int) -> int:
+        _move(file, offset, count)
+        return completion.end(Status.SUCCESS, count)
+
+    return completion.carry_out(then(file.write(data, offset), done))
+
+
+def _move(file: File, offset: int | None, count: int) -> None:
+    """Reading and writing at a place of one's own moves the position too, where there is one (no overlapped file's)."""
+    if offset is not None and not file.options & Options.OVERLAPPED:
+        file.position = offset + count
 
 
 def _offset(file: File, position: int | None) -> int | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.argument import In, Out
+from lichen.abi.argument import In, OptionalOut, Out
 from lichen.abi.layout import i64
 from lichen.executive.io.file import File
 from lichen.executive.io.locks import Range, locks_of
@@ -93,7 +93,7 @@ def NtLockFile(
 def NtUnlockFile(
     thread: Thread,
     handle: Handle,
-    status: Out[IoStatusBlock],
+    status: OptionalOut[IoStatusBlock],
     offset: In[i64],
     length: In[i64],
     key: Address,
