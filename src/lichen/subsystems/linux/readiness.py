@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from lichen.executive.io.file import File
-from lichen.executive.io.opening import Poll
 
 IN, PRI, OUT, ERR, HUP, NVAL, RDNORM, RDBAND, WRNORM, WRBAND, MSG, RDHUP = (
     0x1,
@@ -35,5 +34,5 @@ def events_of(file: File) -> int:
 
 
 def interest_in(events: int) -> int:
-    """The executive's poll bits that may bring about one of `events`."""
-    return events | events >> _NORMAL_SHIFT & _NORMAL | Poll.ERROR | Poll.HANGUP
+    """The executive's poll bits that bring about one of `events`, and no other: a wait for more would never sleep."""
+    return events | events >> _NORMAL_SHIFT & _NORMAL

@@ -315,3 +315,14 @@ def finish_or_leave(call: Any) -> None:
     except StopIteration:
         return
     call.close()
+
+
+def test_select_sleeps_while_a_file_has_only_what_nobody_asked_for(guest: Guest) -> None:
+    """The end of a pipe that nobody writes to is hung up, which the set of exceptional conditions leaves out."""
+    assert guest.call("pipe", BASE) == 0
+    reading, writing = struct.unpack("<ii", guest.memory.read(BASE, 8))
+    assert guest.call("close", writing) == 0
+    wanted, timeout = struct.pack("<Q", 1 << reading), struct.pack("<QQ", 1, 0)
+    waiting = guest.start("select", reading + 1, 0, 0, wanted, timeout)
+    assert not waiting.ended
+    assert guest.kernel.wait(waiting) == 0

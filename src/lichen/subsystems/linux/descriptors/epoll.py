@@ -48,7 +48,7 @@ class Entry:
     def watch(self, events: int, data: int) -> None:
         """Begin to watch for `events`; whoever waits learns at once of what is ready already."""
         self.events, self.data, self.enabled = events, data, True
-        self.interest = self.file.ready(interest_in(events & ~_BEHAVIOUR))
+        self.interest = self.file.ready(interest_in(events & ~_BEHAVIOUR | UNASKED))
         self.interest.waiters[self] = None
         self.wake()
 
