@@ -181,7 +181,7 @@ def _may_become_writable(region: Region) -> bool:
     return not region.shared or region.file is None or may_be_written(region.file)
 
 
-@linux.call(amd64=25)
+@linux.call(amd64=25, partial="old_size 0, which maps shared memory once more, is refused")
 def mremap(
     thread: Thread, address: Address, old_size: Size, new_size: Size, flags: Flags, target: Address
 ) -> Result:
@@ -189,7 +189,7 @@ def mremap(
     old_size, new_size = page_up(old_size), page_up(new_size)
     if address % PAGE or new_size == 0 or flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED) or new_size > 1 << 47:
         raise Failure(Status.INVALID_PARAMETER if new_size <= 1 << 47 else Status.NO_MEMORY)
-    if flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE:
+    if old_size == 0 or (flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE):
         raise Failure(Status.INVALID_PARAMETER)
     space = thread.process.space
     region = space.find(address)
