@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestThread
 from lichen.subsystems.linux.records import Sigaction
 
@@ -56,6 +57,8 @@ def push(
     end = registers.rsp - _RED_ZONE if top is None else top
     area = (end - len(state) - _END_MAGIC.size) & -64
     frame = ((area - _HEAD.size - _CONTEXT.size - len(information)) & -16) - 8
+    if frame < 0:
+        raise Fault(end)
     general = [getattr(registers, name) for name in _REGISTERS]
     error, trap_number, address = trap
     context = _CONTEXT.pack(
