@@ -2,6 +2,8 @@
  * its background rules and its end reach. The jobs below are children of a session's leader, as a shell has them. */
 #include "terminal.h"
 
+#include <pthread.h>
+
 static struct gate forth, back;
 static pid_t above;
 static volatile sig_atomic_t caught[65];
@@ -203,6 +205,18 @@ static void read_line(void) {
     CHECK(read(terminal, text, sizeof text) == 3 && strcmp(text, "ok\n") == 0, "a job reads when it is in front");
 }
 
+static void *read_elsewhere(void *unused) {
+    char text[16] = "";
+    CHECK(read(terminal, text, sizeof text) == 3 && strcmp(text, "ok\n") == 0, "its read begins again in front");
+    return unused;
+}
+
+static void read_in_thread(void) {
+    pthread_t reader;
+    handle(SIGTTOU, SIG_DFL, 0);
+    NEED(pthread_create(&reader, NULL, read_elsewhere, NULL) == 0 && pthread_join(reader, NULL) == 0);
+}
+
 static void read_refused(void) {
     char text[16];
     handle(SIGTTIN, SIG_IGN, 0);
@@ -249,6 +263,12 @@ static void background(void) {
     NEED(tcsetpgrp(terminal, job) == 0 && kill(-job, SIGCONT) == 0);
     type("ok\n");
     CHECK_EQ(status_of(job), 0, "it reads when it is brought to the front");
+    NEED(tcsetpgrp(terminal, getpgrp()) == 0 && gives(master, "ok\r\n"));
+    job = start_job(read_in_thread, 0);
+    CHECK(stopped_by(job, SIGTTIN), "a background read of one thread stops the process");
+    NEED(tcsetpgrp(terminal, job) == 0 && kill(-job, SIGCONT) == 0);
+    type("ok\n");
+    CHECK_EQ(status_of(job), 0, "the thread's read goes on");
     NEED(tcsetpgrp(terminal, getpgrp()) == 0 && gives(master, "ok\r\n"));
     CHECK_EQ(status_of(start_job(read_refused, 0)), 0, "a job that will not stop");
     CHECK_EQ(status_of(start_job(read_interrupted, 0)), 0, "a job that catches SIGTTIN");

@@ -100,6 +100,7 @@ class LinuxSubsystem:
         if isinstance(error, Interrupted):
             entry = self.table.get(thread.call[0])
             thread.personality.restart = entry.call.restart if entry else "never"
+            thread.attention = True  # the signal may be another thread's by now: then the call begins again
             return -errno.EINTR
         if isinstance(error, OSError):
             return -errno_of(Failure.from_host(error).status)
