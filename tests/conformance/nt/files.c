@@ -9,6 +9,9 @@ int main(void)
     HANDLE file, second, reader, writer;
     OVERLAPPED where = {.Offset = 2};
     DWORD size;
+    BOOL present, defaulted;
+    ACL *list;
+    static char security[1024];
 
     GetTempPathA(sizeof path - 20, path);
     strcpy(other, path);
@@ -35,6 +38,11 @@ int main(void)
     check(GetFileSize(file, NULL) == 11, "its size");
     SetFilePointer(file, 3, NULL, FILE_BEGIN);
     check(SetEndOfFile(file) && GetFileSize(second, NULL) == 3, "which can be cut");
+    GetKernelObjectSecurity(file, 7, NULL, 0, &size);
+    check(size > 20 && size <= sizeof security && GetKernelObjectSecurity(file, 7, security, size, &size),
+          "it has a security descriptor");
+    check(IsValidSecurityDescriptor(security) && GetSecurityDescriptorDacl(security, &present, &list, &defaulted) &&
+              present && IsValidAcl(list), "which is valid");
     CloseHandle(file);
     CloseHandle(second);
     check(MoveFileA(path, other) && GetFileAttributesA(path) == INVALID_FILE_ATTRIBUTES, "a file is renamed");

@@ -49,7 +49,12 @@ def sid(*parts: int, authority: int = 5) -> bytes:
 
 def user_sid(token: Token) -> bytes:
     """The SID of a token's user."""
-    return sid(*_MACHINE_AUTHORITY, _ADMINISTRATOR if token.uid == 0 else _FIRST_USER + token.uid)
+    return id_sid(token.uid)
+
+
+def id_sid(id: int) -> bytes:
+    """The SID of a user or group of the machine."""
+    return sid(*_MACHINE_AUTHORITY, _ADMINISTRATOR if id == 0 else _FIRST_USER + id)
 
 
 def sid_text(data: bytes) -> str:
