@@ -1,0 +1,55 @@
+"""`python -m tests.fuzz HALF [CALLS [SEED]]`: one run, in a process whose limits keep a mistake from the host."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.fuzz.fuzzer import Fuzzer, Report, host_descriptors
+from tests.fuzz.linux import LinuxHalf
+from tests.fuzz.world import World
+
+SKIPPED: Final = 77
+_MOST_MEMORY: Final = 4 << 30
+
+
+def fuzz_linux(calls: int, seed: int) -> Report:
+    """Calls of Linux processes; the world is gone afterwards, with what it had of the host."""
+    return Fuzzer(LinuxHalf(World(), random.Random(seed)), seed).run(calls)
+
+
+HALVES: Final[Mapping[str, Callable[[int, int], Report]]] = {"linux": fuzz_linux}
+
+
+def main() -> int:
+    """Make a run and print what came of it; 0 when all is well, SKIPPED when this host has not what it takes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("half", choices=HALVES)
+    parser.add_argument("calls", type=int, nargs="?", default=20000)
+    parser.add_argument("seed", type=int, nargs="?", default=1)
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    before = host_descriptors()
+    report = HALVES[options.half](options.calls, options.seed)
+    if left := host_descriptors() - before:
+        report.leftovers.append(f"{left} descriptors of the host")
+    _show(report)
+    return bool(report.problems or report.leftovers)
+
+
+def _show(report: Report) -> None:
+    for where, example in report.problems.items():
+        print(f"==== {where}\n{example}")
+    for leftover in report.leftovers:
+        print("left:", leftover)
+    print("never a success:", *sorted(report.made.keys() - report.succeeded.keys()))
+    made, succeeded = sum(report.made.values()), sum(report.succeeded.values())
+    print(f"{made} calls, {succeeded} successes, the rarest call {min(report.made.values())} times")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

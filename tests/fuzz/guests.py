@@ -1,0 +1,202 @@
+"""Guests that are nothing but memory and a state: what the kernel asks of a platform, and whether it asks in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from lichen.abi.memory import Fault
+from lichen.executive.interfaces import (
+    PAGE,
+    MemoryOperation,
+    MemoryUsage,
+    Move,
+    ProcessorTime,
+    TaskUsage,
+)
+from lichen.executive.registers import Registers
+
+ARENA: Final = 0x7F0000000000
+SIZE: Final = 1 << 16
+MOST_AT_ONCE: Final = 1 << 25
+"""The kernel may not take more than this out of a guest by one operation: the guest names the size."""
+_EXTENDED_STATE: Final = 832
+
+
+class Broken(Exception):
+    """The kernel asked for what no platform can do."""
+
+
+class Memory:
+    """Zeros at ARENA; a fault names the first byte that is not there, as a guest's memory does."""
+
+    def __init__(self, data: bytes | bytearray = bytes(SIZE)) -> None:
+        self.data = bytearray(data)
+
+    def read(self, address: int, size: int) -> bytes:
+        if size > MOST_AT_ONCE:
+            raise Broken(f"{size:#x} bytes are read at once")
+        return bytes(self.data[self._at(address, size)])
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        inside = max(0, min(len(data), ARENA + SIZE - address)) if address >= ARENA else 0
+        self.data[address - ARENA : address - ARENA + inside] = data[:inside]
+        self._at(address, len(data))
+
+    def cstring(self, address: int, limit: int) -> bytes:
+        start = self._at(address, 1).start
+        found = bytes(self.data[start : start + limit]).partition(b"\0")[0]
+        self._at(address, min(len(found) + 1, limit))
+        return found
+
+    @staticmethod
+    def _at(address: int, size: int) -> slice:
+        if size < 0 or address < 0:
+            raise Broken(f"{size} bytes at {address:#x}")
+        if size and not ARENA <= address < ARENA + SIZE:
+            raise Fault(address)
+        if size and address + size > ARENA + SIZE:
+            raise Fault(ARENA + SIZE)
+        return slice(address - ARENA, address - ARENA + size)
+
+
+class Guest:
+    """A guest thread. It runs, or the kernel `held` a call of it, or it is `stopped`, or `gone`."""
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
+        self.registers = Registers()
+        self.registers.rsp = ARENA + SIZE - PAGE
+        self.state = "stopped"
+        self.owner: Any = None
+        self.answered: Callable[[int], None] = lambda result: None
+
+    @property
+    def stopped(self) -> bool:
+        return self.state == "stopped"
+
+    def _goes_on(self, *states: str) -> None:
+        if self.state == "gone":
+            return
+        if self.state not in states:
+            raise Broken(f"a guest that is {self.state} is to go on")
+        self.state = "runs"
+
+    def call(self, number: int, arguments: tuple[int, ...]) -> None:
+        """The guest makes a call."""
+        self.state = "held"
+        self.registers.rax = self.registers.orig_rax = number
+
+    def complete(self, result: int) -> None:
+        result.to_bytes(8, "little", signed=result < 0)
+        self._goes_on("held", "stopped")
+        self.answered(result)
+
+    def proceed(self) -> None:
+        self._goes_on("held", "stopped")
+
+    def resume(self) -> None:
+        self._goes_on("stopped")
+
+    def stop(self) -> bool:
+        if self.state == "gone":
+            return False
+        self.state = "stopped"
+        return True
+
+    def kill(self) -> None:
+        self.state = "gone"
+
+    exit = kill
+
+    def change_memory(self, operations: Sequence[MemoryOperation]) -> None:
+        """Only what is asked for is looked at: a guest's mappings never hold anything."""
+        for operation in operations:
+            size = operation.new_size if isinstance(operation, Move) else operation.size
+            if operation.address % PAGE or size <= 0 or operation.address + size > 1 << 47:
+                raise Broken(f"{operation} is impossible")
+        if self.state == "held":
+            self.state = "stopped"
+
+    def change_memory_on_return(self, operations: Sequence[MemoryOperation]) -> None:
+        state = self.state
+        self.change_memory(operations)
+        self.state = state
+
+    def advise(self, address: int, size: int, advice: int) -> None:
+        """Advice changes nothing."""
+
+    def clone_process(self, share_memory: bool = False) -> Guest:
+        return self._copy(self.memory if share_memory else Memory(self.memory.data))
+
+    def clone_thread(self, stack: int, tls: int | None, clear_tid: int) -> Guest:
+        return self._copy(self.memory)
+
+    def _copy(self, memory: Memory) -> Guest:
+        if self.state != "stopped":
+            raise Broken(f"a guest that is {self.state} is copied")
+        copy = Guest(memory)
+        copy.registers.restore(self.registers.save())
+        copy.answered = self.answered
+        return copy
+
+    def set_clear_tid(self, address: int) -> None:
+        """Nobody waits for it."""
+
+    def wake_futex(self, address: int) -> None:
+        """Nobody waits for it."""
+
+    def extended_state(self) -> bytes:
+        return bytes(_EXTENDED_STATE)
+
+    def set_extended_state(self, state: bytes) -> None:
+        """It has no floating point."""
+
+    def processor_time(self) -> ProcessorTime:
+        return ProcessorTime(0.5, 0.25)
+
+    def memory_usage(self) -> MemoryUsage:
+        return MemoryUsage(1 << 20, 2 << 20)
+
+    def usage(self) -> TaskUsage:
+        return TaskUsage()
+
+    def run_on(self, processors: frozenset[int] | None) -> None:
+        """It runs nowhere."""
+
+
+class PageCache:
+    """Takes content, and closes what it is given as the real one does."""
+
+    def __init__(self) -> None:
+        self._next = PAGE
+
+    def allocate(self, size: int) -> int:
+        offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE
+        return offset
+
+    def insert(self, key: object, open_host: Callable[[], int], size: int) -> int:
+        os.close(open_host())
+        return self.allocate(size)
+
+
+class Platform:
+    """Nothing comes from outside: who waits for a descriptor of the host is asked whether it is ready."""
+
+    def __init__(self) -> None:
+        self.page_cache = PageCache()
+        self.watched: dict[int, Callable[[int], None]] = {}
+
+    def step(self, timeout: float | None) -> None:
+        for ready in list(self.watched.values()):
+            ready(1)
+
+    def blank(self) -> Guest:
+        return Guest()
+
+    def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
+        self.watched[descriptor] = ready
+
+    def unwatch(self, descriptor: int) -> None:
+        self.watched.pop(descriptor, None)

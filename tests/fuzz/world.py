@@ -1,0 +1,129 @@
+"""A machine without a host behind its guests: a tree in memory, /dev, /proc, terminals, pipes, sockets, Linux processes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final, cast
+
+from lichen.executive.io.context import FileSystemContext
+from lichen.executive.io.device import Devices
+from lichen.executive.io.location import Location, Mount
+from lichen.executive.io.lookup import find
+from lichen.executive.io.names import Name, make_directory, symlink
+from lichen.executive.memory import Region
+from lichen.executive.network import AddressFamily
+from lichen.executive.objects.handles import HandleTable
+from lichen.executive.processes import INIT, ExitStatus, Process, ProcessTable
+from lichen.executive.scheduler import Scheduler
+from lichen.executive.security import Token
+from lichen.filesystems import devices as simple_devices
+from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
+from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.pipe import Pipes
+from lichen.filesystems.sockets.localfamily import LocalSockets
+from lichen.filesystems.terminal import pty
+from lichen.subsystems.linux.files import opened_for_execution
+from lichen.subsystems.linux.procfs import sysfs, tree
+from lichen.subsystems.linux.procfs.subjects import Whole
+from lichen.subsystems.linux.subsystem import LinuxSubsystem
+from lichen.subsystems.linux.types import path_of
+from tests.fuzz.guests import ARENA, SIZE, Guest, Platform
+
+USER: Final = Token.of_user(1000, 1000, (7, 1000))
+ROOT: Final = Token.of_user(0, 0)
+_CAPACITY: Final = 1 << 25
+"""Bytes that files may take: calls ask for much more."""
+
+
+class World:
+    """The machine; `pass_time` lets its clock go on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.scheduler = Scheduler(lambda: self.now)
+        self.platform = Platform()
+        self.scheduler.platform = cast(Any, self.platform)
+        self.devices = Devices()
+        simple_devices.register(self.devices)
+        Pipes().register(self.devices)
+        self.devices.families.register(AddressFamily.LOCAL, LocalSockets(self.scheduler))
+        self.mounts: list[Mount] = []
+        root = Mount(MemoryFileSystem(32, self.devices, 0o755, capacity=_CAPACITY), "root")
+        self.mounts.append(root)
+        self.administrator = FileSystemContext(root.root, root.root, ROOT)
+        self.linux = LinuxSubsystem(cast(Any, self.platform), (), _open_program)
+        self.table = ProcessTable(self.scheduler, self.linux)
+        self.table.loaders = list(self.linux.loaders)
+        self.table.mounts = self.mounts
+        self.table.memory_files = MemoryFileSystem(33, self.devices, capacity=_CAPACITY)
+        init = self.table.init
+        init.files, init.handles = self.administrator, HandleTable()
+        self._mount_trees()
+
+    def _mount_trees(self) -> None:
+        names = (*simple_devices.SIMPLE, *pty.NAMES)
+        self._mount("dev", simple_devices.device_tree(34, self.devices, names))
+        self._mount("tmp", MemoryFileSystem(35, self.devices, 0o1777, capacity=_CAPACITY))
+        whole = Whole(self.table, self.mounts)
+        self._mount("proc", ProcFileSystem(tree.tree(), whole, 36, self.devices))
+        self._mount("sys", SysFileSystem(sysfs.tree(), whole, 37, self.devices))
+        terminals = pty.Terminals(self.table, self.devices, 38)
+        terminals.mount = self._mount("dev/pts", terminals.names)
+        context = self.administrator
+        symlink(context, "loop", Name(context.root, ("tmp", "loop")))
+        symlink(context, "..", Name(context.root, ("tmp", "up")))
+
+    def _mount(self, path: str, file_system: Any) -> Mount:
+        mount = Mount(file_system, path)
+        mount.attach(self._folder(tuple(path.split("/"))))
+        self.mounts.append(mount)
+        return mount
+
+    def _folder(self, components: tuple[str, ...]) -> Location:
+        context = self.administrator
+        if len(components) == 1:
+            return make_directory(context, Name(context.root, components), 0o755).inner()
+        return find(context, context.root, components).inner()
+
+    def process(self, token: Token) -> Process:
+        """A new process with one thread that runs, in a session of its own."""
+        process = self.table.new_process(self.table.init, self.linux)
+        root = self.administrator.root
+        process.files, process.handles = FileSystemContext(root, root, token), HandleTable()
+        process.name, process.arguments = "fuzz", (b"fuzz",)
+        process.files.current = find(self.administrator, root, ("tmp",))
+        process.space.insert(Region(ARENA, ARENA + SIZE, 3))
+        process.new_session()
+        guest = Guest()
+        guest.state = "runs"
+        self.linux.thread_started(self.table.new_thread(process, cast(Any, guest)), None)
+        return process
+
+    def pass_time(self, seconds: float) -> None:
+        """Let timers expire and woken calls go on."""
+        self.now += seconds
+        for _ in range(2):
+            self.scheduler.step()
+
+    def end(self) -> None:
+        """End every process but init."""
+        while living := [p for p in self.table.processes.values() if p.id != INIT and not p.is_zombie]:
+            for process in living:
+                process.terminate(ExitStatus(0))
+        self.pass_time(0.0)
+
+    def leftovers(self) -> list[str]:
+        """What is there that should not be when every process has ended."""
+        table = self.table
+        found = [f"process {id}" for id in table.processes if id != INIT]
+        found += [f"thread {id}" for id in table.threads]
+        found += [f"group {id}" for id in table.groups if id != INIT]
+        found += [f"session {id}" for id in table.sessions if id != INIT]
+        found += [f"held id {id}" for id in table.held]
+        found += [f"timer of {t.expired}" for _, _, t in self.scheduler._timers if t.expired is not None]
+        found += [f"watched descriptor {descriptor}" for descriptor in self.platform.watched]
+        return found
+
+
+def _open_program(process: Process, path: bytes) -> Any:
+    return opened_for_execution(process, path_of(os.fsencode(path)))
