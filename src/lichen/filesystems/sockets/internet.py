@@ -31,7 +31,11 @@ if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
-_TYPES: Final = (SocketType.STREAM, SocketType.DATAGRAM)
+_PROTOCOLS: Final = {
+    SocketType.STREAM: (0, socket.IPPROTO_TCP),
+    SocketType.DATAGRAM: (0, socket.IPPROTO_UDP, socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6),
+}
+"""Others would have the host load what it may never have needed."""
 
 
 def _options(level: int, *names: int) -> frozenset[tuple[int, int]]:
@@ -97,13 +101,12 @@ _TCP: Final = _options(
     Level.TCP,
     *range(1, 11),  # TCP_NODELAY ... TCP_WINDOW_CLAMP
     12,  # TCP_QUICKACK
-    13,  # TCP_CONGESTION
     18,  # TCP_USER_TIMEOUT
     23,  # TCP_FASTOPEN
     24,  # TCP_TIMESTAMP
     25,  # TCP_NOTSENT_LOWAT
 )
-_TCP_INFO: Final = 11
+_TCP_INFO, _TCP_CONGESTION = 11, 13
 _UDP: Final = _options(
     Level.UDP,
     1,  # UDP_CORK
@@ -114,7 +117,7 @@ _WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP
 _READABLE: Final = (
     _WRITABLE
     | _options(Level.SOCKET, SocketOption.ACCEPTS_CONNECTIONS, SocketOption.SEND_LOW_WATER)
-    | _options(Level.TCP, _TCP_INFO)
+    | _options(Level.TCP, _TCP_INFO, _TCP_CONGESTION)
 )
 
 
@@ -163,8 +166,10 @@ class InternetSockets:
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> InternetSocket:
         if type == SocketType.RAW:
             raise Failure(Status.PRIVILEGE_NOT_HELD)
-        if type not in _TYPES:
+        if type not in _PROTOCOLS:
             raise Failure(Status.SOCKET_TYPE_NOT_SUPPORTED)
+        if protocol not in _PROTOCOLS[type]:
+            raise Failure(Status.PROTOCOL_NOT_SUPPORTED)
         host = socket.socket(self._family, type | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
         try:
             require_room(host.fileno())

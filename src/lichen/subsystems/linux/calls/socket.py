@@ -54,7 +54,7 @@ def _options(flags: int) -> int:
     return Options.NONBLOCKING if flags & O_NONBLOCK else 0
 
 
-@linux.call(amd64=41)
+@linux.call(amd64=41, partial="no raw sockets, and of netlink only questions about the network")
 def socket(thread: Thread, family: Int, type: Int, protocol: Int) -> int:
     """Make a socket."""
     options = _options(type & ~_TYPE_MASK)
