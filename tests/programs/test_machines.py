@@ -189,8 +189,23 @@ def test_trace(lichen: Lichen, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (1, b"hi\n")
     calls = (tmp_path / "calls").read_text()
+    assert calls.endswith(">\n")
     assert 'write(1, "hi' in calls or "write(1, 0x" in calls
     assert '"/none"' in calls
     assert "-1 ENOENT" in calls
     assert "exit_group(1)" in calls
     assert len({line.split()[1].partition(":")[0] for line in calls.splitlines()}) == 3
+
+
+def test_a_trace_waits_for_its_reader(lichen: Lichen) -> None:
+    command = " ".join(lichen.command("run", "--fresh", "--trace", "--", "ls", "-lR", "/etc"))
+    done = subprocess.run(
+        ["sh", "-c", f"{command} 2>&1 >/dev/null | (sleep 1.5; cat)"],
+        check=False,
+        capture_output=True,
+        cwd="/",
+        env=lichen.environment,
+        timeout=50,
+    )
+    assert len(done.stdout) > 100_000
+    assert b"exit_group(" in done.stdout.splitlines()[-1]

@@ -74,6 +74,9 @@ class Connection:
         except (OSError, protocol.ProtocolError) as error:
             log.warning("a client was let go: %s", error)
             self.close()
+        except Exception:
+            self.close()
+            raise
 
     def _receive(self) -> bool:
         """Take what has arrived; False at the end."""

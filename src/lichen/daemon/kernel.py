@@ -232,6 +232,8 @@ class Kernel:
 
     def describe(self, topic: str) -> object:
         """What `lichen status`, `list` and `ps` show of this machine, as plain values; ValueError for another topic."""
+        if topic not in description.TOPICS:
+            raise ValueError(topic)
         return description.TOPICS[topic](self)
 
 

@@ -125,10 +125,16 @@ def names() -> Iterator[str]:
 
 
 def remove_dead_fresh_machines() -> None:
-    """Remove what throw-away machines left behind whose kernels were killed."""
+    """Remove what throw-away machines left behind whose kernels were killed; not those that are about to start."""
     for name in names():
-        if name.startswith(FRESH_PREFIX):
+        if name.startswith(FRESH_PREFIX) and not _has_client(name):
             remove_if_dead(folder_of(name))
+
+
+def _has_client(name: str) -> bool:
+    """Whether the client that a throw-away machine is named after is still there."""
+    pid = name.removeprefix(FRESH_PREFIX).partition("-")[0]
+    return pid.isdigit() and os.path.exists(f"/proc/{pid}")
 
 
 def remove_if_dead(folder: str) -> bool:

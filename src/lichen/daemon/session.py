@@ -31,7 +31,7 @@ log = logging.getLogger("lichen.daemon")
 _TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGQUIT)
 _HIGHEST_SIGNAL: Final = 64
 _LAST_WORDS: Final = 2.0
-"""Seconds that a terminal has to take the last output of a program that has ended."""
+"""Seconds that a terminal or a trace's reader has to take the last of it when the program has ended."""
 
 
 class Session:
@@ -177,6 +177,8 @@ class Session:
         if self.console is not None:
             yield from self.console.drain(self.kernel.machine.scheduler.clock() + _LAST_WORDS)
             self._leave_terminal()
+        if self.trace is not None:
+            yield from self.trace.drain(self.kernel.machine.scheduler.clock() + _LAST_WORDS)
         self._ended(process.exit_status)
 
     def _ended(self, status: ExitStatus) -> None:

@@ -17,8 +17,10 @@ from typing import Any, Final
 
 from lichen.abi.convention import AMD64, X64, Convention
 from lichen.abi.declare import decode_for_trace
+from lichen.executive.io.attributes import Kind
 from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Interrupted
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.passed import PassedNode
 
 _MOST_WAITING: Final = 16 << 20
@@ -34,11 +36,14 @@ class Output:
 
     def __init__(self, node: PassedNode) -> None:
         self.node = node
+        self._raw = node.kind == Kind.CHARACTER
+        """Whether it is a terminal, which has to be told to begin at the left."""
         self._waiting: deque[bytes] = deque()
+        self._empty = Condition(lambda: not self._waiting)
         self._size = self._dropped = 0
 
     def write(self, line: str) -> None:
-        data = line.encode(errors="surrogateescape")
+        data = (line + ("\r\n" if self._raw else "\n")).encode(errors="surrogateescape")
         if self._size + len(data) > _MOST_WAITING:
             self._dropped += 1
             return
@@ -60,10 +65,17 @@ class Output:
         except Failure:  # nobody reads it any more
             self._waiting.clear()
             self._size = 0
+        self._empty.wake()
+
+    def drain(self, deadline: float) -> Blocks[None]:
+        """Wait until everything has been taken, or until the deadline."""
+        while self._waiting:
+            if (yield Wait((self._empty,), deadline)) == TIMED_OUT:
+                return
 
     def close(self) -> None:
         if self._dropped:
-            self.write(f"{self._dropped} lines were lost: nobody took them in time\n")
+            self.write(f"{self._dropped} lines were lost: nobody took them in time")
         self.wake()
         self.node.abandoned()
 
@@ -177,7 +189,7 @@ class _Line:
         took = (time.monotonic_ns() - self.clock) / 1e9
         seconds, rest = divmod(self.began, 1_000_000_000)
         clock = time.strftime("%H:%M:%S", time.localtime(seconds))
-        self.output.write(f"{clock}.{rest // 1000:06d} {self.ids} {self.text} = {result} <{took:.6f}>\n")
+        self.output.write(f"{clock}.{rest // 1000:06d} {self.ids} {self.text} = {result} <{took:.6f}>")
 
 
 def _show_linux(result: int) -> str:

@@ -234,6 +234,9 @@ class Events(Protocol):
     def fault(self, guest: GuestThread, fault: Fault) -> None: ...
     def exited(self, guest: GuestThread) -> None: ...
 
+    def watched(self, watch: Callable[[int], None], events: int) -> None:
+        """A host descriptor that `watch` was registered for is ready for `events`."""
+
 
 class Platform(Protocol):
     """Whatever executes guest instructions."""

@@ -208,6 +208,9 @@ class Scheduler:
     def exited(self, guest: GuestThread) -> None:
         self._guarded(guest.owner.host_ended)
 
+    def watched(self, watch: Callable[[int], None], events: int) -> None:
+        self._guarded(lambda: watch(events))
+
     # ---- waiting
 
     def spawn(self, generator: Generator[Wait, int, Any]) -> Parking:

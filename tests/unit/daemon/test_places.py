@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,22 @@ def test_a_lock_of_a_removed_folder_is_none(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_dead_fresh_machines_are_removed() -> None:
-    alive, dead = (places.make_folder(places.new_fresh_name()) for _ in range(2))
+    starting = places.make_folder(places.new_fresh_name())
+    alive, dead = (places.make_folder(f"fresh.{_nobody()}-{number}") for number in range(2))
     places.make_folder("kept")
     lock = places.try_lock(alive)
     assert lock is not None
     places.remove_dead_fresh_machines()
     assert not os.path.exists(dead)
-    assert sorted(places.names()) == sorted([os.path.basename(alive), "kept"])
+    assert sorted(places.names()) == sorted([*map(os.path.basename, (alive, starting)), "kept"])
     os.close(lock)
+
+
+def _nobody() -> int:
+    """The id of a process that has ended."""
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
 
 
 @pytest.mark.parametrize("with_runtime", [False, True])

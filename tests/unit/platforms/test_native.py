@@ -51,6 +51,9 @@ class Recorder:
     def exited(self, guest: GuestThread) -> None:
         self.ended.append(guest)
 
+    def watched(self, watch: Callable[[int], None], events: int) -> None:
+        watch(events)
+
 
 class Bench:
     """A platform with one guest thread and a recorder."""

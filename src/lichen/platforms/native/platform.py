@@ -93,7 +93,7 @@ class NativePlatform:
         elif len(event) == 2:
             self._changed(*event)
         elif watch := self._watches.get(event[0]):
-            watch(event[1])
+            self.events.watched(watch, event[1])
 
     def _notified(
         self, tid: int, notification: int, number: int, pointer: int, arguments: tuple[int, ...]
