@@ -115,7 +115,7 @@ class PeFile:
 
     @cached_property
     def system_calls(self) -> dict[str, int]:
-        """Number by name, read from the stubs: `mov r10, rcx; mov eax, NUMBER` (Nt* names, not their Zw* twins, and Wine's own)."""
+        """Number by name, read from the stubs: `mov r10, rcx; mov eax, NUMBER` (Nt* names and Wine's own)."""
         found: dict[str, int] = {}
         for name, address in self.exports.items():
             stub = self.image[address : address + 8]
