@@ -234,9 +234,9 @@ class Terminal:
     def hold_output(self, hold: bool) -> None:
         """Stop or start output whatever is typed."""
         blocked = self.discipline.blocked
-        self.discipline.held = hold
+        self.discipline.display.held = hold
         if not hold:
-            self.discipline.stopped = False
+            self.discipline.display.start()
         self._flow_changed(blocked)
         self.show_echo()
         self.changes.wake()

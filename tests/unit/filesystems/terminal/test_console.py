@@ -144,17 +144,17 @@ def test_the_flags_of_the_clients_descriptor_stay(user: User) -> None:
 
 
 def test_nobody_waits_for_a_slow_terminal(user: User) -> None:
-    text = b"0123456789abcde\n" * 2500
+    text = b"0123456789abcde\n" * 8000
     writing = user.world.kernel.start(user.file.write(text))
-    user.watches.run(0.2)
+    for _ in range(10):
+        user.watches.run(0.05)
+        user.world.kernel.settle()
     assert not user.may_write()
     shown = b""
-    while not writing.ended:
+    while not writing.ended or user.console.in_transit():
         shown += user.sees()
-        user.watches.run()
+        user.watches.run(0.1)
         user.world.kernel.settle()
-    shown += user.sees()
-    user.watches.run()
     assert (shown + user.sees()).replace(b"\r", b"") == text
 
 
@@ -218,7 +218,7 @@ def test_closing_leaves_nothing(user: User) -> None:
 
 def test_draining(user: User) -> None:
     kernel = user.world.kernel
-    kernel.start(user.file.write(b"x" * 40_000))
+    kernel.start(user.file.write(b"x" * 150_000))
     ended: list[int] = []
 
     def drain(seconds: float) -> Blocks[None]:

@@ -306,14 +306,14 @@ def test_a_signal_starts_the_output() -> None:
     typist = Typist()
     typist.types(b"\x13")
     assert typist.types(b"\x03") == b"^C"
-    assert not typist.discipline.stopped
+    assert not typist.discipline.display.stopped
 
 
 def test_what_a_request_stopped_only_a_request_starts() -> None:
     typist = Typist()
-    typist.discipline.held = True
+    typist.discipline.display.held = True
     assert typist.types(b"a\x11") == b""
-    typist.discipline.held = False
+    typist.discipline.display.held = False
     assert typist.discipline.take_echo() == b"a"
 
 
