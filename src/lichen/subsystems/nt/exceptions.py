@@ -12,6 +12,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LLP64, layout
+from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestThread
 from lichen.subsystems.nt import context
 from lichen.subsystems.nt.records import ExceptionRecord
@@ -50,6 +51,8 @@ def raise_exception(
     frame = (
         bytes(captured) + _CONTEXT_EX.ljust(_RECORD_OFFSET - context.SIZE, b"\0") + _RECORD.pack(exception)
     )
+    if stack < 0:
+        raise Fault(0)
     guest.memory.write(stack, frame)
     registers = guest.registers
     registers.rsp, registers.rip, registers.orig_rax = stack, dispatcher, -1
@@ -62,6 +65,8 @@ def call_apc(thread: Thread, dispatcher: int, apc: UserApc, status: int) -> None
     captured = context.capture(guest)
     context.set_result(captured, status)
     base = ((guest.registers.rsp - _RED_ZONE) & -16) - context.SIZE - _APC_CONTEXT_OFFSET
+    if base < 0:
+        raise Fault(0)
     guest.memory.write(base, bytes(0x20) + struct.pack("<2Q", apc.routine, 0) + bytes(captured))
     registers = guest.registers
     registers.rcx = base + _APC_CONTEXT_OFFSET
