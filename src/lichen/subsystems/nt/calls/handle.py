@@ -60,13 +60,30 @@ def waitable_of(found: Object) -> Waitable:
     raise Failure(Status.OBJECT_TYPE_MISMATCH)
 
 
-def _object(thread: Thread, number: int) -> Object:
-    """The object of a handle for one use, pseudo handles included."""
+def _waitable(thread: Thread, number: int) -> Waitable:
+    """What a wait for a handle looks at, pseudo handles included."""
     if number == CURRENT_PROCESS:
-        return ProcessObject(thread.process)
+        return thread.process.ended
     if number == CURRENT_THREAD:
-        return ThreadObject(thread)
-    return thread.process.handles.get(index_of(number))
+        return thread.ended
+    return waitable_of(thread.process.handles.get(index_of(number)))
+
+
+def _identity(thread: Thread, number: int) -> object:
+    """What a handle stands for in the end: every handle to one process has an object of its own."""
+    if number in (CURRENT_PROCESS, CURRENT_THREAD):
+        return thread.process if number == CURRENT_PROCESS else thread
+    found = thread.process.handles.get(index_of(number))
+    if isinstance(found, ProcessObject):
+        return found.process
+    return found.thread if isinstance(found, ThreadObject) else found
+
+
+def _type_and_references(thread: Thread, number: int) -> tuple[str, int]:
+    if number in (CURRENT_PROCESS, CURRENT_THREAD):
+        return (ProcessObject if number == CURRENT_PROCESS else ThreadObject).type_name, 1
+    found = thread.process.handles.get(index_of(number))
+    return found.type_name, found.references
 
 
 @nt.call()
@@ -122,7 +139,7 @@ def _duplicate(
 @nt.call()
 def NtCompareObjects(thread: Thread, first: Handle, second: Handle) -> int:
     """Whether two handles refer to the same object."""
-    same = _object(thread, first) is _object(thread, second)
+    same = _identity(thread, first) is _identity(thread, second)
     return Status.SUCCESS if same else _STATUS_NOT_SAME_OBJECT
 
 
@@ -136,17 +153,16 @@ def NtQueryObject(
     needed: OptionalOut[u32],
 ) -> int:
     """An object's type, name or flags."""
-    found = _object(thread, number)
+    type_name, references = _type_and_references(thread, number)
     if information_class == 0:
         slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
-        data = struct.pack(
-            "<4I", 2 if slot and slot.inherit else 0, slot.access if slot else 0, 1, found.references
-        )
+        flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, 0)
+        data = struct.pack("<4I", flags, access, 1, references)
         data += bytes(56 - len(data))
     elif information_class == 1:
         data = _string("", buffer, 16)
     elif information_class == 2:
-        data = _string(found.type_name, buffer, 0x68)
+        data = _string(type_name, buffer, 0x68)
     elif information_class == 4:
         slot = thread.process.handles.handle(index_of(number))
         data = struct.pack("<BB", slot.inherit, 0)
@@ -183,7 +199,7 @@ def NtWaitForSingleObject(
     thread: Thread, number: Handle, alertable: Boolean, timeout: OptionalIn[i64]
 ) -> Result:
     """Wait until an object is signalled."""
-    return wait_for(thread, (waitable_of(_object(thread, number)),), timeout, alertable)
+    return wait_for(thread, (_waitable(thread, number),), timeout, alertable)
 
 
 @nt.call()
@@ -194,7 +210,7 @@ def NtWaitForMultipleObjects(
     if not 0 < count <= _MOST_OBJECTS:
         raise Failure(_STATUS_INVALID_PARAMETER_1)
     numbers = struct.unpack(f"<{count}Q", thread.memory.read(handles, 8 * count))
-    objects = tuple(waitable_of(_object(thread, number & 0xFFFFFFFF)) for number in numbers)
+    objects = tuple(_waitable(thread, number & 0xFFFFFFFF) for number in numbers)
     return wait_for(thread, objects, timeout, alertable, all_of_them=wait_any & 0xFF == 0)
 
 
@@ -259,5 +275,7 @@ def NtSignalAndWaitForSingleObject(
     """Signal one object and wait for another as one step."""
     from lichen.subsystems.nt.calls.synchronisation import signal_object
 
-    signal_object(thread, _object(thread, signal))
-    return wait_for(thread, (waitable_of(_object(thread, wait)),), timeout, alertable)
+    if signal in (CURRENT_PROCESS, CURRENT_THREAD):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    signal_object(thread, thread.process.handles.get(index_of(signal)))
+    return wait_for(thread, (_waitable(thread, wait),), timeout, alertable)
