@@ -192,7 +192,7 @@ def NtProtectVirtualMemory(
 ) -> int:
     """Change the protection of committed pages."""
     target, wanted, length = process_of(thread, process), base.read(), size.read()
-    if wanted >> 47 or length >> 47:
+    if wanted >> 47 or length >> 47 or not length:
         raise Failure(Status.INVALID_PARAMETER)
     start, end = page_down(wanted), page_up(wanted + length)
     host = host_protection(protect)
