@@ -6,6 +6,7 @@ layer. Z: is the machine's root. Apart from `windows`, which is much to import, 
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -18,7 +19,7 @@ from lichen.executive.io.opening import Access, Disposition, Open
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.union import UnionFileSystem
-from lichen.subsystems.nt import userland
+from lichen.subsystems.nt import forwarder, userland
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
@@ -98,14 +99,20 @@ def _make_folder(context: FileSystemContext, components: tuple[str, ...]) -> Non
 
 
 def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) -> None:
-    """DLLs that Wine's programs import and that other packages bring."""
+    """DLLs that Wine's programs import and other packages bring, and those that only pass on to others."""
+    libraries = {
+        path.name.lower(): path.read_bytes for folder in found.extra for path in folder.glob("zlib1.dll")
+    }
+    libraries |= {
+        name: functools.partial(forwarder.build, name, exports)
+        for name, exports in forwarder.LIBRARIES.items()
+    }
     create = Open(Access.WRITE, Disposition.CREATE, mode=0o755)
-    for folder in found.extra:
-        for library in folder.glob("zlib1.dll"):
-            target = ("mnt", "c", "windows", "system32", library.name.lower())
-            try:
-                find(context, context.root, target)
-            except Failure:
-                file = cast(File, create_file(context, context.root, target, create))
-                file.write(library.read_bytes())
-                file.release()
+    for name, content in libraries.items():
+        target = ("mnt", "c", "windows", "system32", name)
+        try:
+            find(context, context.root, target)
+        except Failure:
+            file = cast(File, create_file(context, context.root, target, create))
+            file.write(content())
+            file.release()
