@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 static int children_pending = 1; /* SIGCHLD was seen, and waitpid has not yet answered "nobody" */
+static int children_last; /* the last event was a child's: others come first now, or a storm of stops starves them */
 
 static void drain(int signals)
 {
@@ -32,13 +33,17 @@ static PyObject *native_wait(PyObject *self, PyObject *const *args, Py_ssize_t c
     struct epoll_event event;
     struct seccomp_notif call;
     for (;;) {
-        if (children_pending) {
+        if (children_pending && (!children_last || epoll_wait(epoll, &event, 1, 0) <= 0)) {
             pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+            children_last = tid > 0;
             if (tid > 0)
                 return Py_BuildValue("(ii)", tid, status);
             children_pending = 0;
         }
+        children_last = 0;
         ready = epoll_wait(epoll, &event, 1, 0);
+        if (ready == 0 && children_pending)
+            continue;
         if (ready == 0 && timeout != 0) {
             Py_BEGIN_ALLOW_THREADS
             ready = epoll_wait(epoll, &event, 1, timeout);

@@ -44,9 +44,10 @@ _polls: dict[int, select.epoll] = {}
 
 
 class _Children:
-    """Whether SIGCHLD was seen and waitpid has not yet answered "nobody"."""
+    """`pending`: SIGCHLD was seen and waitpid has not yet answered "nobody"; `last`: the last event was a child's."""
 
     pending = True
+    last = False
 
 
 def _drain(signals: int) -> None:
@@ -63,16 +64,20 @@ def wait(
     """The next event: see native_wait in _native.c."""
     poll = _polls.get(epoll) or _polls.setdefault(epoll, select.epoll.fromfd(epoll))
     while True:
-        if _Children.pending:
+        if _Children.pending and not (_Children.last and poll.poll(0, 1)):
             try:
                 tid, status = os.waitpid(-1, _WALL | os.WNOHANG)
             except ChildProcessError:
                 tid = status = 0
+            _Children.last = tid > 0
             if tid:
                 return tid, status
             _Children.pending = False
-        ready = poll.poll(timeout / 1000 if timeout >= 0 else -1, 1)
+        _Children.last = False
+        ready = poll.poll(0 if _Children.pending else timeout / 1000 if timeout >= 0 else -1, 1)
         if not ready:
+            if _Children.pending:
+                continue
             return None
         descriptor, events = ready[0]
         if descriptor == signals:
