@@ -59,7 +59,7 @@ static inline const char *ending(int status) {
 /* Reaps a child, which is killed when it takes too long; returns its wait status or HUNG. */
 static inline int end_of(pid_t child, int seconds) {
     int status;
-    for (int tries = 0; tries < seconds * 500; tries++) {
+    for (time_t end = time(NULL) + seconds; time(NULL) <= end;) {
         if (waitpid(child, &status, WNOHANG) != 0)
             return status;
         nanosleep(&(struct timespec){0, 2000000}, NULL);

@@ -21,7 +21,7 @@ struct attempt {
     long number, arguments[6];
 };
 
-static int pipe_ends[2], null_file, folder, epoll;
+static int pipe_ends[2], null_file, file, folder, epoll;
 static char text[64] = "/etc/passwd";
 static struct iovec vector = {text, sizeof text};
 
@@ -134,6 +134,8 @@ static long descriptor_for(long number) {
     case SYS_write:
     case SYS_writev:
         return pipe_ends[1];
+    case SYS_pwrite64:
+        return file;
     case SYS_getdents64:
         return folder;
     case SYS_epoll_wait:
@@ -195,6 +197,7 @@ static void attempts(int count, char **arguments) {
     if (pipe2(pipe_ends, O_NONBLOCK) == -1 || write(pipe_ends[1], text, sizeof text) != sizeof text)
         _exit(1);
     null_file = open("/dev/null", O_RDWR);
+    file = memfd_create("file", 0);
     folder = open("/", O_RDONLY | O_DIRECTORY);
     epoll = epoll_create1(0);
     void *page = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

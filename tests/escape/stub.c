@@ -74,16 +74,17 @@ static void find_sites(void) {
             sites[site_count++] = STUB + (uintptr_t)i;
 }
 
-/* Jumps there with the call's registers and r12, the runner's list. */
+/* Jumps there with the call's registers, and with r12 and rbx, the runners' lists. */
 __attribute__((noreturn)) static void jump(uintptr_t address, const struct hostile *call, const long *list) {
     register long r10 __asm__("r10") = call->arguments[3];
     register long r8 __asm__("r8") = call->arguments[4];
     register long r9 __asm__("r9") = call->arguments[5];
     register const long *r12 __asm__("r12") = list;
+    register const long *rbx __asm__("rbx") = list;
     __asm__ volatile("jmp *%%rcx"
                      :
                      : "c"(address), "a"(call->number), "D"(call->arguments[0]), "S"(call->arguments[1]),
-                       "d"(call->arguments[2]), "r"(r10), "r"(r8), "r"(r9), "r"(r12)
+                       "d"(call->arguments[2]), "r"(r10), "r"(r8), "r"(r9), "r"(r12), "r"(rbx)
                      : "memory");
     __builtin_unreachable();
 }
@@ -180,7 +181,7 @@ static void jumps(void) {
     }
     /* Every byte of the page is an entrance. */
     chosen = &hostile[0];
-    for (chosen_site = STUB; chosen_site < STUB + 128; chosen_site++)
+    for (chosen_site = STUB; chosen_site < STUB + 512; chosen_site++)
         printf("tried byte %d: %s\n", (int)(chosen_site - STUB), ending(alone(first_thread)));
 }
 

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -76,10 +77,17 @@ def victim() -> Iterator[int]:
             stack.callback(process.kill)
             if process.pid % 4:
                 break
-        before = traits(process.pid)
+        before = settled(process.pid)
         yield process.pid
         assert process.poll() is None
         assert traits(process.pid) == before
+
+
+def settled(pid: int) -> Traits:
+    """Look at a process that has just been started, once it sleeps."""
+    while (found := traits(pid)).state != "S (sleeping)":
+        time.sleep(0.01)
+    return found
 
 
 def traits(pid: int) -> Traits:
