@@ -128,12 +128,14 @@ class Registry:
             above = found.get(parent)
             if above is None:
                 continue
-            key = found[id] = Key(name, above, modified, class_name=class_name)
+            name = _loaded(name)
+            key = found[id] = Key(name, above, modified, class_name=_loaded(class_name))
             key.id = id
             above.subkeys[fold(name)] = key
             self._next_id = max(self._next_id, id + 1)
         for id, name, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
             if id in found:
+                name = _loaded(name)
                 found[id].values[fold(name)] = Value(name, type_, data)
 
     @property
@@ -290,10 +292,10 @@ class Registry:
         parent = 0 if above is None or above.parent is None else above.id or self._store(above)
         if not key.id:
             key.id, self._next_id = self._next_id, self._next_id + 1
-        row = key.id, parent, key.name, key.class_name, key.modified
+        row = key.id, parent, _stored(key.name), _stored(key.class_name), key.modified
         self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)", row)
         self._database.execute("DELETE FROM value WHERE key = ?", (key.id,))
-        rows = ((key.id, value.name, value.type, value.data) for value in key.values.values())
+        rows = ((key.id, _stored(value.name), value.type, value.data) for value in key.values.values())
         self._database.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", rows)
         return key.id
 
@@ -301,6 +303,19 @@ class Registry:
         """Commit and let go of the file."""
         self.flush()
         self._database.close()
+
+
+def _stored(text: str) -> str | bytes:
+    """A name as the database takes it: lone surrogates, which NT allows in names, are no text to it."""
+    data = text.encode("utf-8", "surrogatepass")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _loaded(stored: str | bytes) -> str:
+    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
 
 
 class _transaction:
