@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lichen.subsystems.nt.images import Image
-from lichen.subsystems.nt.types import encode
+from lichen.subsystems.nt.types import decode, encode
 
 _FIXED_SIZE: Final = 0x410
 _CURRENT_DIRECTORY_ROOM: Final = 520
@@ -82,7 +82,7 @@ def encode_environment(environment: Mapping[str, str]) -> bytes:
 def decode_environment(data: bytes) -> dict[str, str]:
     """An environment block taken apart; names may begin with `=` (per-drive folders)."""
     found = {}
-    for line in data.decode("utf-16-le", "surrogatepass").split("\0"):
+    for line in decode(data).split("\0"):
         position = line.find("=", 1)
         if position > 0:
             found[line[:position]] = line[position + 1 :]

@@ -41,11 +41,7 @@ NOTHING: Final = Named(0, "", 0)
 def read_string(memory: Memory, address: int) -> str:
     """The text of a UNICODE_STRING; lone surrogates are kept."""
     string = _STRING.unpack(memory.read(address, _STRING.size))
-    if string.length % 2:
-        raise Failure(Status.OBJECT_NAME_INVALID)
-    if not string.length:
-        return ""
-    return memory.read(string.buffer, string.length).decode("utf-16-le", "surrogatepass")
+    return decode(memory.read(string.buffer, string.length)) if string.length else ""
 
 
 def read_optional_string(memory: Memory, address: int) -> str:
@@ -87,3 +83,10 @@ Flags = Annotated[int, Arg("{x} & 0xffffffff", show_address)]
 def encode(text: str) -> bytes:
     """UTF-16 as NT has it in memory."""
     return text.encode("utf-16-le", "surrogatepass")
+
+
+def decode(data: bytes) -> str:
+    """The text of UTF-16 that a guest gave; OBJECT_NAME_INVALID when half a unit is left over."""
+    if len(data) % 2:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    return data.decode("utf-16-le", "surrogatepass")

@@ -16,7 +16,7 @@ from lichen.executive.io.location import fold
 from lichen.executive.processes import ProcessTable
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, encode
+from lichen.subsystems.nt.types import Address, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -78,7 +78,7 @@ def _name(thread: Thread, address: int, size: int) -> str | int:
         return address
     if not size or size % 2 or size > 2 * _LONGEST:
         raise Failure(Status.INVALID_PARAMETER)
-    text = thread.memory.read(address, size).decode("utf-16-le", "surrogatepass").rstrip("\0")
+    text = decode(thread.memory.read(address, size)).rstrip("\0")
     if text[:1] == "#" and text[1:].isascii() and text[1:].isdigit() and 0 < int(text[1:]) < _FIRST:
         return int(text[1:])
     if not text:

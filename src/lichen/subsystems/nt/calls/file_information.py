@@ -34,7 +34,7 @@ from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle, Named, Result, encode
+from lichen.subsystems.nt.types import Address, Flags, Handle, Named, Result, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -207,7 +207,7 @@ def _rename(thread: Thread, file: File, data: bytes, replace: bool) -> None:
     """FILE_RENAME_INFORMATION(_EX): to a name below a root handle, a full NT name, or within the same directory."""
     file.require(Access.DELETE)
     root, length = struct.unpack_from("<QI", data, 8)
-    text = data[20 : 20 + length].decode("utf-16-le", "surrogatepass")
+    text = decode(data[20 : 20 + length])
     context = thread.process.files
     if "\\" not in text and not root:
         parent = file.location.parent
@@ -237,7 +237,7 @@ def _target(thread: Thread, name: Named) -> Name:
 
 def _link(thread: Thread, file: File, data: bytes) -> None:
     root, length = struct.unpack_from("<QI", data, 8)
-    text = data[20 : 20 + length].decode("utf-16-le", "surrogatepass")
+    text = decode(data[20 : 20 + length])
     io_names.link(thread.process.files, file.location, _target(thread, Named(root & 0xFFFFFFFF, text, 0)))
 
 

@@ -23,7 +23,7 @@ from lichen.subsystems.nt.named_pipes import SHARE_READ, SHARE_WRITE, NamedPipes
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Flags, Named, ObjectName
+from lichen.subsystems.nt.types import Flags, Named, ObjectName, decode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -106,7 +106,7 @@ def _wait(thread: Thread, root: PipeRoot, data: bytes) -> Blocks[int]:
     if len(data) < _WAIT_HEADER:
         raise Failure(Status.INVALID_PARAMETER)
     timeout, length, specified = struct.unpack_from("<qI?", data)
-    name = data[_WAIT_HEADER : _WAIT_HEADER + length].decode("utf-16-le", "surrogatepass")
+    name = decode(data[_WAIT_HEADER : _WAIT_HEADER + length])
     pipe = root.device.pipes.get(fold(name))
     if pipe is None:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)

@@ -27,7 +27,7 @@ from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_env
 from lichen.subsystems.nt.records import SectionImageInformation
 from lichen.subsystems.nt.state import NtProcess
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, read_string
+from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode, read_string
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -97,9 +97,7 @@ def _read_request(thread: Thread, address: int) -> _Request:
         attribute, size, value, _ = struct.unpack("<4Q", thread.memory.read(address + offset, 32))
         number = attribute & 0xFFFF
         if number == _ATTRIBUTE_IMAGE_NAME:
-            request.image = thread.memory.read(value, min(size, _LONGEST_NAME)).decode(
-                "utf-16-le", "surrogatepass"
-            )
+            request.image = decode(thread.memory.read(value, min(size, _LONGEST_NAME)))
         elif number == _ATTRIBUTE_HANDLE_LIST:
             count = min(size // 8, _MOST_HANDLES)
             request.handles = struct.unpack(f"<{count}Q", thread.memory.read(value, 8 * count))
