@@ -251,8 +251,11 @@ class Process:
 
     @property
     def first_thread(self) -> Thread:
-        """The thread that has the process's id, or the oldest that is left."""
-        return self.threads.get(self.id) or next(iter(self.threads.values()))
+        """The thread that has the process's id, or the oldest that is left; PROCESS_IS_TERMINATING when none is."""
+        thread = self.threads.get(self.id) or next(iter(self.threads.values()), None)
+        if thread is None:
+            raise Failure(Status.PROCESS_IS_TERMINATING)
+        return thread
 
     def processor_time(self) -> ProcessorTime:
         """What its threads have used, those that ended included."""
