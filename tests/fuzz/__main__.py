@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from lichen.subsystems.nt import userland
 from tests.fuzz.fuzzer import Fuzzer, Report, host_descriptors
 from tests.fuzz.linux import LinuxHalf
+from tests.fuzz.nt import NtHalf
 from tests.fuzz.world import World
 
 SKIPPED: Final = 77
@@ -22,7 +24,19 @@ def fuzz_linux(calls: int, seed: int) -> Report:
     return Fuzzer(LinuxHalf(World(), random.Random(seed)), seed).run(calls)
 
 
-HALVES: Final[Mapping[str, Callable[[int, int], Report]]] = {"linux": fuzz_linux}
+def fuzz_nt(calls: int, seed: int) -> Report:
+    """Calls of NT processes; SKIPPED without a Windows userland, whose ntdll says which numbers the calls have."""
+    found = userland.find("/")
+    if found is None:
+        print("no Windows userland")
+        sys.exit(SKIPPED)
+    half = NtHalf(World(), random.Random(seed), found)
+    report = Fuzzer(half, seed).run(calls)
+    half.close()
+    return report
+
+
+HALVES: Final[Mapping[str, Callable[[int, int], Report]]] = {"linux": fuzz_linux, "nt": fuzz_nt}
 
 
 def main() -> int:

@@ -110,7 +110,8 @@ class World:
         while living := [p for p in self.table.processes.values() if p.id != INIT and not p.is_zombie]:
             for process in living:
                 process.terminate(ExitStatus(0))
-        self.pass_time(0.0)
+        for _ in range(3):
+            self.pass_time(1.0)
 
     def leftovers(self) -> list[str]:
         """What is there that should not be when every process has ended."""
