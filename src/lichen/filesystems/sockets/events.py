@@ -41,6 +41,10 @@ class HostEvents:
 
     def dispatch(self) -> None:
         """Tell of what has happened until now."""
-        for descriptor, _ in self._epoll.poll(0, _AT_ONCE):
-            if changed := self._watches.get(descriptor):
-                changed()
+        more = True
+        while more:
+            found = self._epoll.poll(0, _AT_ONCE)
+            for descriptor, _ in found:
+                if changed := self._watches.get(descriptor):
+                    changed()
+            more = len(found) == _AT_ONCE

@@ -255,14 +255,12 @@ def _select(
         raise Failure(Status.INVALID_PARAMETER)
     limit = min(limit, thread.process.handles.limit)
     size = (limit + _LONG_BITS - 1) // _LONG_BITS * 8
-    valid = (1 << limit) - 1
-    sets = [
-        int.from_bytes(thread.memory.read(address, size), "little") & valid if address and size else 0
-        for address in addresses
-    ]
-    interests = [
-        Interest(file_of(thread, fd), _wanted(sets, fd), fd) for fd in _members(sets[0] | sets[1] | sets[2])
-    ]
+    sets = [thread.memory.read(address, size) if address and size else b"" for address in addresses]
+    wanted: dict[int, int] = {}
+    for events, set in zip(_SETS, sets, strict=True):
+        for fd in _members(set, limit):
+            wanted[fd] = wanted.get(fd, 0) | events
+    interests = [Interest(file_of(thread, fd), wanted[fd], fd) for fd in sorted(wanted)]
     found = list(_ready(interests))
     if found or not may_wait:
         return _tell_sets(thread, addresses, size, sets, found)
@@ -273,7 +271,7 @@ def _select_later(
     thread: Thread,
     addresses: tuple[int, int, int],
     size: int,
-    sets: list[int],
+    sets: list[bytes],
     interests: list[Interest],
     deadline: float | None,
     mask: int | None,
@@ -284,33 +282,29 @@ def _select_later(
     return _tell_sets(thread, addresses, size, sets, found)
 
 
-def _members(set: int) -> Iterator[int]:
-    while set:
-        lowest = set & -set
-        yield lowest.bit_length() - 1
-        set ^= lowest
-
-
-def _wanted(sets: list[int], fd: int) -> int:
-    wanted = 0
-    for events, set in zip(_SETS, sets, strict=True):
-        if set >> fd & 1:
-            wanted |= events
-    return wanted
+def _members(set: bytes, limit: int) -> Iterator[int]:
+    """The descriptors below `limit` in a set. Large integers would make it a matter of squares."""
+    for index, byte in enumerate(set):
+        if byte:
+            yield from (fd for fd in range(index * 8, min(index * 8 + 8, limit)) if byte >> (fd & 7) & 1)
 
 
 def _tell_sets(
-    thread: Thread, addresses: tuple[int, int, int], size: int, sets: list[int], found: list[tuple[int, int]]
+    thread: Thread,
+    addresses: tuple[int, int, int],
+    size: int,
+    sets: list[bytes],
+    found: list[tuple[int, int]],
 ) -> int:
     """Leave in the caller's sets what is ready; returns how many bits that are."""
     count = 0
     for address, events, set in zip(addresses, _SETS, sets, strict=True):
-        if not address or not size:
+        if not set:
             continue
-        left = 0
+        left = bytearray(size)
         for fd, ready in found:
-            if ready & events and set >> fd & 1:
-                left |= 1 << fd
+            if ready & events and set[fd >> 3] >> (fd & 7) & 1:
+                left[fd >> 3] |= 1 << (fd & 7)
                 count += 1
-        thread.memory.write(address, left.to_bytes(size, "little"))
+        thread.memory.write(address, left)
     return count
