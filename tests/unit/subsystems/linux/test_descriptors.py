@@ -10,7 +10,7 @@ import pytest
 from lichen.executive.io.anonymous import create_pipe
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
-from lichen.executive.status import Status
+from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.filesystems.pipe import PipeEnd, Pipes
 from lichen.subsystems.linux import signals
@@ -139,6 +139,19 @@ class TestEpoll:
             above.add(3, below, IN, 0)
         assert status_of(chain[4].add, 3, more, IN, 0) == Status.REPARSE_POINT_NOT_RESOLVED
         assert status_of(more.add, 3, chain[0], IN, 0) == Status.REPARSE_POINT_NOT_RESOLVED
+
+    def test_no_more_ways_than_a_wake_can_go(self, thread: Any) -> None:
+        layers = [[Epoll(thread) for _ in range(4)] for _ in range(4)]
+        refused = set()
+        for above, below in pairwise(layers):
+            for outer in above:
+                for inner in below:
+                    try:
+                        outer.add(3, inner, IN, 0)
+                    except Failure as failure:
+                        refused.add(failure.status)
+        assert refused == {Status.INVALID_PARAMETER}
+        assert all(sum(inner.ways_up({})) <= 1 + 500 + 100 + 50 for inner in layers[-1])
 
     def test_idle_files_cost_nothing(
         self, kernel: Kernel, epoll: Epoll, monkeypatch: pytest.MonkeyPatch

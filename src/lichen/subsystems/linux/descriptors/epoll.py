@@ -25,6 +25,8 @@ EXCLUSIVE, WAKE_UP, ONE_SHOT, EDGE = 1 << 28, 1 << 29, 1 << 30, 1 << 31
 _BEHAVIOUR: Final = EXCLUSIVE | WAKE_UP | ONE_SHOT | EDGE
 _DEEPEST: Final = 5
 """How many epolls may lie within each other."""
+_MOST_WAYS: Final = (1, 500, 100, 50, 10, 0)
+"""How many ways of each length may lead up from an epoll, as on Linux."""
 MOST_ENTRIES: Final = 1 << 16
 """How many files one epoll watches at most."""
 
@@ -138,30 +140,48 @@ class Epoll(AnonymousFile):
         return entry
 
     def _check_nesting(self, inner: Epoll, events: int) -> None:
+        """Refuse circles, depth, and so many ways upwards that one wake would go through them for ever."""
         if events & EXCLUSIVE:
             raise Failure(Status.INVALID_PARAMETER)
-        if self in inner.within() or self._height() + inner.depth() > _DEEPEST:
+        affected = inner.within()
+        if self in affected:
             raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
+        known: dict[Epoll, list[int]] = {}
+        upwards = self.ways_up(known)
+        inner.add_ways(known, upwards)
+        for below in affected:
+            ways = below.ways_up(known)
+            if ways[_DEEPEST]:
+                raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
+            if any(count > most for count, most in zip(ways, _MOST_WAYS, strict=True)):
+                raise Failure(Status.INVALID_PARAMETER)
 
     def within(self) -> set[Epoll]:
         """This epoll and all that it watches, directly or not."""
         found, unseen = {self}, [self]
         while unseen:
-            for entry in unseen.pop()._entries.values():
-                if isinstance(entry.file, Epoll) and entry.file not in found:
-                    found.add(entry.file)
-                    unseen.append(entry.file)
+            for entry in unseen.pop()._inner:
+                inner = entry.file
+                if isinstance(inner, Epoll) and inner not in found:
+                    found.add(inner)
+                    unseen.append(inner)
         return found
 
-    def depth(self) -> int:
-        """How many epolls lie within each other from here on."""
-        inner = [entry.file.depth() for entry in self._entries.values() if isinstance(entry.file, Epoll)]
-        return 1 + max(inner, default=0)
+    def ways_up(self, known: dict[Epoll, list[int]]) -> list[int]:
+        """How many ways of each length lead from here to epolls that watch this one; the way of no length is one."""
+        ways = known.get(self)
+        if ways is None:
+            ways = known[self] = [1] + [0] * _DEEPEST
+            for waiter in self.readiness.waiters:
+                if isinstance(waiter, Entry):
+                    self.add_ways(known, waiter.epoll.ways_up(known))
+        return ways
 
-    def _height(self) -> int:
-        """How many epolls this one lies within, itself included."""
-        outer = [waiter.epoll._height() for waiter in self.readiness.waiters if isinstance(waiter, Entry)]
-        return 1 + max(outer, default=0)
+    def add_ways(self, known: dict[Epoll, list[int]], upwards: list[int]) -> None:
+        """Count one more epoll that watches this one, and has these ways up itself."""
+        ways = self.ways_up(known)
+        for length, count in enumerate(upwards[:-1], 1):
+            ways[length] += count
 
     # ---- what is ready
 
