@@ -13,6 +13,7 @@ from lichen.daemon import places, protocol, starting
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable, Iterable
     from typing import Any, Final, NoReturn
 
     from lichen.cli.terminal import Terminal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 FAILURE: Final = 125
 """The exit status when it is Lichen that failed; 126 and 127 are about the program, as shells have them."""
 _MOST_ATTEMPTS: Final = 5
+_ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 USAGE: Final = """\
@@ -208,6 +210,7 @@ class Client:
         if not self.options.fresh:
             places.check_name(self.machine)
         places.remove_dead_fresh_machines()
+        self._catch(_ENDING, self._end_by)
         if self.terminal:
             self.terminal.make_raw()
         for _ in range(_MOST_ATTEMPTS):
@@ -231,7 +234,7 @@ class Client:
             if joined:
                 return None
         status = self._follow()
-        return None if status is None and joined else self._died() if status is None else status
+        return self._died() if status is None and not joined else status
 
     def _follow(self) -> int | None:
         """Act on the kernel's messages until there is an exit status; None when it went before the program began."""
@@ -240,9 +243,9 @@ class Client:
             kind, fields = message
             if kind == protocol.STARTED:
                 began = True
-                self._catch_signals()
+                self._pass_signals_on()
             elif kind == protocol.WARNING:
-                complain(os.fsdecode(fields[0]))
+                complain(os.fsdecode(fields[0]) + "\r" * (self.terminal is not None))
             elif kind == protocol.FAILED:
                 self.restore()
                 complain(os.fsdecode(fields[1]))
@@ -268,13 +271,15 @@ class Client:
 
     # ---- signals
 
-    def _catch_signals(self) -> None:
-        """From now on signals are for the program; those that were ignored when we were started stay so."""
-        for number in _FORWARDED:
+    def _catch(self, numbers: Iterable[int], handler: Callable[[int, Any], None]) -> None:
+        """Catch signals; those that were ignored when we were started stay so."""
+        for number in numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._forward)
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-            signal.signal(signal.SIGHUP, self._hang_up)
+                signal.signal(number, handler)
+
+    def _pass_signals_on(self) -> None:
+        """From now on signals are for the program."""
+        self._catch(_FORWARDED, self._forward)
         if self.terminal:
             signal.signal(signal.SIGWINCH, self._resize)
             signal.signal(signal.SIGCONT, self._continue)
@@ -288,7 +293,7 @@ class Client:
     def _forward(self, number: int, frame: Any) -> None:
         self._send(protocol.SIGNAL, str(int(number)).encode())
 
-    def _hang_up(self, number: int, frame: Any) -> NoReturn:
+    def _end_by(self, number: int, frame: Any) -> NoReturn:
         """End as the signal would have us end; the kernel sees the connection close."""
         self.restore()
         signal.signal(number, signal.SIG_DFL)

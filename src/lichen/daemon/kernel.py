@@ -224,7 +224,9 @@ class Kernel:
         for session in list(self.sessions):
             session.connection.close()
         self.machine.close()
-        if self.fresh:
+        if (
+            self.fresh and not self.machine.scheduler.errors
+        ):  # else its log is still of use, until the next start
             remove_tree(self.folder)
         log.info("ended")
 
