@@ -62,6 +62,7 @@ _FIRST_DEVICE: Final = 32
 """st_dev of the root; the file systems mounted later count on."""
 _MEMORY_MAJOR: Final = 1
 _RESOLVER: Final = "/etc/resolv.conf"
+_ADMINISTRATOR_HOME: Final = "/root"
 """How names of hosts are found; many hosts keep it in /run."""
 _MOST_CARRIED: Final = 1 << 16
 _QUIET: Final = 0.005
@@ -198,6 +199,10 @@ class Machine:
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
             )
             self.mount(state, empty, "tmpfs")
+        if os.geteuid() == 0 and not self._has(
+            _ADMINISTRATOR_HOME
+        ):  # the host's own is not for others to read
+            self._mount_point(_ADMINISTRATOR_HOME)
         self._carry_over(_RESOLVER)
 
     def _carry_over(self, path: str) -> None:
@@ -238,6 +243,7 @@ class Machine:
         return mount
 
     def _mount_point(self, path: str) -> Location:
+        """The folder at a path, made if need be with those above it."""
         context = self._administrator
         components = path_of(os.fsencode(path)).components
         location = context.root
