@@ -360,3 +360,13 @@ def test_the_terminal_is_put_back_when_the_kernel_is_killed(
     os.kill(int(lichen.facts()["pid"]), signal.SIGKILL)
     user.sees(b"ended unexpectedly")
     assert user.ends() == 125
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, -signal.SIGHUP)])
+def test_the_terminal_is_put_back_when_the_command_is_ended(
+    at_terminal: Callable[..., User], number: int, status: int
+) -> None:
+    user = at_terminal("run", "--", "sh", "-c", "echo here; exec sleep 100")
+    user.sees(b"here")
+    user.process.send_signal(number)
+    assert user.ends() == status
