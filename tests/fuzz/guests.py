@@ -19,7 +19,7 @@ from lichen.executive.registers import Registers
 
 ARENA: Final = 0x7F0000000000
 SIZE: Final = 1 << 16
-MOST_AT_ONCE: Final = 1 << 25
+MOST_AT_ONCE: Final = 1 << 26
 """The kernel may not take more than this out of a guest by one operation: the guest names the size."""
 _EXTENDED_STATE: Final = 832
 
