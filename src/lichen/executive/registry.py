@@ -124,18 +124,18 @@ class Registry:
     def _load(self) -> None:
         found = {0: self.root}
         rows = self._database.execute("SELECT id, parent, name, class, modified FROM keys ORDER BY id")
-        for id, parent, name, class_name, modified in rows:
+        for id, parent, stored, class_name, modified in rows:
             above = found.get(parent)
             if above is None:
                 continue
-            name = _loaded(name)
+            name = _loaded(stored)
             key = found[id] = Key(name, above, modified, class_name=_loaded(class_name))
             key.id = id
             above.subkeys[fold(name)] = key
             self._next_id = max(self._next_id, id + 1)
-        for id, name, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
+        for id, stored, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
             if id in found:
-                name = _loaded(name)
+                name = _loaded(stored)
                 found[id].values[fold(name)] = Value(name, type_, data)
 
     @property
