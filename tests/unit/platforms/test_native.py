@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -279,6 +280,66 @@ def test_nt_memory_operations_ride_in_the_reply(bench: Bench) -> None:
     touch = b"\xa1" + struct.pack("<Q", 0x700000) + b"\xa1" + struct.pack("<Q", 0x710000)
     bench.run_to_end(bench.prepare(nt.blank(), nt_call(15) + touch + b"\x0f\x0b"))
     assert [fault.signal for fault in bench.events.faults] == [4]  # ud2: both reads went well
+
+
+def test_an_answer_on_its_way_is_kept_when_the_thread_is_stopped(bench: Bench) -> None:
+    nt = bench.platform.enable_nt()
+    calls = 300
+
+    def answer(guest: GuestThread, number: int) -> None:
+        made = len(bench.events.calls)
+        guest.change_memory_on_return([Map(0x700000 + made * 4096, 4096, 3)])
+        guest.complete(0x55)
+        assert guest.stop()
+        assert guest.memory.read(0x700000 + made * 4096, 1) == b"\0"
+        if made < calls:
+            guest.resume()
+
+    bench.events.answer = answer
+    count = nt_call(15) + b"\xff\xc3"  # inc ebx
+    guest = bench.prepare(nt.blank(), count + b"\xeb" + struct.pack("<b", -len(count) - 2))
+    guest.resume()
+    while len(bench.events.calls) < calls:
+        bench.platform.step(5)
+    assert calls - 1 <= guest.registers.rbx <= calls
+
+
+def test_an_operation_of_a_reply_that_was_interrupted_is_carried_out(bench: Bench) -> None:
+    nt = bench.platform.enable_nt()
+    content = bench.platform.page_cache.insert("image", lambda: _content(b"MZ"), 2)
+    other = bench.guest(FOREVER)
+    of_cache = Map(0x700000, 4096, 1, Backing(None, content))
+
+    def answer(guest: GuestThread, number: int) -> None:
+        guest.change_memory_on_return([of_cache])
+        guest.complete(0x55)
+        meanwhile(other, of_cache)
+        assert guest.stop()
+
+    bench.events.answer = answer
+    guest = bench.prepare(nt.blank(), nt_call(15) + FOREVER)
+    guest.resume()
+    bench.step_until_call(15)
+    assert guest.registers.rip == CODE + len(nt_call(15))
+    assert guest.memory.read(0x700000, 2) == b"MZ"
+
+
+def test_a_stop_that_was_not_yet_reported_serves_whoever_wants_one(bench: Bench) -> None:
+    content = bench.platform.page_cache.insert("image", lambda: _content(b"MZ"), 2)
+    other = bench.guest(FOREVER)
+    guest = bench.guest(b"\x0f\x0b")  # ud2
+    guest.resume()
+    meanwhile(other, Map(0x700000, 4096, 1, Backing(None, content)))
+    assert guest.stop()
+    assert guest.registers.rip == CODE
+    bench.run_to_end(guest)
+    assert [fault.signal for fault in bench.events.faults] == [4]
+
+
+def meanwhile(other: NativeThread, operation: Map) -> None:
+    """Let guests run for a while, and the platform receive what they do without reporting it."""
+    time.sleep(0.02)
+    other.change_memory([operation, operation])
 
 
 def test_shared_data_is_seen_by_nt_guests_and_cannot_be_written(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, Unmap
 from lichen.platforms.native import filters, host, stub
 from lichen.platforms.native.memory import SLOT, Space
-from lichen.platforms.native.thread import MASK, OPERATION, Call, NativeThread, State, Step, encode
+from lichen.platforms.native.thread import MASK, OPERATION, RESTARTS, Call, NativeThread, State, Step, encode
 
 if TYPE_CHECKING:
     from lichen.platforms.native.platform import NativePlatform
@@ -83,13 +83,14 @@ class NtThread(NativeThread):
         registers.orig_rax = -1
 
     def _take_back(self) -> None:
-        """Have the call made again, from ntdll's own `call` instruction."""
+        """Have the call made again, from ntdll's own `call` instruction; an operation of a reply is made at once."""
         registers = self.registers
-        if not stub.holds(registers.rip):
-            super()._take_back()
+        if registers.rip == stub.NT_RETURNED:
+            self._roll_back(registers.orig_rax - filters.NT_FLOOR, pushed=True)
             return
-        number = registers.orig_rax - filters.NT_FLOOR
-        self._roll_back(number, pushed=True)
+        super()._take_back()
+        if stub.holds(registers.rip):
+            self._step_out()
 
     def _roll_back(self, number: int, pushed: bool) -> None:
         registers = self.registers
@@ -106,10 +107,12 @@ class NtThread(NativeThread):
 
     def _normalise(self, status: int) -> None:
         registers = self.registers
-        if not stub.holds(registers.rip):
+        if not stub.holds(registers.rip) or status >> 16 == host.EVENT_SECCOMP:
             super()._normalise(status)
-        elif registers.rip == stub.NT_RETURNED and registers.orig_rax < 1 << 63:
+        elif registers.rip == stub.NT_RETURNED and registers.rax in RESTARTS:
             self._take_back()
+        elif registers.rip >= stub.UNIX_DISPATCH:
+            registers.rip = stub.UNIX_DISPATCH
         elif registers.rip <= stub.NT_SYSCALL:
             raw = registers.rax - filters.NT_FLOOR if registers.rip == stub.NT_SYSCALL else registers.rax
             self._roll_back(raw & 0xFFFFFFFF, pushed=registers.rip != stub.NT_DISPATCH)
@@ -122,7 +125,7 @@ class NtThread(NativeThread):
             self._continue(host.SINGLESTEP)
             event = self.platform.next_event(self)
             while len(event) != 2:
-                self._admit(event, self.expected)
+                self._ride_on(event)
                 event = self.platform.next_event(self)
             self._alive(event[1])
             self.entered(False)
@@ -159,6 +162,14 @@ class NtThread(NativeThread):
         self.memory.write(stub.SCRATCH + slot, data)
         self.expected = deque(step for step in steps if step.checked)
         return _RIDES | slot
+
+    def _ride_on(self, call: Call) -> None:
+        """Answer a call that the stub makes on behalf of a reply."""
+        if call[2] == filters.NT_FLOOR + stub.REFUSED:
+            self.expected.clear()
+            host.core.reply(self.platform.listener, call[1], _STATUS_NO_MEMORY, 0)
+        else:
+            self._admit(call, self.expected)
 
     def _release_slot(self) -> None:
         self.expected.clear()

@@ -196,6 +196,14 @@ class NativePlatform:
                 return True
         return False
 
+    def take_change(self, tid: int) -> int | None:
+        """The wait status of the thread that was received but not yet reported, which is now the caller's."""
+        for event in self._queue:
+            if event[0] == tid and len(event) == 2:
+                self._queue.remove(event)
+                return event[1]
+        return None
+
     def hand_over(self, notification: int, descriptor: int) -> None:
         """Give the caller of a notification a host descriptor, under the transient number."""
         record = _ADD_DESCRIPTOR.pack(

@@ -57,7 +57,7 @@ _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTI
 _ERROR_CODE_OFFSET: Final = 40 + 19 * 8
 """Of the error code in the ucontext of a signal frame."""
 _IN_PLACE: Final = frozenset((_MAP, _MOVE, _CLONE))
-_RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
+RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
 OPERATION: Final = struct.Struct("<7Q")
 MASK: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -150,8 +150,7 @@ class NativeThread:
             return self.state is State.STOPPED
         held = self.state is State.HELD
         try:
-            host.ptrace(host.INTERRUPT, self.tid)
-            status = self._await()
+            status = self._interrupt()
         except GuestGone:
             return False
         self.entered(False)
@@ -162,6 +161,13 @@ class NativeThread:
         else:
             self._normalise(status)
         return True
+
+    def _interrupt(self) -> int:
+        """Have the host stop the thread, unless it stands in a stop that `step` has yet to report; the wait status."""
+        if (status := self.platform.take_change(self.tid)) is not None:
+            return self._alive(status)
+        host.ptrace(host.INTERRUPT, self.tid)
+        return self._await()
 
     def _await(self) -> int:
         """The next stop of this thread; GuestGone when it ends, or does not come in time."""
@@ -199,7 +205,7 @@ class NativeThread:
             self._take_back()
         elif event == host.EVENT_STOP:
             number = registers.orig_rax
-            if registers.rax in _RESTARTS and number < 1 << 63 and number not in filters.HOST_ANSWERS:
+            if registers.rax in RESTARTS and number < 1 << 63 and number not in filters.HOST_ANSWERS:
                 self._take_back()
         elif (status >> 8) & 0xFF == signal.SIGTRAP and event == 0:
             registers.rip -= (
