@@ -19,6 +19,7 @@ OBJ_INHERIT, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, OBJ_OPENLINK = 0x2, 0x40, 0x80, 0
 Result = int | Blocks[int] | None
 """What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
 
+_WORD: Final = 0xFFFFFFFFFFFFFFFF
 _STRING: Final = layout(UnicodeString, LLP64)
 _ATTRIBUTES: Final = layout(ObjectAttributes, LLP64)
 
@@ -78,6 +79,11 @@ Size = Annotated[int, Arg("{x}", str)]
 """SIZE_T."""
 Boolean = Annotated[bool, Arg("bool({x} & 0xff)", str)]
 Flags = Annotated[int, Arg("{x} & 0xffffffff", show_address)]
+
+
+def pointer(address: int) -> bytes:
+    """A pointer as it lies in memory; one that a bad buffer carries past the end wraps, as the write there faults."""
+    return (address & _WORD).to_bytes(8, "little")
 
 
 def encode(text: str) -> bytes:

@@ -228,10 +228,10 @@ def _target(thread: Thread, name: Named) -> Name:
         return Name(
             object_of(thread, name.root, File).location, names.components_of(name.name), Walk.CASE_BLIND
         )
-    *above, _ = names.components_of(name.name)
+    components = names.components_of(name.name)
     for letter, location in thread.process.machine.drives.items():
-        if len(above) >= 2 and above[1].upper() == f"{letter}:":
-            return Name(location, names.components_of(name.name)[2:], Walk.CASE_BLIND)
+        if len(components) > 2 and components[1].upper() == f"{letter}:":
+            return Name(location, components[2:], Walk.CASE_BLIND)
     raise Failure(Status.NOT_SAME_DEVICE)
 
 

@@ -16,7 +16,7 @@ from lichen.subsystems.nt import names
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.records import UnicodeString
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, encode, read_string
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, encode, pointer, read_string
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -84,7 +84,7 @@ def _packed(entries: list[tuple[bytes, bytes]], buffer: int) -> bytes:
     start = buffer + _ENTRY_SIZE * (len(entries) + 1)
     for entry in entries:
         for text in entry:
-            head += struct.pack("<HHIQ", len(text), len(text) + 2, 0, start + len(texts))
+            head += struct.pack("<HHI", len(text), len(text) + 2, 0) + pointer(start + len(texts))
             texts += text + b"\0\0"
     return head + bytes(_ENTRY_SIZE) + texts
 

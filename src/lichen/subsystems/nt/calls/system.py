@@ -21,7 +21,7 @@ from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.nls import map_table
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, encode
+from lichen.subsystems.nt.types import Address, Boolean, encode, pointer
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -81,7 +81,7 @@ def _process_record(process: Process, name_at: int) -> tuple[bytes, bytes]:
     threads = list(process.threads.values())
     total = process.space.total()
     head = struct.pack("<2I24x3q", 0, len(threads), created, int(used.user * UNITS), int(used.system * UNITS))
-    head += struct.pack("<HH4xQ", len(name), len(name) + 2, name_at)
+    head += struct.pack("<HH4x", len(name), len(name) + 2) + pointer(name_at)
     head += struct.pack("<i4x2Q2I8x", 8, process.id, process.creator, sum(1 for _ in process.handles), 1)
     head += _VM_COUNTERS.pack(total, total, 0, total, total, 0, 0, 0, 0, total, total, total)
     head = head.ljust(0x100, b"\0")

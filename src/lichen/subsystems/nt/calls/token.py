@@ -17,7 +17,7 @@ from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.objects import new_handle, object_of, process_of, thread_of
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, pointer
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -131,7 +131,7 @@ def _integrity(token: Token) -> bytes:
 
 def _with_sid(data: bytes, buffer: int, head: int, tail: bytes = b"") -> bytes:
     """A record that begins with a pointer to a SID behind its fixed part."""
-    return (struct.pack("<Q", buffer + head) + tail).ljust(head, b"\0") + data
+    return (pointer(buffer + head) + tail).ljust(head, b"\0") + data
 
 
 def _group_list(groups: list[tuple[bytes, int]], buffer: int) -> bytes:
@@ -139,7 +139,7 @@ def _group_list(groups: list[tuple[bytes, int]], buffer: int) -> bytes:
     head = 8 + 16 * len(groups)
     records, blob = b"", b""
     for data, attributes in groups:
-        records += struct.pack("<QI4x", buffer + head + len(blob), attributes)
+        records += pointer(buffer + head + len(blob)) + struct.pack("<I4x", attributes)
         blob += data
     return struct.pack("<I4x", len(groups)) + records + blob
 
