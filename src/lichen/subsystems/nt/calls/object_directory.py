@@ -16,7 +16,16 @@ from lichen.subsystems.nt import names
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.records import UnicodeString
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, encode, pointer, read_string
+from lichen.subsystems.nt.types import (
+    Address,
+    Boolean,
+    Flags,
+    Handle,
+    ObjectName,
+    encode,
+    pointer,
+    read_string,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
