@@ -164,18 +164,19 @@ class AddressSpace:
 
     def lowest_free(self, size: int, bottom: int, alignment: int = PAGE) -> int:
         """The lowest free range of `size` bytes from `bottom` on; Failure(NO_MEMORY) when there is none."""
-        start = (max(bottom, self.low) + alignment - 1) & -alignment
-        while start + size <= self.high:
-            if self.is_free(start, start + size):
+        draining = [range_ for ranges in self.draining.values() for range_ in ranges]
+        start = max(bottom, self.low)
+        index = max(0, bisect_right(self._starts, start) - 1)
+        while (start := (start + alignment - 1) & -alignment) + size <= self.high:
+            if index < len(self.regions) and self._starts[index] < start + size:
+                start = max(start, self.regions[index].end)
+                index += 1
+            elif blocking := [
+                range_.stop for range_ in draining if range_.start < start + size and start < range_.stop
+            ]:
+                start = max(blocking)
+            else:
                 return start
-            ends = [region.end for region in self.overlapping(start, start + size)]
-            ends += [
-                r.stop
-                for ranges in self.draining.values()
-                for r in ranges
-                if r.start < start + size and start < r.stop
-            ]
-            start = (max(ends) + alignment - 1) & -alignment
         raise Failure(Status.NO_MEMORY)
 
     # ---- changing

@@ -1,0 +1,70 @@
+"""Address spaces: regions that are split and joined, and where there is room."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from lichen.executive.interfaces import PAGE
+from lichen.executive.memory import AddressSpace, Region
+from lichen.executive.status import Failure, Status
+
+LOW, HIGH = 0x10000, 0x200000
+
+
+def pages(space: AddressSpace) -> dict[int, int]:
+    """The protection of each page."""
+    return {
+        page: region.protection for region in space.regions for page in range(region.start, region.end, PAGE)
+    }
+
+
+def test_random_changes_leave_what_a_table_of_pages_has() -> None:
+    chance = random.Random(3)
+    space, table = AddressSpace(LOW, HIGH), dict[int, int]()
+    for _ in range(2000):
+        start = chance.randrange(LOW, HIGH, PAGE)
+        end = min(HIGH, start + chance.randrange(1, 20) * PAGE)
+        protection = chance.randrange(8)
+        action = chance.choice(("insert", "remove", "protect"))
+        if action == "insert":
+            space.insert(Region(start, end, protection))
+            table |= dict.fromkeys(range(start, end, PAGE), protection)
+        elif action == "remove":
+            assert sum(part.size for part in space.remove(start, end)) == PAGE * sum(
+                table.pop(page, None) is not None for page in range(start, end, PAGE)
+            )
+        else:
+            space.protect(start, end, protection)
+            table |= dict.fromkeys(table.keys() & set(range(start, end, PAGE)), protection)
+        assert pages(space) == table
+        assert all(
+            before.end <= after.start for before, after in zip(space.regions, space.regions[1:], strict=False)
+        )
+
+
+@pytest.mark.parametrize("alignment", [PAGE, 16 * PAGE])
+def test_room_is_the_first_and_the_last_that_a_search_of_all_places_finds(alignment: int) -> None:
+    chance = random.Random(4)
+    for _ in range(200):
+        space = AddressSpace(LOW, HIGH)
+        for _ in range(20):
+            start = chance.randrange(LOW, HIGH, PAGE)
+            space.insert(Region(start, min(HIGH, start + chance.randrange(1, 30) * PAGE), 3))
+        gone = chance.randrange(LOW, HIGH, PAGE)
+        space.draining["thread"] = [range(gone, gone + 8 * PAGE)]
+        size, bottom = chance.randrange(1, 40) * PAGE, chance.randrange(LOW, HIGH, PAGE)
+        first = -(-bottom // alignment) * alignment
+        places = [at for at in range(first, HIGH, alignment) if space.is_free(at, at + size)]
+        if places:
+            assert space.lowest_free(size, bottom, alignment) == places[0]
+        else:
+            with pytest.raises(Failure) as failure:
+                space.lowest_free(size, bottom, alignment)
+            assert failure.value.status == Status.NO_MEMORY
+        below = [
+            at for at in range(LOW, HIGH, alignment) if at + size <= bottom and space.is_free(at, at + size)
+        ]
+        if below:
+            assert space.highest_free(size, bottom, alignment) == below[-1]
