@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance import wine
+from tests.conformance.wine import Wine
+
 Run = Callable[[Path], subprocess.CompletedProcess[bytes]]
 
 NOBODY = 65534
@@ -62,6 +65,26 @@ def run_as_guest(programs: Path) -> Run:
         share = f"{programs}:{programs}:ro"
         command = [sys.executable, "-m", "lichen", "run", "--fresh", "--share", share, "--", str(program)]
         return _run(command, {"TMPDIR": "/tmp"}, GUEST_SECONDS)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def warm_wine() -> Iterator[Wine | None]:
+    """The host's Wine with a server of its own, where there is one that runs."""
+    with wine.running() as found:
+        yield found
+
+
+@pytest.fixture
+def run_under_wine(warm_wine: Wine | None) -> Run:
+    """Run a Windows program under the host's Wine."""
+    if warm_wine is None:
+        pytest.skip("needs the package wine64")
+    loader, environment = warm_wine.loader, warm_wine.environment
+
+    def run(program: Path) -> subprocess.CompletedProcess[bytes]:
+        return _run([loader, str(program)], environment, HOST_SECONDS)
 
     return run
 

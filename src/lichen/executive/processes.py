@@ -404,6 +404,8 @@ class ProcessTable:
         """The last locally unique id that was given out."""
         self.directory_masks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         """The mask with which each directory handle's listing was begun (NT)."""
+        self.directory_watches: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        """What has changed in the directories that are watched through handles (NT)."""
         self.completion_ports: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()
         """Files whose completions are queued to a port, with the port and the file's key."""
         self.system = System(Load(scheduler.clock()))

@@ -1,4 +1,4 @@
-/* Files: making, sharing, locking, moving and deleting them; pipes. */
+/* Files: making, sharing, moving and deleting them; pipes. */
 #include <string.h>
 
 #include "check.h"
@@ -30,11 +30,6 @@ int main(void)
               GetLastError() == ERROR_SHARING_VIOLATION, "who does not share writing is not written to");
     second = CreateFileA(path, GENERIC_READ, 7, NULL, OPEN_EXISTING, 0, NULL);
     check(second != INVALID_HANDLE_VALUE, "reading is shared");
-    check(LockFile(file, 0, 0, 4, 0), "a range is locked");
-    check(!ReadFile(second, data, 2, &size, NULL) && GetLastError() == ERROR_LOCK_VIOLATION, "others may not read it");
-    check(!LockFile(second, 2, 0, 4, 0) && GetLastError() == ERROR_LOCK_VIOLATION, "or lock it");
-    check(UnlockFile(file, 0, 0, 4, 0) && ReadFile(second, data, 2, &size, NULL), "until it is given back");
-    check(!UnlockFile(file, 0, 0, 4, 0) && GetLastError() == ERROR_NOT_LOCKED, "and only once");
     check(GetFileSize(file, NULL) == 11, "its size");
     SetFilePointer(file, 3, NULL, FILE_BEGIN);
     check(SetEndOfFile(file) && GetFileSize(second, NULL) == 3, "which can be cut");

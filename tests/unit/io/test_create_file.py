@@ -246,7 +246,7 @@ def test_what_cannot_be_deleted(context: FileSystemContext) -> None:
     folder = opened(context, "folder", Open(Access.READ))
     assert status_of(set_disposition, folder, delete=True) == Status.DIRECTORY_NOT_EMPTY
     folder.release()
-    change_attributes(context, at(context, "file"), AttributeChange(flags=1))
+    change_attributes(context, at(context, "file"), AttributeChange(mode=0o444))
     file = opened(context, "file", Open(Access.READ))
     assert status_of(set_disposition, file, delete=True) == Status.CANNOT_DELETE
     file.release()

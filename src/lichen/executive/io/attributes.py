@@ -57,6 +57,11 @@ class Attributes(NamedTuple):
     created: int
     flags: int = 0
 
+    @property
+    def read_only(self) -> bool:
+        """NT's read-only attribute: a file that its mode lets nobody write."""
+        return self.kind == Kind.REGULAR and not self.mode & 0o222
+
 
 class AttributeChange(NamedTuple):
     """New values for some attributes; None leaves one alone. Whether the caller may is the I/O manager's question."""

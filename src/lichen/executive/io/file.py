@@ -22,7 +22,7 @@ from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll, Sh
 from lichen.executive.io.watch import Change
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, Waitable, then
+from lichen.executive.wait import Blocks, Event, Waitable, then
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -66,6 +66,7 @@ class File(Object):
     """An open file. `access` are the rights (opening.Access) that it was opened with, `position` where it stands."""
 
     __slots__ = (
+        "_done",
         "_readiness",
         "access",
         "location",
@@ -89,6 +90,7 @@ class File(Object):
         self.position = 0
         self.outcome = Outcome.OPENED
         self._readiness: Waitable | None = None
+        self._done: Event | None = None
         self.when_closed: dict[Callable[[], None], None] | None = None
         """Called once the last reference is gone: an epoll forgets the file then."""
         self.node.files[self] = None
@@ -179,6 +181,13 @@ class File(Object):
         if self._readiness is None:
             self._readiness = Pollers()
         return self._readiness
+
+    @property
+    def done(self) -> Event:
+        """Signalled when an operation that goes on after its call has completed (NT: the event in a file object)."""
+        if self._done is None:
+            self._done = Event()
+        return self._done
 
     def ready(self, mask: int) -> Ready:
         """What to wait for to be woken when the file is ready for anything in `mask`."""

@@ -119,6 +119,9 @@ def _check_access(token: Token, location: Location, open: Open, overwrites: bool
         wanted |= security.READ
     if access & Access.EXECUTE:
         wanted |= security.EXECUTE
+    deletes = open.options & Options.DELETE_ON_CLOSE
+    if (writes or deletes) and not open.options & Options.POSIX and node.attributes().read_only:
+        raise Failure(Status.CANNOT_DELETE if deletes else Status.ACCESS_DENIED)
     if wanted and (not token.overrides or access & Access.EXECUTE):
         security.check(token, node.attributes(), wanted, node.kind == Kind.DIRECTORY)
     if access & (Access.WRITE_ATTRIBUTES | Access.WRITE_EXTENDED) and node.kind in _HELD:
@@ -127,7 +130,7 @@ def _check_access(token: Token, location: Location, open: Open, overwrites: bool
         security.check_owner(token, node.attributes())
     if open.options & Options.NO_ACCESS_TIME and open.options & Options.POSIX:
         security.check_owner(token, node.attributes())
-    if (access & Access.DELETE or open.options & Options.DELETE_ON_CLOSE) and location.parent is not None:
+    if (access & Access.DELETE or deletes) and location.parent is not None:
         check_remove(token, location.parent, node)
 
 
@@ -242,27 +245,29 @@ def _create_unnamed(context: FileSystemContext, directory: Location, open: Open)
 # ---- deletion at close
 
 
-def set_disposition(file: File, delete: bool) -> None:
+def set_disposition(file: File, delete: bool, posix: bool = False) -> None:
     """Let the name go when the last open file of the node closes, or keep it after all (NT: FileDisposition).
 
-    DIRECTORY_NOT_EMPTY; CANNOT_DELETE for a file that is marked read-only, a root or a mount point.
+    With `posix` it goes when `file` closes, whoever else has the node open. DIRECTORY_NOT_EMPTY; CANNOT_DELETE for a file
+    that is marked read-only, a root or a mount point.
     """
     node, location = file.node, file.location
     if delete:
-        if location.parent is None or location.mounted is not None or node.attributes().flags & 1:
+        if location.parent is None or location.mounted is not None or node.attributes().read_only:
             raise Failure(Status.CANNOT_DELETE)
         if node.kind == Kind.DIRECTORY and next(iter(node.entries()), None) is not None:
             raise Failure(Status.DIRECTORY_NOT_EMPTY)
     node.delete_pending = delete
-    if not delete:
-        file.options &= ~Options.DELETE_ON_CLOSE
+    file.options &= ~(Options.DELETE_ON_CLOSE | Options.POSIX)
+    if delete and posix:
+        file.options |= Options.DELETE_ON_CLOSE | Options.POSIX
 
 
 def finish_delete(file: File) -> None:
     """A file that was to be deleted at its last close was closed; the right to do so was checked at the open."""
     node, location = file.node, file.location
     node.delete_pending = True
-    if node.files:
+    if node.files and not file.options & Options.POSIX:
         return
     node.delete_pending = False
     if location.deleted or location.parent is None:

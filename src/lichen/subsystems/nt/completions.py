@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Fault
-from lichen.executive.io.file import File
+from lichen.executive.io.file import DirectoryFile, File
 from lichen.executive.io.opening import Options
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.status import Failure, Interrupted, Status
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 _STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
 
 
+def has_event(file: File) -> bool:
+    """Whether a wait for the file waits for its operations to complete."""
+    return bool(file.options & Options.OVERLAPPED) or isinstance(file, PipeEnd | DirectoryFile)
+
+
 class Completion:
     """How the end of an I/O call is told: status block, event, APC or completion packet (facts/nt-devices, 0)."""
 
@@ -37,7 +42,7 @@ class Completion:
         self.routine, self.context, self.status = routine, context, status
         self.pended = False
         self.event = object_of(thread, event, EventObject).event if event else None
-        if self.event is None and isinstance(file, PipeEnd):
+        if self.event is None and has_event(file):
             self.event = file.done
         if self.event is not None:
             self.event.reset()
@@ -49,9 +54,10 @@ class Completion:
         """Let an operation that has to wait go on by itself when its file is overlapped: the call answers PENDING."""
         if type(result) is not GeneratorType or not self.file.options & Options.OVERLAPPED:
             return result
-        return self._pend(result)
+        return self.pend(result)
 
-    def _pend(self, operation: Blocks[int]) -> int:
+    def pend(self, operation: Blocks[int]) -> int:
+        """Let an operation go on by itself: the call answers PENDING."""
         process, file = self.thread.process, self.file
         state: NtProcess = process.personality
         self.pended = True

@@ -48,7 +48,7 @@ _OPTIONS: Final = {
     FILE_DELETE_ON_CLOSE: Options.DELETE_ON_CLOSE,
     FILE_OPEN_REPARSE_POINT: Options.OPEN_LINK,
 }
-_KEPT_FLAGS: Final = 0x2027
+_KEPT_FLAGS: Final = 0x2026
 FILE_ATTRIBUTE_READONLY: Final = 0x1
 
 
@@ -69,8 +69,16 @@ def open_of(access: int, disposition: int, share: int, options: int, attributes:
     for option, meaning in _OPTIONS.items():
         if options & option:
             bits |= meaning
-    mode = 0o777 if options & FILE_DIRECTORY_FILE else 0o666
+    mode = (
+        0o777 if options & FILE_DIRECTORY_FILE else 0o444 if attributes & FILE_ATTRIBUTE_READONLY else 0o666
+    )
     return Open(access_of(access), disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
+
+
+def require(file: File, access: int) -> None:
+    """ACCESS_DENIED unless the file was opened with one of these rights."""
+    if not file.access & access:
+        raise Failure(Status.ACCESS_DENIED)
 
 
 def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File]:

@@ -17,7 +17,7 @@ from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Event, Wait
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.subsystems.nt.devices import Device
 
 if TYPE_CHECKING:
@@ -99,7 +99,6 @@ class PipeEnd(File):
 
     __slots__ = (
         "cut_short",
-        "done",
         "is_server",
         "one_message",
         "partner",
@@ -118,8 +117,6 @@ class PipeEnd(File):
         """Whether reads end with a message, and whether operations wait."""
         self.cut_short = False
         """Whether the last read left the rest of a message behind."""
-        self.done = Event(manual=True)
-        """Signalled when an operation has completed: what a wait for the handle waits for."""
         quota = pipe.shape.inbound_quota if is_server else pipe.shape.outbound_quota
         self.received = Queue(quota, pipe.shape.messages)
 

@@ -1,6 +1,7 @@
-"""Listing directories.
+"""Listing directories, and telling what changes in them.
 
-Source: NtQueryDirectoryFile (ntifs.h); [MS-FSCC] 2.4 for the records, [MS-FSA] 2.1.4.4 for the masks.
+Source: NtQueryDirectoryFile, NtNotifyChangeDirectoryFile (ntifs.h); [MS-FSCC] 2.4 for the records, [MS-FSA] 2.1.4.4 for
+the masks.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
 from lichen.executive.io.file import File
+from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.calls.file import allocation_of, flags_of, times_of
+from lichen.subsystems.nt.completions import Completion
+from lichen.subsystems.nt.directory_watch import DirectoryWatch
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, Handle, Text, encode
+from lichen.subsystems.nt.types import Address, Boolean, Handle, Result, Text, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _RESTART, _SINGLE = 1, 2
-_STATUS_NO_SUCH_FILE: Final = 0xC000000F
+_STATUS_NO_SUCH_FILE, _STATUS_NOTIFY_ENUM_DIR = 0xC000000F, 0x10C
+_CHANGES: Final = 0xFFF
 _ALIGNMENT: Final = 8
 
 
@@ -175,3 +181,46 @@ def _attributes(directory: File, name: str) -> Attributes | None:
         return child.inner().node.attributes() if child is not None else None
     except Failure:
         return None
+
+
+@nt.call(partial="at most 4096 directories of a tree are watched")
+def NtNotifyChangeDirectoryFile(
+    thread: Thread,
+    handle: Handle,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Address,
+    buffer: Address,
+    size: u32,
+    filter: u32,
+    subtree: Boolean,
+) -> Result:
+    """Tell what changes in a directory; NOTIFY_ENUM_DIR when that is more than fits."""
+    directory = object_of(thread, handle, File)
+    if directory.node.kind != Kind.DIRECTORY or not filter or filter & ~_CHANGES:
+        raise Failure(Status.INVALID_PARAMETER)
+    if not directory.access & Access.READ:
+        raise Failure(Status.ACCESS_DENIED)
+    completion = Completion(thread, directory, event, routine, context, status)
+    watch = _watch_of(thread, directory, filter, subtree)
+
+    def tell() -> Blocks[int]:
+        yield from watch.wait()
+        data = watch.take(size)
+        if not data:
+            return completion.end(_STATUS_NOTIFY_ENUM_DIR, 0)
+        thread.memory.write(buffer, data)
+        return completion.end(Status.SUCCESS, len(data))
+
+    return completion.pend(tell())  # even on a synchronous handle: that is how kernelbase uses it
+
+
+def _watch_of(thread: Thread, directory: File, filter: int, subtree: bool) -> DirectoryWatch:
+    """What watches for a handle, from its first request until it is closed."""
+    watches = thread.process.machine.directory_watches
+    watch = watches.get(directory)
+    if watch is None:
+        watch = watches[directory] = DirectoryWatch(directory.location, filter, subtree)
+        directory.when_closed = {**(directory.when_closed or {}), watch.close: None}
+    return watch

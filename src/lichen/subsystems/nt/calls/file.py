@@ -17,7 +17,7 @@ from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.files import open_named, open_of
+from lichen.subsystems.nt.files import open_named, open_of, require
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
@@ -94,7 +94,7 @@ def NtReadFile(
 ) -> Result:
     """Read from a file."""
     file = object_of(thread, handle, File)
-    file.require(Access.READ | Access.EXECUTE)
+    require(file, Access.READ | Access.EXECUTE)
     offset = _offset(file, position)
     completion = Completion(thread, file, event, routine, context, status)
 
@@ -124,7 +124,7 @@ def NtWriteFile(
 ) -> Result:
     """Write to a file."""
     file = object_of(thread, handle, File)
-    file.require(Access.CONTENT)
+    require(file, Access.CONTENT)
     if size > _MOST_AT_ONCE:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     data = thread.memory.read(buffer, size) if size else b""
@@ -177,6 +177,8 @@ def _located(thread: Thread, name: ObjectName) -> Attributes:
     if not isinstance(file, File):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     try:
+        if file.node.delete_pending:
+            raise Failure(Status.DELETE_PENDING)
         return file.attributes()
     finally:
         file.release()

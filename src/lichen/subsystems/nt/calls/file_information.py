@@ -30,6 +30,7 @@ from lichen.subsystems.nt.calls.file import (
     network_open_information,
 )
 from lichen.subsystems.nt.completions import Completion
+from lichen.subsystems.nt.files import require
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
@@ -37,6 +38,7 @@ from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Named, Result, decode, encode
 
 if TYPE_CHECKING:
+    from lichen.executive.io.location import Location
     from lichen.executive.processes import Thread
 
 _BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _NAME, _RENAME = 4, 5, 6, 7, 8, 9, 10
@@ -174,7 +176,7 @@ def _set_end(thread: Thread, file: File, data: bytes) -> None:
     (end,) = struct.unpack_from("<q", data)
     if end < 0:
         raise Failure(Status.INVALID_PARAMETER)
-    file.require(Access.CONTENT)
+    require(file, Access.CONTENT)
     file.truncate(end)
 
 
@@ -185,27 +187,22 @@ def _set_allocation(thread: Thread, file: File, data: bytes) -> None:
 
 
 def _set_delete(thread: Thread, file: File, data: bytes) -> None:
-    file.require(Access.DELETE)
+    require(file, Access.DELETE)
     set_disposition(file, bool(data[0]))
 
 
 def _set_delete_ex(thread: Thread, file: File, data: bytes) -> None:
     """FILE_DISPOSITION_INFORMATION_EX: bit 0 delete, bit 1 POSIX semantics (the name goes at once)."""
-    file.require(Access.DELETE)
+    require(file, Access.DELETE)
     (flags,) = struct.unpack_from("<I", data)
-    if flags & 0x10 and flags & 1 and not file.attributes().mode & 0o222:
+    if flags & 0x11 == 0x11 and file.attributes().read_only:
         apply_change(file.location, AttributeChange(mode=file.attributes().mode | 0o200))
-    if flags & 2 and flags & 1:
-        from lichen.executive.io.manager import remove_entry
-
-        remove_entry(file.location)
-        return
-    set_disposition(file, bool(flags & 1))
+    set_disposition(file, bool(flags & 1), posix=bool(flags & 2))
 
 
-def _rename(thread: Thread, file: File, data: bytes, replace: bool) -> None:
+def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool = False) -> None:
     """FILE_RENAME_INFORMATION(_EX): to a name below a root handle, a full NT name, or within the same directory."""
-    file.require(Access.DELETE)
+    require(file, Access.DELETE)
     root, length = struct.unpack_from("<QI", data, 8)
     text = decode(data[20 : 20 + length])
     context = thread.process.files
@@ -219,7 +216,16 @@ def _rename(thread: Thread, file: File, data: bytes, replace: bool) -> None:
     entry = target.find(context)
     if entry.location is not None and entry.location is not file.location and not replace:
         raise Failure(Status.OBJECT_NAME_COLLISION)
+    if entry.location is not None and entry.location.node is not file.node:
+        _check_replaced(entry.location, posix)
     rename_location(context, file.location, entry.parent, target.last, entry.location)
+
+
+def _check_replaced(replaced: Location, posix: bool) -> None:
+    """What is replaced is no directory, not read-only, and only with POSIX's semantics open."""
+    node = replaced.node
+    if node.kind == Kind.DIRECTORY or node.attributes().read_only or (node.files and not posix):
+        raise Failure(Status.ACCESS_DENIED)
 
 
 def _target(thread: Thread, name: Named) -> Name:
@@ -258,7 +264,10 @@ _CHANGES: Final[dict[int, tuple[int, Callable[[Thread, File, bytes], None]]]] = 
     _DISPOSITION: (1, _set_delete),
     _DISPOSITION_EX: (4, _set_delete_ex),
     _RENAME: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0]))),
-    _RENAME_EX: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0] & 1))),
+    _RENAME_EX: (
+        20,
+        lambda thread, file, data: _rename(thread, file, data, bool(data[0] & 1), bool(data[0] & 2)),
+    ),
     _LINK: (20, _link),
     _PIPE: (8, pipe.set_pipe_information),
     _COMPLETION: (16, _set_completion),

@@ -16,7 +16,7 @@ from lichen.executive.objects.handles import handle_of, index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
-from lichen.subsystems.nt.named_pipes import PipeEnd
+from lichen.subsystems.nt.completions import has_event
 from lichen.subsystems.nt.objects import process_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.subsystem import nt
@@ -53,10 +53,8 @@ def waitable_of(found: Object) -> Waitable:
     """What a wait for an object looks at; OBJECT_TYPE_MISMATCH for one that nobody can wait for."""
     if isinstance(found, Dispatcher):
         return found.waitable
-    if isinstance(found, PipeEnd):
-        return found.done
     if isinstance(found, File):
-        return found.ready(0xFFFF)
+        return found.done if has_event(found) else found.ready(0xFFFF)
     raise Failure(Status.OBJECT_TYPE_MISMATCH)
 
 
