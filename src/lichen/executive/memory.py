@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from lichen.executive.interfaces import PAGE, USER_END
@@ -53,8 +53,17 @@ class Region:
 
     def part(self, start: int, end: int) -> Region:
         """The same content in a smaller range."""
-        return replace(
-            self, start=start, end=end, offset=self.offset + start - self.start if self.file else 0
+        offset = self.offset + start - self.start if self.file else 0
+        return Region(
+            start,
+            end,
+            self.protection,
+            self.shared,
+            self.file,
+            offset,
+            self.name,
+            self.allocation,
+            self.state,
         )
 
     def continues(self, other: Region) -> bool:
@@ -88,7 +97,7 @@ class AddressSpace:
     def copy(self) -> AddressSpace:
         """The space of a forked process."""
         other = AddressSpace(self.low, self.high)
-        other.regions = [replace(region) for region in self.regions]
+        other.regions = [region.part(region.start, region.end) for region in self.regions]
         other._starts = list(self._starts)
         other.heap_start, other.heap_end, other.heap_mapped = self.heap_start, self.heap_end, self.heap_mapped
         other.arguments, other.environment = self.arguments, self.environment
@@ -200,7 +209,8 @@ class AddressSpace:
         found = list(self.overlapping(start, end))
         removed = []
         for region in found:
-            removed.append(region.part(max(start, region.start), min(end, region.end)))
+            whole = start <= region.start and region.end <= end
+            removed.append(region if whole else region.part(max(start, region.start), min(end, region.end)))
             self._replace(region, list(self._outside(region, start, end)))
         return removed
 
