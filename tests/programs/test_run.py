@@ -75,6 +75,15 @@ def test_two_programs_share_the_position_of_a_file(lichen: Lichen, tmp_path: Pat
     assert (tmp_path / "out").read_bytes() == b"one\ntwo\nthree\n"
 
 
+def test_copies_between_files_go_to_where_the_file_stands(lichen: Lichen, tmp_path: Path) -> None:
+    """cat has the kernel copy, which knows the position of neither file by a write of its own."""
+    for mode in ("wb", "ab"):
+        with open(tmp_path / "out", mode) as target:
+            script = "echo one; printf 'two\\n' > /tmp/two; cat /tmp/two /tmp/two; echo three"
+            assert shell(lichen, script, stdout=target).returncode == 0
+    assert (tmp_path / "out").read_bytes() == b"one\ntwo\ntwo\nthree\n" * 2
+
+
 def test_a_reader_that_has_enough_ends_the_writer(lichen: Lichen) -> None:
     with lichen.start("run", "--fresh", "cat", "/dev/zero") as running:
         assert running.stdout is not None

@@ -96,6 +96,8 @@ class PassedNode(Node):
         )
 
     def file(self, location: Location, open: Open) -> File:
+        if fcntl(self.descriptor, F_GETFL) & os.O_APPEND:
+            open = open._replace(options=open.options | Options.APPEND)
         return (PassedFile if self.kind == Kind.REGULAR else PassedStream)(location, open)
 
     def open(self, location: Location, open: Open, token: Token) -> File:
@@ -213,6 +215,16 @@ class PassedFile(File):
 
     node: PassedNode
     seekable = True
+    has_position = False
+
+    @property
+    def position(self) -> int:
+        """Where the host's open file stands."""
+        return os.lseek(self.node.descriptor, 0, os.SEEK_CUR)
+
+    @position.setter
+    def position(self, position: int) -> None:
+        os.lseek(self.node.descriptor, position, os.SEEK_SET)
 
     @hosted
     def read(self, size: int, offset: int | None = None) -> bytes:
@@ -220,8 +232,7 @@ class PassedFile(File):
         node = self.node
         if offset is not None:
             return node.read_at(offset, size)
-        position = os.lseek(node.descriptor, 0, os.SEEK_CUR) if size > _MOST else 0
-        return os.read(node.descriptor, node.bounded(size, position))
+        return os.read(node.descriptor, node.bounded(size, self.position if size > _MOST else 0))
 
     @hosted
     def write(self, data: Data, offset: int | None = None) -> int:

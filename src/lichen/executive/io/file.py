@@ -82,12 +82,15 @@ class File(Object):
     seekable: ClassVar[bool] = False
     discards: ClassVar[bool] = False
     """Whether what is written vanishes without being looked at."""
+    has_position: ClassVar[bool] = True
+    """Whether `position` is kept in the object; else the subclass knows it otherwise."""
 
     def __init__(self, location: Location, open: Open) -> None:
         super().__init__()
         self.location, self.node = location, location.node
         self.access, _, self.share, self.options, _, _, _ = open
-        self.position = 0
+        if self.has_position:
+            self.position = 0
         self.outcome = Outcome.OPENED
         self._readiness: Waitable | None = None
         self._done: Event | None = None
