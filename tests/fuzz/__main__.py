@@ -17,11 +17,14 @@ from tests.fuzz.world import World
 
 SKIPPED: Final = 77
 _MOST_MEMORY: Final = 4 << 30
+_ENOUGH: Final = 70
+"""Calls for each declared one after which all of them must have succeeded, if they can."""
 
 
 def fuzz_linux(calls: int, seed: int) -> Report:
     """Calls of Linux processes; the world is gone afterwards, with what it had of the host."""
-    return Fuzzer(LinuxHalf(World(), random.Random(seed)), seed).run(calls)
+    half = LinuxHalf(World(), random.Random(seed))
+    return _run(half, calls, seed)
 
 
 def fuzz_nt(calls: int, seed: int) -> Report:
@@ -31,8 +34,15 @@ def fuzz_nt(calls: int, seed: int) -> Report:
         print("no Windows userland")
         sys.exit(SKIPPED)
     half = NtHalf(World(), random.Random(seed), found)
-    report = Fuzzer(half, seed).run(calls)
+    report = _run(half, calls, seed)
     half.close()
+    return report
+
+
+def _run(half: LinuxHalf | NtHalf, calls: int, seed: int) -> Report:
+    report = Fuzzer(half, seed).run(calls)
+    if calls >= _ENOUGH * len(half.calls):
+        report.missed = report.reach(half.never)
     return report
 
 
@@ -52,7 +62,7 @@ def main() -> int:
     if left := host_descriptors() - before:
         report.leftovers.append(f"{left} descriptors of the host")
     _show(report)
-    return bool(report.problems or report.leftovers)
+    return bool(report.problems or report.leftovers or report.missed)
 
 
 def _show(report: Report) -> None:
@@ -60,7 +70,8 @@ def _show(report: Report) -> None:
         print(f"==== {where}\n{example}")
     for leftover in report.leftovers:
         print("left:", leftover)
-    print("never a success:", *sorted(report.made.keys() - report.succeeded.keys()))
+    for missed in report.missed:
+        print("missed:", missed)
     made, succeeded = sum(report.made.values()), sum(report.succeeded.values())
     print(f"{made} calls, {succeeded} successes, the rarest call {min(report.made.values())} times")
 

@@ -13,13 +13,18 @@ import random
 import signal
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from lichen.executive.objects.object import Object
 from lichen.executive.processes import ExitStatus, Thread
+from tests.fuzz.recipes import Steps, Unready
 
+_BY_RECIPE, _SPOILED, _FRESH = 0.4, 0.3, 0.1
+"""How often a call follows its recipe, how often one of its arguments is then replaced, or its process a new one."""
+LEAST: Final = 50
+"""How often a run that is long enough makes each call."""
 _LONGEST: Final = 5.0
 """Seconds that one call may take."""
 _MOST_PROCESSES: Final = 5
@@ -41,6 +46,20 @@ class Report:
     problems: dict[str, str] = field(default_factory=dict)
     """The first example of each kind of failure, by where it came from."""
     leftovers: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    def reach(self, never: Mapping[str, str]) -> list[str]:
+        """What a run of some length missed of the declared calls, of which those of `never` cannot succeed."""
+        failed = self.made.keys() - self.succeeded.keys()
+        rare = (name for name, times in self.made.items() if times < LEAST)
+        return [
+            *(f"{name} was called fewer than {LEAST} times" for name in sorted(rare)),
+            *(
+                f"{name} never succeeded: it wants a recipe, or a reason in NEVER"
+                for name in sorted(failed - never.keys())
+            ),
+            *(f"{name} succeeded, though it cannot: {never[name]}" for name in sorted(never.keys() - failed)),
+        ]
 
     def problem(self, error: BaseException | None, call: str) -> None:
         """Note an exception, once for each place."""
@@ -126,9 +145,25 @@ class Fuzzer:
         thread: Thread = self.random.choice(ready) if ready else self.half.process().first_thread
         return thread
 
+    def _prepared(self, name: str) -> tuple[Thread, tuple[int, ...]]:
+        """Who makes a call, and with which arguments: by its recipe, with one of them spoiled perhaps, or by chance."""
+        recipe = self.half.recipes.get(name)
+        if recipe is not None and self.random.random() < _BY_RECIPE:
+            fresh = self.random.random() < _FRESH
+            thread = self.half.process().first_thread if fresh else self._caller()
+            values: list[int] = []
+            self._guarded(lambda: values.extend(recipe(Steps(self.half, thread))))
+            guest: Any = thread.guest
+            runs = guest.state == "runs" and not thread.suspended
+            if runs and (values or not self.half.calls[name].parameters):
+                if values and self.random.random() < _SPOILED:
+                    values[self.random.randrange(len(values))] = self.half.source.wild()
+                return thread, self.half.raw(values)
+        thread = self._caller()
+        return thread, self.half.source.arguments(thread, self.half.calls[name])
+
     def _one(self, name: str) -> None:
-        call, thread = self.half.calls[name], self._caller()
-        raw = self.half.source.arguments(thread, call)
+        thread, raw = self._prepared(name)
         guest: Any = thread.guest
         self.latest = f"{name}({', '.join(f'{value:#x}' for value in raw)}) by {thread}"
         self.report.made[name] += 1
@@ -139,6 +174,13 @@ class Fuzzer:
         self._guarded(lambda: self.world.scheduler.system_call(guest, number, raw))
         if guest.state == "held" and not (thread.parking or thread.suspended or thread.dead):
             self.report.problem(None, f"{self.latest} is never answered")
+        if name in self.half.unanswered and guest.state in ("runs", "gone") and self._went_on(thread):
+            self._answered(guest, 0)
+
+    def _went_on(self, thread: Thread) -> bool:
+        """Whether the process lives or has ended by no signal."""
+        status = thread.process.exit_status
+        return status is None or not status.signal
 
     def _answered(self, guest: Any, result: int) -> None:
         name = self._current.pop(guest, None)
@@ -149,6 +191,8 @@ class Fuzzer:
         signal.setitimer(signal.ITIMER_REAL, _LONGEST)
         try:
             action()
+        except Unready:
+            pass
         except (Exception, Hang) as error:
             self.report.problem(error, self.latest)
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -9,6 +9,8 @@ from typing import Any, Final
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import (
     PAGE,
+    GuestGone,
+    Map,
     MemoryOperation,
     MemoryUsage,
     Move,
@@ -22,6 +24,7 @@ SIZE: Final = 1 << 16
 MOST_AT_ONCE: Final = 1 << 26
 """The kernel may not take more than this out of a guest by one operation: the guest names the size."""
 _EXTENDED_STATE: Final = 832
+_LARGEST_MAPPING, _MOST_MAPPINGS = 8 << 20, 12
 
 
 class Broken(Exception):
@@ -29,36 +32,51 @@ class Broken(Exception):
 
 
 class Memory:
-    """Zeros at ARENA; a fault names the first byte that is not there, as a guest's memory does."""
+    """Bytes at ARENA and in what was mapped last; a fault names the first byte that is not there, as a guest's memory does."""
 
     def __init__(self, data: bytes | bytearray = bytes(SIZE)) -> None:
         self.data = bytearray(data)
+        self._mapped: list[tuple[int, bytearray]] = []
+
+    def map(self, address: int, size: int) -> None:
+        """Hold zeros there, until much else has been mapped: nobody looks at what a call has mapped but loaders."""
+        if size <= _LARGEST_MAPPING:
+            self._mapped = [(address, bytearray(size)), *self._mapped[: _MOST_MAPPINGS - 1]]
 
     def read(self, address: int, size: int) -> bytes:
         if size > MOST_AT_ONCE:
             raise Broken(f"{size:#x} bytes are read at once")
-        return bytes(self.data[self._at(address, size)])
+        start, data = self._at(address, size)
+        self._check(address, size, start, data)
+        return bytes(data[address - start : address - start + size])
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        inside = max(0, min(len(data), ARENA + SIZE - address)) if address >= ARENA else 0
-        self.data[address - ARENA : address - ARENA + inside] = data[:inside]
-        self._at(address, len(data))
+        start, held = self._at(address, len(data))
+        inside = max(0, min(len(data), start + len(held) - address))
+        held[address - start : address - start + inside] = data[:inside]
+        self._check(address, len(data), start, held)
 
     def cstring(self, address: int, limit: int) -> bytes:
-        start = self._at(address, 1).start
-        found = bytes(self.data[start : start + limit]).partition(b"\0")[0]
-        self._at(address, min(len(found) + 1, limit))
+        start, data = self._at(address, 1)
+        found = bytes(data[address - start : address - start + limit]).partition(b"\0")[0]
+        self._check(address, min(len(found) + 1, limit), start, data)
         return found
 
-    @staticmethod
-    def _at(address: int, size: int) -> slice:
+    def _at(self, address: int, size: int) -> tuple[int, bytearray]:
+        """Where the memory that holds `address` begins, and its bytes."""
         if size < 0 or address < 0:
             raise Broken(f"{size} bytes at {address:#x}")
-        if size and not ARENA <= address < ARENA + SIZE:
+        for start, data in ((ARENA, self.data), *self._mapped):
+            if start <= address < start + len(data):
+                return start, data
+        if size:
             raise Fault(address)
-        if size and address + size > ARENA + SIZE:
-            raise Fault(ARENA + SIZE)
-        return slice(address - ARENA, address - ARENA + size)
+        return address, bytearray()
+
+    @staticmethod
+    def _check(address: int, size: int, start: int, data: bytearray) -> None:
+        if address + size > start + len(data):
+            raise Fault(start + len(data))
 
 
 class Guest:
@@ -111,13 +129,16 @@ class Guest:
     exit = kill
 
     def change_memory(self, operations: Sequence[MemoryOperation]) -> None:
-        """Only what is asked for is looked at: a guest's mappings never hold anything."""
+        """What is asked for must be possible. The guest is stopped for it."""
+        if self.state == "gone":
+            raise GuestGone("the guest is gone")
         for operation in operations:
             size = operation.new_size if isinstance(operation, Move) else operation.size
             if operation.address % PAGE or size <= 0 or operation.address + size > 1 << 47:
                 raise Broken(f"{operation} is impossible")
-        if self.state == "held":
-            self.state = "stopped"
+            if isinstance(operation, Map):
+                self.memory.map(operation.address, operation.size)
+        self.state = "stopped"
 
     def change_memory_on_return(self, operations: Sequence[MemoryOperation]) -> None:
         state = self.state

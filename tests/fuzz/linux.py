@@ -17,6 +17,7 @@ from lichen.subsystems.linux.calls.open import OpenFlags
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from tests.fuzz.arguments import WORD, Source
 from tests.fuzz.guests import ARENA
+from tests.fuzz.linux_recipes import NEVER, RECIPES, UNANSWERED
 from tests.fuzz.world import ROOT, USER, World
 
 _CURRENT: Final = WORD - 99
@@ -161,9 +162,14 @@ class LinuxHalf:
         self.world, self.random = world, generator
         self.calls = {entry.call.name: entry.call for entry in world.linux.table.values()}
         self.source = LinuxSource(generator)
+        self.recipes, self.never, self.unanswered = RECIPES, NEVER, UNANSWERED
 
     def number(self, name: str) -> int:
         return AMD64_NUMBERS[name]
+
+    def raw(self, values: list[int]) -> tuple[int, ...]:
+        """The registers of a call."""
+        return tuple(value & WORD for value in (*values, *[0] * 6)[:6])
 
     def succeeded(self, result: int) -> bool:
         return result >= 0
@@ -173,27 +179,28 @@ class LinuxHalf:
         process = self.world.process(self.random.choice((ROOT, USER)))
         thread = process.first_thread
         for name in ("/tmp/a", "/tmp/b", "/dev/ptmx", "/dev/null"):
-            self._call(thread, "open", self._text(thread, name), 0o102, 0o666)
-        self._call(thread, "open", self._text(thread, "/tmp"), 0, 0)
-        self._call(thread, "pipe", self._text(thread, ""))
-        self._call(thread, "socketpair", 1, self.random.choice((1, 2, 5)), 0, self._text(thread, ""))
+            self.make(thread, "open", self._text(thread, name), 0o102, 0o666)
+        self.make(thread, "open", self._text(thread, "/tmp"), 0, 0)
+        self.make(thread, "pipe", self._text(thread, ""))
+        self.make(thread, "socketpair", 1, self.random.choice((1, 2, 5)), 0, self._text(thread, ""))
         for kind in (1, 1, 2):
-            self._call(thread, "socket", 1, kind, 0)
+            self.make(thread, "socket", 1, kind, 0)
         for name in ("epoll_create1", "inotify_init1"):
-            self._call(thread, name, 0)
-        self._call(thread, "eventfd2", 1, 0)
-        self._call(thread, "timerfd_create", 1, 0)
-        self._call(thread, "memfd_create", self._text(thread, "m"), 2)
-        self._call(thread, "signalfd4", WORD, self._text(thread, "\x01" * 8), 8, 0)
-        self._call(thread, "pidfd_open", process.id, 0)
+            self.make(thread, name, 0)
+        self.make(thread, "eventfd2", 1, 0)
+        self.make(thread, "timerfd_create", 1, 0)
+        self.make(thread, "memfd_create", self._text(thread, "m"), 2)
+        self.make(thread, "signalfd4", WORD, self._text(thread, "\x01" * 8), 8, 0)
+        self.make(thread, "pidfd_open", process.id, 0)
         return process
 
     def _text(self, thread: Thread, text: str) -> int:
         self.source.thread = thread
         return self.source.put(text.encode() + bytes(16))
 
-    def _call(self, thread: Thread, name: str, *arguments: int) -> None:
-        raw = (*arguments, *[0] * 6)[:6]
+    def make(self, thread: Thread, name: str, *arguments: int) -> None:
+        """Have a thread make a call."""
+        raw = self.raw(list(arguments))
         guest: Any = thread.guest
         guest.call(self.number(name), raw)
         self.world.scheduler.system_call(guest, self.number(name), raw)

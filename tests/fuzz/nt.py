@@ -24,10 +24,11 @@ from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.handles import HandleTable, handle_of
 from lichen.executive.processes import Process, Thread
 from lichen.executive.registry import Registry
-from lichen.subsystems.nt import registry_seeds, types, userland
+from lichen.subsystems.nt import pe, registry_seeds, types, userland
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.images import Allocation
-from lichen.subsystems.nt.loader import HIGHEST_ADDRESS
+from lichen.subsystems.nt.loader import HIGHEST_ADDRESS, PeLoader
+from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.shared_data import system_time
@@ -35,6 +36,7 @@ from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import NtSubsystem
 from tests.fuzz.arguments import WORD, Source
 from tests.fuzz.guests import ARENA, SIZE, Guest
+from tests.fuzz.nt_recipes import NEVER, PROGRAM, RECIPES, UNANSWERED
 from tests.fuzz.world import ROOT, USER, World
 
 _NAMES: Final = (
@@ -172,14 +174,21 @@ class NtHalf:
         self._folder = tempfile.TemporaryDirectory()
         world.table.registry = self.registry = self._open_registry()
         build_namespace(world.table, find(context, context.root, ("dev", "null")))
+        world.table.namespace.make("Device").insert("NamedPipe", NamedPipes())
         create = Open(Access.READ | Access.WRITE, Disposition.CREATE, mode=0o755)
         self.ntdll = cast(File, create_file(context, context.root, ("ntdll.dll",), create))
         self.ntdll.write(found.ntdll.read_bytes())
         guests: Any = _Guests()
         self.nt = NtSubsystem(cast(Any, world.platform), guests, world.table, self.ntdll, found.nls, 2)
+        api_set = pe.parse((found.system / "apisetschema.dll").read_bytes())
+        world.table.loaders.append(PeLoader(self.nt, api_set, lambda process, program: (PROGRAM, "C:\\", {})))
+        world.install(
+            PROGRAM.removeprefix("Z:\\"), (found.system / PROGRAM.removeprefix("Z:\\")).read_bytes()
+        )
         self.numbers = self.nt.ntdll.file.system_calls
         self.calls = {entry.call.name: entry.call for entry in self.nt.table.values()}
         self.source = NtSource(generator)
+        self.recipes, self.never, self.unanswered = RECIPES, NEVER, UNANSWERED
 
     def _open_registry(self) -> Registry:
         scheduler = self.world.scheduler
@@ -226,13 +235,13 @@ class NtHalf:
         self.source.thread = thread
         out = self.source.put(bytes(16))
         everything = 0x1F0003
-        self._call(thread, "NtCreateEvent", out, everything, 0, 0, 0)
-        self._call(thread, "NtCreateEvent", out, everything, 0, 1, 1)
-        self._call(thread, "NtCreateMutant", out, 0x1F0001, 0, 0)
-        self._call(thread, "NtCreateSemaphore", out, everything, 0, 1, 5)
-        self._call(thread, "NtCreateTimer", out, everything, 0, 0)
-        self._call(thread, "NtCreateIoCompletion", out, everything, 0, 0)
-        self._call(
+        self.make(thread, "NtCreateEvent", out, everything, 0, 0, 0)
+        self.make(thread, "NtCreateEvent", out, everything, 0, 1, 1)
+        self.make(thread, "NtCreateMutant", out, 0x1F0001, 0, 0)
+        self.make(thread, "NtCreateSemaphore", out, everything, 0, 1, 5)
+        self.make(thread, "NtCreateTimer", out, everything, 0, 0)
+        self.make(thread, "NtCreateIoCompletion", out, everything, 0, 0)
+        self.make(
             thread,
             "NtCreateSection",
             out,
@@ -243,23 +252,28 @@ class NtHalf:
             0x8000000,
             0,
         )
-        self._call(thread, "NtOpenProcessToken", WORD, 8, out)
+        self.make(thread, "NtOpenProcessToken", WORD, 8, out)
         for path in ("\\??\\C:\\a", "\\??\\C:\\b"):
-            self._call(
+            self.make(
                 thread, "NtCreateFile", out, 0x1F01FF, self._named(path), out, 0, 0x80, 7, 3, 0x20, 0, 0
             )
-        self._call(thread, "NtOpenFile", out, 0x100001, self._named("\\??\\C:\\"), out, 7, 0x21)
+        self.make(thread, "NtOpenFile", out, 0x100001, self._named("\\??\\C:\\"), out, 7, 0x21)
         name = self._named("\\Registry\\Machine\\Software\\a")
-        self._call(thread, "NtCreateKey", out, 0xF003F, name, 0, 0, 0, 0)
+        self.make(thread, "NtCreateKey", out, 0xF003F, name, 0, 0, 0, 0)
 
     def _named(self, path: str) -> int:
         text = types.encode(path)
         string = self.source.put(_STRING.pack(UnicodeString(len(text), len(text), self.source.put(text))))
         return self.source.put(_ATTRIBUTES.pack(ObjectAttributes(_ATTRIBUTES.size, 0, string, 0x40, 0, 0)))
 
-    def _call(self, thread: Thread, name: str, *arguments: int) -> None:
-        values = (*arguments, *[0] * 12)[:12]
-        raw = (*values[:4], self.source.put(struct.pack("<8Q", *values[4:])))
+    def raw(self, arguments: list[int]) -> tuple[int, ...]:
+        """The registers of a call, the fifth of which says where the other arguments are."""
+        values = [value & WORD for value in (*arguments, *[0] * 16)[:16]]
+        return (*values[:4], self.source.put(struct.pack("<12Q", *values[4:])))
+
+    def make(self, thread: Thread, name: str, *arguments: int) -> None:
+        """Have a thread make a call."""
+        raw = self.raw(list(arguments))
         guest: Any = thread.guest
         guest.call(self.number(name), raw)
         self.world.scheduler.system_call(guest, self.number(name), raw)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import struct
 from typing import Any, Final, cast
 
+from lichen.executive.interfaces import PAGE
+from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location, Mount
@@ -28,6 +31,7 @@ from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
 from tests.fuzz.guests import ARENA, SIZE, Guest, Platform
+from tests.fuzz.linux_recipes import PROGRAM
 
 USER: Final = Token.of_user(1000, 1000, (7, 1000))
 ROOT: Final = Token.of_user(0, 0)
@@ -70,6 +74,7 @@ class World:
         terminals = pty.Terminals(self.table, self.devices, 38)
         terminals.mount = self._mount("dev/pts", terminals.names)
         context = self.administrator
+        self.install(PROGRAM, _smallest_program())
         symlink(context, "loop", Name(context.root, ("tmp", "loop")))
         symlink(context, "..", Name(context.root, ("tmp", "up")))
 
@@ -84,6 +89,12 @@ class World:
         if len(components) == 1:
             return make_directory(context, Name(context.root, components), 0o755).inner()
         return find(context, context.root, components).inner()
+
+    def install(self, path: str, content: bytes) -> None:
+        """Put a program into the root."""
+        name = path.removeprefix("/")
+        node = self.administrator.root.node.create(name, Kind.REGULAR, 0o755, 0, 0)
+        node.write_at(0, content)
 
     def process(self, token: Token) -> Process:
         """A new process with one thread that runs, in a session of its own."""
@@ -124,6 +135,15 @@ class World:
         found += [f"timer of {t.expired}" for _, _, t in self.scheduler._timers if t.expired is not None]
         found += [f"watched descriptor {descriptor}" for descriptor in self.platform.watched]
         return found
+
+
+def _smallest_program() -> bytes:
+    """An ELF file with one segment, of which nothing is ever executed."""
+    base, size = 0x400000, 120
+    header = struct.pack(
+        "<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 2, 62, 1, base + size, 64, 0, 0, 64, 56, 1, 64, 0, 0
+    )
+    return header + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, PAGE)
 
 
 def _open_program(process: Process, path: bytes) -> Any:

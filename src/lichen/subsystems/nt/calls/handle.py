@@ -29,6 +29,7 @@ from lichen.subsystems.nt.types import (
     Handle,
     Result,
     encode,
+    pointer,
 )
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ def NtQueryObject(
 def _string(text: str, at: int, header: int) -> bytes:
     """A record that begins with a UNICODE_STRING whose text lies behind its `header` bytes."""
     data = encode(text)
-    start = struct.pack("<HH4xQ", len(data), len(data) + 2 if data else 0, at + header if data else 0)
+    start = struct.pack("<HH4x", len(data), len(data) + 2 if data else 0)
+    start += pointer(at + header if data else 0)
     return start.ljust(header, b"\0") + (data + b"\0\0" if data else b"")
 
 
