@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from lichen.daemon import places
 
 _HERE: Final = Path(__file__).parent
 _FOLDER: Final = _HERE.parents[1] / ".build" / "bench"
 _LICHEN: Final = [sys.executable, "-m", "lichen"]
 _RUN: Final = [*_LICHEN, "run", "--share", f"{_FOLDER}:{_FOLDER}:ro"]
+_ONE_CORE: Final = ["taskset", "-c", str(max(os.sched_getaffinity(0)))]
 _HELLO: Final = '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n'
 _MACHINE: Final = "bench"
 
@@ -56,20 +61,67 @@ def operations() -> None:
     if program is None:
         print("gcc is missing: no figures for Linux operations")
         return
-    core = str(max(os.sched_getaffinity(0)))
-    native = figures(["taskset", "-c", core, program])
-    columns = {"lichen": figures([*_RUN, "--fresh", "--", program])}
-    os.environ["LICHEN_PURE_PYTHON"] = "1"
-    columns["pure Python"] = figures([*_RUN, "--fresh", "--", program])
-    del os.environ["LICHEN_PURE_PYTHON"]
+    native = figures([*_ONE_CORE, program])
+    columns = {"native": native, "lichen": figures([*_RUN, "--fresh", "--", program])}
+    with in_pure_python():
+        columns["pure Python"] = figures([*_RUN, "--fresh", "--", program])
     if shutil.which("proot"):
-        columns["proot"] = figures(["taskset", "-c", core, "proot", program])
+        columns["proot"] = figures([*_ONE_CORE, "proot", program])
+    show("native", columns)
+
+
+def show(base: str, columns: Mapping[str, dict[str, float]]) -> None:
+    """A table of microseconds, with ratios to the column `base` when there is one."""
+    ratio = "   ratio" if base in columns else ""
     print(
-        f"{'operation':28}{'native us':>11}" + "".join(f"{name + ' us':>15}{'ratio':>8}" for name in columns)
+        f"\n{'microseconds':30}" + "".join(f"{name:>13}{ratio if name != base else ''}" for name in columns)
     )
-    for name, value in native.items():
-        cells = "".join(f"{found[name]:15.2f}{found[name] / value:8.1f}" for found in columns.values())
-        print(f"{name:28}{value:11.2f}{cells}")
+    for row in next(iter(columns.values())):
+        cells = (
+            f"{found[row]:13.2f}"
+            + (f"{found[row] / columns[base][row]:8.1f}" if ratio and name != base else "")
+            for name, found in columns.items()
+        )
+        print(f"{row:30}" + "".join(cells))
+
+
+@contextmanager
+def in_pure_python() -> Iterator[None]:
+    """Machines that are started meanwhile do without the extension."""
+    os.environ["LICHEN_PURE_PYTHON"] = "1"
+    yield
+    del os.environ["LICHEN_PURE_PYTHON"]
+
+
+@contextmanager
+def warm_wine() -> Iterator[str | None]:
+    """Wine's loader with a server of its own that runs, or None where Wine is not installed."""
+    wine = shutil.which("wine") or shutil.which("wine64", path="/usr/lib/wine")
+    if wine is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as prefix:
+        os.environ |= {"WINEPREFIX": prefix, "WINEDEBUG": "-all"}
+        quietly([wine, "hostname.exe"])
+        yield wine
+        quietly(
+            [shutil.which("wineserver", path=f"{os.environ['PATH']}:/usr/lib/wine") or "wineserver", "-k"]
+        )
+
+
+def nt_operations() -> None:
+    """Basic operations of a Windows program: on Lichen with and without its extension, and under Wine."""
+    program = compile_program("x86_64-w64-mingw32-gcc", _HERE / "nt.c")
+    if program is None:
+        print("gcc-mingw-w64-x86-64 is missing: no figures for Windows programs")
+        return
+    columns = {"lichen": figures([*_RUN, "--fresh", "--", program])}
+    with in_pure_python():
+        columns["pure Python"] = figures([*_RUN, "--fresh", "--", program])
+    with warm_wine() as wine:
+        if wine:
+            columns["Wine"] = figures([*_ONE_CORE, wine, program])
+    show("", columns)
 
 
 def starts() -> None:
@@ -85,16 +137,11 @@ def starts() -> None:
     cold = best(lambda: quietly([*_RUN, "--fresh", "--", hello]))
     quietly([*_RUN, "--machine", _MACHINE, "--", hello])
     joined = best(lambda: quietly([*_RUN, "--machine", _MACHINE, "--", hello]))
-    inside = _inside(hello)
-    print(
-        f"lichen run hello.exe: cold {cold:.0f} ms, joining {joined:.0f} ms; started by a guest's shell {inside:.1f} ms"
-    )
-    if shutil.which("wine"):
-        with tempfile.TemporaryDirectory() as prefix:
-            os.environ |= {"WINEPREFIX": prefix, "WINEDEBUG": "-all"}
-            quietly(["wine", hello])
-            print(f"wine hello.exe: warm {best(lambda: quietly(['wine', hello])):.0f} ms")
-            quietly(["wineserver", "-k"])
+    print(f"lichen run hello.exe: cold {cold:.0f} ms, joining {joined:.0f} ms")
+    print(f"a guest's shell starting it: {_inside([*_RUN, '--machine', _MACHINE, '--'], [hello]):.1f} ms")
+    with warm_wine() as wine:
+        if wine:
+            print(f"a host's shell starting it under Wine: {_inside([], [wine, hello]):.1f} ms")
 
 
 def _hello() -> Path | None:
@@ -104,19 +151,52 @@ def _hello() -> Path | None:
     return compile_program("x86_64-w64-mingw32-gcc", source)
 
 
-def _inside(program: Path, times: int = 20) -> float:
-    """Milliseconds for a shell on the machine to start a program and wait for it."""
-    script = f"start=$(date +%s%N); for i in $(seq {times}); do {program} >/dev/null; done; echo $(($(date +%s%N)-start))"
-    command = [*_RUN, "--machine", _MACHINE, "--", "bash", "-c", script]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return int(shown) / times / 1e6
+def _inside(prefix: Sequence[str], program: Sequence[str | Path]) -> float:
+    """Milliseconds for a shell to start a program and wait for it: the best of twenty."""
+    script = """best=999999999; for i in {1..20}; do start=${EPOCHREALTIME/./}; "$@" >/dev/null
+        took=$((${EPOCHREALTIME/./} - start)); ((took < best)) && best=$took; done; echo $best"""
+    command = [*prefix, "bash", "-c", script, "bash", *program]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1e3
+
+
+def crowd() -> None:
+    """A machine with 150 Linux and 150 Windows processes that sleep: what `ps -ef` takes, and what the kernel uses."""
+    sleeper = compile_program("x86_64-w64-mingw32-gcc", _HERE / "sleeper.c")
+    programs = [["sleep", "600"], *([[str(sleeper)]] if sleeper else [])]
+    script = "".join(f"for i in {{1..150}}; do {shlex.join(program)} & done; " for program in programs)
+    waiting = "echo; read line; start=${EPOCHREALTIME/./}; ps -ef > /dev/null; echo $((${EPOCHREALTIME/./} - start))"
+    command = [*_RUN, "--machine", _MACHINE, "--", "bash", "-c", script + waiting]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdin
+        assert shell.stdout
+        shell.stdout.readline()
+        time.sleep(3)
+        before = _kernel_time()
+        time.sleep(10)
+        used = _kernel_time() - before
+        shell.stdin.write("\n")
+        shell.stdin.flush()
+        print(
+            f"\nwith {150 * len(programs)} sleepers: ps -ef {int(shell.stdout.readline()) / 1e3:.0f} ms,",
+            end=" ",
+        )
+        print(f"the kernel used {used * 1e3:.0f} ms in 10 idle seconds")
+        quietly([*_LICHEN, "terminate", _MACHINE])
+
+
+def _kernel_time() -> float:
+    """Seconds of processor time that the benchmark machine's kernel has used."""
+    kernel = places.facts(places.folder_of(_MACHINE))["pid"]
+    return int(Path(f"/proc/{kernel}/schedstat").read_text().split()[0]) / 1e9
 
 
 def main() -> None:
     """Everything, then the machine is removed."""
     operations()
+    nt_operations()
     try:
         starts()
+        crowd()
     finally:
         subprocess.run([*_LICHEN, "remove", _MACHINE], capture_output=True, check=False)
 

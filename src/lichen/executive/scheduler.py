@@ -115,6 +115,7 @@ class Scheduler:
         """Exceptions that handlers let through; a test suite fails when there are any."""
         self._timers: list[tuple[float, int, Timer]] = []
         self._sequence = count()
+        self._on_wake: dict[Callable[[], None], None] = {}
 
     # ---- time
 
@@ -124,8 +125,19 @@ class Scheduler:
         heapq.heappush(self._timers, (deadline, next(self._sequence), timer))
         return timer
 
+    def on_wake(self, action: Callable[[], None]) -> None:
+        """Call `action` once, before anything goes on that waits now; unlike a timer it wakes nobody by itself."""
+        self._on_wake[action] = None
+
+    def _wake(self) -> None:
+        actions, self._on_wake = self._on_wake, {}
+        for action in actions:
+            self._guarded(action)
+
     def _run_timers(self) -> None:
         now = self.clock()
+        if self._on_wake and self._timers[0][0] <= now:
+            self._wake()
         while self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             if (expired := timer.expired) is not None:
@@ -148,6 +160,8 @@ class Scheduler:
 
     def step(self) -> None:
         """Run what is ready, then take one event of the platform."""
+        if self._on_wake and self.ready:
+            self._wake()
         while self.ready:
             parking, index = self.ready.popleft()
             self._advance(parking, index)

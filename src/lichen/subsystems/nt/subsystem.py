@@ -190,6 +190,7 @@ class NtSubsystem:
 
     def queue_apc(self, thread: Thread, apc: UserApc) -> None:
         """Queue a user APC and get the thread out of an alertable wait."""
+        self.keep_time()
         thread.personality.apcs.append(apc)
         thread.attention = True
         if thread.process.machine.scheduler.current is not thread:
@@ -197,13 +198,27 @@ class NtSubsystem:
 
     # ---- time
 
-    def tick(self) -> None:
-        """Rewrite the shared time, and again in a tick while there are NT threads."""
+    def keep_time(self) -> None:
+        """An NT thread will run: the shared time is right, and from now on rewritten in every tick."""
+        if not self._ticking:
+            self._ticking = True
+            self._rewrite_time()
+
+    def _rewrite_time(self) -> None:
         self.shared_data.refresh()
-        running = any(thread.process.subsystem is self for thread in self.machine.threads.values())
-        self._ticking = running
-        if running:
-            self.machine.scheduler.at(self.machine.scheduler.clock() + TICK, self.tick)
+        self.machine.scheduler.at(self.machine.scheduler.clock() + TICK, self._tick)
+
+    def _tick(self) -> None:
+        """The shared time rests while no NT thread could read it, until something wakes."""
+        if any(self._may_run(thread) for thread in self.machine.threads.values()):
+            self._rewrite_time()
+        else:
+            self._ticking = False
+            self.machine.scheduler.on_wake(self.keep_time)
+
+    def _may_run(self, thread: Thread) -> bool:
+        waits = thread.parking is not None and thread.parking.wait is not None
+        return not waits and not thread.suspended and thread.process.subsystem is self
 
     # ---- signals and faults
 
@@ -227,10 +242,10 @@ class NtSubsystem:
             thread.suspend()
         process.tell_job_change(number)
 
-    @staticmethod
-    def _continue(process: Process) -> None:
+    def _continue(self, process: Process) -> None:
         if not process.stopped:
             return
+        self.keep_time()
         process.stopped = False
         process.tell_job_change(0)
         for thread in list(process.threads.values()):
@@ -328,10 +343,8 @@ class NtSubsystem:
     # ---- life of threads and processes
 
     def thread_started(self, thread: Thread, creator: Thread | None) -> None:
-        """The creator of the thread gives it its state; the clock runs while there are NT threads."""
-        if not self._ticking:
-            self._ticking = True
-            self.machine.scheduler.at(self.machine.scheduler.clock(), self.tick)
+        """The creator of the thread gives it its state."""
+        self.keep_time()
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec of a PE file: what Linux knew of the process is gone."""
