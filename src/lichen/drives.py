@@ -11,10 +11,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import find
 from lichen.executive.io.manager import create_file
-from lichen.executive.io.names import Name, make_directory
+from lichen.executive.io.names import Name, make_directory, remove
 from lichen.executive.io.opening import Access, Disposition, Open
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.host import HostFileSystem
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from lichen.machine import Machine
 
 MOUNT_POINT: Final = "/mnt/c"
+_PROGRAMS: Final = Path(__file__).parent / "guest"
+"""Programs of Lichen's own that machines have in /usr/bin: scripts, so that they run on every machine."""
 _FOLDERS: Final = ("windows/temp", "windows/system32", "ProgramData", "Program Files", "users/Public")
 
 
@@ -72,15 +75,17 @@ def mount_drives(
 ) -> None:
     """Mount C: with the usual folders and the system files; what is written to them is kept in `folder`."""
     drive = UnionFileSystem(None, _made(folder, "drive_c"), machine.next_device(), machine.devices)
-    machine.mount(MOUNT_POINT, drive, "C:", "rw,relatime")
+    machine.mount(MOUNT_POINT, drive, "C:", "rw,relatime").enforces_sharing = True
     for path in _FOLDERS:
         components = tuple(path.split("/"))
         for depth in range(1, len(components) + 1):
             _make_folder(context, ("mnt", "c", *components[:depth]))
     files = HostFileSystem(found.system, machine.next_device(), machine.devices, True, executable=True)
     system = UnionFileSystem(files, _made(folder, "system32"), machine.next_device(), machine.devices)
-    machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
+    system_files = machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
+    system_files.enforces_sharing = True
     _copy_extra_libraries(found, context)
+    _provide_programs(context)
     machine.table.drives = {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
 
 
@@ -116,3 +121,21 @@ def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) 
             file = cast(File, create_file(context, context.root, target, create))
             file.write(content())
             file.release()
+
+
+def _provide_programs(context: FileSystemContext) -> None:
+    """Put Lichen's own programs on the machine's PATH, in its private layer, where an older Lichen's may be."""
+    make = Open(Access.WRITE, Disposition.OVERWRITE_IF, mode=0o755)
+    for program in _PROGRAMS.iterdir():
+        content, target = program.read_bytes(), ("usr", "bin", program.name)
+        try:
+            node = find(context, context.root, target, 0).node  # a link itself, as on a host that is WSL
+            if node.kind == Kind.REGULAR and node.read_at(0, len(content) + 1) == content:
+                continue
+            remove(context, Name(context.root, target), directory=False)
+        except Failure as failure:
+            if failure.status != Status.OBJECT_NAME_NOT_FOUND:
+                raise
+        file = cast(File, create_file(context, context.root, target, make))
+        file.write(content)
+        file.release()

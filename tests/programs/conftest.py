@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from lichen.drives import find_userland
+
 SECONDS = 50
 
 
@@ -68,6 +70,22 @@ def lichen() -> Iterator[Lichen]:
         command = Lichen(Path(folder))
         yield command
         assert command.run("shutdown").returncode == 0
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
+    """One machine with Windows for all tests of a module: the first Windows program of a machine takes the longest."""
+    if find_userland() is None:
+        pytest.skip("needs the package libwine")
+    command = Lichen(tmp_path_factory.mktemp("home"))
+    yield command
+    assert command.run("shutdown").returncode == 0
+
+
+def bash(machine: Lichen, script: str, *shared: Path, **more: Any) -> subprocess.CompletedProcess[bytes]:
+    """Have a shell of the machine run a script, which sees the folders `shared` by their own names."""
+    shares = [word for path in shared for word in ("--share", f"{path}:{path}:ro")]
+    return machine.run("run", *shares, "--", "bash", "-c", script, **more)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:

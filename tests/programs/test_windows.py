@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lichen.drives import find_userland
-from tests.programs.conftest import Lichen, eventually
+from tests.programs.conftest import Lichen, bash, eventually
 from tests.toolchain import Toolchain
 
 SOURCES = Path(__file__).parent / "windows"
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
-    """One machine for all of these tests: the first Windows program of a machine takes the longest."""
-    if find_userland() is None:
-        pytest.skip("needs the package libwine")
-    command = Lichen(tmp_path_factory.mktemp("home"))
-    yield command
-    assert command.run("shutdown").returncode == 0
-
-
-def bash(machine: Lichen, script: str, *shared: Path) -> subprocess.CompletedProcess[bytes]:
-    shares = [word for path in shared for word in ("--share", f"{path}:{path}:ro")]
-    return machine.run("run", *shares, "--", "bash", "-c", script)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,13 @@
-"""Environment variables between the worlds: all pass, PATH, TEMP and TMP are converted (DECISIONS 32)."""
+"""Environment variables and paths between the worlds: all variables pass, PATH, TEMP and TMP are converted (DECISIONS 32).
+
+What WSLENV lists passes as it says there.
+"""
 
 from __future__ import annotations
 
+import ntpath
 import os
+import posixpath
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -10,7 +15,9 @@ from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.registry import Key
 from lichen.executive.status import Failure
+from lichen.subsystems.nt import wslenv
 from lichen.subsystems.nt.names import dos_path
+from lichen.subsystems.nt.types import to_bytes
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -25,6 +32,8 @@ _ENVIRONMENT_KEY: Final = (
     "Environment",
 )
 _SYSTEM_PATH: Final = ("C:\\windows\\system32", "C:\\windows")
+_ALWAYS_CONVERTED: Final = frozenset(("PATH", "TEMP", "TMP"))
+_LONG_PATH: Final = "\\\\?\\"
 
 
 def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, str]:
@@ -57,8 +66,20 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
     for name in ("TEMP", "TMP"):
         if name in given and (converted := windows_path(process, given[name])):
             found[name] = converted
+    _apply_list(found, wslenv.apply(given, wslenv.TO_WINDOWS, lambda path: windows_name(process, path)))
     found["PATH"] = ";".join(dict.fromkeys(folders))
     return found
+
+
+def _apply_list(found: dict[str, str], listed: Mapping[str, str | None]) -> None:
+    """Let variables pass as WSLENV says."""
+    for name, value in listed.items():
+        if name.upper() in _ALWAYS_CONVERTED:
+            continue
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = value
 
 
 def _from_registry(process: Process) -> dict[str, str]:
@@ -87,18 +108,60 @@ def windows_path(process: Process, path: str) -> str | None:
     return dos_path(process, location)
 
 
+def windows_name(process: Process, path: str) -> str:
+    """As `windows_path`, but for paths that do not exist too; a relative one stays relative."""
+    if not path.startswith("/"):
+        return path.replace("/", "\\")
+    components = _parts(posixpath.normpath(path), "/")
+    location, rest = _as_far_as_there(process, process.files.root, components, Walk.FOLLOW)
+    name = "\\".join((dos_path(process, location).rstrip("\\"), *rest))
+    return name + "\\" if len(name) == 2 or path.endswith("/") else name
+
+
+def _parts(path: str, separator: str) -> tuple[str, ...]:
+    return tuple(part for part in path.split(separator) if part)
+
+
+def _as_far_as_there(
+    process: Process, start: Location, components: tuple[str, ...], walk: int
+) -> tuple[Location, tuple[str, ...]]:
+    """The last place on a way that exists, and the names that are left."""
+    for index, name in enumerate(components):
+        try:
+            start = find(process.files, start, (name,), walk)
+        except Failure:
+            return start, components[index:]
+    return start, ()
+
+
+def _on_drive(process: Process, path: str) -> tuple[Location, str] | None:
+    """The drive that an absolute Windows path is on, and the rest of the path; None when it is on no drive."""
+    path = path.replace("/", "\\").removeprefix(_LONG_PATH)
+    drive = process.machine.drives.get(path[:1].upper()) if path[1:2] == ":" else None
+    return None if drive is None else (drive, path[2:])
+
+
 def location_of(process: Process, path: str) -> Location | None:
     """What a Windows path leads to; None when it does not exist or is on no drive."""
-    if len(path) < 2 or path[1] != ":":
+    if (found := _on_drive(process, path)) is None:
         return None
-    drive = process.machine.drives.get(path[0].upper())
-    if drive is None:
-        return None
-    components = tuple(part for part in path[2:].replace("/", "\\").split("\\") if part)
+    drive, rest = found
     try:
-        return find(process.files, drive, components, Walk.FOLLOW | Walk.CASE_BLIND)
+        return find(process.files, drive, _parts(rest, "\\"), Walk.FOLLOW | Walk.CASE_BLIND)
     except Failure:
         return None
+
+
+def linux_name(process: Process, path: str) -> str | None:
+    """An absolute Windows path in Linux' terms, whether or not it exists; None for one that is on no drive."""
+    found = _on_drive(process, path)
+    if found is None or found[1][:1] != "\\":
+        return None
+    drive, rest = found
+    components = _parts(ntpath.normpath(rest), "\\")
+    location, left = _as_far_as_there(process, drive, components, Walk.FOLLOW | Walk.CASE_BLIND)
+    name = posixpath.join(os.fsdecode(linux_path(process, location)), *left)
+    return name + "/" if rest.endswith("\\") and not name.endswith("/") else name
 
 
 def linux_path(process: Process, location: Location) -> bytes:
@@ -120,4 +183,5 @@ def to_linux(process: Process, environment: Mapping[str, str]) -> tuple[bytes, .
             found[name] = os.fsdecode(linux_path(process, folder))
         else:
             found[name] = value
-    return tuple(os.fsencode(f"{name}={value}") for name, value in found.items())
+    _apply_list(found, wslenv.apply(environment, wslenv.TO_LINUX, lambda path: linux_name(process, path)))
+    return tuple(to_bytes(f"{name}={value}") for name, value in found.items())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lichen.subsystems.nt.images import Image
-from lichen.subsystems.nt.types import decode, encode
+from lichen.subsystems.nt.types import decode, encode, to_bytes
 
 _FIXED_SIZE: Final = 0x410
 _CURRENT_DIRECTORY_ROOM: Final = 520
@@ -120,7 +120,7 @@ def arguments_of(command_line: str) -> tuple[bytes, ...]:
         while index < len(text) and text[index] in " \t":
             index += 1
         if index >= len(text):
-            return tuple(argument.encode("utf-8", "surrogateescape") for argument in arguments)
+            return tuple(map(to_bytes, arguments))
         argument, index = _next_argument(text, index, first=not arguments)
         arguments.append(argument)
 

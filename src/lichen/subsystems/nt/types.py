@@ -96,3 +96,11 @@ def decode(data: bytes) -> str:
     if len(data) % 2:
         raise Failure(Status.OBJECT_NAME_INVALID)
     return data.decode("utf-16-le", "surrogatepass")
+
+
+def to_bytes(text: str) -> bytes:
+    """NT's text as Linux has it: UTF-8, with bytes of Linux that were none as they were, and lone surrogates kept (WTF-8)."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
