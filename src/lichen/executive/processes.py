@@ -137,6 +137,17 @@ class Thread:
         self.process.machine.scheduler.interrupt(parking)
         return True
 
+    def alert(self) -> bool:
+        """Cut an alertable wait short; whether there was one."""
+        parking = self.parking
+        return (
+            parking is not None
+            and parking.wait is not None
+            and parking.wait.alertable
+            and not self.process.machine.scheduler.works_for(self)
+            and self.interrupt()
+        )
+
     def suspend(self) -> None:
         """Keep the thread from running until as many `resume` calls; a blocked call goes on waiting."""
         self.suspended += 1

@@ -4,6 +4,9 @@
 
 static void check(int holds, const char *fact)
 {
-    printf("%s %s\n", holds ? "ok" : "FAILED", fact);
-    fflush(stdout);
+    char line[200];
+    int length = snprintf(line, sizeof line, "%s %s\r\n", holds ? "ok" : "FAILED", fact);
+    DWORD written;
+
+    WriteFile(GetStdHandle(STD_OUTPUT_HANDLE), line, length, &written, NULL);
 }

@@ -32,6 +32,18 @@ _NAMES: Final = (
     *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip"),
 )
 _CONTROL_NAMES: Final = frozenset(("rsp", "rip"))
+_PARTS: Final = (
+    (CONTROL, 0x38, 0x3A),  # cs
+    (CONTROL, 0x42, 0x48),  # ss, eflags
+    (CONTROL, 0x98, 0xA0),  # rsp
+    (CONTROL, 0xF8, 0x100),  # rip
+    (INTEGER, 0x78, 0x98),
+    (INTEGER, 0xA0, 0xF8),
+    (SEGMENTS, 0x3A, 0x42),
+    (FLOATING_POINT, 0x34, 0x38),
+    (FLOATING_POINT, _FLOAT_OFFSET, _FLOAT_OFFSET + _FLOAT_SIZE),
+)
+"""(flag, first byte, byte behind the last) of what belongs to each part."""
 
 
 def capture(guest: GuestThread) -> bytearray:
@@ -77,6 +89,16 @@ def _load_floating_point(guest: GuestThread, context: bytes) -> None:
     guest.set_extended_state(bytes(state))
 
 
+def merge(given: bytes, captured: bytes | bytearray) -> bytes:
+    """A CONTEXT whose parts that its flags name come from another one."""
+    merged = bytearray(given)
+    (flags,) = struct.unpack_from("<I", given, _FLAGS_OFFSET)
+    for part, start, end in _PARTS:
+        if flags & part & ~AMD64:
+            merged[start:end] = captured[start:end]
+    return bytes(merged)
+
+
 def initial(entry: int, parameter: int, start: int, stack_pointer: int) -> bytes:
     """The CONTEXT that a new thread's LdrInitializeThunk continues to: `start`(entry, parameter)."""
     context = bytearray(SIZE)
@@ -92,9 +114,9 @@ def initial(entry: int, parameter: int, start: int, stack_pointer: int) -> bytes
     return bytes(context)
 
 
-def stack_pointer_of(context: bytes | bytearray) -> int:
-    """Rsp of a CONTEXT."""
-    (value,) = struct.unpack_from("<Q", context, _GENERAL_OFFSET + 8 * _NAMES.index("rsp"))
+def register_of(context: bytes | bytearray, name: str) -> int:
+    """A general register of a CONTEXT."""
+    (value,) = struct.unpack_from("<Q", context, _GENERAL_OFFSET + 8 * _NAMES.index(name))
     return int(value)
 
 

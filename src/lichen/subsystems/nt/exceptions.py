@@ -47,7 +47,7 @@ def raise_exception(
 
     Raises abi.memory.Fault when the frame does not fit into the guest's stack.
     """
-    stack = (context.stack_pointer_of(captured) - _FRAME_SIZE) & -16
+    stack = (context.register_of(captured, "rsp") - _FRAME_SIZE) & -16
     frame = (
         bytes(captured) + _CONTEXT_EX.ljust(_RECORD_OFFSET - context.SIZE, b"\0") + _RECORD.pack(exception)
     )

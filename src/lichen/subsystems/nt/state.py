@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
     from lichen.executive.scheduler import Parking
+    from lichen.subsystems.nt.console.console import Console
 
 
 class UserApc(NamedTuple):
@@ -48,13 +49,16 @@ class NtProcess:
     priority_class: int = 2
     affinity: int = 0
     break_on_termination: bool = False
+    console: Console | None = None
+    console_group: int = 0
+    """The id of the process that began the group to which control events may be sent."""
     exit_signal: int = 17
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""
     pending: dict[Parking, Pending] = field(default_factory=dict)
     """I/O that goes on, by its task."""
-    free_stacks: list[tuple[int, int, int]] = field(default_factory=list)
-    """(teb, stack, size) of threads that ended, to be unmapped by the next one that stops anyway."""
+    left_memory: list[tuple[int, int]] = field(default_factory=list)
+    """(address, size) of what threads left that ended, to be unmapped by the next one that stops anyway."""
 
 
 @dataclass(eq=False)

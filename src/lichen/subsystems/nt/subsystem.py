@@ -17,7 +17,7 @@ from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
 from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
-from lichen.subsystems.nt import context, crash, exceptions
+from lichen.subsystems.nt import context, crash, exceptions, threads
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.pe import PeFile
@@ -55,6 +55,9 @@ _DEBUG_SERVICE: Final = b"\xcd\x2d"
 _READ, _WRITE, _EXECUTE = 0, 1, 8
 _KERNEL_SIGNAL_CODE: Final = 0x80
 _DIVIDE: Final = 1
+
+_CONTROL_EVENTS: Final = {posix.SIGINT: CTRL_C, posix.SIGQUIT: CTRL_BREAK}
+"""What the keys of a terminal are to Windows programs."""
 
 _ENDED_BY_EXCEPTION: Final = {
     Status.ACCESS_VIOLATION: posix.SIGSEGV,
@@ -193,8 +196,7 @@ class NtSubsystem:
         self.keep_time()
         thread.personality.apcs.append(apc)
         thread.attention = True
-        if thread.process.machine.scheduler.current is not thread:
-            thread.interrupt()
+        thread.alert()
 
     # ---- time
 
@@ -224,10 +226,18 @@ class NtSubsystem:
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """What POSIX signals mean to an NT process (DECISIONS 17)."""
-        if number in (0, posix.SIGCHLD, posix.SIGURG, posix.SIGWINCH):
+        if number in (0, posix.SIGCHLD, posix.SIGURG):
             return
-        if number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
-            self._stop(process, number)
+        console = process.personality.console if isinstance(process.personality, NtProcess) else None
+        if number == posix.SIGWINCH:
+            if console is not None:
+                console.resized()
+        elif number in (posix.SIGINT, posix.SIGQUIT) and console is not None:
+            if not console.raise_event(process, _CONTROL_EVENTS[number]):
+                process.terminate(ExitStatus(128 + number, number))
+        elif number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
+            if number == posix.SIGSTOP or not process.group.is_orphaned():
+                self._stop(process, number)
         elif number == posix.SIGCONT:
             self._continue(process)
         else:
@@ -357,7 +367,7 @@ class NtSubsystem:
             for mutant in list(state.mutants):
                 mutant.abandon()
         if isinstance(state, NtThread) and isinstance(process.personality, NtProcess):
-            process.personality.free_stacks.append((state.teb, state.stack, state.stack_size))
+            process.personality.left_memory += threads.left_memory(thread)
 
     def process_ended(self, process: Process) -> None:
         """I/O that goes on ends with its process."""

@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation
 from lichen.executive.memory import AddressSpace
 from lichen.subsystems.nt import context, memory
@@ -17,9 +18,11 @@ from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.state import NtThread
 
 if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
     from lichen.subsystems.nt.subsystem import Entries
 
 TEB_SIZE: Final = 0x8000
+_TLS_LINKS: Final = 0x1680
 _TEB_USED: Final = 0x1838
 _LEAST_STACK: Final = 0x100000
 _LARGEST_STACK: Final = 0x10000000
@@ -75,3 +78,25 @@ def prepare(space: AddressSpace, stack_reserve: int) -> NewThread:
     teb, teb_operations = memory.allocate(space, TEB_SIZE, PAGE_READWRITE)
     stack, stack_operations = memory.allocate(space, size, PAGE_READWRITE)
     return NewThread(teb, stack, size, [*teb_operations, *stack_operations])
+
+
+def left_memory(thread: Thread) -> list[tuple[int, int]]:
+    """(address, size) of what may be unmapped of a thread that has ended.
+
+    One that was ended by force did not take its TEB out of ntdll's list of TEBs, which therefore has to stay.
+    """
+    if thread.process.exit_status is not None:
+        return []
+    state: NtThread = thread.personality
+    stack = [(state.stack, state.stack_size)]
+    return stack if _is_listed(thread.memory, state.teb) else [*stack, (state.teb, TEB_SIZE)]
+
+
+def _is_listed(memory: GuestMemory, teb: int) -> bool:
+    """Whether the list entry before a TEB's own still leads to it."""
+    links = teb + _TLS_LINKS
+    try:
+        before = int.from_bytes(memory.read(links + 8, 8), "little")
+        return memory.read(before, 8) == links.to_bytes(8, "little")
+    except Fault:
+        return False

@@ -168,7 +168,7 @@ def _wait_for_packet(
     queue: Queue, take: Callable[[], int], deadline: float | None, alertable: bool
 ) -> Blocks[int]:
     while not queue.packets:
-        index = yield Wait((queue,), deadline, interruptible=alertable)
+        index = yield Wait((queue,), deadline, alertable=alertable, interruptible=alertable)
         if index == TIMED_OUT:
             return Status.TIMEOUT
     return take()

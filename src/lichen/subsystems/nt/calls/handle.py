@@ -222,15 +222,17 @@ def wait_for(
     all_of_them: bool = False,
 ) -> Result:
     """Wait, without blocking machinery when the wait is satisfied already."""
-    if alertable and thread.personality.apcs:
-        thread.attention = True
-        return Status.USER_APC
     if not all_of_them:
         for index, item in enumerate(objects):
             if item.signalled(thread):
                 item.acquire(thread)
                 return _outcome(thread, index)
-    if timeout == 0 and not (all_of_them and all(item.signalled(thread) for item in objects)):
+    elif all(item.signalled(thread) for item in objects):
+        return _wait(thread, objects, None, alertable, all_of_them)
+    if alertable and thread.personality.apcs:
+        thread.attention = True
+        return Status.USER_APC
+    if timeout == 0:
         return Status.TIMEOUT
     return _wait(thread, objects, deadline_of(thread, timeout), alertable, all_of_them)
 

@@ -437,7 +437,7 @@ def _wait_to_meet(
     side = _Keyed()
     own.setdefault(place, []).append(side)
     try:
-        yield Wait((side,), deadline, interruptible=alertable)
+        yield Wait((side,), deadline, alertable=alertable, interruptible=alertable)
     except Interrupted:
         if not side.met:
             raise

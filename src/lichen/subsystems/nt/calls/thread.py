@@ -24,6 +24,7 @@ from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectNa
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+    from lichen.subsystems.nt.pe import PeFile
     from lichen.subsystems.nt.subsystem import NtSubsystem
 
 _CREATE_SUSPENDED: Final = 1
@@ -32,6 +33,7 @@ _BASIC: Final = layout(ThreadBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
 _MOST_SUSPENDS: Final = 127
+_PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
 _ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB = 3, 4
 
 
@@ -67,7 +69,7 @@ def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: in
     subsystem = cast("NtSubsystem", process.subsystem)
     state: NtProcess = process.personality
     was_running = (
-        not guest.stopped and creator is not process.machine.scheduler.current and creator.parking is None
+        not guest.stopped and not process.machine.scheduler.works_for(creator) and creator.parking is None
     )
     id = process.machine.new_id()
     new = threads.prepare(process.space, stack_reserve or state.image.file.stack_reserve)
@@ -90,12 +92,9 @@ def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: in
 def _given_back(process: Process) -> list[Unmap]:
     """Stacks and TEBs of threads that have ended."""
     operations = []
-    for teb, stack, size in process.personality.free_stacks:
-        for start, length in ((teb, threads.TEB_SIZE), (stack, size)):
-            operations += [
-                Unmap(part.start, part.size) for part in process.space.remove(start, start + length)
-            ]
-    process.personality.free_stacks.clear()
+    for start, size in process.personality.left_memory:
+        operations += [Unmap(part.start, part.size) for part in process.space.remove(start, start + size)]
+    process.personality.left_memory.clear()
     return operations
 
 
@@ -182,7 +181,7 @@ def NtAlertThread(thread: Thread, target: Handle) -> int:
 
 
 def _alert(target: Thread) -> None:
-    if isinstance(target.personality, NtThread) and not target.interrupt():
+    if isinstance(target.personality, NtThread) and not target.alert():
         target.personality.alerted = True
 
 
@@ -191,9 +190,8 @@ def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
     """The registers of a thread."""
     found = thread_of(thread, target)
     captured = _stopped(thread, found, lambda: context.capture(found.guest))
-    flags = thread.memory.read(address + 0x30, 4)
-    captured[0x30:0x34] = flags
-    thread.memory.write(address + 0x30, bytes(captured[0x30:0x300]))
+    given = thread.memory.read(address, context.SIZE)
+    thread.memory.write(address, context.merge(given, captured))
     return Status.SUCCESS
 
 
@@ -234,6 +232,11 @@ def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
         context.load(thread.guest, wanted)
     except OSError as error:
         raise Failure(Status.INVALID_PARAMETER) from error
+    if not _is_in_ntdll(thread.process, context.register_of(wanted, "rip")):
+        state.last_exception = (
+            0,
+            0,
+        )  # a handler has dealt with it: on its way to the end it goes on within ntdll
     if alertable and state.apcs:
         thread.attention = True
         thread.process.subsystem.attend(thread, Status.USER_APC)
@@ -242,6 +245,11 @@ def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
     else:
         thread.guest.resume()
     return None
+
+
+def _is_in_ntdll(process: Process, address: int) -> bool:
+    ntdll: PeFile = process.subsystem.ntdll.file  # type: ignore[attr-defined]
+    return 0 <= address - process.personality.ntdll < ntdll.size
 
 
 @nt.call()
@@ -307,7 +315,11 @@ def _information(found: Thread, information_class: int) -> bytes:
     if information_class == 0:
         teb = state.teb if isinstance(state, NtThread) else 0
         ids = ClientId(found.process.id, found.id)
-        return _BASIC.pack(ThreadBasicInformation(code, teb, ids, getattr(state, "affinity", 0) or 1, 8, 8))
+        above = (
+            getattr(state, "priority", 0) & 0xFFFFFFFF
+        )  # relative to the process's in both: Wine's DLLs ask for the first
+        affinity = getattr(state, "affinity", 0) or 1
+        return _BASIC.pack(ThreadBasicInformation(code, teb, ids, affinity, above, above))
     if information_class == 1:
         used = found.processor_time()
         clock = found.process.machine.scheduler.clock()
@@ -347,9 +359,12 @@ def NtSetInformationThread(
         found.name = state.description[:15] or found.process.name
     elif information_class == 4 and size >= 8:
         (state.affinity,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
-    elif information_class == 5:
-        return Status.SUCCESS
-    elif information_class not in (2, 3, 13, 14, 17, 18, 30):
+    elif information_class == 3 and size >= 4:
+        (above,) = struct.unpack("<i", thread.memory.read(buffer, 4))
+        if above not in _PRIORITIES:
+            raise Failure(Status.INVALID_PARAMETER)
+        state.priority = above
+    elif information_class not in (2, 5, 13, 14, 17, 18, 30):
         raise Failure(Status.INVALID_INFO_CLASS)
     return Status.SUCCESS
 
