@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any, Final
 
+from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import ExitStatus
 from tests.fuzz.guests import ARENA, SIZE
 from tests.fuzz.recipes import Recipe, Steps, Unready
@@ -260,6 +261,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "mkdirat": lambda s: (CURRENT, s.text(s.name()), 0o755),
     "mknod": lambda s: (s.text(s.name()), 0o10644, 0),
     "mknodat": lambda s: (CURRENT, s.text(s.name()), 0o10644, 0),
+    "munmap": lambda s: (ARENA - PAGE, PAGE),
     "openat2": lambda s: (CURRENT, _named_file(s), s.put(struct.pack("<3Q", 2, 0, 0)), 24),
     "personality": lambda s: (0xFFFFFFFF,),
     "pidfd_getfd": lambda s: (_own_pidfd(s), _own_pidfd(s), 0),
@@ -267,6 +269,8 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "pread64": lambda s: (_file(s), s.put(), 4, 0),
     "preadv2": lambda s: (_file(s), s.put(struct.pack("<2Q", s.put(), 4)), 1, 0, 0, 0),
     "pselect6": lambda s: (0, 0, 0, 0, s.put(), 0),
+    "pwrite64": lambda s: (_file(s), s.put(), 4, 0),
+    "pwritev": lambda s: (_file(s), s.put(struct.pack("<2Q", s.put(), 4)), 1, 0, 0),
     "pwritev2": lambda s: (_file(s), s.put(struct.pack("<2Q", s.put(), 4)), 1, 0, 0, 0),
     "readlink": lambda s: (s.text("/tmp/loop"), s.put(bytes(64)), 64),
     "readlinkat": lambda s: (CURRENT, s.text("/tmp/loop"), s.put(bytes(64)), 64),
@@ -294,9 +298,11 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "setsockopt": lambda s: (s.call("socket", 1, 1, 0), 1, 8, s.put(struct.pack("<i", 4096)), 4),
     "settimeofday": lambda s: (0, 0),
     "setxattr": lambda s: (_named_file(s), s.text("user.a"), s.put(b"value"), 5, 0),
+    "sigaltstack": lambda s: (s.put(struct.pack("<QI4xQ", ARENA, 0, 8192)), 0),
     "signalfd": lambda s: (-1, s.put(_SET), 8),
     "signalfd4": lambda s: (-1, s.put(_SET), 8, 0),
     "splice": lambda s: (_full_pipe(s), 0, _file(s), 0, 4, 0),
+    "symlink": lambda s: (s.text("target"), s.text(s.name())),
     "symlinkat": lambda s: (s.text("target"), CURRENT, s.text(s.name())),
     "sync_file_range": lambda s: (_file(s), 0, 4096, 0),
     "tee": lambda s: (_full_pipe(s), _pair(s)[1], 4, 0),

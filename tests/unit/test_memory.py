@@ -68,3 +68,30 @@ def test_room_is_the_first_and_the_last_that_a_search_of_all_places_finds(alignm
         ]
         if below:
             assert space.highest_free(size, bottom, alignment) == below[-1]
+
+
+def test_what_an_earlier_search_found_misleads_no_later_one() -> None:
+    chance = random.Random(5)
+    space = AddressSpace(LOW, HIGH)
+    for _ in range(1500):
+        size, top = chance.randrange(1, 12) * PAGE, chance.choice((HIGH, HIGH, HIGH - 64 * PAGE))
+        free = [at for at in range(LOW, top - size + PAGE, PAGE) if space.is_free(at, at + size)]
+        if free:
+            assert space.highest_free(size, top) == free[-1]
+            space.insert(Region(free[-1], free[-1] + size, chance.choice((1, 3))))
+        else:
+            with pytest.raises(Failure):
+                space.highest_free(size, top)
+        while len(free) < 40:
+            start = chance.randrange(LOW, HIGH, PAGE)
+            space.remove(start, start + chance.randrange(1, 20) * PAGE)
+            free.append(0)
+
+
+def test_many_mappings_make_no_search_long() -> None:
+    """A walk past all of them for each would take minutes."""
+    space = AddressSpace()
+    for number in range(60000):
+        start = space.highest_free(PAGE, space.high)
+        space.insert(Region(start, start + PAGE, number & 1))
+    assert len(space.regions) == 60000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from lichen.executive.interfaces import PAGE, USER_END
 from lichen.executive.status import Failure, Status
@@ -80,6 +80,18 @@ class Region:
         )
 
 
+class _Searched(NamedTuple):
+    """What the latest search from the top found: between `end` and `top` nothing of `size` bytes is free.
+
+    Without it, a program with many mappings would make every further one a walk past all of them.
+    """
+
+    top: int
+    alignment: int
+    size: int
+    end: int
+
+
 class AddressSpace:
     """The regions of one process. Counts its users: processes share one after vfork or clone(CLONE_VM)."""
 
@@ -93,12 +105,13 @@ class AddressSpace:
         self.environment: range = range(0)
         self.draining: dict[object, list[range]] = {}
         """Ranges given back by a thread that the host may not have unmapped yet: not to be given out (by thread)."""
+        self._searched = _Searched(0, 0, 0, 0)
 
     def copy(self) -> AddressSpace:
         """The space of a forked process."""
         other = AddressSpace(self.low, self.high)
         other.regions = [region.part(region.start, region.end) for region in self.regions]
-        other._starts = list(self._starts)
+        other._starts, other._searched = list(self._starts), self._searched
         other.heap_start, other.heap_end, other.heap_mapped = self.heap_start, self.heap_end, self.heap_mapped
         other.arguments, other.environment = self.arguments, self.environment
         for region in other.regions:
@@ -113,6 +126,7 @@ class AddressSpace:
                 region.file.release()
         self.regions.clear()
         self._starts.clear()
+        self._searched = _Searched(0, 0, 0, 0)
 
     # ---- looking
 
@@ -156,20 +170,24 @@ class AddressSpace:
 
     def highest_free(self, size: int, top: int, alignment: int = PAGE) -> int:
         """The highest free range of `size` bytes that ends at or below `top`; Failure(NO_MEMORY) when there is none."""
-        index = bisect_right(self._starts, top - 1) - 1
-        end = top
-        while True:
-            region = self.regions[index] if index >= 0 else None
-            floor = max(self.low, region.end if region else 0)
-            start = (end - size) & -alignment
-            while start >= floor:
-                if self.is_free(start, start + size):
-                    return start
-                start -= alignment
-            if region is None or region.start <= self.low:
-                raise Failure(Status.NO_MEMORY)
-            end = min(end, region.start)
-            index -= 1
+        draining = [range_ for ranges in self.draining.values() for range_ in ranges]
+        known = self._searched
+        skip = (top, alignment) == (known.top, known.alignment) and size >= known.size
+        end = known.end if skip else top
+        index = bisect_right(self._starts, end - 1) - 1
+        while (start := (end - size) & -alignment) >= self.low:
+            if index >= 0 and self.regions[index].end > start:
+                end = min(end, self._starts[index])
+                index -= 1
+            elif blocking := [
+                range_.start for range_ in draining if range_.start < start + size and start < range_.stop
+            ]:
+                end = min(blocking)
+            else:
+                if not draining:
+                    self._searched = _Searched(top, alignment, size, start + size)
+                return start
+        raise Failure(Status.NO_MEMORY)
 
     def lowest_free(self, size: int, bottom: int, alignment: int = PAGE) -> int:
         """The lowest free range of `size` bytes from `bottom` on; Failure(NO_MEMORY) when there is none."""
@@ -203,6 +221,7 @@ class AddressSpace:
             return
         self.regions.insert(index, region)
         self._starts.insert(index, region.start)
+        self._merge(region.start, region.end)
 
     def remove(self, start: int, end: int) -> list[Region]:
         """Take [start, end) out; returns what was there."""
@@ -212,6 +231,10 @@ class AddressSpace:
             whole = start <= region.start and region.end <= end
             removed.append(region if whole else region.part(max(start, region.start), min(end, region.end)))
             self._replace(region, list(self._outside(region, start, end)))
+        if found and end > self._searched.end:
+            index = bisect_right(self._starts, end - 1)
+            above = self._starts[index] if index < len(self._starts) else self.high
+            self._searched = self._searched._replace(end=min(above, self._searched.top))
         return removed
 
     @staticmethod
