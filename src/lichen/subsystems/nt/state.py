@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
     from lichen.executive.scheduler import Parking
-    from lichen.subsystems.nt.console.console import Console
 
 
 class UserApc(NamedTuple):
@@ -49,9 +48,6 @@ class NtProcess:
     priority_class: int = 2
     affinity: int = 0
     break_on_termination: bool = False
-    console: Console | None = None
-    console_group: int = 0
-    """The id of the process that began the group to which control events may be sent."""
     exit_signal: int = 17
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""

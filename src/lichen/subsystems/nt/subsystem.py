@@ -56,9 +56,6 @@ _READ, _WRITE, _EXECUTE = 0, 1, 8
 _KERNEL_SIGNAL_CODE: Final = 0x80
 _DIVIDE: Final = 1
 
-_CONTROL_EVENTS: Final = {posix.SIGINT: CTRL_C, posix.SIGQUIT: CTRL_BREAK}
-"""What the keys of a terminal are to Windows programs."""
-
 _ENDED_BY_EXCEPTION: Final = {
     Status.ACCESS_VIOLATION: posix.SIGSEGV,
     exceptions.STATUS_INTEGER_DIVIDE_BY_ZERO: posix.SIGFPE,
@@ -226,18 +223,10 @@ class NtSubsystem:
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """What POSIX signals mean to an NT process (DECISIONS 17)."""
-        if number in (0, posix.SIGCHLD, posix.SIGURG):
+        if number in (0, posix.SIGCHLD, posix.SIGURG, posix.SIGWINCH):
             return
-        console = process.personality.console if isinstance(process.personality, NtProcess) else None
-        if number == posix.SIGWINCH:
-            if console is not None:
-                console.resized()
-        elif number in (posix.SIGINT, posix.SIGQUIT) and console is not None:
-            if not console.raise_event(process, _CONTROL_EVENTS[number]):
-                process.terminate(ExitStatus(128 + number, number))
-        elif number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
-            if number == posix.SIGSTOP or not process.group.is_orphaned():
-                self._stop(process, number)
+        if number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
+            self._stop(process, number)
         elif number == posix.SIGCONT:
             self._continue(process)
         else:

@@ -249,7 +249,8 @@ def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
 
 def _is_in_ntdll(process: Process, address: int) -> bool:
     ntdll: PeFile = process.subsystem.ntdll.file  # type: ignore[attr-defined]
-    return 0 <= address - process.personality.ntdll < ntdll.size
+    base: int = process.personality.ntdll
+    return base <= address < base + ntdll.size
 
 
 @nt.call()
