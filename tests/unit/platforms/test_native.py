@@ -59,9 +59,9 @@ class Recorder:
 class Bench:
     """A platform with one guest thread and a recorder."""
 
-    def __init__(self) -> None:
+    def __init__(self, processor: int | None = None) -> None:
         self.events = Recorder()
-        self.platform = NativePlatform(self.events, nt_stopping=(7,))
+        self.platform = NativePlatform(self.events, processor, nt_stopping=(7,))
 
     def prepare(self, guest: NativeThread, code: bytes) -> NativeThread:
         guest.owner = None
@@ -349,6 +349,34 @@ def test_shared_data_is_seen_by_nt_guests_and_cannot_be_written(bench: Bench) ->
     assert guest.memory.read(SHARED_DATA + 0x14, 4) == b"time"
     with pytest.raises(BadAddress):
         guest.memory.write(SHARED_DATA, b"x")
+
+
+def test_a_guest_that_computes_may_leave_the_kernels_core_until_it_calls() -> None:
+    available = os.sched_getaffinity(0)
+    if len(available) < 2:
+        pytest.skip("needs two processors")
+    home = {min(available)}
+    bench = Bench(*home)
+
+    def step_until_on(processors: set[int]) -> None:
+        deadline = time.monotonic() + 20
+        while os.sched_getaffinity(guest.tid) != processors:
+            assert time.monotonic() < deadline
+            bench.platform.step(0.05)
+
+    calls = call(RUNNING_NUMBER) + b"\xeb\xf7"
+    guest = bench.guest(calls + FOREVER)
+    guest.registers.rip = CODE + len(calls)
+    try:
+        guest.resume()
+        step_until_on(available)
+        guest.stop()
+        guest.registers.rip = CODE
+        guest.resume()
+        step_until_on(home)
+    finally:
+        bench.platform.close()
+        os.sched_setaffinity(0, available)
 
 
 def test_both_forms_of_the_hot_operations_work() -> None:

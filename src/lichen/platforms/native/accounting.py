@@ -21,11 +21,12 @@ _MEMORY: Final = (b"VmRSS", b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmS
 class Account:
     """The processor time of one host thread, which stays as it was last seen when the thread is gone, and its memory."""
 
-    __slots__ = ("_folder", "_seen")
+    __slots__ = ("_folder", "_looked_at", "_seen")
 
     def __init__(self, tid: int) -> None:
         self._folder = f"/proc/{tid}/task/{tid}/"
         self._seen = ProcessorTime()
+        self._looked_at = 0, 0
 
     def read(self) -> ProcessorTime:
         """The time until now; neither part ever goes back."""
@@ -39,6 +40,15 @@ class Account:
         except (OSError, IndexError):
             return self._seen
         return self._seen
+
+    def since_last_look(self) -> tuple[int, int]:
+        """Nanoseconds of processor time since this was last asked, and how many turns on a processor they were."""
+        try:
+            used, _, turns = map(int, self._file("schedstat").split())
+        except (OSError, ValueError):
+            return 0, 0
+        before, self._looked_at = self._looked_at, (used, turns)
+        return used - before[0], turns - before[1]
 
     def memory(self) -> MemoryUsage:
         """The memory of the thread's process; zeros when the thread is gone."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, Unmap
 from lichen.platforms.native import filters, host, stub
 from lichen.platforms.native.memory import SLOT, Space
-from lichen.platforms.native.thread import MASK, OPERATION, RESTARTS, Call, NativeThread, State, Step, encode
+from lichen.platforms.native.steps import MASK, OPERATION, Step, encode
+from lichen.platforms.native.thread import RESTARTS, Call, NativeThread, State
 
 if TYPE_CHECKING:
     from lichen.platforms.native.platform import NativePlatform

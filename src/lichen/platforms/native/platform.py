@@ -19,6 +19,7 @@ from typing import Final
 
 from lichen.executive.interfaces import Events, Fault, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
+from lichen.platforms.native.balance import INTERVAL, Balance
 from lichen.platforms.native.memory import PageCache, Space
 from lichen.platforms.native.nt import NtGuests
 from lichen.platforms.native.thread import STOP_LIMIT, Call, Change, NativeThread, State
@@ -44,10 +45,12 @@ class NativePlatform:
         self.events = events
         self.threads: dict[int, NativeThread] = {}
         self.page_cache = PageCache()
+        available = os.sched_getaffinity(0)
         if processor is not None:
             os.sched_setaffinity(0, {processor})
-        self.processors = os.sched_getaffinity(0)
+        self.processors = frozenset(os.sched_getaffinity(0))
         """Where guests run that ask for nothing else: beside the kernel."""
+        self._balance = Balance(self.threads, available, self.processors)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.signals = host.signal_descriptor(signal.SIGCHLD)
         self.zygote = zygote.start(self.page_cache.read_only, self.signals, filters.linux_filter(nt_stopping))
@@ -84,10 +87,14 @@ class NativePlatform:
         if self._queue:
             event: Change | Call | Ready | None = self._queue.popleft()
         else:
+            if self._balance.alert and (timeout is None or timeout > INTERVAL):
+                timeout = INTERVAL
             milliseconds = -1 if timeout is None else max(0, int(timeout * 1000 + 0.999))
             event = host.core.wait(self._epoll_number, self.listener, self.signals, milliseconds)
         if event is None:
+            self._balance.after_silence()
             return
+        self._balance.after_event()
         if len(event) == 5:
             self._notified(*event)
         elif len(event) == 2:

@@ -13,27 +13,22 @@ import os
 import signal
 import struct
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lichen.executive.interfaces import (
-    Backing,
     GuestGone,
-    Map,
     MemoryOperation,
     MemoryUsage,
-    Move,
     ProcessorTime,
-    Protect,
     TaskUsage,
-    Unmap,
 )
 from lichen.executive.registers import Registers
 from lichen.platforms.native import filters, host, stub
 from lichen.platforms.native.accounting import Account
 from lichen.platforms.native.memory import Space
-from lichen.platforms.native.zygote import PAGE_CACHE_DESCRIPTOR
+from lichen.platforms.native.steps import MAP, MASK, MOVE, OPERATION, Step, encode
 
 if TYPE_CHECKING:
     from lichen.platforms.native.platform import NativePlatform
@@ -41,8 +36,7 @@ if TYPE_CHECKING:
 STOP_LIMIT: Final = 5000
 """Milliseconds that the kernel waits for a guest thread to reach a stop before it ends the process."""
 
-_MAP, _PROTECT, _UNMAP, _CLOSE, _MOVE, _ADVISE = 9, 10, 11, 3, 25, 28
-_PRIVATE, _SHARED, _FIXED, _ANONYMOUS, _NO_RESERVE = 0x02, 0x01, 0x10, 0x20, 0x4000
+_ADVISE: Final = 28
 _CLONE: Final = 56
 _SET_TID_ADDRESS: Final = 218
 _FUTEX: Final = 202
@@ -56,10 +50,8 @@ _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTI
 )
 _ERROR_CODE_OFFSET: Final = 40 + 19 * 8
 """Of the error code in the ucontext of a signal frame."""
-_IN_PLACE: Final = frozenset((_MAP, _MOVE, _CLONE))
+_IN_PLACE: Final = frozenset((MAP, MOVE, _CLONE))
 RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
-OPERATION: Final = struct.Struct("<7Q")
-MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 Kind = TypeVar("Kind", bound="NativeThread")
 Change = tuple[int, int]
@@ -91,7 +83,8 @@ class NativeThread:
         self._registers = Registers()
         self._address = host.address_of(self._registers)
         self._loaded = False
-        self._account = Account(tid)
+        self.account = Account(tid)
+        self._bound = self._away = False
         memory.threads.add(self)
         platform.threads[tid] = self
 
@@ -336,7 +329,7 @@ class NativeThread:
         """Let one ordered mapping of a descriptor through, after comparing every register with the order."""
         _, notification, number, _, arguments = call
         step = expected.popleft() if expected else None
-        if step is None or number != _MAP or arguments != tuple(word & MASK for word in step.words[1:]):
+        if step is None or number != MAP or arguments != tuple(word & MASK for word in step.words[1:]):
             raise self._damaged()
         if step.descriptor is not None:
             self.platform.hand_over(notification, step.descriptor)
@@ -366,7 +359,7 @@ class NativeThread:
         saved = self.registers.save()
         tid = self._clone(_CLONE_PARENT | (_CLONE_VM if share_memory else 0), 0, 0, 0)
         child = kind(self.platform, tid, self.memory if share_memory else Space(tid))
-        child._started(saved)
+        child._started(saved, self)
         return child
 
     def clone_thread(self, stack: int, tls: int | None, clear_tid: int) -> Self:
@@ -380,16 +373,18 @@ class NativeThread:
         tid = self._clone(flags, stack, clear_tid, tls or 0)
         child = type(self)(self.platform, tid, self.memory)
         base = child.registers.fs_base
-        child._started(saved)
+        child._started(saved, self)
         child.registers.fs_base = base
         if stack:
             child.registers.rsp = stack
         return child
 
-    def _started(self, saved: bytes) -> None:
-        """The first stop of a clone: give it its creator's registers."""
+    def _started(self, saved: bytes, creator: NativeThread) -> None:
+        """The first stop of a clone: give it its creator's registers. Its processors are the creator's too."""
         self.registers.restore(saved)
         self.registers.orig_rax = -1
+        self._bound, self._away = creator._bound, creator._away
+        self.come_home()
 
     def _clone(self, flags: int, stack: int, clear_tid: int, tls: int) -> int:
         """Run clone in place; returns the new thread's host id, seen at its first stop."""
@@ -429,24 +424,39 @@ class NativeThread:
 
     def processor_time(self) -> ProcessorTime:
         """What this thread has used since it was made."""
-        return self._account.read()
+        return self.account.read()
 
     def memory_usage(self) -> MemoryUsage:
         """How much memory the whole host process holds."""
-        return self._account.memory()
+        return self.account.memory()
 
     def usage(self) -> TaskUsage:
         """What the thread does and has used. It sleeps only in a call that the host answers: other sleep is our doing."""
-        usage = self._account.usage()
+        usage = self.account.usage()
         asleep = self.state is State.RUNNING and usage.state in "SD"
-        if not asleep or (usage.state == "S" and self._account.call() not in filters.HOST_ANSWERS):
+        if not asleep or (usage.state == "S" and self.account.call() not in filters.HOST_ANSWERS):
             return usage._replace(state="R")
         return usage
 
     def run_on(self, processors: frozenset[int] | None) -> None:
         """Bind the host thread to these processors; None: to the platform's own."""
+        self._bound, self._away = processors is not None, False
+        self._place(processors or self.platform.processors)
+
+    def leave_home(self, processors: Set[int]) -> None:
+        """Run on these processors for a while, unless the guest chose some."""
+        if not self._bound and not self._away:
+            self._away = True
+            self._place(processors)
+
+    def come_home(self) -> None:
+        """Run beside the kernel again."""
+        if self._away:
+            self.run_on(None)
+
+    def _place(self, processors: Set[int]) -> None:
         with contextlib.suppress(OSError):  # it may have ended, or a host's cpuset may have shrunk
-            os.sched_setaffinity(self.tid, processors or self.platform.processors)
+            os.sched_setaffinity(self.tid, processors)
 
     def exit(self) -> None:
         """End this one thread on the host."""
@@ -458,39 +468,3 @@ class NativeThread:
         """End the whole host process at once; a task that was reaped is never named again."""
         if self.state is not State.DEAD:
             os.kill(self.tid, signal.SIGKILL)
-
-
-class Step(NamedTuple):
-    """One host call for the stub: number and six arguments; `checked` when the filter will ask the kernel about it."""
-
-    words: tuple[int, int, int, int, int, int, int]
-    checked: bool = False
-    descriptor: int | None = None
-
-
-def encode(operation: MemoryOperation) -> list[Step]:
-    """The host calls of one memory operation."""
-    match operation:
-        case Unmap(address, size):
-            return [Step((_UNMAP, address, size, 0, 0, 0, 0))]
-        case Protect(address, size, protection):
-            return [Step((_PROTECT, address, size, protection, 0, 0, 0))]
-        case Move(address, old_size, new_size, target):
-            return [Step((_MOVE, address, old_size, new_size, 3, target, 0))]
-        case Map(address, size, protection, backing, shared):
-            return _encode_map(address, size, protection, backing, _SHARED if shared else _PRIVATE)
-
-
-def _encode_map(
-    address: int, size: int, protection: int, backing: Backing | None, sharing: int
-) -> list[Step]:
-    flags = sharing | _FIXED | _NO_RESERVE
-    if backing is None:
-        return [Step((_MAP, address, size, protection, flags | _ANONYMOUS, -1, 0))]
-    if backing.descriptor is None:
-        return [Step((_MAP, address, size, protection, flags, PAGE_CACHE_DESCRIPTOR, backing.offset), True)]
-    transient = filters.TRANSIENT_DESCRIPTOR
-    return [
-        Step((_MAP, address, size, protection, flags, transient, backing.offset), True, backing.descriptor),
-        Step((_CLOSE, transient, 0, 0, 0, 0, 0)),
-    ]
