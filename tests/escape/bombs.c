@@ -1,5 +1,4 @@
 /* Takes as much as it can get of one thing: the machine's limit, an error, comes before the host feels it. */
-#define ALL_SECONDS 200
 #include "escape.h"
 
 #include <pthread.h>

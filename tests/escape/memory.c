@@ -1,6 +1,5 @@
 /* Bad pointers and lengths in every argument that is one: they are errors of the call, and the kernel writes nowhere
  * that the guest itself may not write, its own platform page least of all. */
-#define ALL_SECONDS 100
 #include "escape.h"
 
 #include <poll.h>

@@ -1,6 +1,5 @@
 /* Every system call number with arguments that are wrong in several ways: the kernel may refuse, kill or let wait,
  * but never fall over. Workers make the calls; when one dies or waits for ever, the next goes on behind that call. */
-#define ALL_SECONDS 200
 #include "escape.h"
 
 enum { LAST = 600, WAIT_MILLISECONDS = 300 };

@@ -1,7 +1,6 @@
 /* The page of the platform's code in every guest holds `syscall` instructions that the host's filter knows. A guest jumps
  * to each with registers of its own choice, alone and beside a thread that keeps the kernel busy, and lets the page's
  * runner of lists run its own list. Then it does to the page, its scratch page and its descriptor what memory calls can. */
-#define ALL_SECONDS 120
 #include "escape.h"
 
 #include <pthread.h>
@@ -64,6 +63,8 @@ enum { HOSTILE = sizeof hostile / sizeof *hostile };
 
 static uintptr_t sites[SITES];
 static int site_count;
+/* Jumps are many, so several runs share them. */
+static int part, parts = 1, jump_count;
 static const struct hostile *chosen;
 static uintptr_t chosen_site;
 
@@ -167,6 +168,10 @@ static void all_lists(void) {
     jump(chosen_site, &harmless, list_of_all());
 }
 
+static int is_mine(void) {
+    return jump_count++ % parts == part;
+}
+
 static void jumps(void) {
     static void (*const ways[])(void) = {first_thread, watched_thread, busy_thread, own_list};
     static const char *const names[] = {"first thread", "watched thread", "beside a busy thread", "own list"};
@@ -175,14 +180,17 @@ static void jumps(void) {
         for (int call = 0; call < HOSTILE; call++) {
             chosen = &hostile[call];
             for (int way = 0; way < 4; way++)
-                printf("tried site %d, %s, %s: %s\n", site, names[way], chosen->name, ending(alone(ways[way])));
+                if (is_mine())
+                    printf("tried site %d, %s, %s: %s\n", site, names[way], chosen->name, ending(alone(ways[way])));
         }
-        try_alone(all_lists, "a list of everything");
+        if (is_mine())
+            try_alone(all_lists, "a list of everything");
     }
     /* Every byte of the page is an entrance. */
     chosen = &hostile[0];
     for (chosen_site = STUB; chosen_site < STUB + 512; chosen_site++)
-        printf("tried byte %d: %s\n", (int)(chosen_site - STUB), ending(alone(first_thread)));
+        if (is_mine())
+            printf("tried byte %d: %s\n", (int)(chosen_site - STUB), ending(alone(first_thread)));
 }
 
 /* After its attempt, each of these needs the page: to map, to fork and to end. */
@@ -327,9 +335,13 @@ static void attempts(int count, char **arguments) {
     };
     if (count > 1)
         snprintf(canary, sizeof canary, "%s", arguments[1]);
+    if (count > 3) {
+        part = atoi(arguments[2]);
+        parts = atoi(arguments[3]);
+    }
     find_sites();
     printf("found %d syscall instructions\n", site_count);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+    for (size_t i = 0; part == 0 && i < sizeof changes / sizeof *changes; i++)
         try_alone(changes[i].body, changes[i].name);
     jumps();
 }

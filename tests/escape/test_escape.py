@@ -22,12 +22,15 @@ from typing import NamedTuple
 
 import pytest
 
+from lichen.subsystems.nt import userland
 from tests.toolchain import Toolchain
 
 SOURCES = sorted(Path(__file__).parent.glob("*.c"))
 FLAGS = ("-pthread", "-static")
 CONTENTS = "open to all readers", "secret of the host"
 SECONDS = 240
+PARTS = 4
+"""Into so many runs the attempts on the stub page are divided."""
 
 Run = Callable[..., list[str]]
 
@@ -114,21 +117,29 @@ def run(linux_c: Toolchain, programs: Path) -> Run:
 
     def run(name: str, *arguments: object, shares: tuple[str, ...] = ()) -> list[str]:
         program = linux_c.compile(Path(__file__).parent / f"{name}.c", *FLAGS)
-        command = [sys.executable, "-m", "lichen", "run", "--fresh"]
-        for share in (f"{programs}:{programs}:ro", *shares):
-            command += ["--share", share]
-        command += ["--", str(program), *map(str, arguments)]
-        done = subprocess.run(
-            command, check=False, capture_output=True, timeout=SECONDS, cwd="/", stdin=subprocess.DEVNULL
-        )
-        lines = done.stdout.decode(errors="replace").splitlines()
-        assert [line for line in lines if "ESCAPED" in line] == []
-        assert done.stderr == b""
-        assert lines[-1:] == ["afterwards: exit 0"]
-        assert done.returncode == 0
+        lines, errors = run_program(program, programs, *arguments, shares=shares)
+        assert errors == b""
         return lines
 
     return run
+
+
+def run_program(
+    program: Path, programs: Path, *arguments: object, shares: tuple[str, ...] = ()
+) -> tuple[list[str], bytes]:
+    """Run a compiled program; its lines of output after the checks common to all, and what it wrote of errors."""
+    command = [sys.executable, "-m", "lichen", "run", "--fresh"]
+    for share in (f"{programs}:{programs}:ro", *shares):
+        command += ["--share", share]
+    command += ["--", str(program), *map(str, arguments)]
+    done = subprocess.run(
+        command, check=False, capture_output=True, timeout=SECONDS, cwd="/", stdin=subprocess.DEVNULL
+    )
+    lines = done.stdout.decode(errors="replace").splitlines()
+    assert [line for line in lines if "ESCAPED" in line] == []
+    assert lines[-1:] == ["afterwards: exit 0"]
+    assert done.returncode == 0
+    return lines, done.stderr
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -137,10 +148,28 @@ def test_compiles(source: Path, linux_c: Toolchain) -> None:
 
 
 @pytest.mark.timeout(SECONDS + 30)
-@pytest.mark.parametrize("name", ["int80", "far32", "x32", "stub"])
+@pytest.mark.parametrize("name", ["int80", "far32", "x32"])
 def test_other_entrances(name: str, run: Run, outside: Outside) -> None:
     for folder in outside:
         assert "attempts: exit 0" in run(name, folder / "canary")
+
+
+@pytest.mark.timeout(SECONDS + 30)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_the_stub_page(part: int, run: Run, outside: Outside) -> None:
+    assert "attempts: exit 0" in run("stub", outside[part % 2] / "canary", part, PARTS)
+
+
+@pytest.mark.timeout(SECONDS + 30)
+def test_entrances_from_windows_code(windows_c: Toolchain, programs: Path, outside: Outside) -> None:
+    if userland.find("/") is None:
+        pytest.skip("needs the package libwine")
+    program = windows_c.compile(Path(__file__).parent / "windows" / "entrances.c")
+    lines, _ = run_program(program, programs, outside.root / "canary")
+    assert [line for line in lines if line.startswith("held")] == [
+        "held NtClose, way 0",
+        "held NtClose, way 1",
+    ]
 
 
 @pytest.mark.timeout(SECONDS + 30)
