@@ -14,6 +14,7 @@ from lichen.executive.registry import Registry
 from lichen.platforms.native import stub
 from lichen.subsystems.nt import environment, names, pe, registry_seeds, userland
 from lichen.subsystems.nt.calls.token import sid_text, user_sid
+from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
 from lichen.subsystems.nt.named_pipes import NamedPipes
@@ -45,6 +46,7 @@ class Windows:
         machine.table.registry = self.registry
         build_namespace(machine.table, find(context, context.root, ("dev", "null")))
         machine.table.namespace.make("Device").insert("NamedPipe", NamedPipes())
+        console_files.install(machine.table.namespace)
         guests = machine.platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
         self.subsystem = NtSubsystem(machine.platform, guests, machine.table, file, found.nls, _PROCESSORS)

@@ -12,6 +12,7 @@ from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import memory, pe, threads
+from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.parameters import PEB_SIZE, Parameters, command_line_of, process_environment_block
 from lichen.subsystems.nt.protection import PAGE_READONLY, PAGE_READWRITE
@@ -48,24 +49,38 @@ class PeLoader:
         image = self.subsystem.images.open(program.file)
         if image.file.is_dll:
             raise Failure(Status.INVALID_IMAGE_FORMAT)
-        parameters = program.parameters or self._parameters(process, program)
+        seat = None if program.parameters else seat_for(process)
+        parameters = program.parameters or self._parameters(process, program, seat.handle if seat else 0)
         guest = self.subsystem.guests.blank()
         space = AddressSpace(high=HIGHEST_ADDRESS)
         try:
-            return self._build(process, program, image, parameters, guest, space)
+            loaded = self._build(process, program, image, parameters, guest, space)
         except BaseException:
             guest.kill()
             space.clear()
             raise
+        enter = loaded.enter
 
-    def _parameters(self, process: Process, program: Program) -> Parameters:
+        def enter_with_console(process: Process) -> None:
+            enter(process)
+            if seat is not None:
+                take_seat(process, seat)
+            else:
+                inherit_console(process, parameters)
+
+        loaded.enter = enter_with_console
+        return loaded
+
+    def _parameters(self, process: Process, program: Program, console: int) -> Parameters:
         """What a process is told that a Linux program starts."""
         path, directory, environment = self.describe(process, program)
         in_use = {index for index, _ in process.handles}
         standard = tuple(handle_of(index) if index in in_use else 0 for index in range(3))
         command_line = command_line_of((path.encode("utf-8", "surrogateescape"), *program.arguments[1:]))
         return Parameters(
-            path, command_line, directory, environment, standard=(standard[0], standard[1], standard[2])
+            *(path, command_line, directory, environment),
+            console=console,
+            standard=(standard[0], standard[1], standard[2]),
         )
 
     def _build(

@@ -11,6 +11,10 @@ REG_SZ, REG_EXPAND_SZ, REG_BINARY, REG_DWORD, REG_MULTI_SZ = 1, 2, 3, 4, 7
 
 _SYSTEM: Final = "Registry/Machine/System/CurrentControlSet/"
 _VERSION: Final = "Registry/Machine/Software/Microsoft/Windows NT/CurrentVersion"
+IMAGE_OPTIONS: Final = _VERSION + "/Image File Execution Options"
+"""Where Windows keeps settings of single programs, by the name of their file."""
+CONSOLE_SHELL: Final = "LichenConsoleShell"
+"""Set for programs that outlive ^C (subsystems/nt/console/shells.py)."""
 _ENVIRONMENT: Final = _SYSTEM + "Control/Session Manager/Environment"
 
 
@@ -58,6 +62,8 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
         key = registry.make(*path.split("/"))
         for name, text in values.items():
             registry.set_value(key, name, REG_SZ, (text + "\0").encode("utf-16-le"))
+    shell = registry.make(*IMAGE_OPTIONS.split("/"), "cmd.exe")
+    registry.set_value(shell, CONSOLE_SHELL, REG_DWORD, struct.pack("<I", 1))
     version = registry.make(*_VERSION.split("/"))
     registry.set_value(version, "CurrentMajorVersionNumber", REG_DWORD, struct.pack("<I", 10))
     registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, struct.pack("<I", 0))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
     from lichen.executive.scheduler import Parking
+    from lichen.subsystems.nt.console.console import Console
 
 
 class UserApc(NamedTuple):
@@ -48,6 +49,9 @@ class NtProcess:
     priority_class: int = 2
     affinity: int = 0
     break_on_termination: bool = False
+    console: Console | None = None
+    console_group: int = 0
+    """The id of the process that began the group to which control events may be sent."""
     exit_signal: int = 17
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""
@@ -78,5 +82,7 @@ class NtThread:
     abandoned: bool = False
     """The wait just satisfied was for a mutant whose owner had died."""
     impersonation: Any = None
+    control_event: int | None = None
+    """The control event that the thread was made to handle."""
     last_exception: tuple[int, int] = (0, 0)
     """(code, address) of the last exception that was raised: user mode ends the process with its code if nobody handles it."""

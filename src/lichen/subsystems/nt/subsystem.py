@@ -17,7 +17,7 @@ from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
 from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
-from lichen.subsystems.nt import context, crash, exceptions, threads
+from lichen.subsystems.nt import context, crash, exceptions, signals, threads
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.pe import PeFile
@@ -223,10 +223,11 @@ class NtSubsystem:
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """What POSIX signals mean to an NT process (DECISIONS 17)."""
-        if number in (0, posix.SIGCHLD, posix.SIGURG, posix.SIGWINCH):
+        if number in (0, posix.SIGCHLD, posix.SIGURG) or signals.is_for_console(process, number):
             return
         if number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
-            self._stop(process, number)
+            if number == posix.SIGSTOP or not process.group.is_orphaned():
+                self._stop(process, number)
         elif number == posix.SIGCONT:
             self._continue(process)
         else:
@@ -239,6 +240,7 @@ class NtSubsystem:
         process.stopped = True
         for thread in process.threads.values():
             thread.suspend()
+        signals.job_changed(process)
         process.tell_job_change(number)
 
     def _continue(self, process: Process) -> None:
@@ -246,6 +248,7 @@ class NtSubsystem:
             return
         self.keep_time()
         process.stopped = False
+        signals.job_changed(process)
         process.tell_job_change(0)
         for thread in list(process.threads.values()):
             thread.resume()
@@ -359,7 +362,8 @@ class NtSubsystem:
             process.personality.left_memory += threads.left_memory(thread)
 
     def process_ended(self, process: Process) -> None:
-        """I/O that goes on ends with its process."""
+        """I/O that goes on ends with its process; its console is the others' alone."""
+        signals.left(process)
         if isinstance(process.personality, NtProcess):
             for parking in list(process.personality.pending):
                 self.machine.scheduler.cancel(parking)

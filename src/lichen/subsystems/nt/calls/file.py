@@ -100,7 +100,8 @@ def NtReadFile(
 
     def done(data: bytes) -> int:
         if not data and size:
-            return completion.end(Status.END_OF_FILE if file.seekable else Status.PIPE_BROKEN, 0)
+            ended = file.seekable or file.node.kind == Kind.CHARACTER
+            return completion.end(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
         _move(file, offset, len(data))
         cut_short = isinstance(file, PipeEnd) and file.cut_short

@@ -30,6 +30,8 @@ from lichen.subsystems.nt.calls.file import (
     network_open_information,
 )
 from lichen.subsystems.nt.completions import Completion
+from lichen.subsystems.nt.console.control import console_control
+from lichen.subsystems.nt.console.files import ConsoleFile
 from lichen.subsystems.nt.files import require
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
@@ -48,6 +50,8 @@ _PIPE: Final = 23
 _NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK = 48, 59, 64, 65, 11
 _SYNCHRONOUS: Final = 0x20
 _DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x07, 0x15, 0x11, 0x50
+_LONGEST_REQUEST: Final = 1 << 20
+"""The most that a console takes or gives at once."""
 _LONGEST_INPUT: Final = 0x10000
 _KEEP_TIMES: Final = (0, -1, -2)
 
@@ -320,6 +324,8 @@ def _device_type(file: File) -> int:
         return _DEVICE_DISK
     if kind in (Kind.FIFO, Kind.SOCKET):
         return _DEVICE_PIPE
+    if isinstance(file, ConsoleFile):
+        return _DEVICE_CONSOLE
     return _DEVICE_NULL if file.discards else _DEVICE_PIPE
 
 
@@ -354,12 +360,17 @@ def NtFsControlFile(
     raise Failure(Status.INVALID_DEVICE_REQUEST if code != 0x900A8 else 0xC0000275)  # NOT_A_REPARSE_POINT
 
 
+def _answered(completion: Completion, answer: pipe.Answer, output: int) -> int:
+    """Tell what a request gave."""
+    status, data = answer
+    completion.thread.memory.write(output, data)
+    return completion.end(status, len(data))
+
+
 def _controlled(completion: Completion, answer: pipe.Answer | Blocks[int], output: int) -> Result:
     """Tell what a control code gave, now or when it is done."""
     if isinstance(answer, tuple):
-        status, data = answer
-        completion.thread.memory.write(output, data)
-        return completion.end(status, len(data))
+        return _answered(completion, answer, output)
 
     def done(status: int) -> int:
         return completion.end(status, 0)
@@ -374,13 +385,20 @@ def NtDeviceIoControlFile(
     event: Handle,
     routine: Address,
     context: Address,
-    status: Out[IoStatusBlock],
+    status: Address,
     code: Flags,
     input: Address,
     input_size: u32,
     output: Address,
     output_size: u32,
-) -> int:
+) -> Result:
     """A request to a device."""
-    object_of(thread, handle, File)
-    raise Failure(Status.INVALID_DEVICE_REQUEST)
+    file = object_of(thread, handle, File)
+    if not isinstance(file, ConsoleFile):
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+    completion = Completion(thread, file, event, routine, context, status)
+    if input_size > _LONGEST_REQUEST:
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
+    data = thread.memory.read(input, input_size) if input_size else b""
+    answer = console_control(thread.process, file, code, data, min(output_size, _LONGEST_REQUEST))
+    return then(answer, lambda answer: _answered(completion, answer, output))

@@ -21,6 +21,7 @@ from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import environment
 from lichen.subsystems.nt.calls.section import image_information
+from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_environment
@@ -183,21 +184,22 @@ def _inherit(
         _give(parent, child, index_of(number & 0xFFFFFFFF), index_of(number & 0xFFFFFFFF))
 
 
-def _give(parent: Process, child: Process, source: int, target: int) -> bool:
+def _give(parent: Process, child: Process, source: int, target: int, foreign: bool = False) -> bool:
     """Copy one handle into the child unless it is there already; whether there is one now."""
     try:
         slot = parent.handles.handle(source)
     except Failure:
         return False
     if target not in {index for index, _ in child.handles}:
-        child.handles.place(target, slot.object.reference(), slot.access, True)
+        given = lend_terminal(slot.object) if foreign else slot.object
+        child.handles.place(target, given.reference(), slot.access, True)
     return True
 
 
 def _give_descriptors(parent: Process, child: Process, given: Parameters) -> tuple[int, int, int]:
     """A Linux program gets the three standard handles as 0, 1 and 2, and nothing else (DECISIONS 20)."""
     found = [
-        handle_of(number) if _give(parent, child, index_of(handle & 0xFFFFFFFF), number) else 0
+        handle_of(number) if _give(parent, child, index_of(handle & 0xFFFFFFFF), number, foreign=True) else 0
         for number, handle in enumerate(given.standard)
     ]
     return found[0], found[1], found[2]

@@ -15,6 +15,7 @@ from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import context, threads
+from lichen.subsystems.nt.console import shells
 from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
 from lichen.subsystems.nt.records import ClientId, ExceptionRecord, KernelUserTimes, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -155,12 +156,12 @@ def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) 
 
 
 @nt.call()
-def NtResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> int:
+def NtResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> Result:
     """Undo one NtSuspendThread."""
     found = thread_of(thread, target)
     previous.write(found.suspended)
     found.resume()
-    return Status.SUCCESS
+    return shells.started(thread, found)
 
 
 @nt.call()

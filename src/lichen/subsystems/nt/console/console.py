@@ -1,0 +1,340 @@
+"""One console: a keyboard, a screen, and the processes attached to both. It belongs to the Windows program that a Linux
+program (or `lichen run`) started on a terminal, and to all Windows programs which that one starts.
+
+Source: the console functions (learn.microsoft.com); facts of Wine's kernelbase about what is asked of the driver.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Generator
+from types import GeneratorType
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+
+from lichen.executive.io.file import File
+from lichen.executive.io.opening import Poll
+from lichen.executive.io.terminal import Character, GetWindowSize, WindowSize
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Interrupted, Status
+from lichen.executive.wait import Blocks, Changes, Wait
+from lichen.subsystems.nt.console import events
+from lichen.subsystems.nt.console.editor import History, LineEditor
+from lichen.subsystems.nt.console.input import (
+    ECHO_INPUT,
+    LINE_INPUT,
+    WINDOW_INPUT,
+    Happening,
+    Keyboard,
+)
+from lichen.subsystems.nt.console.keys import Key, key_of_record, resize_record
+from lichen.subsystems.nt.console.screen import (
+    PROCESSED_OUTPUT,
+    TERMINAL_SEQUENCES,
+    WRAP_AT_EOL,
+    Screen,
+)
+from lichen.subsystems.nt.console.shells import is_shell
+from lichen.subsystems.nt.signals import CTRL_C
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.scheduler import Timer
+
+_OEM_CODE_PAGE: Final = 437
+_CODECS: Final = {65001: "utf-8", 20127: "ascii", 28591: "latin-1", 936: "gbk", 54936: "gb18030"}
+_HANDLER_SECONDS: Final = 2.0
+"""How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
+_BUSY_SECONDS: Final = 0.5
+"""How long a shell may be busy after ^C."""
+_LONGEST_TITLE: Final = 1024
+
+
+class Line(NamedTuple):
+    """What was typed, and the state of the key that ended it."""
+
+    text: str
+    state: int = 0
+
+
+def codec_of(code_page: int) -> str:
+    """Python's name for a code page (0: the console's own); INVALID_PARAMETER for one that nobody knows."""
+    name = _CODECS.get(code_page, f"cp{code_page or _OEM_CODE_PAGE}")
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise Failure(Status.INVALID_PARAMETER) from None
+
+
+class Console(Object):
+    """A console over two open files of a terminal, whose references it takes over."""
+
+    type_name: ClassVar[str] = "Console"
+
+    def __init__(self, machine: ProcessTable, input: File, output: File) -> None:
+        super().__init__()
+        self.machine = machine
+        self.keyboard, self.output = Keyboard(input), output
+        self.screen = Screen()
+        self.output_mode = PROCESSED_OUTPUT | WRAP_AT_EOL | TERMINAL_SEQUENCES
+        self.input_code_page = self.output_code_page = 0
+        """0 is the system's OEM code page."""
+        self.title = ""
+        self.attached: dict[Process, None] = {}
+        self.history = History()
+        self._rest = ""
+        """What is left of the last line that was read."""
+        self._reader: Process | None = None
+        self._turns = Changes()
+        self._handlers: list[Thread] = []
+        """Threads that run the reader's handlers of ^C."""
+        self._busy: dict[Process, Timer] = {}
+        """Shells at which ^C was typed while they were busy."""
+        self._modes_found: dict[Process, int] = {}
+        """The input modes that each process found which changed them."""
+        self._utf16 = codecs.getincrementaldecoder("utf-16-le")("replace")
+        self._bytes = codecs.getincrementaldecoder(codec_of(0))("replace")
+
+    def closed(self) -> None:
+        self.keyboard.terminal.release()
+        self.output.release()
+        super().closed()
+
+    # ---- processes
+
+    def attach(self, process: Process) -> None:
+        """One more process uses the console."""
+        self.attached[process] = None
+
+    def detach(self, process: Process) -> None:
+        """A process has ended or closed its console: terminal and modes are as it found them."""
+        self.attached.pop(process, None)
+        self.keyboard.let_go(process)
+        if process in self._busy:
+            self._busy.pop(process).cancel()
+        mode = self._modes_found.pop(process, None)
+        if mode is not None:
+            self.keyboard.mode = mode
+
+    def job_changed(self, process: Process) -> None:
+        """A process was stopped or continued."""
+        if process.stopped:
+            self.keyboard.lend()
+        self.keyboard.changes.notify()
+
+    def resized(self) -> None:
+        """The window has another size."""
+        before = self.screen.columns, self.screen.rows
+        self.measure()
+        size = self.screen.columns, self.screen.rows
+        if self.keyboard.mode & WINDOW_INPUT and size != before:
+            self.keyboard.add(resize_record(*size))
+
+    def measure(self) -> None:
+        """Ask the terminal for its size."""
+        try:
+            window = self.output.control(GetWindowSize())
+        except Failure:
+            return  # it has hung up
+        if isinstance(window, WindowSize):
+            self.screen.resize(window.columns, window.rows)
+
+    def raise_event(self, process: Process, event: int) -> bool:
+        """Have a process handle a control event; false when it cannot be told."""
+        if event == CTRL_C and is_shell(process):
+            self._interrupt_shell(process)
+            return True
+        handler = events.start_handler(process, event)
+        if handler is not None and event == CTRL_C and process is self._reader:
+            self._handlers.append(handler)
+            self._interrupt_reader()
+        return handler is not None
+
+    def _interrupt_reader(self) -> None:
+        self.keyboard.interrupted = True
+        self.keyboard.changes.notify()
+
+    def _interrupt_shell(self, shell: Process) -> None:
+        """^C is meant for the line that a shell reads, or for the programs that it has started.
+
+        When there is neither, the shell may be about to read; else it is busy, and ends like any program.
+        """
+        if shell is self._reader:
+            self._interrupt_reader()
+        elif not any(child.group is shell.group for child in shell.children.values()):
+            scheduler = self.machine.scheduler
+            if shell in self._busy:
+                self._busy.pop(shell).cancel()
+            self._busy[shell] = scheduler.at(scheduler.clock() + _BUSY_SECONDS, lambda: self._end_busy(shell))
+
+    def _end_busy(self, shell: Process) -> None:
+        self._busy.pop(shell, None)
+        events.start_handler(shell, CTRL_C)
+
+    def set_input_mode(self, process: Process, mode: int) -> Blocks[None] | None:
+        """SetConsoleMode: without line input and echo the process looks at keys itself."""
+        keyboard = self.keyboard
+        self._modes_found.setdefault(process, keyboard.mode)
+        keyboard.mode = mode
+        both = LINE_INPUT | ECHO_INPUT
+        if mode & both != both:
+            return keyboard.hold(process)
+        keyboard.let_go(process)
+        return None
+
+    # ---- writing
+
+    def write_text(self, process: Process, data: bytes) -> Blocks[None] | None:
+        """Write UTF-16."""
+        return self.send(process, self.screen.write(self._utf16.decode(data), self.output_mode))
+
+    def write_bytes(self, process: Process, data: bytes) -> Blocks[None] | None:
+        """Write text in the output code page."""
+        return self.send(process, self.screen.write(self._bytes.decode(data), self.output_mode))
+
+    def set_output_code_page(self, code_page: int) -> None:
+        """SetConsoleOutputCP."""
+        self._bytes = codecs.getincrementaldecoder(codec_of(code_page))("replace")
+        self.output_code_page = code_page
+
+    def set_title(self, process: Process, title: str) -> Blocks[None] | None:
+        """Name the window."""
+        self.title = title[:_LONGEST_TITLE]
+        shown = "".join(character for character in self.title if character.isprintable())
+        return self.send(process, f"\x1b]0;{shown}\x07")
+
+    def send(self, process: Process, text: str) -> Blocks[None] | None:
+        """Send to the terminal what the screen said."""
+        data = text.encode("utf-8", "replace")
+        if not data or (self.output.poll() & Poll.WRITABLE and self.output.write(data) == len(data)):
+            return None
+        return self._send_later(process, data)
+
+    def _send_later(self, process: Process, data: bytes) -> Blocks[None]:
+        while data:
+            yield from self.keyboard.while_stopped(process)
+            if not self.output.poll() & Poll.WRITABLE:
+                yield Wait((self.output.ready(Poll.WRITABLE),), interruptible=False)
+            try:
+                written = self.output.write(data)
+                if isinstance(written, GeneratorType):
+                    written = yield from written
+                assert isinstance(written, int)
+                data = data[written:]
+            except Interrupted:
+                continue
+
+    # ---- reading
+
+    def read(self, process: Process, units: int) -> Blocks[str]:
+        """What was typed, at most `units` of UTF-16: a line or a part of one, or single characters. Empty at the end."""
+        if not self._rest:
+            if self.keyboard.mode & LINE_INPUT:
+                self._rest = (yield from self.read_line(process)).text
+            else:
+                self._rest = yield from self._read_characters(process)
+        return self._take(units)
+
+    def _take(self, units: int) -> str:
+        data = self._rest.encode("utf-16-le", "surrogatepass")
+        self._rest = data[2 * units :].decode("utf-16-le", "surrogatepass")
+        return data[: 2 * units].decode("utf-16-le", "surrogatepass")
+
+    def read_bytes(self, process: Process, size: int) -> Blocks[bytes]:
+        """As `read`, in the input code page; a line that begins with ^Z is an end of file."""
+        codec = codec_of(self.input_code_page)
+        text = yield from self.read(process, size)
+        if text.startswith("\x1a") and self.keyboard.mode & LINE_INPUT:
+            self._rest = ""
+            return b""
+        data = text.encode(codec, "replace")
+        while len(data) > size:
+            text, self._rest = text[:-1], text[-1] + self._rest
+            data = text.encode(codec, "replace")
+        return data
+
+    def read_line(self, process: Process, initial: str = "", wakes: int = 0) -> Blocks[Line]:
+        """A line that is typed and edited now, its end included; empty at the end of the input."""
+        while self._reader is not None:
+            yield Wait((self._turns,), interruptible=False)
+        self._reader, keyboard = process, self.keyboard
+        if process in self._busy:
+            self._busy.pop(process).cancel()
+            self._interrupt_reader()
+        try:
+            yield from keyboard.hold(process)
+            self.measure()
+            echo = bool(keyboard.mode & ECHO_INPUT)
+            editor = LineEditor(self.screen, self.history, echo, initial, wakes)
+            while editor.finished is None:
+                key = yield from keyboard.next_key(process)
+                if key is Happening.ENDED or (isinstance(key, Key) and self._ends_input(key, editor)):
+                    return Line("")
+                if key is Happening.INTERRUPTED:
+                    yield from self._interrupted(process)
+                    return Line("\r\n")
+                shown = editor.redraw() if not isinstance(key, Key) else self._press(editor, key)
+                waiting = self.send(process, shown)
+                if waiting is not None:
+                    yield from waiting
+            return Line(editor.finished, editor.waking_state)
+        finally:
+            self._reader = None
+            self._handlers.clear()
+            keyboard.interrupted = False
+            self._turns.notify()
+
+    def _ends_input(self, key: Key, editor: LineEditor) -> bool:
+        """Whether a key is the terminal's end of file, which it is on an empty line."""
+        return not editor.text and self._is_special(key, Character.EOF)
+
+    def _press(self, editor: LineEditor, key: Key) -> str:
+        if self._is_special(key, Character.WERASE):
+            return editor.erase_word()
+        if self._is_special(key, Character.KILL):
+            key = Key(0x1B)
+        return editor.press(key)
+
+    def _is_special(self, key: Key, index: int) -> bool:
+        byte = self.keyboard.usual.characters[index]
+        return bool(byte) and key.character == chr(byte)
+
+    def _interrupted(self, process: Process) -> Blocks[None]:
+        """^C was typed: the line is forgotten; the program's handlers come first, for they may write or end it."""
+        waiting = self.send(process, self.screen.write("^C\n", self.output_mode | PROCESSED_OUTPUT))
+        if waiting is not None:
+            yield from waiting
+        deadline = process.machine.scheduler.clock() + _HANDLER_SECONDS
+        for handler in self._handlers:
+            if not handler.dead:
+                yield Wait((handler.ended,), deadline, interruptible=False)
+
+    def _read_characters(self, process: Process) -> Generator[Wait, int, str]:
+        keyboard = self.keyboard
+        yield from keyboard.hold(process)
+        text = ""
+        while not text:
+            happening = yield from keyboard.wait(process)
+            if happening is Happening.ENDED:
+                return ""
+            while keyboard.records:
+                key = key_of_record(keyboard.records.popleft())
+                text += key.character if key is not None else ""
+        return text
+
+    # ---- records
+
+    def read_records(self, process: Process, room: int) -> Blocks[bytes]:
+        """ReadConsoleInput: at least one record, as many as fit."""
+        keyboard = self.keyboard
+        yield from keyboard.hold(process)
+        keyboard.fetch(process)
+        while not keyboard.records:
+            happening = yield from keyboard.wait(process)
+            if happening is Happening.ENDED:
+                raise Failure(Status.INVALID_HANDLE)
+        return keyboard.take_records(room)
+
+    def look_at_keys(self, process: Process) -> Blocks[None]:
+        """A process asks what records there are, or waits for some."""
+        yield from self.keyboard.hold(process)
+        self.keyboard.fetch(process)

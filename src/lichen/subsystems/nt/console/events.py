@@ -1,0 +1,49 @@
+"""Control events: a key or a program asks a process to end, and a new thread of that process runs its handlers.
+
+Source: SetConsoleCtrlHandler, GenerateConsoleCtrlEvent (learn.microsoft.com); ntdll names the routine with which it begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from lichen.executive.interfaces import GuestGone
+from lichen.executive.status import Failure
+from lichen.subsystems.nt.state import NtProcess
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+    from lichen.subsystems.nt.subsystem import NtSubsystem
+
+_ROUTINE: Final = "__wine_ctrl_routine"
+_STACK: Final = 0x100000
+
+
+def start_handler(process: Process, event: int) -> Thread | None:
+    """Start the thread that handles an event; None when the process cannot have one any more."""
+    from lichen.subsystems.nt.calls.thread import create_thread
+
+    state = process.personality
+    if not isinstance(state, NtProcess) or process.exit_status is not None:
+        return None
+    routine = cast("NtSubsystem", process.subsystem).ntdll.file.exports.get(_ROUTINE)
+    if routine is None:
+        return None
+    try:
+        handler = create_thread(process.first_thread, state.ntdll + routine, event, _STACK, suspended=False)
+    except (Failure, GuestGone, OSError):
+        return None
+    handler.personality.control_event = event
+    return handler
+
+
+def group_of(process: Process) -> int:
+    """The id of the process group that control events are sent to: begun by CREATE_NEW_PROCESS_GROUP."""
+    state = process.personality
+    return state.console_group if isinstance(state, NtProcess) else 0
+
+
+def group_of_creator(process: Process) -> int:
+    """The group that a new process belongs to, unless it begins one."""
+    creator = process.machine.processes.get(process.creator)
+    return group_of(creator) if creator is not None else 0

@@ -1,0 +1,152 @@
+"""The handles of a console, and \\Device\\ConDrv, which opens them.
+
+Every handle is a `File` at the terminal's place. What may be done with it depends on its role: an input handle has no
+screen, and the Reference, which a process has as its console handle, stands for the console as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.file import Data, File
+from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.objects.namespace import Directory, SymbolicLink
+from lichen.executive.objects.object import Object
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Waitable
+from lichen.subsystems.nt import signals
+from lichen.subsystems.nt.console.console import Console
+from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.state import NtProcess
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+
+INPUT, OUTPUT = 1, 2
+"""Roles: bits of what a handle is for; 0 is the Reference or a Connection."""
+_ROLES: Final = {
+    "currentin": INPUT,
+    "input": INPUT,
+    "currentout": OUTPUT,
+    "output": OUTPUT,
+    "console": INPUT | OUTPUT,
+}
+_ACCESS: Final = Access.ALL & ~(Access.EXECUTE | Access.DELETE)
+_DOS_NAMES: Final = {"CONIN$": "CurrentIn", "CONOUT$": "CurrentOut", "CON": "Console"}
+
+
+class ConsoleFile(File):
+    """A handle of a console, whose reference it takes over."""
+
+    __slots__ = ("console", "role")
+
+    def __init__(self, console: Console, role: int, access: int = _ACCESS) -> None:
+        super().__init__(console.output.location, Open(access, options=Options.NO_TERMINAL))
+        self.console, self.role = console, role
+
+    def closed(self) -> None:
+        super().closed()
+        self.console.release()
+
+    @property
+    def plain(self) -> File:
+        """The terminal itself, for programs that know no consoles."""
+        return self.console.keyboard.terminal if self.role & INPUT else self.console.output
+
+    @property
+    def readiness(self) -> Waitable:
+        return self.console.keyboard.terminal.readiness
+
+    def poll(self) -> int:
+        ready = Poll.READABLE if self.role & INPUT and self.console.keyboard.ready else 0
+        return ready | Poll.WRITABLE if self.role == OUTPUT else ready
+
+    def read(self, size: int, offset: int | None = None) -> Blocks[bytes]:
+        if not self.role & INPUT:
+            raise Failure(Status.INVALID_HANDLE)
+        return self.console.read_bytes(_caller(self), size)
+
+    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
+        if not self.role & OUTPUT:
+            raise Failure(Status.INVALID_HANDLE)
+        waiting = self.console.write_bytes(_caller(self), bytes(data))
+        return len(data) if waiting is None else _written(waiting, len(data))
+
+
+def _caller(file: ConsoleFile) -> Process:
+    """The process on whose behalf the kernel is at work."""
+    thread = file.console.machine.scheduler.current
+    if thread is None:
+        raise Failure(Status.INVALID_HANDLE)
+    return thread.process
+
+
+def _written(waiting: Blocks[None], count: int) -> Blocks[int]:
+    yield from waiting
+    return count
+
+
+class Connection(ConsoleFile):
+    """What attaches a process to a console until it is closed."""
+
+    __slots__ = ("process",)
+
+    def __init__(self, console: Console, process: Process) -> None:
+        super().__init__(console, 0)
+        self.process = process
+        console.attach(process)
+
+    def closed(self) -> None:
+        signals.left(self.process)
+        super().closed()
+
+
+def join(process: Process, console: Console) -> None:
+    """Give a process its console."""
+    state: NtProcess = process.personality
+    state.console = console.reference()
+    console.attach(process)
+
+
+def lend_terminal(found: Object) -> Object:
+    """What a Linux program gets for a handle: for a console's, the terminal, as programs of its kind expect it."""
+    if not isinstance(found, ConsoleFile):
+        return found
+    found.console.keyboard.lend()
+    return found.plain
+
+
+def console_of(process: Process) -> Console:
+    """The console of a process; INVALID_HANDLE when it has none."""
+    state = process.personality
+    if not isinstance(state, NtProcess) or state.console is None:
+        raise Failure(Status.INVALID_HANDLE)
+    return state.console
+
+
+def open_console(process: Process, rest: tuple[str, ...], open: Open) -> File:
+    """Open \\Device\\ConDrv\\NAME."""
+    name = rest[0].lower() if len(rest) == 1 else ""
+    console = console_of(process)
+    if name in _ROLES:
+        return ConsoleFile(console.reference(), _ROLES[name], open.access)
+    raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+
+
+def open_relative(process: Process, start: ConsoleFile, rest: tuple[str, ...]) -> File:
+    """Open what is named below a handle of a console."""
+    name = rest[0].lower() if len(rest) == 1 else ""
+    if name == "connection":
+        if console_of(process) is not start.console:
+            raise Failure(Status.ACCESS_DENIED)
+        return Connection(start.console.reference(), process)
+    if name == "reference":
+        return ConsoleFile(start.console.reference(), 0)
+    raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+
+
+def install(namespace: Directory) -> None:
+    """Put the device and its names into the object namespace."""
+    namespace.make("Device").insert("ConDrv", Device(open_console))
+    for name, target in _DOS_NAMES.items():
+        namespace.make("??").insert(name, SymbolicLink(("Device", "ConDrv", target)))

@@ -1,0 +1,95 @@
+"""Who gets a console: the Windows program that a Linux program starts on a terminal, and those to which it passes it on.
+
+A program without a terminal among its standard files costs no more than three looks at them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.file import File
+from lichen.executive.io.opening import Access
+from lichen.executive.io.terminal import GetWindowSize, PseudoNumber
+from lichen.executive.objects.handles import handle_of, index_of
+from lichen.executive.status import Failure
+from lichen.subsystems.nt.console.console import Console
+from lichen.subsystems.nt.console.events import group_of_creator
+from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile, join
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+    from lichen.subsystems.nt.parameters import Parameters
+
+_STANDARD: Final = (INPUT, OUTPUT, OUTPUT)
+_NEW_GROUP: Final = 1
+"""ConsoleFlags of a process that was made with CREATE_NEW_PROCESS_GROUP, which also has it ignore ^C."""
+
+
+class Seat(NamedTuple):
+    """A console that a process is going to have: which standard files are terminals, and where its Reference will be."""
+
+    terminals: dict[int, File]
+    reference: int
+
+    @property
+    def handle(self) -> int:
+        """The console handle of the process."""
+        return handle_of(self.reference)
+
+
+def seat_for(process: Process) -> Seat | None:
+    """The console for a process that a Linux program started; None when no standard file is a terminal."""
+    terminals = {
+        index: handle.object
+        for index, handle in process.handles
+        if index < len(_STANDARD) and isinstance(handle.object, File) and _is_terminal(handle.object)
+    }
+    if not terminals:
+        return None
+    highest = max(index for index, _ in process.handles)
+    reference = max(highest + 1, len(_STANDARD))
+    return Seat(terminals, reference) if reference < process.handles.limit else None
+
+
+def _is_terminal(file: File) -> bool:
+    """What isatty(3) says; the master side of a pseudo terminal is none."""
+    if file.node.kind != Kind.CHARACTER:
+        return False
+    try:
+        file.control(GetWindowSize())
+    except Failure:
+        return False
+    try:
+        file.control(PseudoNumber())
+    except Failure:
+        return True
+    return False
+
+
+def take_seat(process: Process, seat: Seat) -> None:
+    """Make the console, and its handles out of the terminals'."""
+    files = list(seat.terminals.values())
+    input = next((file for file in files if file.access & Access.READ), files[0])
+    output = next((file for file in reversed(files) if file.access & Access.CONTENT), files[-1])
+    console = Console(process.machine, input.reference(), output.reference())
+    for index in seat.terminals:
+        inherit = process.handles.handle(index).inherit
+        file = ConsoleFile(console.reference(), _STANDARD[index])
+        process.handles.place(index, file, file.access, inherit)
+    process.handles.place(seat.reference, ConsoleFile(console, 0), inherit=False)
+    join(process, console)
+
+
+def inherit_console(process: Process, parameters: Parameters) -> None:
+    """The console of a process that a Windows program started is the one of its console handle, if that is one."""
+    if not parameters.console:
+        return
+    try:
+        found = process.handles.get(index_of(parameters.console & 0xFFFFFFFF))
+    except Failure:
+        return
+    if isinstance(found, ConsoleFile):
+        join(process, found.console)
+        begins_group = parameters.console_flags & _NEW_GROUP
+        process.personality.console_group = process.id if begins_group else group_of_creator(process)

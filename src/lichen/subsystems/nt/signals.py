@@ -1,0 +1,59 @@
+"""Signals that concern the console of a Windows program: the keys of a terminal, its size, stops (DECISIONS 17)."""
+
+from __future__ import annotations
+
+import signal as posix
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.processes import ExitStatus
+from lichen.subsystems.nt.state import NtProcess
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+    from lichen.subsystems.nt.console.console import Console
+
+CTRL_C, CTRL_BREAK = 0, 1
+_CONTROL_C_EXIT: Final = 0xC000013A
+_CONTROL_EVENTS: Final[dict[int, int]] = {posix.SIGINT: CTRL_C, posix.SIGQUIT: CTRL_BREAK}
+
+
+def _console_of(process: Process) -> Console | None:
+    state = process.personality
+    return state.console if isinstance(state, NtProcess) else None
+
+
+def is_for_console(process: Process, number: int) -> bool:
+    """Give a signal to the process's console, if it has one and the signal is of that kind; whether that was it."""
+    console = _console_of(process)
+    if number == posix.SIGWINCH:
+        if console is not None:
+            console.resized()
+        return True
+    event = _CONTROL_EVENTS.get(number)
+    return event is not None and console is not None and console.raise_event(process, event)
+
+
+def exit_status(thread: Thread, code: int) -> ExitStatus:
+    """How a process has ended that ends itself. Whoever is ended by ^C is so for Linux parents too (DECISIONS 18).
+
+    Wine's last handler ends a program with 0 where that of Windows says CONTROL_C_EXIT.
+    """
+    if code == _CONTROL_C_EXIT or (code == 0 and thread.personality.control_event == CTRL_C):
+        return ExitStatus(_CONTROL_C_EXIT, posix.SIGINT)
+    return ExitStatus(code)
+
+
+def job_changed(process: Process) -> None:
+    """A process was stopped or continued: the terminal is its console's no more, or again."""
+    console = _console_of(process)
+    if console is not None:
+        console.job_changed(process)
+
+
+def left(process: Process) -> None:
+    """A process ended or gave its console up."""
+    state = process.personality
+    if isinstance(state, NtProcess) and state.console is not None:
+        console, state.console = state.console, None
+        console.detach(process)
+        console.release()
