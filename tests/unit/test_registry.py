@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from lichen.executive.registry import Registry
+from lichen.executive.status import Failure, Status
 
 
 def _opened(path: Path) -> Registry:
@@ -22,4 +26,27 @@ def test_names_that_are_no_text_are_kept(tmp_path: Path) -> None:
     after = _opened(path)
     key = after.find(after.root, ("software", "A\ud800"))
     assert {value.name: value.data for value in key.values.values()} == {"\udfffb": b"x", "Größe": b"y"}
+    after.close()
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
+    """NtFlushKey says so, and what could not be written is once there is room."""
+    path, later = tmp_path / "registry", list[Callable[[], None]]()
+    registry = Registry(path, lambda: 0, lambda seconds, action: later.append(action))
+    key = registry.make("Software")
+    registry.flush()
+    registry._database.execute("PRAGMA max_page_count=1")  # SQLite's way to have a full disk
+    registry.set_value(key, "value", 1, bytes(1 << 20))
+    registry.create(key, ("below",))
+    with pytest.raises(Failure) as caught:
+        registry.flush()
+    assert caught.value.status == Status.DISK_FULL
+    later.pop()()
+    registry._database.execute("PRAGMA max_page_count=100000")
+    later.pop()()
+    assert not later
+    registry._database.close()
+    after = _opened(path)
+    assert after.value(after.find(after.root, ("Software",)), "value").data == bytes(1 << 20)
+    assert after.find(after.root, ("Software", "below")).name == "below"
     after.close()

@@ -7,6 +7,7 @@ Names are blind to case and keep the case they were made with. Volatile keys are
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +17,14 @@ from lichen.executive.io.location import fold
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
 
+log = logging.getLogger("lichen.registry")
+
 LONGEST_NAME: Final = 255
 LARGEST_VALUE: Final = 1 << 20
 KEY_DELETED: Final = 0xC000017C
 CHILD_MUST_BE_VOLATILE: Final = 0xC0000181
 _SETTLE: Final = 0.1
+_TRY_AGAIN: Final = 5.0
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS keys (
     id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, modified INTEGER NOT NULL
@@ -115,6 +119,7 @@ class Registry:
         self._removed: set[int] = set()
         self._next_id = 1
         self._pending = False
+        self._error: sqlite3.Error | None = None
         self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
@@ -271,20 +276,29 @@ class Registry:
 
     def _settled(self) -> None:
         self._pending = False
-        self.flush()
+        try:
+            self.flush()
+        except Failure:
+            log.warning("the registry cannot be written now: %s", self._error)
+            self._pending = True
+            self._later(_TRY_AGAIN, self._settled)
 
     def flush(self) -> None:
-        """Bring every change to the disk in one transaction."""
+        """Bring every change to the disk in one transaction; DISK_FULL when that is impossible now, and all is kept."""
         if not self._keys and not self._removed:
             return
-        keys, self._keys = self._keys, set()
-        removed, self._removed = self._removed, set()
-        with _transaction(self._database):
-            for id in removed:
-                self._database.execute("DELETE FROM keys WHERE id = ?", (id,))
-                self._database.execute("DELETE FROM value WHERE key = ?", (id,))
-            for key in keys:
-                self._store(key)
+        try:
+            with _transaction(self._database):
+                for id in self._removed:
+                    self._database.execute("DELETE FROM keys WHERE id = ?", (id,))
+                    self._database.execute("DELETE FROM value WHERE key = ?", (id,))
+                for key in self._keys:
+                    self._store(key)
+        except sqlite3.Error as error:
+            self._error = error
+            raise Failure(Status.DISK_FULL) from error
+        self._keys.clear()
+        self._removed.clear()
 
     def _store(self, key: Key) -> int:
         """Write a key and its values; those above it first, so that its row has a parent."""
@@ -301,7 +315,10 @@ class Registry:
 
     def close(self) -> None:
         """Commit and let go of the file."""
-        self.flush()
+        try:
+            self.flush()
+        except Failure:
+            log.error("the registry's last changes are lost: %s", self._error)
         self._database.close()
 
 
@@ -328,7 +345,19 @@ class _transaction:
         self.database.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self.database.execute("ROLLBACK" if error else "COMMIT")
+        if error is None:
+            try:
+                self.database.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        """SQLite has done so itself after some errors."""
+        if self.database.in_transaction:
+            self.database.execute("ROLLBACK")
 
 
 def walk(key: Key) -> Iterator[Key]:
