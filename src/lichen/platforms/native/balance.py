@@ -12,8 +12,10 @@ from typing import Final
 
 from lichen.platforms.native.thread import NativeThread, State
 
-INTERVAL: Final = 0.1
-"""Seconds between two looks at what guests do, while they do anything."""
+_INTERVAL: Final = 100
+"""Milliseconds between two looks at what guests do, while they do anything."""
+_EVENTS: Final = 256
+"""Events between two looks at the clock."""
 _LONG: Final = 20_000_000
 """Nanoseconds that a guest must have computed between two looks..."""
 _STRETCH: Final = 1_000_000
@@ -27,32 +29,37 @@ class Balance:
         self._threads, self._processors = threads, processors
         self._useful = processors > home
         self._next = 0.0
-        self.alert = self._useful
-        """Whether guests may be computing, so that the kernel must not sleep beyond the next look."""
+        self.patience = _INTERVAL if self._useful else -1
+        """Milliseconds that the kernel may sleep before it must look at what guests do; -1 when none computes."""
 
-    def after_event(self) -> None:
-        """Something happened: look again soon, or now when it is time."""
-        if not self.alert:
-            self.alert = self._useful
-            self._next = time.monotonic() + INTERVAL
+    def after_events(self) -> int:
+        """Things happened: look when it is time. Returns after how many more events to ask again."""
+        if self.patience < 0:
+            self._look_later()
         elif time.monotonic() >= self._next:
             self._look()
+        return _EVENTS
 
-    def after_silence(self) -> None:
-        """Nothing happened: look, and rest when nobody computes."""
-        if self.alert and time.monotonic() >= self._next:
-            self.alert = self._look()
+    def after_silence(self) -> int:
+        """Nothing happened: look, and rest when nobody computes. Returns after how many events to ask again."""
+        if self._useful and time.monotonic() >= self._next and not self._look():
+            self.patience = -1
+        return _EVENTS if self.patience >= 0 else 1
+
+    def _look_later(self) -> None:
+        self.patience = _INTERVAL if self._useful else -1
+        self._next = time.monotonic() + _INTERVAL / 1000
 
     def _look(self) -> bool:
         """Place every guest; whether one computes."""
         computing = False
         for thread in list(self._threads.values()):
-            if thread.state is State.RUNNING and self._computes(thread):
+            if thread.state == State.RUNNING and self._computes(thread):
                 computing = True
                 thread.leave_home(self._processors)
             else:
                 thread.come_home()
-        self._next = time.monotonic() + INTERVAL
+        self._look_later()
         return computing
 
     @staticmethod

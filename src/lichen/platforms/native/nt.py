@@ -136,7 +136,7 @@ class NtThread(NativeThread):
 
     def change_memory_on_return(self, operations: Sequence[MemoryOperation]) -> None:
         """Carry out memory operations before the current call returns: in the reply when it is held, else at once."""
-        if self.state is State.HELD:
+        if self.state == State.HELD:
             self._riding += [step for operation in operations for step in encode(operation)]
         else:
             self.change_memory(operations)
@@ -150,7 +150,7 @@ class NtThread(NativeThread):
 
     def _ride(self, status: int) -> int:
         steps, self._riding = self._riding, []
-        slot = self.memory.slots.pop() if self.memory.slots and self.state is State.HELD else None
+        slot = self.memory.slots.pop() if self.memory.slots and self.state == State.HELD else None
         data = b"".join(OPERATION.pack(*(word & MASK for word in step.words)) for step in steps)
         data += struct.pack("<QQ", stub.END_OF_LIST, status)
         if slot is None or len(data) > SLOT:

@@ -19,7 +19,7 @@ from typing import Final
 
 from lichen.executive.interfaces import Events, Fault, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
-from lichen.platforms.native.balance import INTERVAL, Balance
+from lichen.platforms.native.balance import Balance
 from lichen.platforms.native.memory import PageCache, Space
 from lichen.platforms.native.nt import NtGuests
 from lichen.platforms.native.thread import STOP_LIMIT, Call, Change, NativeThread, State
@@ -34,6 +34,7 @@ _FROM_KERNEL: Final = 0x80
 _CLOSE_ON_EXEC: Final = 0o2000000
 _ADD_DESCRIPTOR: Final = struct.Struct("=QIIII")
 _SET_DESCRIPTOR: Final = 1
+_STUB, _STUB_END = stub.BASE, stub.SCRATCH
 
 
 class NativePlatform:
@@ -51,6 +52,7 @@ class NativePlatform:
         self.processors = frozenset(os.sched_getaffinity(0))
         """Where guests run that ask for nothing else: beside the kernel."""
         self._balance = Balance(self.threads, available, self.processors)
+        self._events_until_look = 1
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.signals = host.signal_descriptor(signal.SIGCHLD)
         self.zygote = zygote.start(self.page_cache.read_only, self.signals, filters.linux_filter(nt_stopping))
@@ -87,30 +89,32 @@ class NativePlatform:
         if self._queue:
             event: Change | Call | Ready | None = self._queue.popleft()
         else:
-            if self._balance.alert and (timeout is None or timeout > INTERVAL):
-                timeout = INTERVAL
-            milliseconds = -1 if timeout is None else max(0, int(timeout * 1000 + 0.999))
+            milliseconds = self._balance.patience
+            if timeout is not None:
+                wanted = max(0, int(timeout * 1000 + 0.999))
+                milliseconds = wanted if milliseconds < 0 else min(wanted, milliseconds)
             event = host.core.wait(self._epoll_number, self.listener, self.signals, milliseconds)
         if event is None:
-            self._balance.after_silence()
+            self._events_until_look = self._balance.after_silence()
             return
-        self._balance.after_event()
+        self._events_until_look -= 1
+        if not self._events_until_look:
+            self._events_until_look = self._balance.after_events()
         if len(event) == 5:
-            self._notified(*event)
+            self._notified(event)
         elif len(event) == 2:
             self._changed(*event)
         elif watch := self._watches.get(event[0]):
             self.events.watched(watch, event[1])
 
-    def _notified(
-        self, tid: int, notification: int, number: int, pointer: int, arguments: tuple[int, ...]
-    ) -> None:
+    def _notified(self, call: Call) -> None:
+        tid, notification, number, pointer, arguments = call
         guest = self.threads.get(tid)
         if guest is None:
             return
         guest.notification, guest.state = notification, State.HELD
-        if stub.holds(pointer):
-            self._notified_by_stub(guest, (tid, notification, number, pointer, arguments))
+        if _STUB <= pointer < _STUB_END:
+            self._notified_by_stub(guest, call)
         else:
             self.events.system_call(guest, number, arguments)
 

@@ -14,7 +14,6 @@ import signal
 import struct
 from collections import deque
 from collections.abc import Sequence, Set
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lichen.executive.interfaces import (
@@ -60,13 +59,13 @@ Call = tuple[int, int, int, int, tuple[int, ...]]
 """A notification: thread id, notification id, number, instruction pointer, six arguments."""
 
 
-class State(Enum):
-    """What the host has of a thread."""
+class State:
+    """What the host has of a thread. Plain numbers: looking up an Enum's member is a call, three of them in every call."""
 
-    RUNNING = 1
-    HELD = 2
-    STOPPED = 3
-    DEAD = 4
+    RUNNING: Final = 1
+    HELD: Final = 2
+    STOPPED: Final = 3
+    DEAD: Final = 4
 
 
 class NativeThread:
@@ -76,7 +75,7 @@ class NativeThread:
 
     def __init__(self, platform: NativePlatform, tid: int, memory: Space) -> None:
         self.platform, self.tid, self.memory = platform, tid, memory
-        self.state = State.STOPPED
+        self.state: int = State.STOPPED
         self.notification = 0
         self.in_call = False
         self.idle = False
@@ -97,23 +96,23 @@ class NativeThread:
 
     @property
     def stopped(self) -> bool:
-        return self.state is State.STOPPED
+        return self.state == State.STOPPED
 
     # ---- going on
 
     def complete(self, result: int) -> None:
         """End the call that the kernel holds, with `result`, and let the thread go on."""
-        if self.state is State.HELD:
+        if self.state == State.HELD:
             self.state = State.RUNNING
             host.core.reply(self.platform.listener, self.notification, result, 0)
-        elif self.state is State.STOPPED:
+        elif self.state == State.STOPPED:
             self.registers.rax = result
             self.registers.orig_rax = -1
             self.resume()
 
     def proceed(self) -> None:
         """Let the host carry out the reported call, whose arguments are registers only, and go on."""
-        if self.state is State.HELD:
+        if self.state == State.HELD:
             self.state = State.RUNNING
             host.core.reply(self.platform.listener, self.notification, 0, host.CONTINUE_CALL)
         elif self.in_call:
@@ -121,7 +120,7 @@ class NativeThread:
 
     def resume(self) -> None:
         """Let a stopped thread go on with its registers as they are."""
-        if self.state is State.STOPPED:
+        if self.state == State.STOPPED:
             self._continue(host.CONT)
 
     def _continue(self, request: int, signal_number: int = 0) -> None:
@@ -139,9 +138,9 @@ class NativeThread:
 
     def stop(self) -> bool:
         """Bring the thread to a stop with the guest's own registers; False when it is gone."""
-        if self.state is not State.RUNNING and self.state is not State.HELD:
-            return self.state is State.STOPPED
-        held = self.state is State.HELD
+        if self.state != State.RUNNING and self.state != State.HELD:
+            return self.state == State.STOPPED
+        held = self.state == State.HELD
         try:
             status = self._interrupt()
         except GuestGone:
@@ -433,7 +432,7 @@ class NativeThread:
     def usage(self) -> TaskUsage:
         """What the thread does and has used. It sleeps only in a call that the host answers: other sleep is our doing."""
         usage = self.account.usage()
-        asleep = self.state is State.RUNNING and usage.state in "SD"
+        asleep = self.state == State.RUNNING and usage.state in "SD"
         if not asleep or (usage.state == "S" and self.account.call() not in filters.HOST_ANSWERS):
             return usage._replace(state="R")
         return usage
@@ -466,5 +465,5 @@ class NativeThread:
 
     def kill(self) -> None:
         """End the whole host process at once; a task that was reaped is never named again."""
-        if self.state is not State.DEAD:
+        if self.state != State.DEAD:
             os.kill(self.tid, signal.SIGKILL)
