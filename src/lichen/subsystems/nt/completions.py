@@ -107,6 +107,8 @@ class Completion:
             return status
         if self.status:
             self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(status, information)))
+        if status == Status.END_OF_FILE and not self.pended:
+            return status
         if self.routine:
             apc = UserApc(self.routine, (self.context, self.status, 0))
             self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]

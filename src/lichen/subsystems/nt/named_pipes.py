@@ -17,7 +17,7 @@ from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable, then
 from lichen.subsystems.nt.devices import Device
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
 PIPE_CONNECTED, PIPE_CLOSING, PIPE_LISTENING = 0xC00000B2, 0xC00000B1, 0xC00000B3
+INVALID_READ_MODE: Final = 0xC00000B4
 DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
 """FILE_PIPE_*_STATE."""
 SHARE_READ, SHARE_WRITE = 1, 2
@@ -60,7 +61,7 @@ class Queue:
         return not self.size if self.messages else self.size < self.quota
 
     def put(self, data: bytes) -> int:
-        """Append what there is room for (a message: all of it or nothing); how much that was."""
+        """Append what there is room for (a message: all of it or nothing, even if it is empty); how much that was."""
         room = self.quota - self.size
         if self.messages:
             if self.parts and len(data) > room:
@@ -68,7 +69,7 @@ class Queue:
             taken = data
         else:
             taken = data[: max(room, 0)]
-        if taken:
+        if taken or self.messages:
             self.parts.append(taken)
             self.size += len(taken)
         return len(taken)
@@ -98,6 +99,7 @@ class PipeEnd(File):
     """The server's or the client's end of one instance."""
 
     __slots__ = (
+        "at_end",
         "cut_short",
         "is_server",
         "one_message",
@@ -117,6 +119,8 @@ class PipeEnd(File):
         """Whether reads end with a message, and whether operations wait."""
         self.cut_short = False
         """Whether the last read left the rest of a message behind."""
+        self.at_end = False
+        """Whether the last read found nothing, and nothing will come."""
         quota = pipe.shape.inbound_quota if is_server else pipe.shape.outbound_quota
         self.received = Queue(quota, pipe.shape.messages)
 
@@ -152,7 +156,7 @@ class PipeEnd(File):
 
     def _readable(self, size: int) -> bool:
         """Whether a read need not wait, for data or because none will come."""
-        if self.received.size or not size or self.state == CLOSING:
+        if self.received.parts or not size or self.state == CLOSING:
             return True
         self._require_connection()
         return False
@@ -164,6 +168,7 @@ class PipeEnd(File):
             raise Failure(Status.PIPE_DISCONNECTED)
 
     def _take(self, size: int) -> bytes:
+        self.at_end = not self.received.parts
         data, self.cut_short = self.received.take(size, self.one_message)
         if self.partner is not None:
             self.partner.notify()
@@ -190,7 +195,7 @@ class PipeEnd(File):
         if self.partner is None:
             raise Failure(Status.PIPE_BROKEN)
         count = self.partner.received.put(data)
-        if count:
+        if count or self.pipe.shape.messages:
             self.partner.notify()
         return count
 
@@ -200,10 +205,23 @@ class PipeEnd(File):
             done += self._put(data[done:])
         return done
 
+    def transceive(self, message: bytes, size: int) -> bytes | Blocks[bytes]:
+        """Write a message and read the one that answers it (FSCTL_PIPE_TRANSCEIVE); PIPE_BUSY with one still to be read."""
+        if not self.one_message:
+            raise Failure(INVALID_READ_MODE)
+        self._require_connection()
+        if self.received.parts:
+            raise Failure(Status.PIPE_BUSY)
+        return then(self.write(message), lambda _: self.read(size))
+
+    def flush(self) -> Blocks[None]:
+        """Wait until the other end has read everything."""
+        yield Wait((_Drained(self),))
+
     # ---- state
 
     def poll(self) -> int:
-        ready = Poll.READABLE if self.received.size else 0
+        ready = Poll.READABLE if self.received.parts else 0
         if self.state == CLOSING:
             ready |= Poll.HANGUP
         elif self.state != CONNECTED:
@@ -252,6 +270,18 @@ class PipeEnd(File):
         self.state = DISCONNECTED
         self.received = Queue(self.received.quota, self.received.messages)
         self.notify()
+
+
+class _Drained(Waitable):
+    """Signalled when nobody has anything left to read of what an end has written."""
+
+    __slots__ = ("end",)
+
+    def __init__(self, end: PipeEnd) -> None:
+        self.end, self.waiters = end, end.readiness.waiters
+
+    def signalled(self, waiter: object) -> bool:
+        return self.end.partner is None or not self.end.partner.received.parts
 
 
 class NamedPipe:

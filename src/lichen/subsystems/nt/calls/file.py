@@ -99,7 +99,7 @@ def NtReadFile(
     completion = Completion(thread, file, event, routine, context, status)
 
     def done(data: bytes) -> int:
-        if not data and size:
+        if not data and size and not (isinstance(file, PipeEnd) and not file.at_end):
             ended = file.seekable or file.node.kind == Kind.CHARACTER
             return completion.end(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
@@ -158,13 +158,15 @@ def _offset(file: File, position: int | None) -> int | None:
 
 @nt.call()
 def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int | Blocks[int]:
-    """Bring a file's content to the disk."""
+    """Bring a file's content to the disk, a pipe's to who reads it."""
     file = object_of(thread, handle, File)
 
     def done(_: None) -> int:
         status.write(IoStatusBlock(Status.SUCCESS, 0))
         return Status.SUCCESS
 
+    if isinstance(file, PipeEnd):
+        return then(file.flush(), done)
     return then(file.sync() if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY) else None, done)
 
 

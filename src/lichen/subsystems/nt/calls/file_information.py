@@ -20,7 +20,7 @@ from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, rename_location
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, then
+from lichen.executive.wait import then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls import pipe
 from lichen.subsystems.nt.calls.file import (
@@ -349,7 +349,7 @@ def NtFsControlFile(
     data = thread.memory.read(input, min(input_size, _LONGEST_INPUT)) if input_size else b""
     answer = pipe.pipe_control(thread, file, code, data, output_size)
     if answer is not None:
-        return _controlled(completion, answer, output)
+        return completion.carry_out(then(answer, lambda answer: _answered(completion, answer, output)))
     if code == 0x9009C and file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):  # FSCTL_GET_OBJECT_ID
         attributes = file.attributes()
         data = struct.pack("<2Q48x", attributes.file_id, attributes.device)
@@ -365,17 +365,6 @@ def _answered(completion: Completion, answer: pipe.Answer, output: int) -> int:
     status, data = answer
     completion.thread.memory.write(output, data)
     return completion.end(status, len(data))
-
-
-def _controlled(completion: Completion, answer: pipe.Answer | Blocks[int], output: int) -> Result:
-    """Tell what a control code gave, now or when it is done."""
-    if isinstance(answer, tuple):
-        return _answered(completion, answer, output)
-
-    def done(status: int) -> int:
-        return completion.end(status, 0)
-
-    return completion.carry_out(then(answer, done))
 
 
 @nt.call()

@@ -15,7 +15,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks
+from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.files import open_of
@@ -28,7 +28,7 @@ from lichen.subsystems.nt.types import Flags, Named, ObjectName, decode
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_DISCONNECT, _LISTEN, _PEEK, _WAIT = 0x110004, 0x110008, 0x11400C, 0x110018
+_DISCONNECT, _LISTEN, _PEEK, _WAIT, _TRANSCEIVE = 0x110004, 0x110008, 0x11400C, 0x110018, 0x11C017
 _PEEK_HEADER: Final = 16
 _WAIT_HEADER: Final = 14
 _SHAREABLE: Final = SHARE_READ | SHARE_WRITE
@@ -86,19 +86,26 @@ def _device_of(thread: Thread, name: Named) -> tuple[NamedPipes, str]:
 
 def pipe_control(
     thread: Thread, file: File, code: int, data: bytes, room: int
-) -> Answer | Blocks[int] | None:
-    """What a control code does; a generator ends with a status. None for a code or file that is not meant."""
+) -> Answer | Blocks[Answer] | None:
+    """What a control code does; None for a code or file that is not meant."""
     if isinstance(file, PipeRoot) and code == _WAIT:
-        return _wait(thread, file, data)
+        return then(_wait(thread, file, data), lambda status: (status, b""))
     if not isinstance(file, PipeEnd):
         return None
     if code == _LISTEN:
-        listening = file.listen()
-        return (listening, b"") if isinstance(listening, int) else listening
+        return then(file.listen(), lambda status: (status, b""))
+    if code == _TRANSCEIVE:
+        return then(file.transceive(data, room), lambda answer: _received(file, answer))
     if code == _DISCONNECT:
         file.disconnect()
         return Status.SUCCESS, b""
     return _peek(file, room) if code == _PEEK else None
+
+
+def _received(end: PipeEnd, data: bytes) -> Answer:
+    if end.at_end:
+        raise Failure(Status.PIPE_BROKEN)
+    return (Status.BUFFER_OVERFLOW if end.cut_short else Status.SUCCESS), data
 
 
 def _wait(thread: Thread, root: PipeRoot, data: bytes) -> Blocks[int]:
@@ -118,7 +125,7 @@ def _peek(end: PipeEnd, room: int) -> Answer:
     if room < _PEEK_HEADER:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     queue = end.received
-    if not queue.size and end.partner is None:
+    if not queue.parts and end.partner is None:
         raise Failure(Status.PIPE_BROKEN)
     message = len(queue.parts[0]) if queue.messages and queue.parts else 0
     content = queue.peek(min(room - _PEEK_HEADER, message) if queue.messages else room - _PEEK_HEADER)

@@ -32,7 +32,7 @@ _MILLISECOND: Final = 0.001
 class TimerObject(Dispatcher):
     """A timer."""
 
-    __slots__ = ("apc", "event", "period", "scheduler", "thread", "timer")
+    __slots__ = ("apc", "event", "period", "queued", "scheduler", "thread", "timer")
     type_name: ClassVar[str] = "Timer"
 
     def __init__(self, manual: bool, scheduler: Scheduler) -> None:
@@ -45,6 +45,8 @@ class TimerObject(Dispatcher):
         """Who gets `apc` each time."""
         self.apc: tuple[int, int] = 0, 0
         """(routine, argument)."""
+        self.queued: UserApc | None = None
+        """The call that was queued last."""
 
     def closed(self) -> None:
         self.cancel()
@@ -58,10 +60,12 @@ class TimerObject(Dispatcher):
         return before
 
     def cancel(self) -> None:
-        """Stop; the state stays as it is."""
+        """Stop, and take back a call that has not been made yet; the state stays as it is."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
+        if self.thread is not None and self.queued in self.thread.personality.apcs:
+            self.thread.personality.apcs.remove(self.queued)
 
     def _expired(self) -> None:
         assert self.timer is not None
@@ -73,8 +77,8 @@ class TimerObject(Dispatcher):
         if self.thread is not None and not self.thread.dead:
             moment = system_time()
             routine, argument = self.apc
-            apc = UserApc(routine, (argument, moment & 0xFFFFFFFF, moment >> 32))
-            self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
+            self.queued = UserApc(routine, (argument, moment & 0xFFFFFFFF, moment >> 32))
+            self.thread.process.subsystem.queue_apc(self.thread, self.queued)  # type: ignore[attr-defined]
 
 
 @nt.call()
