@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import functools
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.executive.io.attributes import Kind
+from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import find
 from lichen.executive.io.manager import create_file
@@ -23,13 +25,14 @@ from lichen.filesystems.union import UnionFileSystem
 from lichen.subsystems.nt import forwarder, userland
 
 if TYPE_CHECKING:
-    from lichen.executive.io.context import FileSystemContext
     from lichen.machine import Machine
 
 MOUNT_POINT: Final = "/mnt/c"
 _PROGRAMS: Final = Path(__file__).parent / "guest"
 """Programs of Lichen's own that machines have in /usr/bin: scripts, so that they run on every machine."""
-_FOLDERS: Final = ("windows/temp", "windows/system32", "ProgramData", "Program Files", "users/Public")
+_FOLDERS: Final = ("windows", "windows/system32", "Program Files")
+_OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
+"""Where everybody may make something, and nobody may touch what others made."""
 
 
 def find_userland(data_folder: Path | None = None) -> userland.Userland | None:
@@ -76,10 +79,9 @@ def mount_drives(
     """Mount C: with the usual folders and the system files; what is written to them is kept in `folder`."""
     drive = UnionFileSystem(None, _made(folder, "drive_c"), machine.next_device(), machine.devices)
     machine.mount(MOUNT_POINT, drive, "C:", "rw,relatime").enforces_sharing = True
-    for path in _FOLDERS:
-        components = tuple(path.split("/"))
-        for depth in range(1, len(components) + 1):
-            _make_folder(context, ("mnt", "c", *components[:depth]))
+    everything = FileSystemContext(context.root, context.current, context.token, umask=0)
+    for path in _FOLDERS + _OPEN_FOLDERS:
+        _make_folder(everything, path, 0o1777 if path in _OPEN_FOLDERS else 0o755)
     files = HostFileSystem(found.system, machine.next_device(), machine.devices, True, executable=True)
     system = UnionFileSystem(files, _made(folder, "system32"), machine.next_device(), machine.devices)
     system_files = machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
@@ -95,12 +97,19 @@ def _made(folder: Path, name: str) -> Path:
     return path
 
 
-def _make_folder(context: FileSystemContext, components: tuple[str, ...]) -> None:
+def _make_folder(context: FileSystemContext, path: str, mode: int) -> None:
+    """Make a folder of C: unless it is there."""
     try:
-        make_directory(context, Name(context.root, components), 0o755)
+        make_directory(context, Name(context.root, ("mnt", "c", *path.split("/"))), mode)
     except Failure as failure:
         if failure.status != Status.OBJECT_NAME_COLLISION:
             raise
+
+
+def make_profile(context: FileSystemContext, user: str) -> None:
+    """Make the folder that USERPROFILE names, for the user whose context it is, where C: lets them."""
+    with suppress(Failure):
+        _make_folder(context, f"users/{user}", 0o755)
 
 
 def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) -> None:

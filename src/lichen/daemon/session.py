@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.daemon import accounts, protocol
 from lichen.daemon.trace import Output
+from lichen.drives import make_profile
 from lichen.executive.security import Token
 from lichen.executive.wait import Blocks, Wait
 from lichen.filesystems.terminal.console import Console, join
@@ -123,6 +124,8 @@ class Session:
         if not program:
             program, arguments = user.shell, (b"-" + user.shell.rpartition(b"/")[2],)
         context = self._context(request, token)
+        if machine.has_windows:
+            make_profile(context, os.fsdecode(user.name))
         if request.terminal:
             passed = descriptors[: sum(request.standard)]
             self.console = join(
