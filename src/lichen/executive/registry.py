@@ -23,6 +23,8 @@ LONGEST_NAME: Final = 255
 LARGEST_VALUE: Final = 1 << 20
 KEY_DELETED: Final = 0xC000017C
 CHILD_MUST_BE_VOLATILE: Final = 0xC0000181
+NAMES, VALUES = 0x1, 0x4
+"""What happens to a key, in the bits of REG_NOTIFY_CHANGE_*: subkeys come, go or are renamed; values are set or deleted."""
 _SETTLE: Final = 0.1
 _TRY_AGAIN: Final = 5.0
 _SCHEMA: Final = """
@@ -90,7 +92,7 @@ class Key:
         self.deleted = False
         self.subkeys: dict[str, Key] = {}
         self.values: dict[str, Value] = {}
-        self.watchers: list[tuple[Changed, bool]] = []
+        self.watchers: list[tuple[Changed, int, bool]] = []
 
     def path(self) -> tuple[str, ...]:
         """The names from the root down to this key."""
@@ -100,6 +102,11 @@ class Key:
             names.append(key.name)
             key = key.parent
         return tuple(reversed(names))
+
+    def forget(self, changed: Changed) -> None:
+        """What `Registry.watch` returned is watched no longer; those who still wait for it go on."""
+        self.watchers = [watcher for watcher in self.watchers if watcher[0] is not changed]
+        changed.set()
 
     def check(self) -> None:
         """KEY_DELETED when the key is gone."""
@@ -179,7 +186,7 @@ class Registry:
         key = Key(name, above, self._now(), volatile, class_name)
         above.subkeys[fold(name)] = key
         self._changed(key)
-        self._touch(above)
+        self._touch(above, NAMES)
         return key, True
 
     def make(self, *components: str) -> Key:
@@ -199,8 +206,9 @@ class Registry:
         self._keys.discard(key)
         if key.id:
             self._removed.add(key.id)
-        self._touch(key.parent)
-        self._notify(key)
+        self._touch(key.parent, NAMES)
+        for changed, _, _ in tuple(key.watchers):
+            key.forget(changed)
 
     def rename(self, key: Key, name: str) -> None:
         """Give a key another name; OBJECT_NAME_COLLISION."""
@@ -210,7 +218,8 @@ class Registry:
         del key.parent.subkeys[fold(key.name)]
         key.name = name
         key.parent.subkeys[fold(name)] = key
-        self._touch(key)
+        self._changed(key)
+        self._touch(key.parent, NAMES)
 
     # ---- values
 
@@ -229,42 +238,39 @@ class Registry:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
         before = key.values.get(fold(name))
         key.values[fold(name)] = Value(before.name if before else name, type, data)
-        self._touch(key)
+        self._touch(key, VALUES)
 
     def delete_value(self, key: Key, name: str) -> None:
         """Remove a value; OBJECT_NAME_NOT_FOUND."""
         self.value(key, name)
         del key.values[fold(name)]
-        self._touch(key)
+        self._touch(key, VALUES)
 
     # ---- watching
 
-    def watch(self, key: Key, subtree: bool) -> Changed:
-        """What is signalled by the next change of a key, or of anything below it too."""
+    def watch(self, key: Key, changes: int, subtree: bool) -> Changed:
+        """What is signalled by the next of some `changes` to a key, or to anything below it too."""
         key.check()
         changed = Changed()
-        key.watchers.append((changed, subtree))
+        key.watchers.append((changed, changes, subtree))
         return changed
 
-    def _notify(self, key: Key) -> None:
+    def _notify(self, key: Key, change: int) -> None:
         here: Key | None = key
         while here is not None:
             if here.watchers:
-                kept: list[tuple[Changed, bool]] = []
-                for changed, subtree in here.watchers:
-                    if here is key or here is key.parent or subtree:
-                        changed.set()
-                    else:
-                        kept.append((changed, subtree))
-                here.watchers = kept
+                told = [w for w in here.watchers if w[1] & change and (w[2] or here is key)]
+                here.watchers = [w for w in here.watchers if w not in told]
+                for changed, _, _ in told:
+                    changed.set()
             here = here.parent
 
     # ---- the disk
 
-    def _touch(self, key: Key) -> None:
+    def _touch(self, key: Key, change: int) -> None:
         key.modified = self._now()
         self._changed(key)
-        self._notify(key)
+        self._notify(key, change)
 
     def _changed(self, key: Key) -> None:
         if key.volatile or key.parent is None:

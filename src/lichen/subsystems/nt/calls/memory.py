@@ -116,8 +116,7 @@ def _reserve(
     start, end = allocation.base, allocation.base + allocation.size
     if not kind & MEM_COMMIT:
         return start, end, []
-    first = page_down(wanted) if wanted else start
-    return start, end, memory.commit(target.space, first, end, protect)
+    return start, end, memory.commit(target.space, start, end, protect)
 
 
 def _commit_existing(target: Process, start: int, end: int, kind: int, protect: int) -> list[MemoryOperation]:

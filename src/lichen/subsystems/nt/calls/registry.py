@@ -12,7 +12,7 @@ from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.object import Object
-from lichen.executive.registry import Key, Registry, Value
+from lichen.executive.registry import Changed, Key, Registry, Value
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.names import components_of
@@ -38,17 +38,34 @@ _CREATED, _OPENED = 1, 2
 _KEY_BASIC, _KEY_NODE, _KEY_FULL, _KEY_NAME, _KEY_CACHED = 0, 1, 2, 3, 4
 _VALUE_BASIC, _VALUE_FULL, _VALUE_PARTIAL, _VALUE_FULL_ALIGN, _VALUE_PARTIAL_ALIGN = 0, 1, 2, 3, 4
 _LARGEST_DATA: Final = 1 << 20
+_CHANGES: Final = 0xF
+_MOST_WAITING: Final = 256
 
 
 class KeyObject(Object):
-    """An open key."""
+    """An open key. Its first request to be told of changes says of which, for all later ones too."""
 
-    __slots__ = ("key",)
+    __slots__ = ("key", "waiting", "watched")
     type_name: ClassVar[str] = "Key"
 
     def __init__(self, key: Key) -> None:
         super().__init__()
         self.key = key
+        self.watched: tuple[int, bool] | None = None
+        self.waiting: dict[Changed, None] = {}
+
+    def closed(self) -> None:
+        for changed in tuple(self.waiting):
+            self.key.forget(changed)
+
+    def wait(self, changed: Changed) -> Blocks[None]:
+        """Wait for a change, or until the key is closed."""
+        self.waiting[changed] = None
+        try:
+            yield Wait((changed,), interruptible=False)
+        finally:
+            self.waiting.pop(changed)
+            self.key.forget(changed)
 
 
 def _registry(thread: Thread) -> Registry:
@@ -283,6 +300,11 @@ def NtDeleteValueKey(thread: Thread, handle: Handle, name: Text) -> int:
     return Status.SUCCESS
 
 
+def _wait(opened: KeyObject, changed: Changed) -> Blocks[int]:
+    yield from opened.wait(changed)
+    return Status.SUCCESS  # NOTIFY_ENUM_DIR, which Windows says, is an error to Wine's advapi32
+
+
 @nt.call(partial="one change is told once; APC routines are not called")
 def NtNotifyChangeKey(
     thread: Thread,
@@ -298,21 +320,23 @@ def NtNotifyChangeKey(
     asynchronous: Boolean,
 ) -> Result:
     """Tell when a key changes."""
-    changed = _registry(thread).watch(_key(thread, handle), subtree)
-
-    def wait() -> Blocks[int]:
-        yield Wait((changed,), interruptible=False)
-        return 0x10C  # STATUS_NOTIFY_ENUM_DIR
-
-    if not asynchronous:
-        return wait()
+    opened = object_of(thread, handle, KeyObject)
+    if not filter or filter & ~_CHANGES:
+        raise Failure(Status.INVALID_PARAMETER)
     target = object_of(thread, event, EventObject).event if event else None
+    if len(opened.waiting) >= _MOST_WAITING:
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
+    opened.watched = opened.watched or (filter, subtree)
+    changed = _registry(thread).watch(opened.key, *opened.watched)
+    if not asynchronous:
+        return _wait(opened, changed)
+    if target is not None:
+        target.reset()
 
-    def tell() -> Blocks[int]:
-        yield Wait((changed,))
+    def tell() -> Blocks[None]:
+        yield from opened.wait(changed)
         if target is not None:
             target.set()
-        return 0
 
     thread.process.machine.scheduler.spawn(tell())
     return Status.PENDING

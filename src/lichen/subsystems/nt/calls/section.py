@@ -13,6 +13,7 @@ from lichen.abi.argument import InOut, OptionalInOut, OptionalOut, Out
 from lichen.abi.layout import LLP64, i64, layout, ptr, u32, u64
 from lichen.executive.interfaces import Unmap
 from lichen.executive.io.file import File
+from lichen.executive.io.opening import Access
 from lichen.executive.memory import Region, page_up
 from lichen.executive.objects.object import Object
 from lichen.executive.sections import mapping
@@ -20,6 +21,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.memory import change
+from lichen.subsystems.nt.files import require
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.memory import MEM_MAPPED
 from lichen.subsystems.nt.objects import new_handle, object_of, process_of
@@ -82,6 +84,7 @@ def NtCreateSection(
     file: Handle,
 ) -> int:
     """Make a section of an image, a file or shared memory."""
+    handle.write(0)  # Wine's kernelbase returns what is there even when the call fails
     status, existing = names.existing(thread, name, SectionObject)
     if existing is None:
         size = maximum.read() if maximum else 0
@@ -104,6 +107,9 @@ def _content(thread: Thread, file: int, size: int, protect: int, attributes: int
         memory_file = names.anonymous_file(thread, page_up(size))
         return Content(page_up(size), memory_file, None, "", attributes, protect)
     opened = object_of(thread, file, File)
+    require(opened, Access.READ | Access.EXECUTE)
+    if protect & _WRITABLE:
+        require(opened, Access.WRITE)
     length = opened.node.size()
     if not size and not length:
         raise Failure(_STATUS_MAPPED_FILE_SIZE_ZERO)
