@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.programs.conftest import Lichen, bash, eventually
-from tests.toolchain import Toolchain
+from tests.toolchain import Toolchain, host_program
 
 SOURCES = Path(__file__).parent / "windows"
 
@@ -111,6 +112,21 @@ def test_crash(machine: Lichen, windows_c: Toolchain) -> None:
     done = bash(machine, f"{program}; echo $?", program.parent)
     assert done.stdout == b"139\n"
     assert f"{program.name}+0x".encode() in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("library", "told"), [("nowhere.dll", "Library nowhere.dll"), ("kernel32.dll", "kernel32.dll.undefined")]
+)
+def test_what_is_missing_is_named(machine: Lichen, windows_c: Toolchain, library: str, told: str) -> None:
+    tool = host_program("x86_64-w64-mingw32-dlltool", "binutils-mingw-w64-x86-64")
+    definition, archive = (windows_c.folder / f"{library}.{suffix}" for suffix in ("def", "a"))
+    definition.write_text(f"LIBRARY {library}\nEXPORTS\nundefined\n")
+    subprocess.run([tool, "-d", definition, "-l", archive], check=True)
+    program = windows_c.compile(SOURCES / "undefined.c", str(archive))
+    done = bash(machine, str(program), program.parent)
+    assert done.returncode != 0
+    assert f"{program.name}: ".encode() in done.stderr
+    assert told.encode() in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
-"""What a crashed Windows program leaves on its error output: the exception and where in which module it was."""
+"""What a Windows program leaves on its error output that crashed or could not be loaded.
+
+The exception and where in which module it was; or which DLL or function is missing, in the words of the system's loader.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import Fault
@@ -22,6 +26,9 @@ _NAMES: Final = {
     0xC00000FD: "stack overflow",
     0xC0000409: "fast fail",
 }
+_EXPLAINED: Final = frozenset({0xC0000135, 0xC0000138, 0xC0000139, 0xC000007B, 0xC0000142, 0x80000100})
+"""DLL, ordinal or entry point not found, bad image, failed initialisation, and a function that Wine does not have."""
+_CHANNEL: Final = re.compile(r'^[0-9a-f]+:\w+:\w+:\w+ |\bL(?=")')
 _ERROR_OUTPUT: Final = 0x30
 _PARAMETERS: Final = 0x20
 
@@ -29,11 +36,22 @@ _PARAMETERS: Final = 0x20
 def report(process: Process, code: int, address: int) -> None:
     """Tell on the process's standard error; quietly nothing where there is none."""
     where = _where(process, address)
-    text = f"{process.name}: unhandled exception {code:#010x} ({_NAMES.get(code, 'exception')}) at {where}\n"
+    _tell(process, f"unhandled exception {code:#010x} ({_NAMES.get(code, 'exception')}) at {where}")
+
+
+def explain(process: Process, code: int) -> None:
+    """When the system's DLLs end their process with `code` because something is missing, tell what it is."""
+    if code in _EXPLAINED:
+        for complaint in process.personality.complaints:
+            _tell(process, _CHANNEL.sub("", complaint.splitlines()[0]).replace("\\\\", "\\"))
+
+
+def _tell(process: Process, text: str) -> None:
     try:
         output = process.handles.get(index_of(_error_handle(process)))
         if isinstance(output, File):
-            output.write(text.encode())
+            program = process.personality.image_path.rpartition("\\")[2]
+            output.write(f"{program}: {text}\n".encode())
     except (Failure, Fault):
         return
 

@@ -18,6 +18,8 @@ _CURRENT_DIRECTORY_ROOM: Final = 520
 _NORMALISED: Final = 1
 PEB_SIZE: Final = 0x8000
 _DEBUG_CHANNELS: Final = 0x2000
+"""Behind the PEB: what Wine's DLLs tell of themselves, a flag byte and a name for each channel; no name is for all."""
+_ERRORS: Final = 2
 _BUILD: Final = 19044
 
 
@@ -168,4 +170,5 @@ def process_environment_block(
     struct.pack_into("<3I", peb, 0x128, file.subsystem, *file.subsystem_version)
     struct.pack_into("<Q", peb, 0x138, (1 << processors) - 1)
     struct.pack_into("<I", peb, 0x2C0, session)
+    peb[_DEBUG_CHANNELS] = _ERRORS
     return bytes(peb)

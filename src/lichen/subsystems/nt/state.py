@@ -53,6 +53,8 @@ class NtProcess:
     console_group: int = 0
     """The id of the process that began the group to which control events may be sent."""
     exit_signal: int = 17
+    complaints: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+    """The last errors that the system's DLLs told of: the explanation when they end the program."""
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""
     pending: dict[Parking, Pending] = field(default_factory=dict)

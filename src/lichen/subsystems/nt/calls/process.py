@@ -14,7 +14,7 @@ from lichen.abi.layout import LLP64, layout, u32
 from lichen.executive.objects.dispatcher import ProcessObject
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import signals
+from lichen.subsystems.nt import crash, signals
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.objects import new_handle, process_of
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
@@ -49,6 +49,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
         thread.process.subsystem.end_by_exception(target, *thread.personality.last_exception)  # type: ignore[attr-defined]
         return None
     if target is thread.process:
+        crash.explain(target, code)
         target.terminate(signals.exit_status(thread, code))
         return None
     foreign = target.subsystem is not thread.process.subsystem

@@ -20,7 +20,9 @@ log = logging.getLogger("lichen.wine")
 
 @nt.call()
 def __wine_dbg_write(thread: Thread, text: Address, size: u32) -> int:
-    """What a DLL of Wine has to say about itself: it goes into the machine's log."""
+    """What a DLL of Wine has to say about itself: it goes into the machine's log, and explains the end of the program."""
     message = thread.memory.read(text, min(size, 4096)).decode("utf-8", "replace").rstrip()
-    log.info("%s: %s", thread.process, message)
+    if message:
+        log.info("%s: %s", thread.process, message)
+        thread.process.personality.complaints.append(message)
     return size
