@@ -35,11 +35,18 @@ class Device(Object):
         self.opener = opener
 
 
+def runnable(location: Location, open: Open) -> Open:
+    """On a drive of Windows' own whatever is made may be run: no Windows program asks for that."""
+    ours = location.mount is not None and location.mount.enforces_sharing
+    return open._replace(mode=open.mode | 0o111) if ours else open
+
+
 def volume(location: Location) -> Device:
     """A drive: names behind it are looked up in a folder of the machine's tree, blind to case."""
 
     def open_below(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
-        return create_file(process.files, location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
+        open = runnable(location, open._replace(walk=open.walk | Walk.CASE_BLIND))
+        return create_file(process.files, location, rest, open)
 
     return Device(open_below)
 

@@ -14,7 +14,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.console.files import ConsoleFile, open_relative
-from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.devices import Device, runnable
 from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot, connect
 from lichen.subsystems.nt.types import Named
 
@@ -99,6 +99,7 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
                 return connect(thread.process, start.pipe, request)
             if name.name.startswith("\\"):
                 raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+            request = runnable(start.location, request)
             return create_file(thread.process.files, start.location, names.components_of(name.name), request)
     found = names.lookup(thread, name)
     if not isinstance(found.object, Device):
