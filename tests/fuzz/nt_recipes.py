@@ -158,9 +158,19 @@ def _context(s: Steps) -> int:
 
 def _atom(s: Steps) -> int:
     """The number of an atom."""
-    name, number = types.encode("atom"), s.put()
-    s.call("NtAddAtom", s.put(name), len(name), number)
+    number = s.put()
+    s.call("NtAddAtom", s.put(types.encode("atom")), 8, number)
     return s.word(number, 2)
+
+
+def _atom_name(s: Steps) -> int:
+    """The name of an atom."""
+    _atom(s)
+    return s.put(types.encode("atom"))
+
+
+def _set_event(s: Steps) -> int:
+    return _made(s, "NtCreateEvent", _EVERYTHING, 0, 0, 1)
 
 
 def _token(s: Steps) -> int:
@@ -216,8 +226,22 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtAllocateVirtualMemory": lambda s: (PROCESS, s.put(), 0, _number(s, PAGE), 0x3000, 4),
     "NtAllocateVirtualMemoryEx": lambda s: (PROCESS, s.put(), _number(s, PAGE), 0x3000, 4, 0, 0),
     "NtCancelIoFileEx": _waiting_read,
+    "NtCompareObjects": lambda s: (PROCESS, PROCESS),
     "NtContinue": lambda s: (_context(s), 0),
     "NtCreateEvent": lambda s: (s.put(), _EVERYTHING, _named(s, s.name("\\BaseNamedObjects\\r")), 0, 1),
+    "NtCreateFile": lambda s: (
+        s.put(),
+        _ALL,
+        _named(s, s.name("\\??\\C:\\r")),
+        s.put(),
+        0,
+        0x80,
+        7,
+        2,
+        0x20,
+        0,
+        0,
+    ),
     "NtCreateNamedPipeFile": lambda s: (s.put(), *_pipe_arguments(s, s.name("\\Device\\NamedPipe\\r"))),
     "NtCreateSection": lambda s: (s.put(), 0xF001F, 0, _number(s, PAGE), 4, 0x8000000, 0),
     "NtCreateSymbolicLinkObject": lambda s: (
@@ -233,6 +257,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtDuplicateObject": lambda s: (PROCESS, _folder(s), PROCESS, s.put(), 0, 0, 2),
     "NtEnumerateKey": lambda s: _of_key(s, 0, 0),
     "NtEnumerateValueKey": lambda s: _of_key(s, 0, 1),
+    "NtFindAtom": lambda s: (_atom_name(s), 8, s.put()),
     "NtFreeVirtualMemory": lambda s: (PROCESS, *_allocated(s), 0x4000),
     "NtFsControlFile": lambda s: (
         _pipe(s)[0],
@@ -253,6 +278,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtNotifyChangeKey": lambda s: (_key(s), 0, 0, 0, s.put(), 4, 0, 0, 0, 1),
     "NtOpenDirectoryObject": _openable(*_DIRECTORY),
     "NtOpenEvent": _openable(*_EVENT),
+    "NtOpenFile": lambda s: (s.put(), 0x100001, _named(s, "\\??\\C:\\"), s.put(), 7, 0x21),
     "NtOpenIoCompletion": _openable(*_PORT),
     "NtOpenKeyedEvent": _openable(*_KEYED),
     "NtOpenMutant": _openable(*_MUTANT),
@@ -262,9 +288,11 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         _object(s, "NtCreateSection", 0xF001F, _number(s, PAGE), 4, 0x8000000, 0),
     ),
     "NtOpenSemaphore": _openable(*_SEMAPHORE),
+    "NtOpenSymbolicLinkObject": lambda s: (s.put(), 1, _named(s, "\\??\\C:")),
     "NtOpenThread": lambda s: (s.put(), 0x1FFFFF, _named(s), _client(s)),
     "NtOpenTimer": _openable(*_TIMER),
     "NtPrivilegeCheck": lambda s: (_token(s), s.put(bytes(32)), s.put()),
+    "NtQueryAttributesFile": lambda s: (_named(s, "\\??\\C:\\"), s.put(bytes(64))),
     "NtQueryDirectoryFile": lambda s: (_folder(s), 0, 0, 0, s.put(), s.put(bytes(_ROOM)), _ROOM, 1, 0, 0, 1),
     "NtQueryDirectoryObject": lambda s: (
         _made(s, "NtOpenDirectoryObject", 1, _named(s, "\\")),
@@ -276,7 +304,12 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         0,
     ),
     "NtQueryEvent": _query(8, *_EVENT),
+    "NtQueryFullAttributesFile": lambda s: (_named(s, "\\??\\C:\\"), s.put(bytes(64))),
     "NtQueryInformationAtom": lambda s: (_atom(s), 0, s.put(bytes(_ROOM)), _ROOM, 0),
+    "NtQueryInformationFile": lambda s: (_file(s), s.put(), s.put(bytes(64)), 24, 5),
+    "NtQueryInformationProcess": lambda s: (PROCESS, 0, s.put(bytes(64)), 48, 0),
+    "NtQueryInformationThread": lambda s: (THREAD, 0, s.put(bytes(64)), 48, 0),
+    "NtQueryInformationToken": lambda s: (_token(s), 20, s.put(), 4, s.put()),
     "NtQueryIoCompletion": _query(4, *_PORT),
     "NtQueryKey": lambda s: _of_key(s, 0),
     "NtQueryMutant": _query(8, *_MUTANT),
@@ -288,18 +321,22 @@ RECIPES: Final[Mapping[str, Recipe]] = {
         s.put(_STRING.pack(UnicodeString(0, 64, s.put(bytes(64))))),
         0,
     ),
+    "NtQuerySystemInformation": lambda s: (0, s.put(bytes(64)), 64, 0),
     "NtQuerySystemInformationEx": lambda s: (107, _number(s, 0xFFFF), 4, s.put(bytes(_ROOM)), _ROOM, 0),
     "NtQueryTimer": _query(16, *_TIMER),
     "NtQueryValueKey": lambda s: _of_key(s, _text(s, "value"), 1),
-    "NtQueryVolumeInformationFile": lambda s: (_folder(s), s.put(), s.put(bytes(64)), 24, 3),
     "NtQueryVirtualMemory": lambda s: (PROCESS, ARENA, 0, s.put(bytes(64)), 48, 0),
+    "NtQueryVolumeInformationFile": lambda s: (_folder(s), s.put(), s.put(bytes(64)), 24, 3),
     "NtRaiseException": lambda s: (s.put(struct.pack("<II", 0x1234, 0).ljust(152, b"\0")), _context(s), 1),
     "NtReadFile": _transfer,
+    "NtReleaseKeyedEvent": lambda s: (_made(s, *_KEYED[:2], 0, 0), 0, 0, _number(s, -1000)),
     "NtReleaseMutant": lambda s: (_made(s, "NtCreateMutant", 0x1F0001, 0, 1), 0),
+    "NtRenameKey": lambda s: (_key(s), _text(s, s.name("r"))),
     "NtSetContextThread": lambda s: (THREAD, _context(s)),
     "NtSetInformationFile": lambda s: (_file(s), s.put(), _number(s, 2), 8, 14),
     "NtSetInformationObject": lambda s: (_folder(s), 4, s.put(b"\1\0"), 2),
     "NtSetInformationProcess": lambda s: (PROCESS, 12, s.put(), 4),
+    "NtSignalAndWaitForSingleObject": lambda s: (_set_event(s), _set_event(s), 0, _number(s, -1000)),
     "NtSuspendProcess": lambda s: (_made(s, "NtCreateUserProcess", *_new_process(s)[1:]),),
     "NtSuspendThread": lambda s: (_other_thread(s), 0),
     "NtUnlockFile": _locked,

@@ -105,8 +105,11 @@ def test_pkill_and_pgrep_find_windows_programs_by_name(shell: Shell) -> None:
 
 
 def test_wait_tells_the_end_of_each_of_many(shell: Shell) -> None:
-    script = """for code in 3 5 7; do cmd.exe /c "exit $code" & sh -c "exit $((code + 1))" & done
-        for job in $(jobs -p); do wait $job; echo $?; done"""
+    script = """for code in 3 5 7; do
+            cmd.exe /c "exit $code" & all="$all $!"
+            sh -c "exit $((code + 1))" & all="$all $!"
+        done
+        for job in $all; do wait $job; echo $?; done"""
     assert shell(script).stdout.split() == [b"3", b"4", b"5", b"6", b"7", b"8"]
 
 

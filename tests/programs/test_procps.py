@@ -278,6 +278,7 @@ class TestMachine:
         assert guest("who") == ""
         assert guest("w -h") == ""
 
-    def test_the_root_of_init_is_ones_own(self, guest: Guest) -> None:
-        first, second = guest("stat -Lc %d:%i /proc/1/root; stat -c %d:%i /").split()
+    def test_the_root_of_init_is_ones_own(self, lichen: Lichen) -> None:
+        words = ("--fresh", "--user", "root", "--", "stat", "-Lc", "%d:%i", "/proc/1/root", "/")
+        first, second = lichen.run("run", *words).stdout.split()
         assert first == second

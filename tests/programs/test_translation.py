@@ -112,7 +112,8 @@ def test_windows_programs_find_it_too(machine: Lichen) -> None:
 
 
 def test_it_comes_back_with_the_machine(machine: Lichen) -> None:
-    assert bash(machine, "ln -sf /no/where /usr/bin/wslpath").returncode == 0
+    damage = ("--user", "root", "--", "ln", "-sf", "/no/where", "/usr/bin/wslpath")
+    assert machine.run("run", *damage).returncode == 0
     assert machine.run("terminate", "default").returncode == 0
     assert wslpath(machine, "/") == (0, "/")
 
