@@ -1,6 +1,6 @@
 """Seeded calls that lie: nothing is raised, answered twice, left behind or asked of the host that cannot be.
 
-The run has a process of its own, whose limits keep a mistake from the host. FUZZ_CALLS=200000 makes a long run of it.
+The run has a process of its own, whose limits keep a mistake from the host. FUZZ_CALLS and FUZZ_SEED make another run of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from tests.fuzz.__main__ import HALVES
 
-CALLS: Final = int(os.environ.get("FUZZ_CALLS", "20000"))
+CALLS: Final = int(os.environ.get("FUZZ_CALLS", "100000"))
 SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
 
 
