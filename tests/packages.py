@@ -1,0 +1,72 @@
+"""Windows programs that package registries carry: fetched once by the registries' ordinary clients, as those are set up.
+
+They are kept beside the compiled test programs. Where a registry cannot be reached, the tests that need one are skipped.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.toolchain import host_program, program_folder
+
+SECONDS = 40
+_PIP = ("-m", "pip", "download", "--quiet", "--retries=0", "--timeout=15", "--no-deps")
+_FOR_WINDOWS = ("--platform=win_amd64", "--only-binary=:all:")
+
+
+def from_wheel(project: str, version: str) -> Path:
+    """The program of a project's name out of its wheel for Windows."""
+
+    def fetch(folder: Path) -> bytes:
+        command = [sys.executable, *_PIP, *_FOR_WINDOWS, f"--dest={folder}", f"{project}=={version}"]
+        with zipfile.ZipFile(_fetched(command, folder, "*.whl")) as wheel:
+            (member,) = (name for name in wheel.namelist() if name.endswith(f"/scripts/{project}.exe"))
+            return wheel.read(member)
+
+    return _kept(f"{project}-{version}.exe", fetch)
+
+
+def from_npm(package: str, version: str, member: str) -> Path:
+    """A program out of an npm package, at the path `member` in it."""
+
+    def fetch(folder: Path) -> bytes:
+        options = ["--silent", "--fetch-retries=0", f"--pack-destination={folder}"]
+        command = [host_program("npm"), "pack", *options, f"{package}@{version}"]
+        with tarfile.open(_fetched(command, folder, "*.tgz")) as archive:
+            file = archive.extractfile(f"package/{member}")
+            assert file is not None
+            return file.read()
+
+    return _kept(f"{Path(member).stem}-{version}.exe", fetch)
+
+
+def _fetched(command: list[str], folder: Path, pattern: str) -> Path:
+    """The file that a client downloads into a folder."""
+    try:
+        subprocess.run(command, check=False, capture_output=True, timeout=SECONDS, cwd=folder)
+    except subprocess.TimeoutExpired:
+        pass
+    found = list(folder.glob(pattern))
+    if not found:
+        pytest.skip(f"needs {command[-1]} from a package registry, which cannot be reached")
+    return found[0]
+
+
+def _kept(name: str, fetch: Callable[[Path], bytes]) -> Path:
+    """The program of that name in the folder of test programs, where it is put first if need be."""
+    program = program_folder() / name
+    if not program.exists():
+        with tempfile.TemporaryDirectory(dir=program.parent) as scratch:
+            unfinished = Path(scratch) / name
+            unfinished.write_bytes(fetch(Path(scratch)))
+            unfinished.chmod(0o755)
+            unfinished.replace(program)
+    return program
