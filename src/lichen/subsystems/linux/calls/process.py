@@ -9,7 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import Fault, PageReader
 from lichen.executive import programs
 from lichen.executive.interfaces import PAGE, GuestGone
 from lichen.executive.processes import MAXIMUM_TASKS, ExitStatus, Process
@@ -289,11 +289,12 @@ def strings_at(thread: Thread, address: int) -> tuple[bytes, ...]:
     """A null-terminated vector of strings; the null pointer is an empty one."""
     found: list[bytes] = []
     total = 0
+    pointers, strings = PageReader(thread.memory), PageReader(thread.memory)
     while address:
-        pointer = int.from_bytes(thread.memory.read(address, 8), "little")
+        pointer = int.from_bytes(pointers.read(address, 8), "little")
         if pointer == 0:
             break
-        string = thread.memory.cstring(pointer, LONGEST_STRING)
+        string = strings.cstring(pointer, LONGEST_STRING)
         total += len(string) + 9
         if len(string) >= LONGEST_STRING or total > MOST_STRINGS:
             raise Failure(Status.INVALID_BUFFER_SIZE)
