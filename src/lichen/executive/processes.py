@@ -13,7 +13,6 @@ reaped and nobody holds a handle (DECISIONS 13).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -21,6 +20,7 @@ from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime,
 from lichen.executive.memory import AddressSpace
 from lichen.executive.objects.namespace import Directory
 from lichen.executive.scheduler import Parking, Scheduler
+from lichen.executive.sessions import ProcessGroup, Session
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import Load, System
 from lichen.executive.wait import Changes, Ended
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
     from lichen.executive.io.location import Location, Mount
     from lichen.executive.io.node import FileSystem
+    from lichen.executive.jobs import Job
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
     from lichen.executive.registry import Registry
@@ -46,33 +47,6 @@ class ExitStatus(NamedTuple):
 
     code: int
     signal: int = 0
-
-
-@dataclass(eq=False)
-class Session:
-    """A POSIX session: process groups that share a controlling terminal."""
-
-    id: int
-    leader: Process | None
-    terminal: Any = None
-    groups: dict[int, ProcessGroup] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class ProcessGroup:
-    """A job of a shell."""
-
-    id: int
-    session: Session
-    members: dict[int, Process] = field(default_factory=dict)
-
-    def is_orphaned(self) -> bool:
-        """Whether no member has a parent in another group of the same session (so nobody could continue it)."""
-        for member in self.members.values():
-            parent = member.parent
-            if parent is not None and parent.group is not self and parent.group.session is self.session:
-                return False
-        return True
 
 
 class Thread:
@@ -229,6 +203,7 @@ class Process:
         self.children: dict[int, Process] = {}
         self.threads: dict[int, Thread] = {}
         self.group: ProcessGroup
+        self.job: Job | None = None
         self.handles: HandleTable
         self.files: FileSystemContext
         self.space = AddressSpace()
@@ -341,6 +316,8 @@ class Process:
         self.subsystem.process_ended(self)
         self._orphan_children()
         self.ended.set()
+        if self.job is not None:
+            self.job.process_ended(self, abnormally=bool(status.signal) or status.code >> 30 == 3)
         self._tell_parent()
 
     last_guest: GuestThread | None = None
@@ -466,9 +443,14 @@ class ProcessTable:
             or id in self.sessions
         )
 
-    def new_process(self, parent: Process, subsystem: Subsystem) -> Process:
-        """A process without threads, in its parent's group."""
+    def new_process(self, parent: Process, subsystem: Subsystem, leaves_job: bool = False) -> Process:
+        """A process without threads, in its parent's group and job.
+
+        QUOTA_EXCEEDED when the job has all the processes it may have; ACCESS_DENIED when they may not leave it.
+        """
+        job = parent.job.for_child(leaves_job) if parent.job is not None else None
         process = Process(self, self.new_id(), parent, subsystem)
+        process.job = job
         process.join(parent.group)
         self.processes[process.id] = process
         parent.children[process.id] = process
@@ -482,6 +464,8 @@ class ProcessTable:
         process.threads[id] = thread
         process.last_guest = guest
         self.threads[id] = thread
+        if process.job is not None and id == process.id:
+            process.job.announce(process)
         return thread
 
     def process(self, id: int) -> Process:

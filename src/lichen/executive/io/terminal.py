@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Session
+    from lichen.executive.sessions import Session
 
 
 class Input:

@@ -15,8 +15,9 @@ from weakref import WeakSet
 from lichen.executive.io.device import device_number
 from lichen.executive.io.file import Pollers
 from lichen.executive.io.terminal import Character, Input, Local, Queue, Settings, When, WindowSize
-from lichen.executive.processes import Process, ProcessTable, Session, Thread
+from lichen.executive.processes import Process, ProcessTable, Thread
 from lichen.executive.security import Capability
+from lichen.executive.sessions import Session
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.filesystems.terminal.discipline import Discipline

@@ -5,6 +5,7 @@ Source: NtCreateUserProcess, NtTerminateProcess, NtQueryInformationProcess (wint
 
 from __future__ import annotations
 
+import signal
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -52,9 +53,13 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
         crash.explain(target, code)
         target.terminate(signals.exit_status(thread, code))
         return None
-    foreign = target.subsystem is not thread.process.subsystem
-    target.terminate(ExitStatus(code, 9 if foreign else 0))
+    end(target, code)
     return Status.SUCCESS
+
+
+def end(process: Process, code: int) -> None:
+    """End a process with a code; a Linux one as by SIGKILL, which its parent knows (DECISIONS 18)."""
+    process.terminate(ExitStatus(code, 0 if process.subsystem.name == "nt" else signal.SIGKILL))
 
 
 @nt.call()
@@ -197,13 +202,6 @@ def NtSetInformationProcess(
     elif information_class not in (12, 16, 23, 29, 33, 34, 39):
         raise Failure(Status.INVALID_INFO_CLASS)
     return Status.SUCCESS
-
-
-@nt.call()
-def NtIsProcessInJob(thread: Thread, process: Handle, job: Handle) -> int:
-    """No process is in a job yet."""
-    process_of(thread, process)
-    return 0x123  # STATUS_PROCESS_NOT_IN_JOB
 
 
 @nt.call()

@@ -33,7 +33,7 @@ from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_INHERIT_HANDLES, _SUSPENDED = 0x4, 0x1
+_BREAKAWAY, _INHERIT_HANDLES, _SUSPENDED = 0x1, 0x4, 0x1
 _ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_NAME, _ATTRIBUTE_IMAGE_INFORMATION = 3, 4, 5, 6
 _ATTRIBUTE_STANDARD_HANDLES, _ATTRIBUTE_HANDLE_LIST = 10, 11
 _MOST_HANDLES: Final = 4096
@@ -58,7 +58,7 @@ class _Request:
     """The only handles to be inherited, when a list was given."""
 
 
-@nt.call(partial="jobs, debug objects, tokens and mitigation policies are ignored")
+@nt.call(partial="debug objects, tokens and mitigation policies are ignored")
 def NtCreateUserProcess(
     thread: Thread,
     process_handle: Out[ptr],
@@ -138,7 +138,7 @@ def _start(
     thread: Thread, file: File, given: Parameters, request: _Request, flags: int, suspended: bool
 ) -> tuple[Process, Thread, Loaded]:
     parent = thread.process
-    child = parent.machine.new_process(parent, parent.subsystem)
+    child = parent.machine.new_process(parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY))
     child.join(parent.group)
     child.files = parent.files.copy()
     if (folder := environment.location_of(parent, given.current_directory)) is not None:

@@ -1,0 +1,36 @@
+"""POSIX sessions and process groups, which processes of both worlds belong to: `kill` and the console speak of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+
+
+@dataclass(eq=False)
+class Session:
+    """A POSIX session: process groups that share a controlling terminal."""
+
+    id: int
+    leader: Process | None
+    terminal: Any = None
+    groups: dict[int, ProcessGroup] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class ProcessGroup:
+    """A job of a shell."""
+
+    id: int
+    session: Session
+    members: dict[int, Process] = field(default_factory=dict)
+
+    def is_orphaned(self) -> bool:
+        """Whether no member has a parent in another group of the same session (so nobody could continue it)."""
+        for member in self.members.values():
+            parent = member.parent
+            if parent is not None and parent.group is not self and parent.group.session is self.session:
+                return False
+        return True
