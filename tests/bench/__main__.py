@@ -184,6 +184,20 @@ def crowd() -> None:
         quietly([*_LICHEN, "terminate", _MACHINE])
 
 
+def spinners() -> None:
+    """How long a shell takes to start a program beside four guests that only compute (DECISIONS 10)."""
+    script = """for i in {1..4}; do (while :; do :; done) & done; sleep 2; all=()
+        for i in {1..20}; do start=${EPOCHREALTIME/./}; /bin/true; all+=($((${EPOCHREALTIME/./} - start))); done
+        kill $(jobs -p); printf '%s\\n' "${all[@]}" | sort -n | sed -n '1p;10p;20p'"""
+    shown = subprocess.run(
+        [*_RUN, "--fresh", "--", "bash", "-c", script], capture_output=True, text=True, check=True
+    )
+    least, middle, most = (int(line) / 1e3 for line in shown.stdout.splitlines())
+    print(
+        f"beside four spinning guests a shell starts /bin/true in {least:.0f} to {most:.0f} ms, mostly {middle:.0f} ms"
+    )
+
+
 def _kernel_time() -> float:
     """Seconds of processor time that the benchmark machine's kernel has used."""
     kernel = places.facts(places.folder_of(_MACHINE))["pid"]
@@ -197,6 +211,7 @@ def main() -> None:
     try:
         starts()
         crowd()
+        spinners()
     finally:
         subprocess.run([*_LICHEN, "remove", _MACHINE], capture_output=True, check=False)
 
