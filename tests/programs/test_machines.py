@@ -169,6 +169,26 @@ def test_no_permission_to_trace(lichen: Lichen) -> None:
 
 
 @pytest.mark.parametrize(
+    "host",
+    [
+        ["unshare", "--user", "--map-root-user"],
+        ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"],
+    ],
+    ids=["a namespace with one identity", "root that may not unshare"],
+)
+def test_hosts_that_give_less(lichen: Lichen, host: list[str]) -> None:
+    """What containers look like to their root."""
+    host_program(host[0], "util-linux")
+    if subprocess.run([*host, "true"], check=False, capture_output=True).returncode:
+        pytest.skip(f"this user may not {host[0]}")
+    command = [*host, *lichen.command("run", "--fresh", "id", "-u")]
+    done = subprocess.run(
+        command, check=False, capture_output=True, cwd="/", env=lichen.environment, timeout=50
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"0\n", b"")
+
+
+@pytest.mark.parametrize(
     "words", [["nonsense"], ["log", "nobody"], ["terminate", "../x"], ["ps", "--machine", "no"]]
 )
 def test_verbs_that_make_no_sense(lichen: Lichen, words: list[str]) -> None:

@@ -31,7 +31,9 @@ _CLONE_PARENT: Final = 0x8000
 _HANDLER_FLAGS: Final = 0x4 | 0x40000000 | 0x04000000  # SA_SIGINFO SA_NODEFER SA_RESTORER
 _PRIVATE_MOUNTS: Final = 0x4000 | 0x40000
 _LAST_CAPABILITY: Final = 40
-_GUEST_UID: Final = 0x6C690000
+_SET_DUMPABLE: Final = 4
+_FAILED: Final = "failed: "
+_GUEST_ID: Final = 0x6C690000
 """The host identity of guests when the kernel runs as root: a high uid that owns nothing."""
 PAGE_CACHE_DESCRIPTOR: Final = 100
 
@@ -77,8 +79,8 @@ def start(page_cache: int, signals: int, program: bytes) -> Zygote:
 
 def _parse(report: bytes) -> tuple[int, int, str]:
     fields = report.decode(errors="replace").split("\n")
-    if len(fields) < 3 or not fields[0].isdigit() or not fields[1].isdigit():
-        raise OSError(f"the host refused to make the first guest process: {fields[-1]}")
+    if errors := [field.removeprefix(_FAILED) for field in fields if field.startswith(_FAILED)]:
+        raise OSError(f"the host refused to make the first guest process: {errors[0]}")
     return int(fields[0]), int(fields[1]), fields[2]
 
 
@@ -89,40 +91,60 @@ def _helper(page_cache: int, report: int) -> NoReturn:
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
         program = _boot_program()
-        isolation = _unshare()
+        identity = _mapped("uid"), _mapped("gid")
+        isolation = _unshare(identity)
         for number in range(2):
             pid = host.system_call(56, _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
             if pid == 0:
-                _become_guest(program, page_cache if number else None)
+                _become_guest(program, page_cache if number else None, identity)
             os.write(report, b"%d\n" % pid)
         os.write(report, isolation.encode())
         os._exit(0)
     except BaseException as error:
-        os.write(report, f"\n{error}".encode())
+        os.write(report, f"\n{_FAILED}{error}\n".encode())
         os._exit(1)
 
 
-def _unshare() -> str:
+def _unshare(identity: tuple[int, int]) -> str:
     """Leave as many namespaces of the host as it allows; returns their names."""
-    uid, gid = os.getuid(), os.getgid()
-    for flags, name in (
-        (_NEW_NAMESPACES, "pid,mount,net,ipc,uts"),
-        (_NEW_USER | _NEW_NAMESPACES, "user,pid,mount,net,ipc,uts"),
-    ):
-        if _libc.unshare(flags):
-            continue
-        if flags & _NEW_USER:
-            for file, text in (
-                ("setgroups", "deny"),
-                ("uid_map", f"{uid} {uid} 1"),
-                ("gid_map", f"{gid} {gid} 1"),
-            ):
-                with open(f"/proc/self/{file}", "w") as map_file:
-                    map_file.write(text)
-        with contextlib.suppress(OSError):
-            _leave_root()
-        return name
-    return "none"
+    name = "pid,mount,net,ipc,uts"
+    if _libc.unshare(_NEW_NAMESPACES):
+        # A user namespace, in which anybody may do that, is made for one identity: not for root's.
+        _leave_identity(*identity)
+        uid, gid = os.getuid(), os.getgid()
+        if _libc.unshare(_NEW_USER | _NEW_NAMESPACES):
+            return "none"
+        name = f"user,{name}"
+        for file, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
+            with open(f"/proc/self/{file}", "w") as map_file:
+                map_file.write(text)
+    with contextlib.suppress(OSError):
+        _leave_root()
+    return name
+
+
+def _leave_identity(uid: int, gid: int) -> None:
+    """Root becomes nobody that anything belongs to; in a user namespace that has but one identity, it stays what it is."""
+    if os.geteuid() != 0 or os.getuid() != 0:
+        return
+    with contextlib.suppress(OSError):
+        os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    _libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def _mapped(kind: str) -> int:
+    """The guests' identity, or the highest that this user namespace has when it lacks that."""
+    with open(f"/proc/self/{kind}_map") as file:
+        ranges = [tuple(map(int, line.split())) for line in file]
+    if any(start <= _GUEST_ID < start + count for start, _, count in ranges):
+        return _GUEST_ID
+    return max(start + count - 1 for start, _, count in ranges)
 
 
 def _leave_root() -> None:
@@ -150,7 +172,7 @@ def _boot_program() -> int:
     return readable
 
 
-def _become_guest(program: int, page_cache: int | None) -> NoReturn:
+def _become_guest(program: int, page_cache: int | None, identity: tuple[int, int]) -> NoReturn:
     """Runs in the clone: give everything away, then execute the boot program."""
     os.nice(5)
     null = os.memfd_create("null")
@@ -166,11 +188,7 @@ def _become_guest(program: int, page_cache: int | None) -> NoReturn:
         resource.setrlimit(limit, (value, value))
     for capability in range(_LAST_CAPABILITY + 1):
         _libc.prctl(24, capability, 0, 0, 0)
-    if os.geteuid() == 0 and os.getuid() == 0:
-        with contextlib.suppress(OSError):
-            os.setgroups([])
-        os.setresgid(_GUEST_UID, _GUEST_UID, _GUEST_UID)
-        os.setresuid(_GUEST_UID, _GUEST_UID, _GUEST_UID)
+    _leave_identity(*identity)
     _libc.prctl(1, signal.SIGKILL, 0, 0, 0)
     _libc.prctl(38, 1, 0, 0, 0)
     os.execve(program, ["lichen-guest"], {})
