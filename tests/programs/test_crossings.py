@@ -16,7 +16,7 @@ from tests.toolchain import Toolchain, host_program
 SOURCES = Path(__file__).parent / "windows"
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "arguments": ("-municode",),
-    **dict.fromkeys(("capture", "crash", "filter", "hold", "identify", "sleeper", "start"), ()),
+    **dict.fromkeys(("capture", "crash", "filter", "hold", "identify", "sleeper", "start", "surrogates"), ()),
 }
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -205,6 +205,12 @@ def test_variables_go_along(shell: Shell) -> None:
     script = "X='a=b ü%' $start 'Z:\\usr\\bin\\env' Y=$'two\\nlines' $start 'Z:\\usr\\bin\\sh' -c 'echo \"$X\"; echo \"$Y\"'"
     assert shell(script).stdout.decode() == "a=b ü%\ntwo\nlines\n"
     assert shell("cmd.exe /c 'set Z=from windows& printenv Z'").stdout == b"from windows\n"
+
+
+def test_half_a_surrogate_pair(shell: Shell, machine: Lichen) -> None:
+    """As a file's name it is refused; Linux programs get it as WTF-8."""
+    assert shell("$surrogates").stdout.split() == b"1 ed a0 81 2d ed b0 80".split()
+    assert "Traceback" not in machine.log()
 
 
 def test_path_goes_along(shell: Shell) -> None:

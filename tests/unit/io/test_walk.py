@@ -86,6 +86,7 @@ def test_paths_lead_to_places(context: FileSystemContext, path: str, place: str,
         ("x" * 256, Status.NAME_TOO_LONG),
         ("é" * 128, Status.NAME_TOO_LONG),
         ("a\0b", Status.OBJECT_NAME_INVALID),
+        ("a\ud800b", Status.OBJECT_NAME_INVALID),
     ],
 )
 def test_paths_that_lead_nowhere(context: FileSystemContext, path: str, status: int, twice: bool) -> None:

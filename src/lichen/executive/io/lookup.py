@@ -209,8 +209,12 @@ class _Slowly:
 
 
 def check_name(name: str) -> None:
-    """Refuse what no file system stores: NAME_TOO_LONG, OBJECT_NAME_INVALID."""
-    if len(name) > LONGEST_NAME // 4 and len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
+    """Refuse what no file system stores: NAME_TOO_LONG; OBJECT_NAME_INVALID, also for text with lone surrogates."""
+    try:
+        size = len(name) if name.isascii() else len(name.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise Failure(Status.OBJECT_NAME_INVALID) from None
+    if size > LONGEST_NAME:
         raise Failure(Status.NAME_TOO_LONG)
     if not name or "/" in name or "\0" in name:
         raise Failure(Status.OBJECT_NAME_INVALID)
