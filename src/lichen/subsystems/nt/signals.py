@@ -38,8 +38,9 @@ def exit_status(thread: Thread, code: int) -> ExitStatus:
 
     Wine's last handler ends a program with 0 where that of Windows says CONTROL_C_EXIT.
     """
-    if code == _CONTROL_C_EXIT or (code == 0 and thread.personality.control_event == CTRL_C):
-        return ExitStatus(_CONTROL_C_EXIT, posix.SIGINT)
+    event = thread.personality.control_event
+    if code == _CONTROL_C_EXIT or (code == 0 and event is not None):
+        return ExitStatus(_CONTROL_C_EXIT, posix.SIGQUIT if event == CTRL_BREAK else posix.SIGINT)
     return ExitStatus(code)
 
 

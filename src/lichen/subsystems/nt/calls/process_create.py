@@ -191,7 +191,7 @@ def _give(parent: Process, child: Process, source: int, target: int, foreign: bo
     except Failure:
         return False
     if target not in {index for index, _ in child.handles}:
-        given = lend_terminal(slot.object) if foreign else slot.object
+        given = lend_terminal(slot.object, child) if foreign else slot.object
         child.handles.place(target, given.reference(), slot.access, True)
     return True
 

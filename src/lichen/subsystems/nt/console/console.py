@@ -18,6 +18,7 @@ from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Changes, Wait
 from lichen.subsystems.nt.console import events
+from lichen.subsystems.nt.console.codepages import CodePages
 from lichen.subsystems.nt.console.editor import History, LineEditor
 from lichen.subsystems.nt.console.input import (
     ECHO_INPUT,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, ProcessTable, Thread
     from lichen.executive.scheduler import Timer
 
-_OEM_CODE_PAGE: Final = 437
-_CODECS: Final = {65001: "utf-8", 20127: "ascii", 28591: "latin-1", 936: "gbk", 54936: "gb18030"}
 _HANDLER_SECONDS: Final = 2.0
 """How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
 _BUSY_SECONDS: Final = 0.5
@@ -56,28 +55,18 @@ class Line(NamedTuple):
     state: int = 0
 
 
-def codec_of(code_page: int) -> str:
-    """Python's name for a code page (0: the console's own); INVALID_PARAMETER for one that nobody knows."""
-    name = _CODECS.get(code_page, f"cp{code_page or _OEM_CODE_PAGE}")
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        raise Failure(Status.INVALID_PARAMETER) from None
-
-
 class Console(Object):
     """A console over two open files of a terminal, whose references it takes over."""
 
     type_name: ClassVar[str] = "Console"
 
-    def __init__(self, machine: ProcessTable, input: File, output: File) -> None:
+    def __init__(self, machine: ProcessTable, input: File, output: File, interactive: bool) -> None:
         super().__init__()
         self.machine = machine
-        self.keyboard, self.output = Keyboard(input), output
+        self.keyboard, self.output = Keyboard(input, interactive), output
         self.screen = Screen()
         self.output_mode = PROCESSED_OUTPUT | WRAP_AT_EOL | TERMINAL_SEQUENCES
-        self.input_code_page = self.output_code_page = 0
-        """0 is the system's OEM code page."""
+        self.code_pages = CodePages(machine.registry)
         self.title = ""
         self.attached: dict[Process, None] = {}
         self.history = History()
@@ -92,7 +81,6 @@ class Console(Object):
         self._modes_found: dict[Process, int] = {}
         """The input modes that each process found which changed them."""
         self._utf16 = codecs.getincrementaldecoder("utf-16-le")("replace")
-        self._bytes = codecs.getincrementaldecoder(codec_of(0))("replace")
 
     def closed(self) -> None:
         self.keyboard.terminal.release()
@@ -189,12 +177,7 @@ class Console(Object):
 
     def write_bytes(self, process: Process, data: bytes) -> Blocks[None] | None:
         """Write text in the output code page."""
-        return self.send(process, self.screen.write(self._bytes.decode(data), self.output_mode))
-
-    def set_output_code_page(self, code_page: int) -> None:
-        """SetConsoleOutputCP."""
-        self._bytes = codecs.getincrementaldecoder(codec_of(code_page))("replace")
-        self.output_code_page = code_page
+        return self.send(process, self.screen.write(self.code_pages.decode(data), self.output_mode))
 
     def set_title(self, process: Process, title: str) -> Blocks[None] | None:
         """Name the window."""
@@ -204,6 +187,7 @@ class Console(Object):
 
     def send(self, process: Process, text: str) -> Blocks[None] | None:
         """Send to the terminal what the screen said."""
+        self.keyboard.expect(process)
         data = text.encode("utf-8", "replace")
         if not data or (self.output.poll() & Poll.WRITABLE and self.output.write(data) == len(data)):
             return None
@@ -241,15 +225,14 @@ class Console(Object):
 
     def read_bytes(self, process: Process, size: int) -> Blocks[bytes]:
         """As `read`, in the input code page; a line that begins with ^Z is an end of file."""
-        codec = codec_of(self.input_code_page)
         text = yield from self.read(process, size)
         if text.startswith("\x1a") and self.keyboard.mode & LINE_INPUT:
             self._rest = ""
             return b""
-        data = text.encode(codec, "replace")
+        data = self.code_pages.encode(text)
         while len(data) > size:
             text, self._rest = text[:-1], text[-1] + self._rest
-            data = text.encode(codec, "replace")
+            data = self.code_pages.encode(text)
         return data
 
     def read_line(self, process: Process, initial: str = "", wakes: int = 0) -> Blocks[Line]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.console import events
-from lichen.subsystems.nt.console.console import codec_of
 from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile
 from lichen.subsystems.nt.console.keys import RECORD_SIZE
 from lichen.subsystems.nt.types import decode, encode
@@ -38,6 +37,8 @@ _CURSOR, _POSITION, _ATTRIBUTE = 0x1, 0x2, 0x8
 _INPUT_CODE_PAGE, _OUTPUT_CODE_PAGE = 0x1, 0x2
 _TEXT, _ATTRIBUTES, _TEXT_AND_ATTRIBUTES = 0, 1, 2
 _HIGHEST_CONTROL: Final = 1
+_TITLE_PADDING: Final = 4
+"""The length of a title is counted with all of the structure, which is larger than what lies before the text."""
 
 
 class TooSmall(Exception):
@@ -96,7 +97,7 @@ def _get_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
 
     def answer(_: None) -> bytes:
         keyboard = console.keyboard
-        return struct.pack("<3I", console.input_code_page, console.output_code_page, len(keyboard.records))
+        return struct.pack("<3I", console.code_pages.input, console.code_pages.output, len(keyboard.records))
 
     return then(console.look_at_keys(process) if file.role == INPUT else None, answer)
 
@@ -104,16 +105,15 @@ def _get_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
 def _set_input_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     mask, input, output = struct.unpack_from("<3I", data)
     if mask & _INPUT_CODE_PAGE:
-        codec_of(input)
-        file.console.input_code_page = input
+        file.console.code_pages.input = input
     if mask & _OUTPUT_CODE_PAGE:
-        file.console.set_output_code_page(output)
+        file.console.code_pages.output = output
     return b""
 
 
 def _get_title(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     title = encode(file.console.title)
-    return struct.pack("<I", len(title) // 2) + title
+    return struct.pack("<I", len(title) // 2) + title + bytes(_TITLE_PADDING)
 
 
 def _set_title(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.io.file import Data, File
+from lichen.executive.io.file import Data, File, Ready
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
@@ -61,6 +61,14 @@ class ConsoleFile(File):
         ready = Poll.READABLE if self.role & INPUT and self.console.keyboard.ready else 0
         return ready | Poll.WRITABLE if self.role == OUTPUT else ready
 
+    def ready(self, mask: int) -> Ready:
+        """Who waits for input looks at single keys, so the terminal is taken now, as far as that needs no waiting."""
+        if self.role & INPUT:
+            taking = self.console.keyboard.hold(_caller(self))
+            next(taking, None)
+            taking.close()
+        return super().ready(mask)
+
     def read(self, size: int, offset: int | None = None) -> Blocks[bytes]:
         if not self.role & INPUT:
             raise Failure(Status.INVALID_HANDLE)
@@ -108,11 +116,11 @@ def join(process: Process, console: Console) -> None:
     console.attach(process)
 
 
-def lend_terminal(found: Object) -> Object:
+def lend_terminal(found: Object, borrower: Process) -> Object:
     """What a Linux program gets for a handle: for a console's, the terminal, as programs of its kind expect it."""
     if not isinstance(found, ConsoleFile):
         return found
-    found.console.keyboard.lend()
+    found.console.keyboard.lend(borrower)
     return found.plain
 
 

@@ -1,8 +1,9 @@
 """The keyboard of a console: whose turn the terminal is, and the input records that come of what was typed.
 
-A program that only writes leaves the terminal as it is. One that reads takes it: no editing and no echo by the terminal,
-only its signals. It keeps it, so that what is typed ahead shows when it is read, as on Windows, until it ends, is stopped, or
-starts a Linux program, which finds the terminal as it expects it. Nothing more is taken out of it than is asked for.
+A program that reads takes the terminal: no editing and no echo by it, only its signals. One whose input and output both are
+the terminal takes it before, with what it writes, so that what is typed after a prompt is its own, and what is typed ahead
+shows when it is read, as on Windows. It has the terminal until it ends, is stopped, or starts a Linux program, which finds the
+terminal as it expects it. Nothing more is taken out of it than is asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from lichen.executive.io.opening import Poll
 from lichen.executive.io.terminal import (
     Character,
     FlushQueue,
+    GetForeground,
     GetSettings,
     Input,
     Local,
@@ -54,8 +56,9 @@ class Happening(Enum):
 class Keyboard:
     """The input side of a console, over `terminal`."""
 
-    def __init__(self, terminal: File) -> None:
-        self.terminal = terminal
+    def __init__(self, terminal: File, interactive: bool) -> None:
+        """`interactive`: the program's input and output both are the terminal."""
+        self.terminal, self.interactive = terminal, interactive
         self.mode = USUAL_MODE
         self.records: deque[bytes] = deque()
         self.changes = Changes()
@@ -66,6 +69,8 @@ class Keyboard:
         """The terminal's settings before it was taken, and those that it was given, while it is."""
         self._holders: dict[Process, None] = {}
         """Processes that keep the terminal between their calls."""
+        self._borrowers: list[Process] = []
+        """Linux programs that were given the terminal as it was."""
         self._high_surrogate = ""
 
     # ---- whose terminal it is
@@ -88,7 +93,7 @@ class Keyboard:
     def _settings_for(self, process: Process) -> Settings:
         usual = self.usual
         local = usual.local & ~(Local.ICANON | Local.ECHO | Local.ECHONL | Local.IEXTEN | Local.ISIG)
-        input = usual.input & ~(Input.ICRNL | Input.INLCR | Input.IGNCR | Input.ISTRIP | Input.IUCLC)
+        input = usual.input & ~(Input.INLCR | Input.IGNCR | Input.ISTRIP | Input.IUCLC)
         characters = bytearray(usual.characters)
         characters[Character.MIN], characters[Character.TIME] = 1, 0
         if self.mode & PROCESSED_INPUT:
@@ -139,10 +144,24 @@ class Keyboard:
         if not self._holders:
             self.give_back()
 
-    def lend(self) -> None:
-        """Another world's program needs the terminal as it was; who held it takes it again with the next call."""
+    def lend(self, borrower: Process | None = None) -> None:
+        """The terminal is as it was, for a Linux program; who held it takes it again when it reads, or writes after that."""
         self._holders.clear()
         self.give_back()
+        if borrower is not None:
+            self._borrowers.append(borrower)
+
+    def expect(self, process: Process) -> None:
+        """A program writes that may want to read next: it takes the terminal if that is its own to take."""
+        if not self.interactive or process in self._holders or process.stopped:
+            return
+        self._borrowers = [borrower for borrower in self._borrowers if borrower.exit_status is None]
+        try:
+            if self._borrowers or self.terminal.control(GetForeground()) != process.group.id:
+                return
+        except Failure:
+            return  # not the terminal of this process's session, or none any more
+        next(self.hold(process), None)
 
     # ---- records
 
@@ -156,6 +175,7 @@ class Keyboard:
         if len(self.records) < _MOST_RECORDS:
             self.records.append(record)
             self.changes.notify()
+            self.terminal.readiness.wake()
 
     def flush(self) -> None:
         """Drop all that was not read."""

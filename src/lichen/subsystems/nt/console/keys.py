@@ -125,7 +125,8 @@ class Decoder:
         keys = []
         while self._text:
             if self._text[0] != "\x1b" or self.as_sent:
-                keys.append(Key(0, self._text[0]) if self.as_sent else key_of(self._text[0]))
+                typed = "\r" if self._text[0] == "\n" else self._text[0]
+                keys.append(Key(0, typed) if self.as_sent else key_of(typed))
                 self._text = self._text[1:]
             elif _BEGUN.match(self._text):
                 break

@@ -72,7 +72,8 @@ def take_seat(process: Process, seat: Seat) -> None:
     files = list(seat.terminals.values())
     input = next((file for file in files if file.access & Access.READ), files[0])
     output = next((file for file in reversed(files) if file.access & Access.CONTENT), files[-1])
-    console = Console(process.machine, input.reference(), output.reference())
+    interactive = 0 in seat.terminals and 1 in seat.terminals
+    console = Console(process.machine, input.reference(), output.reference(), interactive)
     for index in seat.terminals:
         inherit = process.handles.handle(index).inherit
         file = ConsoleFile(console.reference(), _STANDARD[index])
