@@ -392,6 +392,8 @@ class ProcessTable:
         """The last locally unique id that was given out."""
         self.directory_masks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         """The mask with which each directory handle's listing was begun (NT)."""
+        self.descriptors: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        """Security descriptors of objects that were given one (NT)."""
         self.directory_watches: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         """What has changed in the directories that are watched through handles (NT)."""
         self.completion_ports: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()

@@ -144,7 +144,7 @@ static void input(void)
     overlapped.Offset = 20;
     overlapped.hEvent = NULL;
     reset();
-    check(!ReadFileEx(file, data, 4, &overlapped, completed) || SleepEx(100, TRUE) == WAIT_IO_COMPLETION,
+    check(!ReadFileEx(file, data, 4, &overlapped, completed) || SleepEx(5000, TRUE) == WAIT_IO_COMPLETION,
           "behind the end there is an error");
     CloseHandle(file);
     check(!ReadFileEx(file, data, 4, &overlapped, completed) && GetLastError() == ERROR_INVALID_HANDLE,

@@ -1,49 +1,54 @@
-"""Security descriptors: owners and permissions of the executive, told in SIDs and access-control lists.
+"""Security descriptors of objects. What counts for a file are its owner and mode: they are told as a list, and set by one.
 
-Source: NtQuerySecurityObject (ntifs.h); [MS-DTYP] 2.4.5 and 2.4.6.
+A list can say more than a mode. What was set is kept with the file as it was, and told again as long as owner and mode are
+what it led to. Other objects keep their descriptors while they live; nothing is refused because of them.
+
+Source: NtQuerySecurityObject, NtSetSecurityObject (ntifs.h).
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
+from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, Attributes
 from lichen.executive.io.file import File
+from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.opening import Access
+from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
+from lichen.executive.objects.handles import Handle as Slot
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.calls.token import id_sid, sid
+from lichen.subsystems.nt import descriptors
+from lichen.subsystems.nt.calls.token import id_of, id_sid, sid
+from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL, Descriptor
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle
+from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Address, Flags, Handle
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_OWNER, _GROUP, _DACL = 1, 2, 4
-_REVISION: Final = 1
-_DACL_PRESENT, _SELF_RELATIVE = 0x4, 0x8000
-_HEADER_SIZE: Final = 20
-_EVERYONE: Final = sid(0, authority=1)
-_READ: Final = 0x120089
-_WRITE: Final = 0x120116
-_RUN: Final = 0x1200A0
+_INVALID_OWNER, _INVALID_PRIMARY_GROUP = 0xC000005A, 0xC000005B
+_EVERYBODY: Final = (sid(0, authority=1), sid(11), sid(32, 545))
+"""Everyone, Authenticated Users, Users: no more is known of who somebody is."""
+_READ, _WRITE, _RUN = 0x120089, 0x120116, 0x1200A0
+_GENERIC_READ, _GENERIC_WRITE, _GENERIC_RUN, _GENERIC_ALL = 0x80000000, 0x40000000, 0x20000000, 0x10000000
+_ANY_ACCESS: Final = _GENERIC_ALL | Access.MAXIMUM_ALLOWED
+_KEPT_AS: Final = "security.lichen"
+_KEPT_FOR: Final = struct.Struct("<3I")
+"""(mode, uid, gid) that a kept descriptor led to."""
 
 
-@nt.call(partial="no audit lists and labels; only files have permissions of their own")
+@nt.call(partial="no audit lists and labels")
 def NtQuerySecurityObject(
     thread: Thread, handle: Handle, wanted: Flags, buffer: Address, size: u32, needed: Out[u32]
 ) -> int:
     """Who owns an object and who may do what with it."""
-    found = thread.process.handles.get(index_of(handle))
-    if isinstance(found, File):
-        attributes = found.attributes()
-        uid, gid, mode = attributes.uid, attributes.gid, attributes.mode
-    else:
-        token = thread.process.files.token
-        uid, gid, mode = token.uid, token.gid, 0o700
-    data = _descriptor(wanted, id_sid(uid), id_sid(gid), mode)
+    found = _slot(thread, handle)
+    _require(found, Access.READ_CONTROL)
+    data = _descriptor(thread, found.object).pack(wanted)
     needed.write(len(data))
     if size < len(data):
         raise Failure(Status.BUFFER_TOO_SMALL)
@@ -51,27 +56,131 @@ def NtQuerySecurityObject(
     return Status.SUCCESS
 
 
-def _descriptor(wanted: int, owner: bytes, group: bytes, mode: int) -> bytes:
-    """SECURITY_DESCRIPTOR_RELATIVE with the parts that are wanted."""
-    parts, offsets = b"", [0, 0, 0]
-    entries = ((owner, mode >> 6 & 7 | 0o10), (group, mode >> 3 & 7), (_EVERYONE, mode & 7))
-    choices = ((_OWNER, owner), (_GROUP, group), (_DACL, _list(entries)))
-    for number, (bit, data) in enumerate(choices):
-        if wanted & bit:
-            offsets[number] = _HEADER_SIZE + len(parts)
-            parts += data
-    control = _SELF_RELATIVE | (_DACL_PRESENT if wanted & _DACL else 0)
-    return struct.pack("<BBH4I", _REVISION, 0, control, offsets[0], offsets[1], 0, offsets[2]) + parts
+@nt.call(partial="no audit lists and labels; only files are protected by what is set")
+def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: Address) -> int:
+    """Set an object's owner, group and list of who may do what."""
+    found = _slot(thread, handle)
+    if which & SACL:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    if which & (OWNER | GROUP):
+        _require(found, Access.WRITE_OWNER)
+    if which & DACL:
+        _require(found, Access.WRITE_DAC)
+    given = descriptors.read(thread.memory, address)
+    if which & OWNER and given.owner is None:
+        raise Failure(_INVALID_OWNER)
+    if which & GROUP and given.group is None:
+        raise Failure(_INVALID_PRIMARY_GROUP)
+    changed = _descriptor(thread, found.object).changed(given, which)
+    if isinstance(found.object, File):
+        _set_file(thread, found.object, changed, which)
+    else:
+        thread.process.machine.descriptors[_subject(found.object)] = changed
+    return Status.SUCCESS
 
 
-def _list(entries: tuple[tuple[bytes, int], ...]) -> bytes:
-    """An ACL that allows each SID what its three bits say; bit 3 marks the owner, who may also delete and change it."""
-    records = [struct.pack("<BBHI", 0, 0, 8 + len(who), _rights(bits)) + who for who, bits in entries if bits]
-    body = b"".join(records)
-    return struct.pack("<BBHHH", 2, 0, 8 + len(body), len(records), 0) + body
+def _slot(thread: Thread, number: int) -> Slot:
+    if number == CURRENT_PROCESS:
+        return Slot(ProcessObject(thread.process), _GENERIC_ALL, False)
+    if number == CURRENT_THREAD:
+        return Slot(ThreadObject(thread), _GENERIC_ALL, False)
+    return thread.process.handles.handle(index_of(number))
+
+
+def _require(slot: Slot, right: int) -> None:
+    if not slot.access & (right | _ANY_ACCESS):
+        raise Failure(Status.ACCESS_DENIED)
+
+
+def _subject(found: object) -> Any:
+    """What a handle stands for in the end: every handle to one process has an object of its own."""
+    if isinstance(found, ProcessObject):
+        return found.process
+    return found.thread if isinstance(found, ThreadObject) else found
+
+
+def _descriptor(thread: Thread, found: object) -> Descriptor:
+    if isinstance(found, File):
+        attributes = found.attributes()
+        return _kept(found, attributes) or _of_mode(attributes.uid, attributes.gid, attributes.mode)
+    kept: Descriptor | None = thread.process.machine.descriptors.get(_subject(found))
+    token = thread.process.files.token
+    return kept or _of_mode(token.uid, token.gid, 0o700)
+
+
+# ---- files
+
+
+def _kept(file: File, attributes: Attributes) -> Descriptor | None:
+    """What was set, unless owner or mode have been changed since by other means."""
+    try:
+        data = file.node.get_attribute(_KEPT_AS)
+    except (Failure, OSError):
+        return None
+    meant = _KEPT_FOR.pack(attributes.mode, attributes.uid, attributes.gid)
+    return descriptors.unpack(data[len(meant) :]) if data.startswith(meant) else None
+
+
+def _set_file(thread: Thread, file: File, wanted: Descriptor, which: int) -> None:
+    before = file.attributes()
+    uid = _id(wanted.owner, _INVALID_OWNER) if which & OWNER else before.uid
+    gid = _id(wanted.group, _INVALID_PRIMARY_GROUP) if which & GROUP else before.gid
+    mode = _mode(wanted, uid, gid) | before.mode & SPECIAL_MODE if which & DACL else before.mode
+    change = AttributeChange(
+        mode=mode if mode != before.mode else None,
+        uid=uid if uid != before.uid else None,
+        gid=gid if gid != before.gid else None,
+    )
+    if change != AttributeChange():
+        change_attributes(thread.process.files, file.location, change)
+    after = file.attributes()
+    meant = _KEPT_FOR.pack(after.mode, after.uid, after.gid)
+    file.node.set_attribute(_KEPT_AS, meant + wanted.pack(OWNER | GROUP | DACL))
+
+
+def _id(who: bytes | None, otherwise: int) -> int:
+    found = id_of(who) if who is not None else None
+    if found is None:
+        raise Failure(otherwise)
+    return found
+
+
+def _mode(wanted: Descriptor, uid: int, gid: int) -> int:
+    """The permission bits that a list comes to."""
+    if wanted.dacl is None:
+        return 0o777
+    mode = 0
+    for known in (id_sid(uid), id_sid(gid), None):
+        mode = mode << 3 | _bits(wanted.dacl, known)
+    return mode
+
+
+def _bits(dacl: bytes, known: bytes | None) -> int:
+    """What a list lets somebody do of whom no more is known than this SID: the first entry for a right decides."""
+    allowed = denied = 0
+    for entry in descriptors.entries(dacl):
+        if entry.who == known or entry.who in _EVERYBODY:
+            rights = entry.rights
+            bits = 4 if rights & (Access.READ | _GENERIC_READ | _GENERIC_ALL) else 0
+            bits |= 2 if rights & (Access.WRITE | _GENERIC_WRITE | _GENERIC_ALL) else 0
+            bits |= 1 if rights & (Access.EXECUTE | _GENERIC_RUN | _GENERIC_ALL) else 0
+            if entry.allows:
+                allowed |= bits & ~denied
+            else:
+                denied |= bits & ~allowed
+    return allowed
+
+
+def _of_mode(uid: int, gid: int, mode: int) -> Descriptor:
+    """What an owner and a mode come to in NT's words."""
+    owner, group = id_sid(uid), id_sid(gid)
+    choices = ((owner, mode >> 6 & 7 | 0o10), (group, mode >> 3 & 7), (_EVERYBODY[0], mode & 7))
+    allowed = [(who, _rights(bits)) for who, bits in choices if bits]
+    return descriptors.present(owner, group, descriptors.make_list(allowed))
 
 
 def _rights(bits: int) -> int:
+    """The rights of three mode bits; bit 3 marks the owner, who may also delete and change the object."""
     if bits & 0o10 and bits & 7 == 7:
         return Access.ALL
     rights = (_READ if bits & 4 else 0) | (_WRITE if bits & 2 else 0) | (_RUN if bits & 1 else 0)

@@ -57,6 +57,16 @@ def id_sid(id: int) -> bytes:
     return sid(*_MACHINE_AUTHORITY, _ADMINISTRATOR if id == 0 else _FIRST_USER + id)
 
 
+def id_of(data: bytes) -> int | None:
+    """The user or group of the machine that has a SID; None when it is nobody's."""
+    *machine, relative = struct.unpack_from(f"<{data[1]}I", data, 8) if data[1] else (0,)
+    if sid(*machine, relative) != data or tuple(machine) != _MACHINE_AUTHORITY:
+        return None
+    if relative == _ADMINISTRATOR:
+        return 0
+    return relative - _FIRST_USER if relative > _FIRST_USER else None
+
+
 def sid_text(data: bytes) -> str:
     """S-1-5-21-..."""
     count = data[1]

@@ -1,0 +1,111 @@
+/* Security descriptors: of files and other objects, given and asked for again. */
+#include <string.h>
+
+#include "check.h"
+
+static char path[MAX_PATH];
+static union
+{
+    SECURITY_DESCRIPTOR header;
+    char bytes[1024];
+} got;
+
+static const ACL *list_of(HANDLE object)
+{
+    ACL *list = NULL;
+    BOOL present, defaulted;
+    DWORD size;
+
+    return GetKernelObjectSecurity(object, DACL_SECURITY_INFORMATION, &got.header, sizeof got, &size) &&
+                   GetSecurityDescriptorDacl(&got.header, &present, &list, &defaulted) && present ? list : NULL;
+}
+
+static int same(const ACL *one, const ACL *other)
+{
+    return one && other && one->AceCount == other->AceCount && !memcmp(one + 1, other + 1, one->AclSize - sizeof *one);
+}
+
+static BOOL set(HANDLE object, ACL *list)
+{
+    SECURITY_DESCRIPTOR descriptor;
+
+    return InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION) &&
+           SetSecurityDescriptorDacl(&descriptor, TRUE, list, FALSE) &&
+           SetKernelObjectSecurity(object, DACL_SECURITY_INFORMATION, &descriptor);
+}
+
+static PSID user(void)
+{
+    static char buffer[128];
+    HANDLE token;
+    DWORD size;
+
+    OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &token);
+    GetTokenInformation(token, TokenUser, buffer, sizeof buffer, &size);
+    CloseHandle(token);
+    return ((TOKEN_USER *)buffer)->User.Sid;
+}
+
+static void files(ACL *list)
+{
+    HANDLE file = CreateFileA(path, GENERIC_READ | WRITE_DAC, 7, NULL, CREATE_ALWAYS, 0, NULL), again;
+    DWORD size;
+    PSID owner;
+    BOOL defaulted;
+
+    check(!GetKernelObjectSecurity(file, DACL_SECURITY_INFORMATION, NULL, 0, &size) &&
+              GetLastError() == ERROR_INSUFFICIENT_BUFFER && size > 20, "how large a descriptor is");
+    check(GetKernelObjectSecurity(file, OWNER_SECURITY_INFORMATION, &got.header, sizeof got, &size) &&
+              GetSecurityDescriptorOwner(&got.header, &owner, &defaulted) && EqualSid(owner, user()), "who made a file owns it");
+    check(GetSecurityDescriptorGroup(&got.header, &owner, &defaulted) && !owner, "what is not asked for is not told");
+    check(list_of(file) != NULL, "a file has a list");
+    check(set(file, list), "it is given another");
+    again = CreateFileA(path, READ_CONTROL, 7, NULL, OPEN_EXISTING, 0, NULL);
+    check(list_of(again) && list_of(again)->AceCount >= 2, "whoever asks is told one");
+    check(!set(again, list) && GetLastError() == ERROR_ACCESS_DENIED, "setting needs the right to");
+    CloseHandle(again);
+    again = CreateFileA(path, WRITE_DAC, 7, NULL, OPEN_EXISTING, 0, NULL);
+    check(!list_of(again) && GetLastError() == ERROR_ACCESS_DENIED, "so does asking");
+    CloseHandle(again);
+    CloseHandle(file);
+    DeleteFileA(path);
+}
+
+static void objects(ACL *list)
+{
+    HANDLE event = CreateEventA(NULL, TRUE, FALSE, "lichen-secured"), again = OpenEventA(EVENT_ALL_ACCESS, FALSE, "lichen-secured");
+    SECURITY_DESCRIPTOR bad = {.Revision = 7};
+
+    check(set(event, list) && same(list_of(event), list), "an event is given a list");
+    check(same(list_of(again), list), "every handle to it knows");
+    CloseHandle(again);
+    again = OpenEventA(SYNCHRONIZE, FALSE, "lichen-secured");
+    check(!set(again, list) && GetLastError() == ERROR_ACCESS_DENIED, "but not every one sets it");
+    check(!SetKernelObjectSecurity(event, DACL_SECURITY_INFORMATION, &bad), "a descriptor of another revision");
+    check(!SetKernelObjectSecurity((HANDLE)0x7770, DACL_SECURITY_INFORMATION, &got.header) && GetLastError() == ERROR_INVALID_HANDLE,
+          "what is no handle");
+    CloseHandle(event);
+    CloseHandle(again);
+}
+
+int main(void)
+{
+    union
+    {
+        ACL list;
+        char bytes[256];
+    } list;
+    SID_IDENTIFIER_AUTHORITY world = {SECURITY_WORLD_SID_AUTHORITY};
+    PSID everyone;
+
+    AllocateAndInitializeSid(&world, 1, SECURITY_WORLD_RID, 0, 0, 0, 0, 0, 0, 0, &everyone);
+    InitializeAcl(&list.list, sizeof list, ACL_REVISION);
+    AddAccessAllowedAce(&list.list, ACL_REVISION, FILE_ALL_ACCESS, user());
+    AddAccessAllowedAce(&list.list, ACL_REVISION, FILE_GENERIC_READ, everyone);
+    list.list.AclSize = sizeof(ACL) + 2 * (sizeof(ACCESS_ALLOWED_ACE) - 4) + GetLengthSid(user()) + GetLengthSid(everyone);
+    GetTempPathA(sizeof path - 20, path);
+    strcat(path, "lichen-secure.txt");
+    files(&list.list);
+    objects(&list.list);
+    return 0;
+}
