@@ -36,11 +36,9 @@ _OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
 
 
 def find_userland(data_folder: Path | None = None) -> userland.Userland | None:
-    """The host's own Wine PE files, else those that were fetched into Lichen's data folder."""
-    roots: list[str | Path] = ["/"]
-    if data_folder is not None:
-        roots.append(data_folder / "windows")
-    return userland.find(roots)
+    """Wine's PE files that were fetched into Lichen's data folder, else the host's own."""
+    roots: list[str | Path] = [] if data_folder is None else [data_folder / "windows"]
+    return userland.find([*roots, "/"])
 
 
 def paths_of(name: bytes) -> tuple[bytes, ...]:

@@ -31,6 +31,9 @@ FAILURE: Final = 125
 """The exit status of `lichen run` when it is not the program that failed."""
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
+_NO_WINDOWS: Final = (
+    "this machine has no Windows userland: `lichen windows` fetches one for machines that start afterwards"
+)
 
 
 class LaunchError(Exception):
@@ -80,7 +83,7 @@ def start(machine: Machine, launch: Launch) -> Process:
 
 
 def _load(machine: Machine, process: Process, launch: Launch) -> None:
-    path, file = _found(process, launch)
+    path, file = _found(machine, process, launch)
     environment = tuple(name + b"=" + value for name, value in launch.environment.items())
     program = programs.Program(file, path, launch.arguments, environment)
     try:
@@ -91,7 +94,7 @@ def _load(machine: Machine, process: Process, launch: Launch) -> None:
         file.release()
 
 
-def _found(process: Process, launch: Launch) -> tuple[bytes, File]:
+def _found(machine: Machine, process: Process, launch: Launch) -> tuple[bytes, File]:
     """The path that the program is found at, and the open file."""
     name, failure = launch.program, Failure(Status.OBJECT_NAME_NOT_FOUND)
     for path in _candidates(name, launch.environment.get(b"PATH", b"")):
@@ -103,6 +106,8 @@ def _found(process: Process, launch: Launch) -> tuple[bytes, File]:
     shown = os.fsdecode(name)
     if is_missing(failure):
         hint = hint_at(os.path.join(launch.folder, name)) if b"/" in name else ""
+        if not machine.has_windows and drives.paths_of(name):
+            hint = f"; {_NO_WINDOWS}"
         raise LaunchError(f"{shown}: no such program{hint}", _NOT_FOUND)
     raise LaunchError(f"{shown}: {_why_not(process, name, failure)}", _NOT_EXECUTABLE)
 
@@ -145,7 +150,7 @@ def _refusal(machine: Machine, path: bytes, file: File, failure: Failure) -> Lau
 def _what_else(machine: Machine, head: bytes) -> str:
     """What a file is that is no program which this machine can run."""
     if head[:2] == b"MZ" and not machine.has_windows:
-        return "a Windows program, for which Wine's files are needed: install libwine, or run `make demo`"
+        return f"a Windows program, but {_NO_WINDOWS}"
     if head[:2] == b"MZ":
         return "not a Windows program for x86-64"
     if head[:4] == elf.MAGIC:

@@ -64,9 +64,12 @@ def _linux_userland() -> Finding:
 
 
 def _windows_userland() -> Finding:
-    from lichen.subsystems.nt.userland import find
+    from pathlib import Path
 
-    found = find(["/"])
+    from lichen.daemon import places
+    from lichen.drives import find_userland
+
+    found = find_userland(Path(places.home()))
     if found is None:
-        return "Windows userland", "not found (install libwine, or run `make demo`)"
+        return "Windows userland", "not found (`lichen windows` fetches it, or install libwine)"
     return "Windows userland", str(found.system)
