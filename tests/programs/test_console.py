@@ -183,6 +183,11 @@ def test_a_shell_within(cmd: User) -> None:
     types_and_sees(cmd, b"exit\r", b"exit\r\n")
 
 
+def test_a_new_console_is_on_the_same_terminal(cmd: User) -> None:
+    types_and_sees(cmd, b"start /wait cmd.exe /c echo there\r", b"\r\nthere\r\n")
+    types_and_sees(cmd, b"start /b /wait cmd.exe /c echo here\r", b"\r\nhere\r\n")
+
+
 # ---- ^C
 
 

@@ -22,6 +22,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import environment
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
+from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_environment
@@ -150,6 +151,7 @@ def _start(
             standard = _give_descriptors(parent, child, given)
         else:
             _inherit(parent, child, bool(flags & _INHERIT_HANDLES), request.handles, given)
+            settle_console(parent, child, given)
             standard = given.standard
         given.standard = standard
         loaded = programs.load(child, _program(child, file, given, foreign))

@@ -45,6 +45,8 @@ _HANDLER_SECONDS: Final = 2.0
 """How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
 _BUSY_SECONDS: Final = 0.5
 """How long a shell may be busy after ^C."""
+_MOST_AT_ONCE: Final = 4096
+"""How much text is written without a pause."""
 _LONGEST_TITLE: Final = 1024
 
 
@@ -102,6 +104,10 @@ class Console(Object):
         mode = self._modes_found.pop(process, None)
         if mode is not None:
             self.keyboard.mode = mode
+        if not self.attached and self.output.poll() & Poll.WRITABLE:
+            waiting = self.output.write(self.screen.reset().encode())
+            if isinstance(waiting, GeneratorType):  # it may not write any more
+                waiting.close()
 
     def job_changed(self, process: Process) -> None:
         """A process was stopped or continued."""
@@ -173,11 +179,25 @@ class Console(Object):
 
     def write_text(self, process: Process, data: bytes) -> Blocks[None] | None:
         """Write UTF-16."""
-        return self.send(process, self.screen.write(self._utf16.decode(data), self.output_mode))
+        return self._write(process, self._utf16.decode(data))
 
     def write_bytes(self, process: Process, data: bytes) -> Blocks[None] | None:
         """Write text in the output code page."""
-        return self.send(process, self.screen.write(self.code_pages.decode(data), self.output_mode))
+        return self._write(process, self.code_pages.decode(data))
+
+    def _write(self, process: Process, text: str) -> Blocks[None] | None:
+        if len(text) > _MOST_AT_ONCE:
+            return self._write_in_parts(process, text)
+        return self.send(process, self.screen.write(text, self.output_mode))
+
+    def _write_in_parts(self, process: Process, text: str) -> Blocks[None]:
+        """Long text, which takes its time: others have their turn in between."""
+        for start in range(0, len(text), _MOST_AT_ONCE):
+            part = self.screen.write(text[start : start + _MOST_AT_ONCE], self.output_mode)
+            waiting = self.send(process, part)
+            if waiting is not None:
+                yield from waiting
+            yield Wait((), self.machine.scheduler.clock(), interruptible=False)
 
     def set_title(self, process: Process, title: str) -> Blocks[None] | None:
         """Name the window."""

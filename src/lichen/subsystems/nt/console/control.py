@@ -16,6 +16,7 @@ from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.console import events
 from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile
 from lichen.subsystems.nt.console.keys import RECORD_SIZE
+from lichen.subsystems.nt.console.screen import Cell
 from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
@@ -238,21 +239,22 @@ def _write_output(process: Process, file: ConsoleFile, data: bytes, room: int) -
     if x >= screen.columns or y >= screen.rows:
         raise Failure(Status.INVALID_PARAMETER)
     if mode == _TEXT_AND_ATTRIBUTES and width:
-        cells = [
-            (chr(unit), attribute)
-            for unit, attribute in struct.iter_unpack("<2H", content[: len(content) & ~3])
-        ]
-        rows = [cells[start : start + width] for start in range(0, len(cells), width)]
-        right, bottom = min(x + width, screen.columns) - 1, min(y + len(rows), screen.rows) - 1
+        height = -(-len(content) // (4 * width))
+        right, bottom = min(x + width, screen.columns) - 1, min(y + height, screen.rows) - 1
+        rows = [_cells(content[4 * width * row :][: 4 * (right - x + 1)]) for row in range(bottom - y + 1)]
         answer = struct.pack("<4h", x, y, right, bottom)
     elif mode == _TEXT:
-        text = content[: len(content) & ~1].decode("utf-16-le", "replace")
-        cells = [(character, screen.attribute) for character in text]
-        rows = [cells[: screen.columns - x]]
-        answer = struct.pack("<I", len(rows[0]))
+        text = content[: 2 * (screen.columns - x) & ~1].decode("utf-16-le", "replace")
+        rows = [[(character, screen.attribute) for character in text]]
+        answer = struct.pack("<I", len(text))
     else:
         raise Failure(Status.NOT_IMPLEMENTED)
     return then(file.console.send(process, screen.write_cells(x, y, rows)), lambda _: answer)
+
+
+def _cells(data: bytes) -> list[Cell]:
+    """The characters and attributes of an array of CHAR_INFO."""
+    return [(chr(unit), attribute) for unit, attribute in struct.iter_unpack("<2H", data[: len(data) & ~3])]
 
 
 # ---- processes

@@ -199,9 +199,10 @@ class LineEditor:
         """Bring the screen from the line `before` with its cursor `at` to the line as it is now."""
         if self.text == before:
             return self._move_to(self.cursor) if self.cursor != at else ""
-        if self.text[:-1] == before and at == len(before):
+        at_end = at == len(before) and self.cursor == len(self.text)
+        if at_end and self.text[:-1] == before:
             return self._write(self.text[at:], at)
-        if before[:-1] == self.text and at == len(before) and self._fits_in_row(before):
+        if at_end and before[:-1] == self.text and self._fits_in_row(before):
             return self.screen.write("\b \b" * self._width(before[-1:], at - 1), _SCREEN_MODE)
         same = len(self.text) if before.startswith(self.text) else self._common(before)
         return (

@@ -48,6 +48,13 @@ class ConsoleFile(File):
         super().closed()
         self.console.release()
 
+    def handle_closed(self, owner: object) -> None:
+        """Whoever closes its console handle has no console any more (FreeConsole)."""
+        super().handle_closed(owner)
+        if not self.role:
+            for process in [process for process in self.console.attached if process.handles is owner]:
+                signals.left(process)
+
     @property
     def plain(self) -> File:
         """The terminal itself, for programs that know no consoles."""

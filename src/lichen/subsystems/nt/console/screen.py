@@ -24,7 +24,9 @@ _USUAL_SIZE: Final = (80, 25)
 _MOST: Final = 1000
 """The largest width and height that anybody is told of."""
 _GLYPHS: Final = " ☺☻♥♦♣♠\a\b\t\n♂♀\r♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
-_AS_GLYPHS: Final = {number: glyph for number, glyph in enumerate(_GLYPHS) if ord(glyph) >= 32}
+_AS_GLYPHS: Final = {number: glyph for number, glyph in enumerate(_GLYPHS) if ord(glyph) >= 32} | {
+    number: "⌂" if number == 0x7F else "?" for number in range(0x7F, 0xA0)
+}
 """What control characters look like on a console that does not obey them."""
 _TOKEN: Final = re.compile(
     r"[^\x00-\x1f\x7f]+|\x1b\[([0-9;:?<=>!]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
@@ -216,6 +218,11 @@ class Screen:
         self.attribute = attribute
         return rendition(attribute)
 
+    def reset(self) -> str:
+        """Undo what a program has left that others would not expect."""
+        shown = "" if self.cursor_visible else self.show_cursor(True)
+        return shown if self.attribute == PLAIN else shown + self.colour(PLAIN)
+
     def fill(self, x: int, y: int, character: str, count: int) -> tuple[str, int]:
         """Write one character `count` times from a place on, without moving the cursor; what to send, and how many fit."""
         if not (0 <= x < self.columns and 0 <= y < self.rows):
@@ -244,7 +251,7 @@ class Screen:
             parts.append(self._moves(left if number else x, y + number))
             self.y = y + number
             for attribute, cells in groupby(row, key=lambda cell: cell[1]):
-                text = "".join(max(character, " ") for character, _ in cells)
+                text = "".join(character if character.isprintable() else " " for character, _ in cells)
                 parts.append((rendition(attribute) if attribute != self.attribute else "") + text)
                 if attribute != self.attribute:
                     parts.append(rendition(self.attribute))

@@ -16,12 +16,15 @@ from lichen.executive.status import Failure
 from lichen.subsystems.nt.console.console import Console
 from lichen.subsystems.nt.console.events import group_of_creator
 from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile, join
+from lichen.subsystems.nt.state import NtProcess
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
     from lichen.subsystems.nt.parameters import Parameters
 
 _STANDARD: Final = (INPUT, OUTPUT, OUTPUT)
+_NEW_CONSOLE, _NEW_WITHOUT_WINDOW = (1 << 64) - 1, (1 << 64) - 2
+"""Console handles that CREATE_NEW_CONSOLE and CREATE_NO_WINDOW make of the parent's."""
 _NEW_GROUP: Final = 1
 """ConsoleFlags of a process that was made with CREATE_NEW_PROCESS_GROUP, which also has it ignore ^C."""
 
@@ -80,6 +83,32 @@ def take_seat(process: Process, seat: Seat) -> None:
         process.handles.place(index, file, file.access, inherit)
     process.handles.place(seat.reference, ConsoleFile(console, 0), inherit=False)
     join(process, console)
+
+
+def settle_console(parent: Process, child: Process, given: Parameters) -> None:
+    """What becomes of a wish for a new console, which kernelbase would start a host for: there is but one terminal.
+
+    With a window, it is the parent's console, with new handles for those that are missing; without one, it is none.
+    """
+    wish = given.console
+    if wish not in (_NEW_CONSOLE, _NEW_WITHOUT_WINDOW):
+        return
+    given.console = 0
+    state = parent.personality
+    if wish == _NEW_WITHOUT_WINDOW or not isinstance(state, NtProcess) or state.console is None:
+        return
+    console = state.console
+    there = {handle_of(index) for index, _ in child.handles}
+    first, second, third = (
+        number if number in there else _new_handle(child, ConsoleFile(console.reference(), role))
+        for number, role in zip(given.standard, _STANDARD, strict=True)
+    )
+    given.standard = first, second, third
+    given.console = _new_handle(child, ConsoleFile(console.reference(), 0))
+
+
+def _new_handle(process: Process, file: ConsoleFile) -> int:
+    return handle_of(process.handles.insert(file, file.access, lowest=len(_STANDARD)))
 
 
 def inherit_console(process: Process, parameters: Parameters) -> None:
