@@ -18,7 +18,7 @@ from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
-from lichen.subsystems.nt.state import NtProcess, Pending, UserApc
+from lichen.subsystems.nt.state import NtProcess, NtThread, Pending, UserApc
 from lichen.subsystems.nt.types import Result
 
 if TYPE_CHECKING:
@@ -51,10 +51,25 @@ class Completion:
             raise Failure(Status.INVALID_PARAMETER)
 
     def carry_out(self, result: Result) -> Result:
-        """Let an operation that has to wait go on by itself when its file is overlapped: the call answers PENDING."""
-        if type(result) is not GeneratorType or not self.file.options & Options.OVERLAPPED:
+        """Let an operation that has to wait go on by itself when its file is overlapped: the call answers PENDING.
+
+        Else the thread waits for it, unless somebody cancels that.
+        """
+        if type(result) is not GeneratorType:
             return result
-        return self.pend(result)
+        return self.pend(result) if self.file.options & Options.OVERLAPPED else self._wait(result)
+
+    def _wait(self, operation: Blocks[int]) -> Blocks[int]:
+        state: NtThread = self.thread.personality
+        state.synchronous = self
+        try:
+            return (yield from operation)
+        except Interrupted:
+            self.pended = True
+            self._failed(Status.CANCELLED)
+            return Status.CANCELLED
+        finally:
+            state.synchronous = None
 
     def pend(self, operation: Blocks[int]) -> int:
         """Let an operation go on by itself: the call answers PENDING."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
     from lichen.executive.scheduler import Parking
+    from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.console.console import Console
 
 
@@ -84,6 +85,8 @@ class NtThread:
     abandoned: bool = False
     """The wait just satisfied was for a mutant whose owner had died."""
     impersonation: Any = None
+    synchronous: Completion | None = None
+    """The I/O operation that the thread itself waits for."""
     control_event: int | None = None
     """The control event that the thread was made to handle."""
     last_exception: tuple[int, int] = (0, 0)

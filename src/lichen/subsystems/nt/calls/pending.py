@@ -14,9 +14,9 @@ from lichen.executive.io.locks import Range, locks_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.objects import object_of, thread_of
 from lichen.subsystems.nt.records import IoStatusBlock
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result
 
@@ -44,12 +44,32 @@ def NtCancelIoFileEx(thread: Thread, handle: Handle, which: Address, status: Out
     """Cancel one operation (by its status block) or all that the process has going on with a file."""
     file = object_of(thread, handle, File)
     found = [p for p in _pending(thread) if p.file is file and which in (0, p.status)]
-    if not found:
-        raise Failure(_NOT_FOUND)
     for pending in found:
         pending.cancel()
+    waiting = [each for each in thread.process.threads.values() if _waits(each, which, file)]
+    if not found and not [each for each in waiting if each.interrupt()]:
+        raise Failure(_NOT_FOUND)
     status.write(IoStatusBlock(Status.SUCCESS, 0))
     return Status.SUCCESS
+
+
+@nt.call()
+def NtCancelSynchronousIoFile(
+    thread: Thread, target: Handle, which: Address, status: Out[IoStatusBlock]
+) -> int:
+    """Cancel the operation that a thread waits for."""
+    found = thread_of(thread, target)
+    if not _waits(found, which) or not found.interrupt():
+        raise Failure(_NOT_FOUND)
+    status.write(IoStatusBlock(Status.SUCCESS, 0))
+    return Status.SUCCESS
+
+
+def _waits(thread: Thread, which: int, file: File | None = None) -> bool:
+    """Whether a thread waits for an operation (of a file, with a certain status block)."""
+    state = thread.personality
+    operation = state.synchronous if isinstance(state, NtThread) else None
+    return operation is not None and file in (None, operation.file) and which in (0, operation.status)
 
 
 def _pending(thread: Thread) -> list[Pending]:

@@ -15,7 +15,7 @@ from lichen.abi.layout import LLP64, layout, u32
 from lichen.executive.objects.dispatcher import ProcessObject
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import crash, signals
+from lichen.subsystems.nt import affinity, crash, signals
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.objects import new_handle, process_of
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
@@ -87,10 +87,8 @@ def exit_code(process: Process) -> int:
 def _basic(process: Process) -> bytes:
     state = process.personality
     peb = state.peb if isinstance(state, NtProcess) else 0
-    affinity = state.affinity if isinstance(state, NtProcess) else 1
-    return _BASIC.pack(
-        ProcessBasicInformation(exit_code(process), peb, affinity, 8, process.id, process.creator)
-    )
+    mask = affinity.of_process(process)
+    return _BASIC.pack(ProcessBasicInformation(exit_code(process), peb, mask, 8, process.id, process.creator))
 
 
 def times(process: Process) -> bytes:
@@ -126,7 +124,7 @@ def _answers(process: Process) -> dict[int, Callable[[], bytes]]:
         15: lambda: b"\0",
         18: lambda: struct.pack("<BB", 0, getattr(state, "priority_class", 2)),
         20: lambda: struct.pack("<I", sum(1 for _ in process.handles)),
-        21: lambda: struct.pack("<Q", getattr(state, "affinity", 1)),
+        21: lambda: struct.pack("<Q", affinity.of_process(process)),
         22: lambda: struct.pack("<I", 1),
         24: lambda: struct.pack("<I", 1),  # session
         26: lambda: struct.pack("<Q", 0),  # WoW64
@@ -196,9 +194,7 @@ def NtSetInformationProcess(
         state.priority_class = thread.memory.read(buffer, 2)[1]
     elif information_class == 21 and size >= 8:
         (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
-        if not mask & ((1 << thread.process.subsystem.processors) - 1):  # type: ignore[attr-defined]
-            raise Failure(Status.INVALID_PARAMETER)
-        state.affinity = mask
+        affinity.set_process(target, mask)
     elif information_class not in (12, 16, 23, 29, 33, 34, 39):
         raise Failure(Status.INVALID_INFO_CLASS)
     return Status.SUCCESS

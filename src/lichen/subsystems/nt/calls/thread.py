@@ -14,7 +14,7 @@ from lichen.executive.interfaces import Unmap
 from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import context, threads
+from lichen.subsystems.nt import affinity, context, threads
 from lichen.subsystems.nt.console import shells
 from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
 from lichen.subsystems.nt.records import ClientId, ExceptionRecord, KernelUserTimes, ThreadBasicInformation
@@ -78,6 +78,8 @@ def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: in
     host = guest.clone_thread(0, None, 0)
     created = process.machine.new_thread(process, host, id)
     created.personality = new.state(start)
+    if creator.personality.affinity or affinity.of_process(process) != affinity.of_system(process):
+        affinity.apply(created)  # the host would have it run where its creator does
     subsystem.thread_started(created, creator)
     new.write(host.memory, state.peb, process.id, id)
     new.enter(host, subsystem.entries(process), start, parameter)
@@ -317,18 +319,16 @@ def _information(found: Thread, information_class: int) -> bytes:
     if information_class == 0:
         teb = state.teb if isinstance(state, NtThread) else 0
         ids = ClientId(found.process.id, found.id)
-        above = (
-            getattr(state, "priority", 0) & 0xFFFFFFFF
-        )  # relative to the process's in both: Wine's DLLs ask for the first
-        affinity = getattr(state, "affinity", 0) or 1
-        return _BASIC.pack(ThreadBasicInformation(code, teb, ids, affinity, above, above))
+        # Both are relative to the process's: Wine's DLLs ask for the first, which should not be.
+        above = getattr(state, "priority", 0) & 0xFFFFFFFF
+        return _BASIC.pack(ThreadBasicInformation(code, teb, ids, affinity.of_thread(found), above, above))
     if information_class == 1:
         used = found.processor_time()
         clock = found.process.machine.scheduler.clock()
         created = system_time() - int((clock - found.started) * UNITS)
         return _TIMES.pack(KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS)))
     if information_class == 4:
-        return struct.pack("<Q", getattr(state, "affinity", 0) or 1)
+        return struct.pack("<Q", affinity.of_thread(found))
     if information_class == 9:
         return struct.pack("<Q", getattr(state, "start", 0))
     if information_class == 12:
@@ -340,7 +340,7 @@ def _information(found: Thread, information_class: int) -> bytes:
     if information_class == 20:
         return struct.pack("<I", int(found.dead))
     if information_class == 30:
-        return struct.pack("<QH6x", getattr(state, "affinity", 0) or 1, 0)
+        return struct.pack("<QH6x", affinity.of_thread(found), 0)
     raise Failure(Status.INVALID_INFO_CLASS)
 
 
@@ -359,19 +359,21 @@ def NtSetInformationThread(
             thread.memory.read(address, length).decode("utf-16-le", "replace") if length else ""
         )
         found.name = state.description[:15] or found.process.name
-    elif information_class == 4 and size >= 8:
-        (state.affinity,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
+    elif information_class in (4, 30) and size >= 8:
+        (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
+        affinity.set_thread(found, mask)
     elif information_class == 3 and size >= 4:
         (above,) = struct.unpack("<i", thread.memory.read(buffer, 4))
         if above not in _PRIORITIES:
             raise Failure(Status.INVALID_PARAMETER)
         state.priority = above
-    elif information_class not in (2, 5, 13, 14, 17, 18, 30):
+    elif information_class not in (2, 5, 13, 14, 17, 18):
         raise Failure(Status.INVALID_INFO_CLASS)
     return Status.SUCCESS
 
 
 @nt.call()
 def NtGetCurrentProcessorNumber(thread: Thread) -> int:
-    """The processor that the thread runs on; the guests of a machine share one."""
-    return 0
+    """The first processor that the thread may run on: the guests of a machine share one, unless they choose another."""
+    mask = affinity.of_thread(thread)
+    return (mask & -mask).bit_length() - 1
