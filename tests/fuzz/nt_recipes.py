@@ -15,6 +15,7 @@ from tests.fuzz.guests import ARENA, SIZE
 from tests.fuzz.recipes import Recipe, Steps, Unready
 
 NEVER: Final[Mapping[str, str]] = {
+    "NtCancelSynchronousIoFile": "the thread that waits would have to be another one",
     "NtDeviceIoControlFile": "no device takes requests",
     "NtDisplayString": "there is no boot screen",
     "NtOpenThreadToken": "threads do not impersonate",
@@ -214,6 +215,9 @@ def _of_key(s: Steps, *before: int) -> tuple[int, ...]:
 
 
 _EVENT: Final = ("NtCreateEvent", _EVERYTHING, 0, 0)
+_NO_LIST: Final = struct.pack("<BxH16x", 1, 0x8004)
+"""A security descriptor with a null DACL: everybody may do everything."""
+_JOB: Final = ("NtCreateJobObject", 0x1F001F)
 _MUTANT: Final = ("NtCreateMutant", 0x1F0001, 0)
 _SEMAPHORE: Final = ("NtCreateSemaphore", _EVERYTHING, 1, 5)
 _TIMER: Final = ("NtCreateTimer", _EVERYTHING, 0)
@@ -281,6 +285,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtOpenFile": lambda s: (s.put(), 0x100001, _named(s, "\\??\\C:\\"), s.put(), 7, 0x21),
     "NtOpenIoCompletion": _openable(*_PORT),
     "NtOpenKeyedEvent": _openable(*_KEYED),
+    "NtOpenJobObject": _openable(*_JOB),
     "NtOpenMutant": _openable(*_MUTANT),
     "NtOpenSection": lambda s: (
         s.put(),
@@ -307,6 +312,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtQueryFullAttributesFile": lambda s: (_named(s, "\\??\\C:\\"), s.put(bytes(64))),
     "NtQueryInformationAtom": lambda s: (_atom(s), 0, s.put(bytes(_ROOM)), _ROOM, 0),
     "NtQueryInformationFile": lambda s: (_file(s), s.put(), s.put(bytes(64)), 24, 5),
+    "NtQueryInformationJobObject": lambda s: (_made(s, *_JOB, 0), 1, s.put(bytes(64)), 48, 0),
     "NtQueryInformationProcess": lambda s: (PROCESS, 0, s.put(bytes(64)), 48, 0),
     "NtQueryInformationThread": lambda s: (THREAD, 0, s.put(bytes(64)), 48, 0),
     "NtQueryInformationToken": lambda s: (_token(s), 20, s.put(), 4, s.put()),
@@ -334,8 +340,10 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtRenameKey": lambda s: (_key(s), _text(s, s.name("r"))),
     "NtSetContextThread": lambda s: (THREAD, _context(s)),
     "NtSetInformationFile": lambda s: (_file(s), s.put(), _number(s, 2), 8, 14),
+    "NtSetInformationJobObject": lambda s: (_made(s, *_JOB, 0), 4, s.put(bytes(4)), 4),
     "NtSetInformationObject": lambda s: (_folder(s), 4, s.put(b"\1\0"), 2),
     "NtSetInformationProcess": lambda s: (PROCESS, 12, s.put(), 4),
+    "NtSetSecurityObject": lambda s: (_made(s, "NtCreateEvent", _EVERYTHING, 0, 0, 0), 4, s.put(_NO_LIST)),
     "NtSignalAndWaitForSingleObject": lambda s: (_set_event(s), _set_event(s), 0, _number(s, -1000)),
     "NtSuspendProcess": lambda s: (_made(s, "NtCreateUserProcess", *_new_process(s)[1:]),),
     "NtSuspendThread": lambda s: (_other_thread(s), 0),
