@@ -31,6 +31,7 @@ MOUNT_POINT: Final = "/mnt/c"
 _PROGRAMS: Final = Path(__file__).parent / "guest"
 """Programs of Lichen's own that machines have in /usr/bin: scripts, so that they run on every machine."""
 _FOLDERS: Final = ("windows", "windows/system32", "Program Files")
+_PROFILE: Final = ("", "/AppData", "/AppData/Local", "/AppData/Roaming")
 _OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
 """Where everybody may make something, and nobody may touch what others made."""
 
@@ -105,9 +106,10 @@ def _make_folder(context: FileSystemContext, path: str, mode: int) -> None:
 
 
 def make_profile(context: FileSystemContext, user: str) -> None:
-    """Make the folder that USERPROFILE names, for the user whose context it is, where C: lets them."""
+    """Make the folders that USERPROFILE, APPDATA and LOCALAPPDATA name, for the user whose context it is."""
     with suppress(Failure):
-        _make_folder(context, f"users/{user}", 0o755)
+        for path in _PROFILE:
+            _make_folder(context, f"users/{user}{path}", 0o755)
 
 
 def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) -> None:

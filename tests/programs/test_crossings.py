@@ -207,6 +207,15 @@ def test_variables_go_along(shell: Shell) -> None:
     assert shell("cmd.exe /c 'set Z=from windows& printenv Z'").stdout == b"from windows\n"
 
 
+def test_who_one_is_and_where_ones_files_are(shell: Shell) -> None:
+    script = """whoami.exe | tr -d '\\r' | cut -d'\\' -f2; id -un
+        cmd.exe /c 'echo x> %APPDATA%\\mine& echo y> %LOCALAPPDATA%\\mine'
+        cat /mnt/c/users/$USER/AppData/*/mine; stat -c %U /mnt/c/users/$USER/AppData/Local/mine"""
+    windows, linux, *contents, owner = shell(script).stdout.decode().split()
+    assert windows == linux == owner
+    assert contents == ["y", "x"]
+
+
 def test_half_a_surrogate_pair(shell: Shell, machine: Lichen) -> None:
     """As a file's name it is refused; Linux programs get it as WTF-8."""
     assert shell("$surrogates").stdout.split() == b"1 ed a0 81 2d ed b0 80".split()

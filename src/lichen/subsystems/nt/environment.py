@@ -45,19 +45,26 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
     ]
     user = given.get("USER", "root")
     profile = f"C:\\users\\{user}"
+    computer = process.machine.system.host_name.upper()[:15]
     defaults = {
         "SystemDrive": "C:",
         "SystemRoot": "C:\\windows",
         "windir": "C:\\windows",
         "ComSpec": "C:\\windows\\system32\\cmd.exe",
+        "ALLUSERSPROFILE": "C:\\ProgramData",
         "ProgramData": "C:\\ProgramData",
         "ProgramFiles": "C:\\Program Files",
+        "CommonProgramFiles": "C:\\Program Files\\Common Files",
         "PUBLIC": "C:\\users\\Public",
+        "USERDOMAIN": computer,
         "USERNAME": user,
+        "WINEUSERNAME": user,  # where GetUserName looks
         "USERPROFILE": profile,
+        "APPDATA": f"{profile}\\AppData\\Roaming",
+        "LOCALAPPDATA": f"{profile}\\AppData\\Local",
         "HOMEDRIVE": "C:",
         "HOMEPATH": profile[2:],
-        "COMPUTERNAME": process.machine.system.host_name.upper()[:15],
+        "COMPUTERNAME": computer,
         "NUMBER_OF_PROCESSORS": str(os.cpu_count() or 1),
         "TEMP": "C:\\windows\\temp",
         "TMP": "C:\\windows\\temp",
