@@ -18,7 +18,6 @@ from lichen.executive.io.file import File
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.opening import Access
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
-from lichen.executive.objects.handles import Handle as Slot
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import descriptors
@@ -46,9 +45,9 @@ def NtQuerySecurityObject(
     thread: Thread, handle: Handle, wanted: Flags, buffer: Address, size: u32, needed: Out[u32]
 ) -> int:
     """Who owns an object and who may do what with it."""
-    found = _slot(thread, handle)
-    _require(found, Access.READ_CONTROL)
-    data = _descriptor(thread, found.object).pack(wanted)
+    found, access = _reached(thread, handle)
+    _require(access, Access.READ_CONTROL)
+    data = _descriptor(thread, found).pack(wanted)
     needed.write(len(data))
     if size < len(data):
         raise Failure(Status.BUFFER_TOO_SMALL)
@@ -59,51 +58,47 @@ def NtQuerySecurityObject(
 @nt.call(partial="no audit lists and labels; only files are protected by what is set")
 def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: Address) -> int:
     """Set an object's owner, group and list of who may do what."""
-    found = _slot(thread, handle)
+    found, access = _reached(thread, handle)
     if which & SACL:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     if which & (OWNER | GROUP):
-        _require(found, Access.WRITE_OWNER)
+        _require(access, Access.WRITE_OWNER)
     if which & DACL:
-        _require(found, Access.WRITE_DAC)
+        _require(access, Access.WRITE_DAC)
     given = descriptors.read(thread.memory, address)
     if which & OWNER and given.owner is None:
         raise Failure(_INVALID_OWNER)
     if which & GROUP and given.group is None:
         raise Failure(_INVALID_PRIMARY_GROUP)
-    changed = _descriptor(thread, found.object).changed(given, which)
-    if isinstance(found.object, File):
-        _set_file(thread, found.object, changed, which)
+    changed = _descriptor(thread, found).changed(given, which)
+    if isinstance(found, File):
+        _set_file(thread, found, changed, which)
     else:
-        thread.process.machine.descriptors[_subject(found.object)] = changed
+        thread.process.machine.descriptors[found] = changed
     return Status.SUCCESS
 
 
-def _slot(thread: Thread, number: int) -> Slot:
-    if number == CURRENT_PROCESS:
-        return Slot(ProcessObject(thread.process), _GENERIC_ALL, False)
-    if number == CURRENT_THREAD:
-        return Slot(ThreadObject(thread), _GENERIC_ALL, False)
-    return thread.process.handles.handle(index_of(number))
-
-
-def _require(slot: Slot, right: int) -> None:
-    if not slot.access & (right | _ANY_ACCESS):
-        raise Failure(Status.ACCESS_DENIED)
-
-
-def _subject(found: object) -> Any:
-    """What a handle stands for in the end: every handle to one process has an object of its own."""
+def _reached(thread: Thread, number: int) -> tuple[Any, int]:
+    """What a handle stands for in the end, as every handle to one process has an object of its own, and its access."""
+    if number in (CURRENT_PROCESS, CURRENT_THREAD):
+        return thread.process if number == CURRENT_PROCESS else thread, _GENERIC_ALL
+    slot = thread.process.handles.handle(index_of(number))
+    found = slot.object
     if isinstance(found, ProcessObject):
-        return found.process
-    return found.thread if isinstance(found, ThreadObject) else found
+        return found.process, slot.access
+    return found.thread if isinstance(found, ThreadObject) else found, slot.access
+
+
+def _require(access: int, right: int) -> None:
+    if not access & (right | _ANY_ACCESS):
+        raise Failure(Status.ACCESS_DENIED)
 
 
 def _descriptor(thread: Thread, found: object) -> Descriptor:
     if isinstance(found, File):
         attributes = found.attributes()
         return _kept(found, attributes) or _of_mode(attributes.uid, attributes.gid, attributes.mode)
-    kept: Descriptor | None = thread.process.machine.descriptors.get(_subject(found))
+    kept: Descriptor | None = thread.process.machine.descriptors.get(found)
     token = thread.process.files.token
     return kept or _of_mode(token.uid, token.gid, 0o700)
 
