@@ -383,6 +383,14 @@ def test_looking_at_keys(console: Callable[..., User]) -> None:
     user.sees(b"peeked 2 of 2\r\nwaits 0\r\nleft 0\r\nwritten 1, there 1\r\n")
 
 
+def test_leaving_the_console_and_coming_back(at_terminal: Callable[..., User], program: Path) -> None:
+    user = at_terminal(
+        "--share", share_of(program), "--", "cmd.exe", "/c", windows_name(program).decode(), "leave"
+    )
+    user.sees(b"left: 0\r\nopened: 0\r\nattached: 1, 1\r\nagain: 0\r\n")
+    assert user.ends() == 3
+
+
 def test_the_screen(console: Callable[..., User]) -> None:
     user = console("screen")
     assert user.ends() == 3

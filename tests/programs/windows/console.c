@@ -160,6 +160,21 @@ static void handle(int ignores)
         Sleep(100);
 }
 
+static void leave(void)
+{
+    DWORD mode;
+    HANDLE opened;
+
+    FreeConsole();
+    line("left: %u", GetConsoleCP());
+    opened = CreateFileA("CONOUT$", GENERIC_WRITE, 3, NULL, OPEN_EXISTING, 0, NULL);
+    line("opened: %d", opened != INVALID_HANDLE_VALUE);
+    int attached = AttachConsole(ATTACH_PARENT_PROCESS);
+    output = GetStdHandle(STD_OUTPUT_HANDLE);
+    line("attached: %d, %d", attached, GetConsoleMode(output, &mode));
+    line("again: %d", AttachConsole(ATTACH_PARENT_PROCESS));
+}
+
 int main(int count, char **arguments)
 {
     const char *what = count > 1 ? arguments[1] : "state";
@@ -176,6 +191,8 @@ int main(int count, char **arguments)
         read_keys();
     else if (!strcmp(what, "peek"))
         peek();
+    else if (!strcmp(what, "leave"))
+        leave();
     else if (!strcmp(what, "screen"))
         screen();
     else if (!strcmp(what, "handle") || !strcmp(what, "ignore"))

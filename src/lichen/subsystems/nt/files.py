@@ -13,7 +13,7 @@ from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.console.files import ConsoleFile, open_relative
+from lichen.subsystems.nt.console.files import Connection, ConsoleFile, open_relative
 from lichen.subsystems.nt.devices import Device, runnable
 from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot, connect
 from lichen.subsystems.nt.types import Named
@@ -93,8 +93,8 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
         if isinstance(start, File):
             if isinstance(start, PipeRoot):
                 return start.device.open(thread.process, names.components_of(name.name), request)
-            if isinstance(start, ConsoleFile):
-                return open_relative(thread.process, start, names.components_of(name.name))
+            if isinstance(start, ConsoleFile | Connection):
+                return open_relative(thread.process, names.components_of(name.name))
             if isinstance(start, PipeEnd) and not name.name:
                 return connect(thread.process, start.pipe, request)
             if name.name.startswith("\\"):

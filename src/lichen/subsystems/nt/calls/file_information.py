@@ -31,7 +31,7 @@ from lichen.subsystems.nt.calls.file import (
 )
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.console.control import console_control
-from lichen.subsystems.nt.console.files import ConsoleFile
+from lichen.subsystems.nt.console.files import Connection, ConsoleFile
 from lichen.subsystems.nt.files import require
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
@@ -383,7 +383,7 @@ def NtDeviceIoControlFile(
 ) -> Result:
     """A request to a device."""
     file = object_of(thread, handle, File)
-    if not isinstance(file, ConsoleFile):
+    if not isinstance(file, ConsoleFile | Connection):
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     completion = Completion(thread, file, event, routine, context, status)
     if input_size > _LONGEST_REQUEST:

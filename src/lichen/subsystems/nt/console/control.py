@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.console import events
-from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile
+from lichen.subsystems.nt.console.files import INPUT, OUTPUT, Connection, ConsoleFile
 from lichen.subsystems.nt.console.keys import RECORD_SIZE
 from lichen.subsystems.nt.console.screen import Cell
 from lichen.subsystems.nt.types import decode, encode
@@ -26,6 +26,8 @@ Answer = bytes | Blocks[bytes]
 _Handler = Callable[["Process", ConsoleFile, bytes, int], Answer]
 
 _ANY: Final = 0
+_BIND: Final = 0x5000CC
+"""Of a Connection: the id of the process to whose console it leads from now on."""
 _BUFFER_TOO_SMALL: Final = 0xC0000023
 _OUTPUT_INFORMATION: Final = struct.Struct("<18h16I")
 _COLOURS: Final = (
@@ -51,9 +53,11 @@ class TooSmall(Exception):
 
 
 def console_control(
-    process: Process, file: ConsoleFile, code: int, data: bytes, room: int
+    process: Process, file: ConsoleFile | Connection, code: int, data: bytes, room: int
 ) -> tuple[int, bytes] | Blocks[tuple[int, bytes]]:
     """Carry out a request; its status and what goes into the output buffer, of which there is `room`."""
+    if isinstance(file, Connection):
+        return _connect(file, code, data)
     role, handler = _HANDLERS.get(code, (_ANY, None))
     if handler is None:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
@@ -66,6 +70,15 @@ def console_control(
     except TooSmall as small:
         return _BUFFER_TOO_SMALL, small.answer[:room]
     return then(answer, lambda found: (Status.SUCCESS, found[:room]))
+
+
+def _connect(file: Connection, code: int, data: bytes) -> tuple[int, bytes]:
+    if code != _BIND:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+    if len(data) < 4:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.bind(*struct.unpack_from("<I", data))
+    return Status.SUCCESS, b""
 
 
 def _nothing(waiting: Blocks[None] | None) -> Answer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File, Ready
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.objects.namespace import Directory, SymbolicLink
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process
 
 INPUT, OUTPUT = 1, 2
-"""Roles: bits of what a handle is for; 0 is the Reference or a Connection."""
+"""Roles: bits of what a handle is for; 0 is the Reference."""
+_PARENT: Final = 0xFFFFFFFF
 _ROLES: Final = {
     "currentin": INPUT,
     "input": INPUT,
@@ -47,13 +49,6 @@ class ConsoleFile(File):
     def closed(self) -> None:
         super().closed()
         self.console.release()
-
-    def handle_closed(self, owner: object) -> None:
-        """Whoever closes its console handle has no console any more (FreeConsole)."""
-        super().handle_closed(owner)
-        if not self.role:
-            for process in [process for process in self.console.attached if process.handles is owner]:
-                signals.left(process)
 
     @property
     def plain(self) -> File:
@@ -101,19 +96,29 @@ def _written(waiting: Blocks[None], count: int) -> Blocks[int]:
     return count
 
 
-class Connection(ConsoleFile):
-    """What attaches a process to a console until it is closed."""
+class Connection(File):
+    """What keeps a process attached to its console until it is closed; without one, it can be bound to another's."""
 
     __slots__ = ("process",)
 
-    def __init__(self, console: Console, process: Process) -> None:
-        super().__init__(console, 0)
+    def __init__(self, process: Process) -> None:
+        place = process.files.devices.anonymous.place(Kind.CHARACTER, "console", process.files.token)
+        super().__init__(place, Open(_ACCESS))
         self.process = process
-        console.attach(process)
 
     def closed(self) -> None:
         signals.left(self.process)
         super().closed()
+
+    def bind(self, id: int) -> None:
+        """Attach to the console of a process, or of the parent (AttachConsole)."""
+        state = self.process.personality
+        if not isinstance(state, NtProcess) or state.console is not None:
+            raise Failure(Status.ACCESS_DENIED)
+        other = self.process.parent if id == _PARENT else self.process.machine.process(id)
+        if other is None:
+            raise Failure(Status.INVALID_HANDLE)
+        join(self.process, console_of(other))
 
 
 def join(process: Process, console: Console) -> None:
@@ -142,21 +147,21 @@ def console_of(process: Process) -> Console:
 def open_console(process: Process, rest: tuple[str, ...], open: Open) -> File:
     """Open \\Device\\ConDrv\\NAME."""
     name = rest[0].lower() if len(rest) == 1 else ""
+    if name == "connection":
+        return Connection(process)
     console = console_of(process)
     if name in _ROLES:
         return ConsoleFile(console.reference(), _ROLES[name], open.access)
     raise Failure(Status.OBJECT_NAME_NOT_FOUND)
 
 
-def open_relative(process: Process, start: ConsoleFile, rest: tuple[str, ...]) -> File:
-    """Open what is named below a handle of a console."""
-    name = rest[0].lower() if len(rest) == 1 else ""
-    if name == "connection":
-        if console_of(process) is not start.console:
-            raise Failure(Status.ACCESS_DENIED)
-        return Connection(start.console.reference(), process)
-    if name == "reference":
-        return ConsoleFile(start.console.reference(), 0)
+def open_relative(process: Process, rest: tuple[str, ...]) -> File:
+    """Open what is named below a handle of the process's console."""
+    console = console_of(process)
+    if rest == ("Connection",):
+        return Connection(process)
+    if rest == ("Reference",):
+        return ConsoleFile(console.reference(), 0)
     raise Failure(Status.OBJECT_NAME_NOT_FOUND)
 
 

@@ -112,6 +112,9 @@ class Screen:
         return text
 
     def _follow(self, text: str) -> None:
+        if text.isprintable() and not self._unfinished:
+            self._advance(text)
+            return
         text, self._unfinished = self._unfinished + text, ""
         for token in _TOKEN.finditer(text):
             found = token.group()
