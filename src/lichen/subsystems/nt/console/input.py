@@ -28,7 +28,14 @@ from lichen.executive.io.terminal import (
 )
 from lichen.executive.status import Failure, Interrupted
 from lichen.executive.wait import TIMED_OUT, Blocks, Changes, Wait
-from lichen.subsystems.nt.console.keys import RECORD_SIZE, Decoder, Key, key_of_record, key_records
+from lichen.subsystems.nt.console.keys import (
+    RECORD_SIZE,
+    Decoder,
+    Key,
+    is_release_of,
+    key_of_record,
+    key_records,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -247,6 +254,8 @@ class Keyboard:
             key = key_of_record(self.records.popleft())
             if key is None:
                 continue
+            if self.records and is_release_of(key, self.records[0]):
+                self.records.popleft()
             unit, self._high_surrogate = self._high_surrogate + key.character, ""
             if "\ud800" <= unit[-1:] <= "\udbff":
                 self._high_surrogate = unit[-1:]

@@ -105,6 +105,14 @@ def key_of_record(record: bytes) -> Key | None:
     return Key(code, chr(unit) if unit else "", state) if down else None
 
 
+def is_release_of(key: Key, record: bytes) -> bool:
+    """Whether a record says that the key went up which had just gone down."""
+    if record[0] != KEY_EVENT:
+        return False
+    _, down, _, code, _, unit, _ = _KEY_RECORD.unpack(record)
+    return not down and code == key.code and unit == (ord(key.character) if key.character else 0)
+
+
 class Decoder:
     """Takes a terminal's bytes apart into keys."""
 
