@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.leftovers import nothing_left
 from tests.toolchain import Toolchain, program_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """The last thing that a run of the tests does is to look at what it left behind."""
+    with nothing_left():
+        yield
 
 
 @pytest.fixture(scope="session")

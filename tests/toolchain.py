@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+_TEMPORARY = tempfile.gettempdir()
+"""Where programs are kept: the tests have another folder for what they do not keep."""
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
 
@@ -84,7 +86,7 @@ def build(compiler: str, source: Path, flags: tuple[str, ...], program: Path) ->
 
 def program_folder() -> Path:
     """Return this user's folder of compiled test programs, readable by guests of any identity."""
-    folder = Path(tempfile.gettempdir()) / f"lichen-tests-{os.getuid()}"
+    folder = Path(_TEMPORARY) / f"lichen-tests-{os.getuid()}"
     folder.mkdir(mode=0o755, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         pytest.exit(f"{folder} belongs to somebody else", returncode=1)
