@@ -66,6 +66,7 @@ class Key:
     """One key. `id` is its row; 0 for keys that are not (yet) on disk."""
 
     __slots__ = (
+        "__weakref__",
         "class_name",
         "deleted",
         "id",

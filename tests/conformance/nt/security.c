@@ -88,6 +88,27 @@ static void objects(ACL *list)
     CloseHandle(again);
 }
 
+static void keys(ACL *list)
+{
+    SECURITY_DESCRIPTOR descriptor;
+    HKEY key, again;
+    DWORD size = sizeof got;
+    ACL *found = NULL;
+    BOOL present, defaulted;
+
+    RegCreateKeyA(HKEY_CURRENT_USER, "Software\\Lichen Security", &key);
+    RegOpenKeyExA(HKEY_CURRENT_USER, "Software\\Lichen Security", 0, KEY_READ, &again);
+    InitializeSecurityDescriptor(&descriptor, SECURITY_DESCRIPTOR_REVISION);
+    SetSecurityDescriptorDacl(&descriptor, TRUE, list, FALSE);
+    check(RegSetKeySecurity(key, DACL_SECURITY_INFORMATION, &descriptor) == 0, "a key is given a list");
+    check(RegGetKeySecurity(again, DACL_SECURITY_INFORMATION, &got.header, &size) == 0 &&
+              GetSecurityDescriptorDacl(&got.header, &present, &found, &defaulted) && same(found, list), "which others are told");
+    check(RegSetKeySecurity(again, DACL_SECURITY_INFORMATION, &descriptor) == ERROR_ACCESS_DENIED, "but may not change");
+    RegCloseKey(again);
+    RegDeleteKeyA(HKEY_CURRENT_USER, "Software\\Lichen Security");
+    RegCloseKey(key);
+}
+
 int main(void)
 {
     union
@@ -107,5 +128,6 @@ int main(void)
     strcat(path, "lichen-secure.txt");
     files(&list.list);
     objects(&list.list);
+    keys(&list.list);
     return 0;
 }

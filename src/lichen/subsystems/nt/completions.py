@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
+_MOST_PENDING: Final = 16384
+"""Operations that a process may have going on."""
 
 
 def has_event(file: File) -> bool:
@@ -75,6 +77,8 @@ class Completion:
         """Let an operation go on by itself: the call answers PENDING."""
         process, file = self.thread.process, self.file
         state: NtProcess = process.personality
+        if len(state.pending) >= _MOST_PENDING:
+            raise Failure(Status.INSUFFICIENT_RESOURCES)
         self.pended = True
         if self.status:
             self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(Status.PENDING, 0)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import i64, ptr, u32
@@ -25,6 +25,7 @@ from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectNa
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
+_MOST_PACKETS: Final = 1 << 18
 Packet = tuple[int, int, int, int]
 """(key, value, status, information)."""
 
@@ -83,7 +84,10 @@ def NtSetIoCompletion(
     thread: Thread, handle: Handle, key: Address, value: Address, status: u32, information: Address
 ) -> int:
     """Queue a packet."""
-    object_of(thread, handle, CompletionPort).post(key, value, status, information)
+    port = object_of(thread, handle, CompletionPort)
+    if len(port.queue.packets) >= _MOST_PACKETS:
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
+    port.post(key, value, status, information)
     return Status.SUCCESS
 
 

@@ -21,6 +21,7 @@ from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import descriptors
+from lichen.subsystems.nt.calls.registry import KeyObject
 from lichen.subsystems.nt.calls.token import id_of, id_sid, sid
 from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL, Descriptor
 from lichen.subsystems.nt.subsystem import nt
@@ -55,7 +56,7 @@ def NtQuerySecurityObject(
     return Status.SUCCESS
 
 
-@nt.call(partial="no audit lists and labels; only files are protected by what is set")
+@nt.call(partial="no audit lists and labels; only files are protected by what is set, and keep it for ever")
 def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: Address) -> int:
     """Set an object's owner, group and list of who may do what."""
     found, access = _reached(thread, handle)
@@ -86,6 +87,8 @@ def _reached(thread: Thread, number: int) -> tuple[Any, int]:
     found = slot.object
     if isinstance(found, ProcessObject):
         return found.process, slot.access
+    if isinstance(found, KeyObject):
+        return found.key, slot.access
     return found.thread if isinstance(found, ThreadObject) else found, slot.access
 
 

@@ -34,6 +34,7 @@ _BASIC: Final = layout(ThreadBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
 _MOST_SUSPENDS: Final = 127
+_MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
 _ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB = 3, 4
 
@@ -279,6 +280,8 @@ def NtQueueApcThread(
     found = thread_of(thread, target)
     if found.dead or not isinstance(found.personality, NtThread):
         raise Failure(Status.UNSUCCESSFUL)
+    if len(found.personality.apcs) >= _MOST_APCS:
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
     found.process.subsystem.queue_apc(found, UserApc(routine, (first, second, third)))  # type: ignore[attr-defined]
     return Status.SUCCESS
 
