@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from lichen.machine import Machine
 
 MOUNT_POINT: Final = "/mnt/c"
-_PROGRAMS: Final = Path(__file__).parent / "guest"
-"""Programs of Lichen's own that machines have in /usr/bin: scripts, so that they run on every machine."""
+_GUEST: Final = Path(__file__).parent / "guest"
+"""What machines have of Lichen's own, at the same places: scripts, so that they run on every machine."""
 _FOLDERS: Final = ("windows", "windows/system32", "Program Files")
 _PROFILE: Final = ("", "/AppData", "/AppData/Local", "/AppData/Roaming")
 _OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
@@ -86,7 +86,7 @@ def mount_drives(
     system_files = machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
     system_files.enforces_sharing = True
     _copy_extra_libraries(found, context)
-    _provide_programs(context)
+    _provide(context)
     machine.table.drives = {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
 
 
@@ -132,19 +132,24 @@ def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) 
             file.release()
 
 
-def _provide_programs(context: FileSystemContext) -> None:
-    """Put Lichen's own programs on the machine's PATH, in its private layer, where an older Lichen's may be."""
-    make = Open(Access.WRITE, Disposition.OVERWRITE_IF, mode=0o755)
-    for program in _PROGRAMS.iterdir():
-        content, target = program.read_bytes(), ("usr", "bin", program.name)
-        try:
-            node = find(context, context.root, target, 0).node  # a link itself, as on a host that is WSL
-            if node.kind == Kind.REGULAR and node.read_at(0, len(content) + 1) == content:
-                continue
-            remove(context, Name(context.root, target), directory=False)
-        except Failure as failure:
-            if failure.status != Status.OBJECT_NAME_NOT_FOUND:
-                raise
-        file = cast(File, create_file(context, context.root, target, make))
-        file.write(content)
-        file.release()
+def _provide(context: FileSystemContext) -> None:
+    """Put what is below `guest` into the machine's private layer, where an older Lichen's may be."""
+    for source in sorted(path for path in _GUEST.rglob("*") if path.is_file()):
+        target = source.relative_to(_GUEST).parts
+        with suppress(Failure):  # a machine without such a folder does without the file
+            _put(context, target, source.read_bytes(), 0o755 if "bin" in target else 0o644)
+
+
+def _put(context: FileSystemContext, target: tuple[str, ...], content: bytes, mode: int) -> None:
+    try:
+        node = find(context, context.root, target, 0).node  # a link itself, as on a host that is WSL
+        if node.kind == Kind.REGULAR and node.read_at(0, len(content) + 1) == content:
+            return
+        remove(context, Name(context.root, target), directory=False)
+    except Failure as failure:
+        if failure.status != Status.OBJECT_NAME_NOT_FOUND:
+            raise
+    make = Open(Access.WRITE, Disposition.OVERWRITE_IF, mode=mode)
+    file = cast(File, create_file(context, context.root, target, make))
+    file.write(content)
+    file.release()

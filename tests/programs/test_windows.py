@@ -27,6 +27,11 @@ def test_echo(machine: Lichen) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"hi\r\n", b"")
 
 
+def test_login_shells_find_programs_by_name(machine: Lichen) -> None:
+    done = machine.run("run", "bash", "-lc", 'cmd.exe /c "echo hi" | tr a-z A-Z')
+    assert (done.returncode, done.stdout) == (0, b"HI\r\n")
+
+
 @pytest.mark.parametrize("code", [0, 1, 7, 255])
 def test_exit_code(machine: Lichen, code: int) -> None:
     assert machine.run("run", "cmd.exe", "/c", f"exit {code}").returncode == code
