@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from lichen.executive.registry import Registry
+from lichen.executive.registry import Key, Registry
 
 REG_SZ, REG_EXPAND_SZ, REG_BINARY, REG_DWORD, REG_MULTI_SZ = 1, 2, 3, 4, 7
 
@@ -16,6 +16,14 @@ IMAGE_OPTIONS: Final = _VERSION + "/Image File Execution Options"
 CONSOLE_SHELL: Final = "LichenConsoleShell"
 """Set for programs that outlive ^C (subsystems/nt/console/shells.py)."""
 _ENVIRONMENT: Final = _SYSTEM + "Control/Session Manager/Environment"
+_CRYPTOGRAPHY: Final = "Registry/Machine/Software/Microsoft/Cryptography/Defaults"
+_PROVIDERS: Final = {
+    "Microsoft Enhanced Cryptographic Provider v1.0": 1,
+    "Microsoft Strong Cryptographic Provider": 1,
+    "Microsoft RSA SChannel Cryptographic Provider": 12,
+    "Microsoft Enhanced RSA and AES Cryptographic Provider": 24,
+}
+"""Names and kinds; the last of a kind is what programs get that ask for none by name."""
 
 
 def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
@@ -33,12 +41,13 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
         _SYSTEM + "Control/Nls/Language": {"Default": "0409", "InstallLanguage": "0409"},
         _VERSION: {
             "ProductName": "Windows 10 Pro",
-            "CurrentVersion": "6.3",
+            "CurrentVersion": "10.0",  # Windows says 6.3 here, but ntdll's idea of the version is this value
             "CurrentBuild": "19044",
             "CurrentBuildNumber": "19044",
             "SystemRoot": "C:\\windows",
             "CSDVersion": "",
         },
+        _SYSTEM + "Control/ProductOptions": {"ProductType": "WinNT"},
         # No debugger starts by itself: a crash ends its process at once, and Lichen tells where it was.
         _VERSION + "/AeDebug": {"Debugger": "", "Auto": "1"},
         _ENVIRONMENT: {
@@ -64,6 +73,22 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
             registry.set_value(key, name, REG_SZ, (text + "\0").encode("utf-16-le"))
     shell = registry.make(*IMAGE_OPTIONS.split("/"), "cmd.exe")
     registry.set_value(shell, CONSOLE_SHELL, REG_DWORD, struct.pack("<I", 1))
+    _seed_cryptography(registry)
     version = registry.make(*_VERSION.split("/"))
     registry.set_value(version, "CurrentMajorVersionNumber", REG_DWORD, struct.pack("<I", 10))
     registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, struct.pack("<I", 0))
+
+
+def _seed_cryptography(registry: Registry) -> None:
+    """The providers that CryptAcquireContext chooses from; programs get their random numbers through it."""
+    for name, kind in _PROVIDERS.items():
+        key = registry.make(*f"{_CRYPTOGRAPHY}/Provider/{name}".split("/"))
+        _set_text(registry, key, "Image Path", "rsaenh.dll")
+        registry.set_value(key, "Type", REG_DWORD, struct.pack("<I", kind))
+        registry.set_value(key, "Signature", REG_BINARY, bytes(4))
+        default = registry.make(*f"{_CRYPTOGRAPHY}/Provider Types/Type {kind:03}".split("/"))
+        _set_text(registry, default, "Name", name)
+
+
+def _set_text(registry: Registry, key: Key, name: str, text: str) -> None:
+    registry.set_value(key, name, REG_SZ, (text + "\0").encode("utf-16-le"))
