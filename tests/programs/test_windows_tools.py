@@ -146,3 +146,23 @@ def test_what_windows_makes_on_its_drive_can_be_run(machine: Lichen, folder: str
     script = f"cd {folder}; cmd.exe /c 'copy /b C:\\windows\\system32\\hostname.exe own.exe' >&2 && ./own.exe && hostname.exe"
     first, second = bash(machine, script).stdout.split()
     assert first == second
+
+
+# ---- jobs
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "Z:\\usr\\bin\\sleep 60",
+        "Z:\\usr\\bin\\timeout 60 sleep 60",
+        "cmd.exe /c Z:\\usr\\bin\\sleep 60",
+    ],
+)
+def test_a_job_holds_both_worlds(machine: Lichen, windows_c: Toolchain, command: str) -> None:
+    """What a program in a job starts, and what that starts, ends with the job."""
+    program = windows_c.compile(SOURCES / "job.c")
+    script = f'{program} "{command}"; echo $?; sleep 0.2; ps -eo comm= | grep -c "^sleep$"'
+    id, code, left = bash(machine, script.replace("\\", "\\\\"), program.parent).stdout.split()
+    assert int(id) > 0
+    assert (code, left) == (b"0", b"0")
