@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from lichen.abi.argument import Out
 from lichen.executive.io.anonymous import memory_file
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
@@ -11,7 +13,7 @@ from lichen.executive.objects import namespace
 from lichen.executive.objects.namespace import Directory, Found
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.types import OBJ_OPENIF, Named
 
 if TYPE_CHECKING:
@@ -53,22 +55,41 @@ def find(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
     return found.object
 
 
-def existing(thread: Thread, name: Named, kind: type[Kind]) -> tuple[int, Kind | None]:
-    """The object that a creating call finds under its name, with one more reference, and the call's status then.
+def make_or_open(
+    thread: Thread, handle: Out[int], access: int, name: Named, kind: type[Kind], make: Callable[[], Kind]
+) -> int:
+    """What every creating call does: a handle of a new object, or of the one with its name when OBJ_OPENIF asks for that.
 
-    OBJECT_NAME_COLLISION unless OBJ_OPENIF is given.
+    Returns SUCCESS or OBJECT_NAME_EXISTS; OBJECT_NAME_COLLISION, and what `find` raises.
     """
+    found = _existing(thread, name, kind)
+    if found is None:
+        made = make()
+        enter(thread, name, made)
+        handle.write(new_handle(thread, made, access, name))
+        return Status.SUCCESS
+    handle.write(new_handle(thread, found.reference(), access, name))
+    return Status.OBJECT_NAME_EXISTS
+
+
+def open_named(thread: Thread, handle: Out[int], access: int, name: Named, kind: type[Kind]) -> int:
+    """What every opening call does: a handle of the object with this name; SUCCESS, and what `find` raises."""
+    handle.write(new_handle(thread, find(thread, name, kind).reference(), access, name))
+    return Status.SUCCESS
+
+
+def _existing(thread: Thread, name: Named, kind: type[Kind]) -> Kind | None:
     if not name.name:
-        return Status.SUCCESS, None
+        return None
     try:
         found = find(thread, name, kind)
     except Failure as failure:
         if failure.status != Status.OBJECT_NAME_NOT_FOUND:
             raise
-        return Status.SUCCESS, None
+        return None
     if not name.attributes & OBJ_OPENIF:
         raise Failure(Status.OBJECT_NAME_COLLISION)
-    return Status.OBJECT_NAME_EXISTS, found.reference()
+    return found
 
 
 def enter(thread: Thread, name: Named, made: Object) -> None:

@@ -17,7 +17,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
-from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
@@ -64,19 +64,13 @@ def NtCreateIoCompletion(
     thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, threads: u32
 ) -> int:
     """Make or open a completion port."""
-    status, port = names.existing(thread, name, CompletionPort)
-    if port is None:
-        port = CompletionPort()
-        names.enter(thread, name, port)
-    handle.write(new_handle(thread, port, access, name))
-    return status
+    return names.make_or_open(thread, handle, access, name, CompletionPort, CompletionPort)
 
 
 @nt.call()
 def NtOpenIoCompletion(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a completion port by name."""
-    handle.write(new_handle(thread, names.find(thread, name, CompletionPort).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, CompletionPort)
 
 
 @nt.call()

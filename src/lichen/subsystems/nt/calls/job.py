@@ -15,7 +15,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.completion import CompletionPort
 from lichen.subsystems.nt.calls.process import end
-from lichen.subsystems.nt.objects import new_handle, object_of, process_of
+from lichen.subsystems.nt.objects import object_of, process_of
 from lichen.subsystems.nt.shared_data import UNITS
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result
@@ -35,19 +35,13 @@ _KNOWN_BASIC, _KNOWN_EXTENDED = 0xFF, 0x7FFF
 @nt.call()
 def NtCreateJobObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Make or open a job."""
-    status, job = names.existing(thread, name, Job)
-    if job is None:
-        job = Job(thread.process.machine, end)
-        names.enter(thread, name, job)
-    handle.write(new_handle(thread, job, access, name))
-    return status
+    return names.make_or_open(thread, handle, access, name, Job, lambda: Job(thread.process.machine, end))
 
 
 @nt.call()
 def NtOpenJobObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a job by name."""
-    handle.write(new_handle(thread, names.find(thread, name, Job).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, Job)
 
 
 @nt.call()

@@ -13,7 +13,7 @@ from lichen.abi.layout import ptr, u32
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import UnicodeString
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -37,19 +37,13 @@ _ENTRY_SIZE: Final = 32
 @nt.call()
 def NtOpenDirectoryObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a directory of the namespace."""
-    handle.write(new_handle(thread, names.find(thread, name, Directory).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, Directory)
 
 
 @nt.call()
 def NtCreateDirectoryObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Make a directory of the namespace, or open it."""
-    status, found = names.existing(thread, name, Directory)
-    if found is None:
-        found = Directory(name.name)
-        names.enter(thread, name, found)
-    handle.write(new_handle(thread, found, access, name))
-    return status
+    return names.make_or_open(thread, handle, access, name, Directory, lambda: Directory(name.name))
 
 
 @nt.call()
@@ -104,8 +98,7 @@ def _packed(entries: list[tuple[bytes, bytes]], buffer: int) -> bytes:
 @nt.call()
 def NtOpenSymbolicLinkObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a link itself."""
-    handle.write(new_handle(thread, names.find(thread, name, SymbolicLink).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, SymbolicLink)
 
 
 @nt.call()
@@ -116,12 +109,9 @@ def NtCreateSymbolicLinkObject(
     text = read_string(thread.memory, target)
     if not text.startswith("\\"):
         raise Failure(Status.INVALID_PARAMETER)
-    status, link = names.existing(thread, name, SymbolicLink)
-    if link is None:
-        link = SymbolicLink(names.components_of(text))
-        names.enter(thread, name, link)
-    handle.write(new_handle(thread, link, access, name))
-    return status
+    return names.make_or_open(
+        thread, handle, access, name, SymbolicLink, lambda: SymbolicLink(names.components_of(text))
+    )
 
 
 @nt.call()

@@ -24,7 +24,7 @@ from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.files import require
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.memory import MEM_MAPPED
-from lichen.subsystems.nt.objects import new_handle, object_of, process_of
+from lichen.subsystems.nt.objects import object_of, process_of
 from lichen.subsystems.nt.protection import PAGE_EXECUTE_READWRITE, PAGE_READWRITE, host_protection
 from lichen.subsystems.nt.records import SectionBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.subsystem import nt
@@ -85,13 +85,12 @@ def NtCreateSection(
 ) -> int:
     """Make a section of an image, a file or shared memory."""
     handle.write(0)  # Wine's kernelbase returns what is there even when the call fails
-    status, existing = names.existing(thread, name, SectionObject)
-    if existing is None:
+
+    def make() -> SectionObject:
         size = maximum.read() if maximum else 0
-        existing = SectionObject(_content(thread, file, size, protect, attributes))
-        names.enter(thread, name, existing)
-    handle.write(new_handle(thread, existing, access, name))
-    return status
+        return SectionObject(_content(thread, file, size, protect, attributes))
+
+    return names.make_or_open(thread, handle, access, name, SectionObject, make)
 
 
 def _content(thread: Thread, file: int, size: int, protect: int, attributes: int) -> Content:
@@ -124,9 +123,7 @@ def _content(thread: Thread, file: int, size: int, protect: int, attributes: int
 @nt.call()
 def NtOpenSection(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a section by name."""
-    found = names.find(thread, name, SectionObject)
-    handle.write(new_handle(thread, found.reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, SectionObject)
 
 
 @nt.call()

@@ -16,7 +16,7 @@ from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
-from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
@@ -123,19 +123,15 @@ def NtCreateEvent(
     """Make or open an event."""
     if kind not in (_NOTIFICATION_EVENT, _SYNCHRONIZATION_EVENT):
         raise Failure(Status.INVALID_PARAMETER)
-    status, event = names.existing(thread, name, EventObject)
-    if event is None:
-        event = EventObject(kind == _NOTIFICATION_EVENT, initial)
-        names.enter(thread, name, event)
-    handle.write(new_handle(thread, event, access, name))
-    return status
+    return names.make_or_open(
+        thread, handle, access, name, EventObject, lambda: EventObject(kind == _NOTIFICATION_EVENT, initial)
+    )
 
 
 @nt.call()
 def NtOpenEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open an event by name."""
-    handle.write(new_handle(thread, names.find(thread, name, EventObject).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, EventObject)
 
 
 @nt.call()
@@ -207,19 +203,15 @@ def NtCreateSemaphore(
     """Make or open a semaphore."""
     if limit <= 0 or not 0 <= count <= limit:
         raise Failure(Status.INVALID_PARAMETER)
-    status, found = names.existing(thread, name, SemaphoreObject)
-    if found is None:
-        found = SemaphoreObject(Semaphore(count, limit))
-        names.enter(thread, name, found)
-    handle.write(new_handle(thread, found, access, name))
-    return status
+    return names.make_or_open(
+        thread, handle, access, name, SemaphoreObject, lambda: SemaphoreObject(Semaphore(count, limit))
+    )
 
 
 @nt.call()
 def NtOpenSemaphore(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a semaphore by name."""
-    handle.write(new_handle(thread, names.find(thread, name, SemaphoreObject).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, SemaphoreObject)
 
 
 @nt.call()
@@ -250,21 +242,20 @@ def NtQuerySemaphore(
 @nt.call()
 def NtCreateMutant(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, owned: Boolean) -> int:
     """Make or open a mutant."""
-    status, found = names.existing(thread, name, MutantObject)
-    if found is None:
-        found = MutantObject(Mutant())
+
+    def make() -> MutantObject:
+        made = MutantObject(Mutant())
         if owned:
-            found.mutant.acquire(thread)
-        names.enter(thread, name, found)
-    handle.write(new_handle(thread, found, access, name))
-    return status
+            made.mutant.acquire(thread)
+        return made
+
+    return names.make_or_open(thread, handle, access, name, MutantObject, make)
 
 
 @nt.call()
 def NtOpenMutant(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a mutant by name."""
-    handle.write(new_handle(thread, names.find(thread, name, MutantObject).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, MutantObject)
 
 
 @nt.call()
@@ -368,19 +359,13 @@ class KeyedEvent(Object):
 @nt.call()
 def NtCreateKeyedEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, flags: u32) -> int:
     """Make or open a keyed event."""
-    status, found = names.existing(thread, name, KeyedEvent)
-    if found is None:
-        found = KeyedEvent()
-        names.enter(thread, name, found)
-    handle.write(new_handle(thread, found, access, name))
-    return status
+    return names.make_or_open(thread, handle, access, name, KeyedEvent, KeyedEvent)
 
 
 @nt.call()
 def NtOpenKeyedEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a keyed event by name."""
-    handle.write(new_handle(thread, names.find(thread, name, KeyedEvent).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, KeyedEvent)
 
 
 @nt.call()

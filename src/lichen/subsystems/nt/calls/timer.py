@@ -15,7 +15,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Event
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
-from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import UserApc
 from lichen.subsystems.nt.subsystem import nt
@@ -86,19 +86,20 @@ def NtCreateTimer(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectN
     """Make or open a timer."""
     if kind not in (_NOTIFICATION, _SYNCHRONIZATION):
         raise Failure(Status.INVALID_PARAMETER)
-    status, found = names.existing(thread, name, TimerObject)
-    if found is None:
-        found = TimerObject(kind == _NOTIFICATION, thread.process.machine.scheduler)
-        names.enter(thread, name, found)
-    handle.write(new_handle(thread, found, access, name))
-    return status
+    return names.make_or_open(
+        thread,
+        handle,
+        access,
+        name,
+        TimerObject,
+        lambda: TimerObject(kind == _NOTIFICATION, thread.process.machine.scheduler),
+    )
 
 
 @nt.call()
 def NtOpenTimer(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Open a timer by name."""
-    handle.write(new_handle(thread, names.find(thread, name, TimerObject).reference(), access, name))
-    return Status.SUCCESS
+    return names.open_named(thread, handle, access, name, TimerObject)
 
 
 @nt.call(partial="nothing is ever woken from sleep")
