@@ -20,6 +20,7 @@ BEYOND_WINE = {
     "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",
     "limits": "Wine 8 tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
+    "placeholders": "Wine 8 has no placeholders",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",
 }
 

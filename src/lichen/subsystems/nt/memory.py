@@ -6,7 +6,7 @@ programs with their own allocators commit it in thousands of small steps (facts/
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from lichen.executive.interfaces import Map, MemoryOperation, Protect
 from lichen.executive.memory import AddressSpace, Region, page_up
@@ -26,10 +26,29 @@ _LOWEST_CHOSEN: Final = 0x200000000
 """Addresses that the kernel chooses begin above 4 GiB and above the usual image bases' low part."""
 
 
+class Room(NamedTuple):
+    """Where memory may be whose address the kernel chooses: from `low` to below `high`, 0 for anywhere."""
+
+    low: int = 0
+    high: int = 0
+    alignment: int = GRANULARITY
+
+
+ANYWHERE: Final = Room()
+
+
 def reserve(
-    space: AddressSpace, size: int, protect: int, at: int = 0, top_down: bool = False, kind: int = MEM_PRIVATE
+    space: AddressSpace,
+    size: int,
+    protect: int,
+    at: int = 0,
+    top_down: bool = False,
+    kind: int = MEM_PRIVATE,
+    room: Room = ANYWHERE,
 ) -> Allocation:
     """Enter a reservation into the books: nothing is mapped yet."""
+    if at and room is not ANYWHERE:
+        raise Failure(Status.INVALID_PARAMETER)
     if at:
         base = at & -GRANULARITY
         size = page_up(at + size) - base
@@ -37,10 +56,13 @@ def reserve(
             raise Failure(Status.CONFLICTING_ADDRESSES)
     else:
         size = page_up(size)
+        high = min(room.high or space.high, space.high)
         if top_down:
-            base = space.highest_free(size, space.high & -GRANULARITY, GRANULARITY)
+            base = space.highest_free(size, high & -GRANULARITY, room.alignment)
         else:
-            base = space.lowest_free(size, _LOWEST_CHOSEN, GRANULARITY)
+            base = space.lowest_free(size, room.low or _LOWEST_CHOSEN, room.alignment)
+        if base < room.low or base + size > high:
+            raise Failure(Status.NO_MEMORY)
     allocation = Allocation(base, size, protect, kind)
     space.insert(Region(base, base + size, 0, allocation=allocation))
     return allocation

@@ -10,6 +10,8 @@ from lichen.executive.status import Failure
 PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY = 0x01, 0x02, 0x04, 0x08
 PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_EXECUTE_WRITECOPY = 0x10, 0x20, 0x40, 0x80
 PAGE_GUARD, PAGE_NOCACHE, PAGE_WRITECOMBINE = 0x100, 0x200, 0x400
+PAGE_TARGETS_INVALID: Final = 0x40000000
+"""With an executable protection: what it means for Control Flow Guard, which nobody asks here."""
 
 _R, _W, _X = Protection.READ, Protection.WRITE, Protection.EXECUTE
 _HOST: Final = {
@@ -22,6 +24,7 @@ _HOST: Final = {
     PAGE_EXECUTE_READWRITE: _R | _W | _X,
     PAGE_EXECUTE_WRITECOPY: _R | _W | _X,
 }
+_EXECUTABLE: Final = PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY
 _MODIFIERS: Final = PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE
 _STATUS_INVALID_PAGE_PROTECTION: Final = 0xC0000045
 
@@ -32,6 +35,11 @@ def host_protection(protect: int) -> int:
     if host is None or protect & ~0x7FF or (protect & PAGE_GUARD and protect & PAGE_NOACCESS):
         raise Failure(_STATUS_INVALID_PAGE_PROTECTION)
     return 0 if protect & PAGE_GUARD else host
+
+
+def without_targets(protect: int) -> int:
+    """A protection as the books have it, without PAGE_TARGETS_INVALID where that is allowed."""
+    return protect & ~PAGE_TARGETS_INVALID if protect & _EXECUTABLE else protect
 
 
 def image_protection(characteristics: int) -> int:

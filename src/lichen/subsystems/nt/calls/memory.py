@@ -5,16 +5,18 @@ Source: NtAllocateVirtualMemory and its family (ntifs.h); status values as Windo
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
 from lichen.abi.layout import LLP64, layout, ptr, u32, u64
-from lichen.executive.interfaces import MemoryOperation, Protect, Unmap
+from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import memory
-from lichen.subsystems.nt.images import MEM_IMAGE, Allocation
+from lichen.subsystems.nt import memory, placeholders
+from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.memory import (
+    ANYWHERE,
     MEM_COMMIT,
     MEM_DECOMMIT,
     MEM_FREE,
@@ -23,9 +25,16 @@ from lichen.subsystems.nt.memory import (
     MEM_RESET,
     MEM_TOP_DOWN,
     MEM_WRITE_WATCH,
+    Room,
 )
 from lichen.subsystems.nt.objects import process_of
-from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection
+from lichen.subsystems.nt.placeholders import (
+    MEM_COALESCE_PLACEHOLDERS,
+    MEM_PRESERVE_PLACEHOLDER,
+    MEM_REPLACE_PLACEHOLDER,
+    MEM_RESERVE_PLACEHOLDER,
+)
+from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
 from lichen.subsystems.nt.records import MemoryBasicInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
@@ -41,6 +50,8 @@ _STATUS_MEMORY_NOT_ALLOCATED, _STATUS_FREE_VM_NOT_AT_BASE = 0xC00000A0, 0xC00000
 _STATUS_NOT_COMMITTED, _STATUS_UNABLE_TO_FREE_VM = 0xC000002D, 0xC000001A
 _STATUS_NOT_MAPPED_VIEW, _STATUS_PARTIAL_COPY = 0xC0000019, 0x8000000D
 _MOST_COPIED: Final = 1 << 26
+_ADDRESS_REQUIREMENTS: Final = 1
+_MOST_PARAMETERS: Final = 16
 _KNOWN_TYPES: Final = MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_TOP_DOWN | MEM_WRITE_WATCH | 0x20000000
 
 
@@ -69,10 +80,10 @@ def NtAllocateVirtualMemory(
     protect: Flags,
 ) -> int:
     """Reserve or commit memory."""
-    return _allocate(thread, process, base, size, kind, protect)
+    return _allocate(thread, process, base, size, kind, without_targets(protect))
 
 
-@nt.call(partial="address requirements and other extended parameters are ignored")
+@nt.call(partial="of the extended parameters, those but address requirements are ignored")
 def NtAllocateVirtualMemoryEx(
     thread: Thread,
     process: Handle,
@@ -83,12 +94,62 @@ def NtAllocateVirtualMemoryEx(
     parameters: Address,
     count: u32,
 ) -> int:
-    """Reserve or commit memory, with extended parameters."""
-    return _allocate(thread, process, base, size, kind, protect)
+    """Reserve, commit or replace memory, with extended parameters."""
+    requirements, protect = _requirements(thread, parameters, count), without_targets(protect)
+    if kind & (MEM_RESERVE_PLACEHOLDER | MEM_REPLACE_PLACEHOLDER):
+        return _placeholder(thread, process, base, size, kind, protect, requirements)
+    return _allocate(thread, process, base, size, kind, protect, requirements)
+
+
+def _requirements(thread: Thread, parameters: int, count: int) -> Room:
+    """Where the array of MEM_EXTENDED_PARAMETER says that memory may be."""
+    room = ANYWHERE
+    if count > _MOST_PARAMETERS:
+        raise Failure(Status.INVALID_PARAMETER)
+    for kind, pointer in struct.iter_unpack(
+        "<2Q", thread.memory.read(parameters, 16 * count) if count else b""
+    ):
+        if kind & 0xFF == _ADDRESS_REQUIREMENTS:
+            low, high, alignment = struct.unpack("<3Q", thread.memory.read(pointer, 24))
+            room = Room(low, high + 1 if high else 0, alignment or GRANULARITY)
+            if alignment & (alignment - 1) or room.alignment < GRANULARITY or (high and high < low):
+                raise Failure(Status.INVALID_PARAMETER)
+    return room
+
+
+def _placeholder(
+    thread: Thread, process: int, base: InOut[int], size: InOut[int], kind: int, protect: int, room: Room
+) -> int:
+    """Make a placeholder, or replace one."""
+    target, start, length = process_of(thread, process), base.read(), size.read()
+    if not length or length >> 47 or length % PAGE or start % PAGE or not kind & MEM_RESERVE:
+        raise Failure(Status.INVALID_PARAMETER)
+    if not kind & MEM_REPLACE_PLACEHOLDER:
+        if kind & ~(MEM_TOP_DOWN | MEM_RESERVE | MEM_RESERVE_PLACEHOLDER) or protect != PAGE_NOACCESS:
+            raise Failure(Status.INVALID_PARAMETER)
+        made = memory.reserve(target.space, length, protect, start, bool(kind & MEM_TOP_DOWN), room=room)
+        placeholders.put(target.space, made.base, made.base + made.size)
+        start, length = made.base, made.size
+    else:
+        if kind & ~(MEM_RESERVE | MEM_COMMIT | MEM_REPLACE_PLACEHOLDER) or not start:
+            raise Failure(Status.INVALID_PARAMETER)
+        host_protection(protect)
+        placeholders.replace(target.space, start, start + length, protect)
+        if kind & MEM_COMMIT:
+            change(thread, target, memory.commit(target.space, start, start + length, protect))
+    base.write(start)
+    size.write(length)
+    return Status.SUCCESS
 
 
 def _allocate(
-    thread: Thread, process: int, base: InOut[int], size: InOut[int], kind: int, protect: int
+    thread: Thread,
+    process: int,
+    base: InOut[int],
+    size: InOut[int],
+    kind: int,
+    protect: int,
+    room: Room = ANYWHERE,
 ) -> int:
     target, wanted, length = process_of(thread, process), base.read(), size.read()
     if not length or length >> 47:
@@ -99,7 +160,7 @@ def _allocate(
     if wanted >> 47 or wanted + length > target.space.high:
         raise Failure(Status.CONFLICTING_ADDRESSES if wanted >> 47 == 0 else Status.INVALID_PARAMETER)
     if kind & MEM_RESERVE or not wanted:
-        start, end, operations = _reserve(target, wanted, length, kind, protect)
+        start, end, operations = _reserve(target, wanted, length, kind, protect, room)
     else:
         start, end = page_down(wanted), page_up(wanted + length)
         operations = _commit_existing(target, start, end, kind, protect)
@@ -110,9 +171,9 @@ def _allocate(
 
 
 def _reserve(
-    target: Process, wanted: int, length: int, kind: int, protect: int
+    target: Process, wanted: int, length: int, kind: int, protect: int, room: Room
 ) -> tuple[int, int, list[MemoryOperation]]:
-    allocation = memory.reserve(target.space, length, protect, wanted, bool(kind & MEM_TOP_DOWN))
+    allocation = memory.reserve(target.space, length, protect, wanted, bool(kind & MEM_TOP_DOWN), room=room)
     start, end = allocation.base, allocation.base + allocation.size
     if not kind & MEM_COMMIT:
         return start, end, []
@@ -136,6 +197,8 @@ def _allocation(target: Process, start: int, end: int) -> Allocation:
     allocation = regions[0].allocation
     if allocation is None or any(region.allocation is not allocation for region in regions):
         raise Failure(Status.CONFLICTING_ADDRESSES)
+    if isinstance(allocation, placeholders.Placeholder):
+        raise Failure(Status.CONFLICTING_ADDRESSES)
     assert isinstance(allocation, Allocation)
     return allocation
 
@@ -144,8 +207,10 @@ def _allocation(target: Process, start: int, end: int) -> Allocation:
 def NtFreeVirtualMemory(
     thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], kind: Flags
 ) -> int:
-    """Decommit pages or release an allocation."""
+    """Decommit pages, or release an allocation, for good or to a placeholder."""
     target, wanted, length = process_of(thread, process), base.read(), size.read()
+    if kind & (MEM_PRESERVE_PLACEHOLDER | MEM_COALESCE_PLACEHOLDERS):
+        return _free_placeholder(thread, target, wanted, length, kind)
     start = page_down(wanted)
     region = target.space.find(start)
     if region is None or not isinstance(region.allocation, Allocation):
@@ -167,6 +232,24 @@ def NtFreeVirtualMemory(
     if target is thread.process and len(target.threads) > 1:
         target.space.draining[thread] = [range(start, end)]
     change(thread, target, operations)
+    return Status.SUCCESS
+
+
+def _free_placeholder(thread: Thread, target: Process, start: int, length: int, kind: int) -> int:
+    """Split, restore or join placeholders."""
+    if length % PAGE or start % PAGE or not length or length >> 47:
+        raise Failure(Status.INVALID_PARAMETER)
+    if kind == MEM_RELEASE | MEM_COALESCE_PLACEHOLDERS:
+        placeholders.coalesce(target.space, start, start + length)
+    elif kind == MEM_RELEASE | MEM_PRESERVE_PLACEHOLDER:
+        operations = placeholders.preserve(target.space, start, start + length)
+        # At once, not with the reply: another thread may replace the placeholder before that.
+        if operations and target is thread.process:
+            thread.guest.change_memory(operations)
+        else:
+            change(thread, target, operations)
+    else:
+        raise Failure(Status.INVALID_PARAMETER)
     return Status.SUCCESS
 
 
@@ -194,6 +277,7 @@ def NtProtectVirtualMemory(
     if wanted >> 47 or length >> 47 or not length:
         raise Failure(Status.INVALID_PARAMETER)
     start, end = page_down(wanted), page_up(wanted + length)
+    protect = without_targets(protect)
     host = host_protection(protect)
     regions = list(target.space.overlapping(start, end))
     if not regions or not target.space.is_mapped(start, end):
