@@ -11,6 +11,7 @@ from lichen.executive.interfaces import (
     PAGE,
     GuestGone,
     Map,
+    MappingUsage,
     MemoryOperation,
     MemoryUsage,
     Move,
@@ -179,6 +180,9 @@ class Guest:
 
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(1 << 20, 2 << 20)
+
+    def mappings(self) -> list[MappingUsage]:
+        return []
 
     def usage(self) -> TaskUsage:
         return TaskUsage()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.programs.conftest import SECONDS, Lichen
+from tests.programs.conftest import SECONDS, Lichen, bash
 from tests.toolchain import host_program
 
 VARIABLES = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "COLUMNS": "200"}
@@ -282,3 +282,14 @@ class TestMachine:
         words = ("--fresh", "--user", "root", "--", "stat", "-Lc", "%d:%i", "/proc/1/root", "/")
         first, second = lichen.run("run", *words).stdout.split()
         assert first == second
+
+    def test_the_variables_of_a_windows_process(self, machine: Lichen) -> None:
+        script = """mkfifo /tmp/held
+            WSLENV=ONE ONE='a b' cmd.exe /c "set TWO=ü& echo set& pause" < /tmp/held > /tmp/told &
+            exec 3> /tmp/held; until grep -q set /tmp/told; do sleep 0.02; done
+            tr '\\0' '\\n' < /proc/$!/environ | grep -a -e ^ONE= -e ^TWO= -e ^windir= | LC_ALL=C sort; kill -9 $!"""
+        assert bash(machine, script).stdout.decode().splitlines() == [
+            "ONE=a b",
+            "TWO=ü",
+            "windir=C:\\windows",
+        ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import GeneratorType, SimpleNamespace
 from typing import Any, Generic, TypeVar, cast
 
+from lichen.executive.counters import Counters
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location
@@ -46,7 +47,11 @@ class Kernel:
         machine = SimpleNamespace(scheduler=self.scheduler)
         handles = HandleTable()
         process = SimpleNamespace(
-            files=self.context, machine=machine, handles=handles, personality=LinuxProcess()
+            files=self.context,
+            machine=machine,
+            handles=handles,
+            personality=LinuxProcess(),
+            counters=Counters(),
         )
         return SimpleNamespace(process=process, personality=LinuxThread(), dead=False)
 

@@ -6,7 +6,7 @@ handle. A subsystem is one personality: it decodes system calls, loads programs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -120,6 +120,14 @@ class MemoryUsage(NamedTuple):
     swapped: int = 0
 
 
+class MappingUsage(NamedTuple):
+    """One mapping of the host: bytes of it by what the host calls them (Rss, Pss, Anonymous, Referenced, ...)."""
+
+    start: int
+    end: int
+    sizes: Mapping[str, int]
+
+
 class TaskUsage(NamedTuple):
     """What the host says of one guest thread at one moment.
 
@@ -207,6 +215,9 @@ class GuestThread(Protocol):
     def memory_usage(self) -> MemoryUsage:
         """How much memory this thread's process holds; nothing for one that is gone."""
 
+    def mappings(self) -> list[MappingUsage]:
+        """What the host has mapped for this thread's process, by address; nothing for one that is gone."""
+
     def usage(self) -> TaskUsage:
         """What this thread does and has used; for one that is gone, what was last known."""
 
@@ -288,6 +299,9 @@ class Subsystem(Protocol):
 
     def thread_started(self, thread: Thread, creator: Thread | None) -> None:
         """A thread of this subsystem was made: give it its personality."""
+
+    def environment(self, process: Process) -> bytes:
+        """The variables of a living process, `NAME=value` and a zero byte each; a memory fault when it has lost them."""
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec has put a program of this subsystem into a process that belonged to `before`."""

@@ -103,6 +103,8 @@ class AddressSpace:
         self.heap_start = self.heap_end = self.heap_mapped = 0
         self.arguments: range = range(0)
         self.environment: range = range(0)
+        self.auxiliary = b""
+        """The vector of facts that the program was started with (Linux)."""
         self.draining: dict[object, list[range]] = {}
         """Ranges given back by a thread that the host may not have unmapped yet: not to be given out (by thread)."""
         self._searched = _Searched(0, 0, 0, 0)
@@ -114,6 +116,7 @@ class AddressSpace:
         other._starts, other._searched = list(self._starts), self._searched
         other.heap_start, other.heap_end, other.heap_mapped = self.heap_start, self.heap_end, self.heap_mapped
         other.arguments, other.environment = self.arguments, self.environment
+        other.auxiliary = self.auxiliary
         for region in other.regions:
             if region.file is not None:
                 region.file.reference()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from lichen.executive.counters import Counters
 from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem, TaskUsage
 from lichen.executive.memory import AddressSpace
 from lichen.executive.objects.namespace import Directory
@@ -207,6 +208,7 @@ class Process:
         self.handles: HandleTable
         self.files: FileSystemContext
         self.space = AddressSpace()
+        self.counters = Counters()
         self.personality: Any = None
         self.name = "?"
         self.arguments: tuple[bytes, ...] = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from lichen.executive.interfaces import PAGE, MemoryUsage, ProcessorTime, TaskUsage
+from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, TaskUsage
 
 _TICK: Final = 1 / os.sysconf("SC_CLK_TCK")
 _MOST: Final = 4096
@@ -57,6 +57,24 @@ class Account:
             return MemoryUsage(*(int(rows[name].split()[0]) << 10 for name in _MEMORY))
         except (OSError, KeyError):
             return MemoryUsage()
+
+    def mappings(self) -> list[MappingUsage]:
+        """The mappings of the thread's process; none when it is gone."""
+        found: list[MappingUsage] = []
+        sizes: dict[str, int] = {}
+        try:
+            with open(f"{self._folder}smaps") as file:
+                for line in file:
+                    name, _, rest = line.partition(" ")
+                    if name[-1] != ":":
+                        start, end = (int(part, 16) for part in name.split("-"))
+                        sizes = {}
+                        found.append(MappingUsage(start, end, sizes))
+                    elif rest.endswith(" kB\n"):
+                        sizes[name[:-1]] = int(rest.split()[0]) << 10
+        except OSError:
+            return []
+        return found
 
     def usage(self) -> TaskUsage:
         """What the thread does and has used, its time in whole ticks; of one that is gone only the time."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lichen.executive.interfaces import (
     GuestGone,
+    MappingUsage,
     MemoryOperation,
     MemoryUsage,
     ProcessorTime,
@@ -428,6 +429,9 @@ class NativeThread:
     def memory_usage(self) -> MemoryUsage:
         """How much memory the whole host process holds."""
         return self.account.memory()
+
+    def mappings(self) -> list[MappingUsage]:
+        return self.account.mappings()
 
     def usage(self) -> TaskUsage:
         """What the thread does and has used. It sleeps only in a call that the host answers: other sleep is our doing."""

@@ -272,6 +272,7 @@ class _Stack:
         platform = self._push(b"x86_64\0")
         seed = self._push(os.urandom(16))
         auxiliary = self._auxiliary(main, base, name, platform, seed)
+        self.builder.space.auxiliary = struct.pack(f"<{len(auxiliary)}Q", *auxiliary)
         words = [len(arguments), *arguments, 0, *environment, 0, *auxiliary]
         pointer = (self.top - 8 * len(words)) & -16
         padding = bytes(self.top - pointer - 8 * len(words))

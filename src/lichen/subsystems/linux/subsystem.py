@@ -156,6 +156,11 @@ class LinuxSubsystem:
                 watch_processor_limit(process)
         thread.personality = state
 
+    def environment(self, process: Process) -> bytes:
+        """The variables that the program was started with, where they lie on its stack."""
+        where = process.space.environment
+        return process.first_thread.memory.read(where.start, len(where)) if where else b""
+
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec: handlers, alternate stack and timers go; mask, pending signals and limits stay."""
         process = thread.process

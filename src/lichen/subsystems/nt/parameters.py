@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from lichen.abi.memory import Memory
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.types import decode, encode, to_bytes
 
@@ -17,6 +18,9 @@ _FIXED_SIZE: Final = 0x410
 _CURRENT_DIRECTORY_ROOM: Final = 520
 _NORMALISED: Final = 1
 PEB_SIZE: Final = 0x8000
+LONGEST_ENVIRONMENT: Final = 1 << 20
+_PEB_PARAMETERS, _ENVIRONMENT, _ENVIRONMENT_SIZE = 0x20, 0x80, 0x3F0
+"""Where the PEB leads to the parameters, and these to the environment."""
 _DEBUG_CHANNELS: Final = 0x2000
 """Behind the PEB: what Wine's DLLs tell of themselves, a flag byte and a name for each channel; no name is for all."""
 _ERRORS: Final = 2
@@ -64,8 +68,8 @@ class Parameters:
             blob += data.ljust(room + 2 if offset == 0x38 else room, b"\0")
             blob += bytes(-len(blob) % 8)
         environment = encode_environment(self.environment)
-        struct.pack_into("<Q", fixed, 0x80, base + _FIXED_SIZE + len(blob))
-        struct.pack_into("<Q", fixed, 0x3F0, len(environment))
+        struct.pack_into("<Q", fixed, _ENVIRONMENT, base + _FIXED_SIZE + len(blob))
+        struct.pack_into("<Q", fixed, _ENVIRONMENT_SIZE, len(environment))
         blob += environment
         total = _FIXED_SIZE + len(blob)
         struct.pack_into("<4I", fixed, 0, total, total, _NORMALISED, 0)
@@ -89,6 +93,15 @@ def decode_environment(data: bytes) -> dict[str, str]:
         if position > 0:
             found[line[:position]] = line[position + 1 :]
     return found
+
+
+def read_environment(memory: Memory, peb: int) -> bytes:
+    """The environment of a process in its memory, as Linux has one: `NAME=value` in UTF-8 and a zero byte each."""
+    (parameters,) = struct.unpack("<Q", memory.read(peb + _PEB_PARAMETERS, 8))
+    (block,) = struct.unpack("<Q", memory.read(parameters + _ENVIRONMENT, 8))
+    (size,) = struct.unpack("<Q", memory.read(parameters + _ENVIRONMENT_SIZE, 8))
+    text = decode(memory.read(block, min(size, LONGEST_ENVIRONMENT) & ~1))
+    return b"".join(line.encode("utf-8", "surrogatepass") + b"\0" for line in text.split("\0") if line)
 
 
 def command_line_of(arguments: tuple[bytes, ...]) -> str:
@@ -161,7 +174,7 @@ def process_environment_block(
     peb = bytearray(PEB_SIZE)
     file = image.file
     struct.pack_into("<2Q", peb, 0x10, base, 0)
-    struct.pack_into("<Q", peb, 0x20, parameters)
+    struct.pack_into("<Q", peb, _PEB_PARAMETERS, parameters)
     struct.pack_into("<Q", peb, 0x68, api_set)
     struct.pack_into("<I", peb, 0xB8, processors)
     struct.pack_into("<q", peb, 0xC0, -150 * 10_000_000)

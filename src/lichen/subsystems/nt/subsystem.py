@@ -20,6 +20,7 @@ from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.subsystems.nt import context, crash, exceptions, signals, threads
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
+from lichen.subsystems.nt.parameters import read_environment
 from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
 from lichen.subsystems.nt.records import ExceptionRecord
@@ -347,6 +348,13 @@ class NtSubsystem:
     def thread_started(self, thread: Thread, creator: Thread | None) -> None:
         """The creator of the thread gives it its state."""
         self.keep_time()
+
+    def environment(self, process: Process) -> bytes:
+        """The variables in the block that the PEB leads to, which the program may have changed."""
+        state = process.personality
+        return (
+            read_environment(process.first_thread.memory, state.peb) if isinstance(state, NtProcess) else b""
+        )
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec of a PE file: what Linux knew of the process is gone."""

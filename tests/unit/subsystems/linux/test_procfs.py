@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from lichen.abi.memory import Fault
-from lichen.executive.interfaces import PAGE, MemoryUsage, ProcessorTime, Protection, TaskUsage
+from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, Protection, TaskUsage
 from lichen.executive.io.anonymous import create_pipe
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
@@ -62,6 +62,9 @@ class Guest:
     def processor_time(self) -> ProcessorTime:
         return self.figures.time
 
+    def mappings(self) -> list[MappingUsage]:
+        return [MappingUsage(0, 4 * PAGE, {"Rss": 2 * PAGE, "Pss": PAGE})]
+
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(5 * PAGE, 6 * PAGE, 2 * PAGE, 3 * PAGE)
 
@@ -73,6 +76,10 @@ class Personality:
     """As much of a subsystem as the process table asks for: every end leaves a zombie."""
 
     process_ended = thread_ended = orphaned = lambda *_: None
+
+    def environment(self, process: Process) -> bytes:
+        where = process.space.environment
+        return process.first_thread.memory.read(where.start, len(where)) if where else b""
 
     def child_ended(self, parent: Process, child: Process) -> bool:
         return True

@@ -49,8 +49,10 @@ def read(thread: Thread, fd: Fd, address: Address, size: Size) -> Result:
 
 
 def _read(thread: Thread, file: File, address: int, size: int, offset: int | None) -> Result:
+    counters = thread.process.counters
     if size > PIECE:
-        return receive(file, span_of(thread, address, size), offset)
+        return _read_spans(thread, receive(file, span_of(thread, address, size), offset))
+    counters.reads += 1
     data = file.read(size, offset)
     if type(data) is GeneratorType:
         return _read_parked(thread, file, cast(Blocks[bytes], data), address)
@@ -59,7 +61,32 @@ def _read(thread: Thread, file: File, address: int, size: int, offset: int | Non
             thread.memory.write(address, cast(bytes, data))
         except Fault as fault:
             return _arrived(file, fault.address - address, len(cast(bytes, data)), offset)
+    counters.read_bytes += len(cast(bytes, data))
     return len(cast(bytes, data))
+
+
+def _read_spans(thread: Thread, moved: int | Blocks[int]) -> int | Blocks[int]:
+    """Count what a call has read into several places."""
+    counters = thread.process.counters
+    counters.reads += 1
+
+    def count(size: int) -> int:
+        counters.read_bytes += size
+        return size
+
+    return then(moved, count)
+
+
+def _written_spans(thread: Thread, moved: int | Blocks[int]) -> int | Blocks[int]:
+    """Count what a call has written from several places."""
+    counters = thread.process.counters
+    counters.writes += 1
+
+    def count(size: int) -> int:
+        counters.written_bytes += size
+        return size
+
+    return then(moved, count)
 
 
 def _read_parked(thread: Thread, file: File, blocked: Blocks[bytes], address: int) -> Blocks[int]:
@@ -68,6 +95,7 @@ def _read_parked(thread: Thread, file: File, blocked: Blocks[bytes], address: in
         thread.memory.write(address, data)
     except Fault as fault:
         return _arrived(file, fault.address - address, len(data), None)
+    thread.process.counters.read_bytes += len(data)
     return len(data)
 
 
@@ -88,11 +116,11 @@ def write(thread: Thread, fd: Fd, address: Address, size: Size) -> Result:
 
 def _write(thread: Thread, file: File, address: int, size: int, offset: int | None) -> Result:
     if size > PIECE:
-        return send(thread, file, span_of(thread, address, size), offset)
+        return _written_spans(thread, send(thread, file, span_of(thread, address, size), offset))
     try:
         data = thread.memory.read(address, size)
     except Fault:
-        return send(thread, file, span_of(thread, address, size), offset)
+        return _written_spans(thread, send(thread, file, span_of(thread, address, size), offset))
     if file.node.kind == Kind.REGULAR:
         data = within_limit(thread, file, data, offset)
     try:
@@ -101,7 +129,10 @@ def _write(thread: Thread, file: File, address: int, size: int, offset: int | No
         broken(thread, failure)
         raise
     if type(count) is GeneratorType:
-        return send_parked(thread, file, cast(Blocks[int], count))
+        return _written_spans(thread, send_parked(thread, file, cast(Blocks[int], count)))
+    counters = thread.process.counters
+    counters.writes += 1
+    counters.written_bytes += cast(int, count)
     return count
 
 
@@ -131,28 +162,28 @@ def pwrite64(thread: Thread, fd: Fd, address: Address, size: Size, offset: Long)
 def readv(thread: Thread, fd: Fd, vectors: Address, count: Size) -> Result:
     """Read from a file at its position into several buffers."""
     file = file_of(thread, fd)
-    return receive(file, span_of_vectors(thread, vectors, count))
+    return _read_spans(thread, receive(file, span_of_vectors(thread, vectors, count)))
 
 
 @linux.call(amd64=20)
 def writev(thread: Thread, fd: Fd, vectors: Address, count: Size) -> Result:
     """Write several buffers to a file at its position."""
     file = file_of(thread, fd)
-    return send(thread, file, span_of_vectors(thread, vectors, count))
+    return _written_spans(thread, send(thread, file, span_of_vectors(thread, vectors, count)))
 
 
 @linux.call(amd64=295)
 def preadv(thread: Thread, fd: Fd, vectors: Address, count: Size, offset: Long) -> Result:
     """Read from a file at an offset into several buffers."""
     file = seekable_file(thread, fd, offset)
-    return receive(file, span_of_vectors(thread, vectors, count), offset)
+    return _read_spans(thread, receive(file, span_of_vectors(thread, vectors, count), offset))
 
 
 @linux.call(amd64=296)
 def pwritev(thread: Thread, fd: Fd, vectors: Address, count: Size, offset: Long) -> Result:
     """Write several buffers to a file at an offset."""
     file = seekable_file(thread, fd, offset)
-    return send(thread, file, span_of_vectors(thread, vectors, count), offset)
+    return _written_spans(thread, send(thread, file, span_of_vectors(thread, vectors, count), offset))
 
 
 @linux.call(amd64=327, partial="RWF_ATOMIC, RWF_NOAPPEND and RWF_DONTCACHE are refused, as by older kernels")
@@ -165,8 +196,8 @@ def preadv2(
     file, at = _positioned(thread, fd, offset)
     span = span_of_vectors(thread, vectors, count)
     if flags & RWF_NOWAIT:
-        return without_waiting(file, lambda: receive(file, span.first_piece(), at))
-    return receive(file, span, at)
+        return _read_spans(thread, without_waiting(file, lambda: receive(file, span.first_piece(), at)))
+    return _read_spans(thread, receive(file, span, at))
 
 
 @linux.call(amd64=328, partial="RWF_ATOMIC, RWF_NOAPPEND and RWF_DONTCACHE are refused, as by older kernels")
@@ -187,6 +218,7 @@ def pwritev2(
         result = without_waiting(file, lambda: send(thread, file, span.first_piece(), at))
     else:
         result = send(thread, file, span, at)
+    result = _written_spans(thread, result)
     if flags & (RWF_SYNC | RWF_DSYNC):
         return then(result, lambda done: _synced(file, done))
     return result

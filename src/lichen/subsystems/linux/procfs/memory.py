@@ -18,7 +18,7 @@ from lichen.executive.io.file import File
 from lichen.executive.memory import Region
 from lichen.subsystems.linux.procfs.subjects import Task, encoded, shown
 
-_NAME_COLUMN: Final = 73
+NAME_COLUMN: Final = 73
 _MOST_STRINGS: Final = 4 << 20
 
 
@@ -48,7 +48,7 @@ def _line(region: Region, attributes: Attributes | None, name: bytes) -> bytes:
         f"{region.start:08x}-{region.end:08x} {rights}{'s' if region.shared else 'p'} "
         f"{region.offset:08x} {major(device):02x}:{minor(device):02x} {inode} "
     ).encode()
-    return (line.ljust(_NAME_COLUMN) + name if name else line) + b"\n"
+    return (line.ljust(NAME_COLUMN) + name if name else line) + b"\n"
 
 
 def _strings(task: Task, where: range) -> bytes | None:
@@ -76,5 +76,15 @@ def command_line(task: Task) -> bytes:
 
 
 def environment(task: Task) -> bytes:
-    """The variables that the program was started with, each with a zero byte behind it."""
-    return _strings(task, task.process.space.environment) or b""
+    """The variables of the process, as its world keeps them, each with a zero byte behind it."""
+    if task.leader is None:
+        return b""
+    try:
+        return task.process.subsystem.environment(task.process)[:_MOST_STRINGS]
+    except Fault:
+        return b""
+
+
+def auxiliary_vector(task: Task) -> bytes:
+    """What the program was told at its start."""
+    return b"" if task.leader is None else task.process.space.auxiliary

@@ -14,9 +14,11 @@ from lichen.subsystems.linux.procfs import (
     descriptors,
     memory,
     mounts,
+    namespaces,
     network,
     settings,
     tasks,
+    usage,
     whole,
 )
 from lichen.subsystems.linux.procfs.subjects import Descriptor, Task, Whole, number, shown
@@ -41,6 +43,7 @@ def _descriptors(entry: Entry[Descriptor]) -> Members[Task]:
 
 
 _TASK: Final[dict[str, Entry[Task]]] = {
+    "auxv": Text(memory.auxiliary_vector, mode=_OWNER_READS, private=True),
     "cgroup": _fixed(b"0::/\n"),
     "children": Text(tasks.children),
     "cmdline": Text(memory.command_line),
@@ -58,17 +61,21 @@ _TASK: Final[dict[str, Entry[Task]]] = {
     ),
     "fdinfo": Folder({}, _descriptors(Text(descriptors.information, private=True))),
     "gid_map": _fixed(_ALL_IDS),
+    "io": Text(usage.transfers, mode=_OWNER_READS, private=True),
     "limits": Text(tasks.limits),
     "loginuid": _fixed(_NO_SESSION),
     "maps": Text(memory.maps, private=True),
     "mountinfo": Text(mounts.mount_information),
     "mounts": Text(mounts.mounts),
     "net": network.tree(),
+    "ns": namespaces.tree(),
     "oom_score": Text(tasks.oom_score),
     "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
     "root": _magic(descriptors.root),
     "sessionid": _fixed(_NO_SESSION),
     "setgroups": _fixed(b"allow\n"),
+    "smaps": Text(usage.smaps, private=True),
+    "smaps_rollup": Text(usage.rollup, private=True),
     "stat": Text(tasks.stat),
     "statm": Text(tasks.statm),
     "status": Text(tasks.status),

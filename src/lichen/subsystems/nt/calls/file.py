@@ -97,12 +97,15 @@ def NtReadFile(
     require(file, Access.READ | Access.EXECUTE)
     offset = _offset(file, position)
     completion = Completion(thread, file, event, routine, context, status)
+    counters = thread.process.counters
+    counters.reads += 1
 
     def done(data: bytes) -> int:
         if not data and size and not (isinstance(file, PipeEnd) and not file.at_end):
             ended = file.seekable or file.node.kind == Kind.CHARACTER
             return completion.end(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
+        counters.read_bytes += len(data)
         _move(file, offset, len(data))
         cut_short = isinstance(file, PipeEnd) and file.cut_short
         return completion.end(Status.BUFFER_OVERFLOW if cut_short else Status.SUCCESS, len(data))
@@ -133,8 +136,11 @@ def NtWriteFile(
     if offset == _WRITE_TO_END:
         offset = file.node.size()
     completion = Completion(thread, file, event, routine, context, status)
+    counters = thread.process.counters
+    counters.writes += 1
 
     def done(count: int) -> int:
+        counters.written_bytes += count
         _move(file, offset, count)
         return completion.end(Status.SUCCESS, count)
 

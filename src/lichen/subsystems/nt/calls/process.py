@@ -111,13 +111,20 @@ def _unicode(text: str) -> Callable[[int], bytes]:
     return lambda at: struct.pack("<HH4xQ", len(data), len(data) + 2, at + 16) + data + b"\0\0"
 
 
+def _transfers(process: Process) -> bytes:
+    """IO_COUNTERS."""
+    counters = process.counters
+    moved = counters.read_bytes, counters.written_bytes
+    return struct.pack("<6Q", counters.reads, counters.writes, 0, *moved, 0)
+
+
 def _answers(process: Process) -> dict[int, Callable[[], bytes]]:
     """The fixed-size information classes."""
     state = process.personality
     return {
         0: lambda: _basic(process),
         1: lambda: bytes(24),  # quota limits
-        2: lambda: bytes(48),  # I/O counters
+        2: lambda: _transfers(process),
         4: lambda: times(process),
         7: lambda: struct.pack("<Q", 0),  # debug port
         12: lambda: struct.pack("<I", 0),  # default hard error mode

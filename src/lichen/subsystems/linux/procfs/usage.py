@@ -1,0 +1,112 @@
+"""What a process's memory and transfers come to: smaps, smaps_rollup, io.
+
+Which regions there are the executive's books say; how much of each is in memory the host is asked, which knows its own
+mappings at the same addresses. One of those may be several regions, which then get their shares.
+
+Source: proc(5); fs/proc/task_mmu.c, fs/proc/base.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from lichen.executive.interfaces import PAGE, MappingUsage, Protection
+from lichen.executive.memory import Region
+from lichen.subsystems.linux.procfs import memory
+from lichen.subsystems.linux.procfs.subjects import Task
+
+_SIZES: Final = (
+    *("Rss", "Pss", "Pss_Dirty", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty"),
+    *("Referenced", "Anonymous", "LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped"),
+    *("Shared_Hugetlb", "Private_Hugetlb", "Swap", "SwapPss", "Locked"),
+)
+_DIRTY: Final = "Pss_Dirty"
+_PARTS: Final = ("Pss_Anon", "Pss_File", "Pss_Shmem")
+
+Sizes = Mapping[str, int]
+
+
+def smaps(task: Task) -> bytes:
+    """The lines of maps, each with what of the region is in memory."""
+    lines = []
+    for region, head, sizes in _regions(task):
+        lines += [head, _row("Size", region.size), _row("KernelPageSize", PAGE), _row("MMUPageSize", PAGE)]
+        lines += [_row(name, sizes[name]) for name in _SIZES]
+        lines.append(f"{'THPeligible:':16}{0:8d}\nVmFlags: {_flags(region)} \n".encode())
+    return b"".join(lines)
+
+
+def rollup(task: Task) -> bytes:
+    """The sums of all regions."""
+    sums = dict.fromkeys((*_SIZES, *_PARTS), 0)
+    regions = task.process.space.regions
+    for region, _, sizes in _regions(task):
+        for name, size in sizes.items():
+            sums[name] += size
+        anonymous = sizes["Pss"] if region.file is None else min(sizes["Anonymous"], sizes["Pss"])
+        sums["Pss_Anon"] += anonymous
+        sums["Pss_File"] += sizes["Pss"] - anonymous
+    if task.leader is None or not regions:
+        return b""
+    head = f"{regions[0].start:08x}-{regions[-1].end:08x} ---p 00000000 00:00 0 ".encode()
+    at = _SIZES.index(_DIRTY) + 1
+    names = (*_SIZES[:at], *_PARTS, *_SIZES[at:])
+    return head.ljust(memory.NAME_COLUMN) + b"[rollup]\n" + b"".join(_row(name, sums[name]) for name in names)
+
+
+def _row(name: str, size: int) -> bytes:
+    return f"{name + ':':16}{size >> 10:8d} kB\n".encode()
+
+
+def _regions(task: Task) -> Iterator[tuple[Region, bytes, Sizes]]:
+    """Each region with its line in maps and the bytes of it by what they are."""
+    leader = task.leader
+    if leader is None:
+        return
+    regions = list(task.process.space.regions)
+    heads = memory.maps(task).splitlines(keepends=True)
+    mappings = leader.guest.mappings()
+    first = 0
+    for region, head in zip(regions, heads, strict=True):
+        while first < len(mappings) and mappings[first].end <= region.start:
+            first += 1
+        yield region, head, _share(region, mappings[first:])
+
+
+def _share(region: Region, mappings: list[MappingUsage]) -> Sizes:
+    """What of the host's mappings (those from the region's start on) is the region's."""
+    sums = dict.fromkeys(_SIZES, 0)
+    for mapping in mappings:
+        if mapping.start >= region.end:
+            break
+        common = min(mapping.end, region.end) - max(mapping.start, region.start)
+        for name in _SIZES:
+            sums[name] += mapping.sizes.get(name, 0) * common // (mapping.end - mapping.start)
+    return sums
+
+
+def _flags(region: Region) -> str:
+    protection = region.protection
+    rights = (("rd", Protection.READ), ("wr", Protection.WRITE), ("ex", Protection.EXECUTE))
+    flags = [flag for flag, right in rights if protection & right]
+    flags += ["sh"] if region.shared else []
+    flags += ["mr", "mw", "me"]
+    flags += ["ms"] if region.shared else []
+    flags += ["gd"] if region.name == "[stack]" else []
+    return " ".join((*flags, "ac"))
+
+
+def transfers(task: Task) -> bytes:
+    """What the process has read and written by calls. What of that reached a disk only the host knows."""
+    counters = task.process.counters
+    rows = {
+        "rchar": counters.read_bytes,
+        "wchar": counters.written_bytes,
+        "syscr": counters.reads,
+        "syscw": counters.writes,
+        "read_bytes": 0,
+        "write_bytes": 0,
+        "cancelled_write_bytes": 0,
+    }
+    return "".join(f"{name}: {value}\n" for name, value in rows.items()).encode()
