@@ -22,13 +22,14 @@ _PIP = ("-m", "pip", "download", "--quiet", "--retries=0", "--timeout=15", "--no
 _FOR_WINDOWS = ("--platform=win_amd64", "--only-binary=:all:")
 
 
-def from_wheel(project: str, version: str) -> Path:
-    """The program of a project's name out of its wheel for Windows."""
+def from_wheel(project: str, version: str, member: str | None = None) -> Path:
+    """A program out of a project's wheel for Windows, by the end of its path there: a script of the project's name."""
+    ending = member or f"/scripts/{project}.exe"
 
     def fetch(folder: Path) -> bytes:
         command = [sys.executable, *_PIP, *_FOR_WINDOWS, f"--dest={folder}", f"{project}=={version}"]
         with zipfile.ZipFile(_fetched(command, folder, "*.whl")) as wheel:
-            (member,) = (name for name in wheel.namelist() if name.endswith(f"/scripts/{project}.exe"))
+            (member,) = (name for name in wheel.namelist() if name.endswith(ending))
             return wheel.read(member)
 
     return _kept(f"{project}-{version}.exe", fetch)

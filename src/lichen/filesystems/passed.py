@@ -12,9 +12,11 @@ import os
 import select
 import socket
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import F_GETFL, fcntl
+from fcntl import F_GETFL, fcntl, ioctl
+from termios import FIONREAD
 from typing import Final
 
 from lichen.executive.interfaces import Platform
@@ -24,6 +26,7 @@ from lichen.executive.io.file import SEEK_SET, Data, File, Pollers
 from lichen.executive.io.location import Location
 from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait, Waitable
@@ -289,6 +292,12 @@ class PassedStream(File):
         while (data := self.node.receive(size)) is None:
             yield Wait((ready,))
         return data
+
+    @hosted
+    def control(self, request: object) -> object:
+        if isinstance(request, BytesAvailable):
+            return struct.unpack("i", ioctl(self.node.descriptor, FIONREAD, bytes(4)))[0]
+        return super().control(request)
 
     def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
         self.require(Access.CONTENT)

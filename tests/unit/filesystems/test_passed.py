@@ -14,6 +14,7 @@ import pytest
 from lichen.executive.io.file import SEEK_CURRENT, SEEK_SET, File
 from lichen.executive.io.location import anonymous
 from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.status import Status
 from lichen.filesystems import passed
 from lichen.filesystems.passed import PassedNode
@@ -144,7 +145,9 @@ def test_a_regular_file_shares_its_position_with_the_host(world: World, tmp_path
     file = world.file(os.dup(descriptor))
     assert file.read(3) == b"012"
     assert os.read(descriptor, 2) == b"34"
-    assert file.seek(0, SEEK_CURRENT) == 5
+    assert file.seek(0, SEEK_CURRENT) == file.position == 5
+    file.position = 7
+    assert os.lseek(descriptor, 0, os.SEEK_CUR) == 7
     assert file.read(2, 8) == b"89"
     assert file.write(b"x", 0) == 1
     assert file.write(b"ab") == 2
@@ -180,6 +183,7 @@ def test_pipes_have_no_place_to_seek_to(world: World) -> None:
     reading, writing = os.pipe()
     file = world.file(reading)
     os.write(writing, b"x")
+    assert file.control(BytesAvailable()) == 1
     os.close(writing)
     assert status_of(file.seek, 0) == Status.NOT_SEEKABLE
     assert status_of(file.read, 1, 0) == Status.NOT_SEEKABLE

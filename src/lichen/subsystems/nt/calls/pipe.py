@@ -7,19 +7,30 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from lichen.abi.argument import OptionalIn, Out
 from lichen.abi.layout import i64, ptr, u32
+from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
+from lichen.executive.io.opening import Access, Poll
+from lichen.executive.io.requests import BytesAvailable, PeekPipe, PipeCapacity
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
-from lichen.subsystems.nt.files import open_of
-from lichen.subsystems.nt.named_pipes import SHARE_READ, SHARE_WRITE, NamedPipes, PipeEnd, PipeRoot, Shape
+from lichen.subsystems.nt.files import open_of, require
+from lichen.subsystems.nt.named_pipes import (
+    CONNECTED,
+    SHARE_READ,
+    SHARE_WRITE,
+    NamedPipes,
+    PipeEnd,
+    PipeRoot,
+    Shape,
+)
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
@@ -32,6 +43,10 @@ _DISCONNECT, _LISTEN, _PEEK, _WAIT, _TRANSCEIVE = 0x110004, 0x110008, 0x11400C, 
 _PEEK_HEADER: Final = 16
 _WAIT_HEADER: Final = 14
 _SHAREABLE: Final = SHARE_READ | SHARE_WRITE
+_STREAMS: Final = (Kind.FIFO, Kind.SOCKET)
+"""Kinds of Linux' files that are pipes to Windows programs."""
+_USUAL_CAPACITY: Final = 65536
+Known = TypeVar("Known", int, bytes)
 Answer = tuple[int, bytes]
 """A status, and what goes into the output buffer."""
 
@@ -91,7 +106,7 @@ def pipe_control(
     if isinstance(file, PipeRoot) and code == _WAIT:
         return then(_wait(thread, file, data), lambda status: (status, b""))
     if not isinstance(file, PipeEnd):
-        return None
+        return _peek_stream(file, room) if code == _PEEK and file.node.kind in _STREAMS else None
     if code == _LISTEN:
         return then(file.listen(), lambda status: (status, b""))
     if code == _TRANSCEIVE:
@@ -135,22 +150,52 @@ def _peek(end: PipeEnd, room: int) -> Answer:
     return (Status.BUFFER_OVERFLOW if more and content else Status.SUCCESS), header + content
 
 
+def _peek_stream(file: File, room: int) -> Answer:
+    """FILE_PIPE_PEEK_BUFFER of a Linux pipe: a pipe of the host's tells only how much there is."""
+    require(file, Access.READ)
+    if room < _PEEK_HEADER:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    size = _asked(file, BytesAvailable(), 0)
+    if not size and file.poll() & Poll.HANGUP:
+        raise Failure(Status.PIPE_BROKEN)
+    content = _asked(file, PeekPipe(room - _PEEK_HEADER), b"")
+    status = Status.BUFFER_OVERFLOW if content and len(content) < size else Status.SUCCESS
+    return status, struct.pack("<4I", CONNECTED, size, 0, 0) + content
+
+
+def _asked(file: File, request: object, otherwise: Known) -> Known:
+    """What a stream answers to a request, or what stands for that when it does not know such requests."""
+    try:
+        return cast(Known, file.control(request))
+    except Failure:
+        return otherwise
+
+
 # ---- FILE_PIPE_*_INFORMATION
 
 
-def _end_of(file: File) -> PipeEnd:
-    if not isinstance(file, PipeEnd):
+def _end_of(file: File) -> PipeEnd | None:
+    """The end of a pipe of NT's; None for a pipe of Linux'."""
+    if isinstance(file, PipeEnd):
+        return file
+    if file.node.kind not in _STREAMS:
         raise Failure(Status.INVALID_PARAMETER)
-    return file
+    return None
 
 
 def _pipe_information(thread: Thread, file: File) -> bytes:
     end = _end_of(file)
-    return struct.pack("<2I", end.one_message, not end.waits)
+    return struct.pack("<2I", end.one_message, not end.waits) if end is not None else bytes(8)
 
 
 def _local_information(thread: Thread, file: File) -> bytes:
     end = _end_of(file)
+    if end is None:
+        size, capacity = _asked(file, BytesAvailable(), 0), _asked(file, PipeCapacity(), _USUAL_CAPACITY)
+        configuration = 0 if file.access & Access.READ else 1
+        return struct.pack(
+            "<10I", 0, configuration, 1, 1, capacity, size, capacity, max(0, capacity - size), CONNECTED, 0
+        )
     shape, partner = end.pipe.shape, end.partner
     configuration = {SHARE_WRITE: 0, SHARE_READ: 1}.get(shape.directions, 2)
     room = max(0, partner.received.quota - partner.received.size) if partner else 0
@@ -164,6 +209,10 @@ def set_pipe_information(thread: Thread, file: File, data: bytes) -> None:
     """FILE_PIPE_INFORMATION: how an end reads, and whether it waits."""
     end = _end_of(file)
     reading, completion = struct.unpack_from("<2I", data)
+    if end is None:
+        if reading or completion:
+            raise Failure(Status.INVALID_PARAMETER)
+        return
     if reading > 1 or completion > 1 or (reading and not end.pipe.shape.messages):
         raise Failure(Status.INVALID_PARAMETER)
     end.one_message, end.waits = bool(reading), not completion
