@@ -1,7 +1,8 @@
 """Makes seeded calls on a machine without guests, and tells what the kernel did that it must never do.
 
 A call may fail by any error and wait as long as it likes. It may not raise what is no error of its front-end, be answered
-twice or never, ask the platform for the impossible, go on for seconds, or leave anything behind when all processes ended.
+twice or never, ask the platform for the impossible, go on for seconds, make anything when it failed, or leave anything
+behind when all processes ended.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Fuzzer:
         self.report = Report()
         self.latest = ""
         self._current: dict[Any, str] = {}
+        self._failed = False
 
     def run(self, calls: int) -> Report:
         """Make so many calls, every declared one as often as every other; then end everything."""
@@ -171,11 +173,19 @@ class Fuzzer:
         guest.answered = lambda result: self._answered(guest, result)
         number = self.half.number(name)
         guest.call(number, raw)
+        before, self._failed = self._things(thread), False
         self._guarded(lambda: self.world.scheduler.system_call(guest, number, raw))
+        if self._failed and any(now > then for now, then in zip(self._things(thread), before, strict=True)):
+            self.report.problem(None, f"{self.latest} failed and left something")
         if guest.state == "held" and not (thread.parking or thread.suspended or thread.dead):
             self.report.problem(None, f"{self.latest} is never answered")
         if name in self.half.unanswered and guest.state in ("runs", "gone") and self._went_on(thread):
             self._answered(guest, 0)
+
+    def _things(self, thread: Thread) -> tuple[int, ...]:
+        """How much there is of what a call makes: handles, processes, threads."""
+        table = self.world.table
+        return len(thread.process.handles), len(table.processes), len(table.threads)
 
     def _went_on(self, thread: Thread) -> bool:
         """Whether the process lives or has ended by no signal."""
@@ -184,7 +194,8 @@ class Fuzzer:
 
     def _answered(self, guest: Any, result: int) -> None:
         name = self._current.pop(guest, None)
-        if name is not None and self.half.succeeded(result):
+        self._failed = not self.half.succeeded(result)
+        if name is not None and not self._failed:
             self.report.succeeded[name] += 1
 
     def _guarded(self, action: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
-from lichen.executive.objects.handles import Handle, handle_of, index_of
+from lichen.executive.objects.handles import Handle, HandleTable, handle_of, index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Named
@@ -41,6 +41,13 @@ def thread_of(thread: Thread, number: int) -> Thread:
 
 
 def new_handle(thread: Thread, object: Object, access: int, named: Named | None = None) -> int:
-    """A handle of the calling process to `object`, whose reference it takes over."""
+    """A handle of the calling process to `object`, whose reference it takes over; it goes if the call still fails."""
     inherit = named is not None and named.inherit
-    return handle_of(thread.process.handles.insert(object, access, inherit))
+    return given_handle(thread, thread.process.handles, object, access, inherit)
+
+
+def given_handle(thread: Thread, handles: HandleTable, object: Object, access: int, inherit: bool) -> int:
+    """As `new_handle`, in any process's table."""
+    index = handles.insert(object, access, inherit)
+    thread.personality.undo.append(lambda: handles.close(index))
+    return handle_of(index)

@@ -79,6 +79,8 @@ class NtThread:
     """What the thread waits for in NtWaitForAlertByThreadId."""
     mutants: dict[Any, None] = field(default_factory=dict)
     """Mutants that the thread owns."""
+    undo: list[Callable[[], object]] = field(default_factory=list)
+    """How to take back what the current call has made, should it fail after all (DECISIONS 33)."""
     priority: int = 0
     affinity: int = 0
     description: str = ""

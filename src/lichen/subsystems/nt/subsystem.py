@@ -6,6 +6,7 @@ import importlib
 import logging
 import pkgutil
 import signal as posix
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -146,6 +147,8 @@ class NtSubsystem:
         """Decode and run one call."""
         if thread.process.space.draining:
             thread.process.space.draining.pop(thread, None)
+        if thread.personality.undo:
+            thread.personality.undo.clear()
         entry = self.table.get(number)
         if entry is not None:
             return entry.enter(thread, arguments)
@@ -156,7 +159,11 @@ class NtSubsystem:
         return Status.NOT_IMPLEMENTED if name[:2] == "Nt" or number >= 0x1000 else 0xC000001C
 
     def failed(self, thread: Thread, error: Exception) -> int:
-        """The status of a call that failed."""
+        """The status of a call that failed, of which nothing is left."""
+        undo = thread.personality.undo
+        while undo:
+            with suppress(Failure):  # another thread may have been faster
+                undo.pop()()
         if isinstance(error, Failure):
             return error.status if error.status & 0xFFFF0000 != POSIX else Status.UNSUCCESSFUL
         if isinstance(error, BadAddress):

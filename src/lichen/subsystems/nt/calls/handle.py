@@ -12,12 +12,12 @@ from lichen.abi.argument import OptionalIn, OptionalOut
 from lichen.abi.layout import i64, ptr, u32
 from lichen.executive.io.file import File
 from lichen.executive.objects.dispatcher import Dispatcher, ProcessObject, ThreadObject
-from lichen.executive.objects.handles import handle_of, index_of
+from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 from lichen.subsystems.nt.completions import has_event
-from lichen.subsystems.nt.objects import process_of
+from lichen.subsystems.nt.objects import given_handle, process_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -110,9 +110,9 @@ def NtDuplicateObject(
         if target or target_process
         else 0
     )
+    target.write(made)
     if options & _DUPLICATE_CLOSE_SOURCE and source not in (CURRENT_PROCESS, CURRENT_THREAD):
         giver.handles.close(index_of(source))
-    target.write(made)
     return Status.SUCCESS
 
 
@@ -128,11 +128,11 @@ def _duplicate(
     taker = process_of(thread, target_process)
     if source in (CURRENT_PROCESS, CURRENT_THREAD):
         found = ProcessObject(giver) if source == CURRENT_PROCESS else ThreadObject(thread)
-        return handle_of(taker.handles.insert(found, access, bool(attributes & 2)))
+        return given_handle(thread, taker.handles, found, access, bool(attributes & 2))
     slot = giver.handles.handle(index_of(source))
     granted = slot.access if options & _DUPLICATE_SAME_ACCESS else access
     inherit = slot.inherit if options & _DUPLICATE_SAME_ATTRIBUTES else bool(attributes & 2)
-    return handle_of(taker.handles.insert(slot.object.reference(), granted, inherit))
+    return given_handle(thread, taker.handles, slot.object.reference(), granted, inherit)
 
 
 @nt.call()

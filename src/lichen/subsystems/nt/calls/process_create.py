@@ -16,7 +16,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Open, Options, Share
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import HandleTable, handle_of, index_of
-from lichen.executive.processes import Process
+from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import environment
@@ -86,6 +86,7 @@ def NtCreateUserProcess(
         )
     finally:
         opened.release()
+    thread.personality.undo.append(lambda: child.terminate(ExitStatus(0)))
     process_handle.write(new_handle(thread, ProcessObject(child), process_access, process_name))
     thread_handle.write(new_handle(thread, ThreadObject(first), thread_access, thread_name))
     _answer(thread, request, child, first, loaded)

@@ -60,6 +60,7 @@ def NtCreateThreadEx(
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
     created = create_thread(creator, start, parameter, stack_reserve, bool(flags & _CREATE_SUSPENDED))
+    thread.personality.undo.append(lambda: created.exit(0))
     handle.write(new_handle(thread, ThreadObject(created), access, name))
     _fill_attributes(thread, attributes, created)
     return Status.SUCCESS
@@ -82,14 +83,19 @@ def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: in
     if creator.personality.affinity or affinity.of_process(process) != affinity.of_system(process):
         affinity.apply(created)  # the host would have it run where its creator does
     subsystem.thread_started(created, creator)
-    new.write(host.memory, state.peb, process.id, id)
-    new.enter(host, subsystem.entries(process), start, parameter)
+    try:
+        new.write(host.memory, state.peb, process.id, id)
+        new.enter(host, subsystem.entries(process), start, parameter)
+    except BaseException:  # as when the host has no memory left
+        created.exit(0)
+        raise
+    finally:
+        if was_running:
+            guest.resume()
     if suspended or process.stopped:
         created.suspended, created.waiting_to_run = int(suspended) + int(process.stopped), True
     else:
         host.resume()
-    if was_running:
-        guest.resume()
     return created
 
 
