@@ -117,6 +117,13 @@ def dos_path(process: Process, location: Location) -> str:
     return best[1] if best else "Z:\\" + "\\".join(location.place(None).components)
 
 
+def name_of(process: Process, found: object) -> str:
+    """The NT name of an open file; empty for what has none, as far as is known here."""
+    if not isinstance(found, File) or found.location.mount is None:
+        return ""
+    return "\\??\\" + dos_path(process, found.location)
+
+
 def anonymous_file(thread: Thread, size: int) -> File:
     """A fresh nameless file of `size` zeros, for shared memory."""
     return memory_file(thread.process.machine.memory_files, thread.process.files.token, size)

@@ -16,6 +16,7 @@ from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
+from lichen.subsystems.nt import names
 from lichen.subsystems.nt.completions import has_event
 from lichen.subsystems.nt.objects import given_handle, process_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -142,7 +143,7 @@ def NtCompareObjects(thread: Thread, first: Handle, second: Handle) -> int:
     return Status.SUCCESS if same else _STATUS_NOT_SAME_OBJECT
 
 
-@nt.call()
+@nt.call(partial="only files have names")
 def NtQueryObject(
     thread: Thread,
     number: Handle,
@@ -159,7 +160,7 @@ def NtQueryObject(
         data = struct.pack("<4I", flags, access, 1, references)
         data += bytes(56 - len(data))
     elif information_class == 1:
-        data = _string("", buffer, 16)
+        data = _string(names.name_of(thread.process, _identity(thread, number)), buffer, 16)
     elif information_class == 2:
         data = _string(type_name, buffer, 0x68)
     elif information_class == 4:
