@@ -29,6 +29,12 @@ SOURCES = sorted(Path(__file__).parent.glob("*.c"))
 FLAGS = ("-pthread", "-static")
 CONTENTS = "open to all readers", "secret of the host"
 SECONDS = 240
+BESIDE_ROOT = """
+cp /usr/bin/true /usr/local/bin/rooted && chmod 4755 /usr/local/bin/rooted
+sleep 100 & root=$!
+setpriv --reuid 1000 --regid 1000 --clear-groups "$1" $root /usr/local/bin/rooted; echo $?
+kill $root; echo killed $?
+"""
 PARTS = 4
 """Into so many runs the attempts on the stub page are divided."""
 
@@ -170,6 +176,28 @@ def test_entrances_from_windows_code(windows_c: Toolchain, programs: Path, outsi
         "held NtClose, way 0",
         "held NtClose, way 1",
     ]
+
+
+@pytest.mark.timeout(SECONDS + 30)
+def test_windows_programs_of_other_users(windows_c: Toolchain, programs: Path) -> None:
+    if userland.find("/") is None:
+        pytest.skip("needs the package libwine")
+    program = windows_c.compile(Path(__file__).parent / "windows" / "strangers.c")
+    command = [*(sys.executable, "-m", "lichen", "run", "--fresh", "--user", "root")]
+    command += [
+        "--share",
+        f"{programs}:{programs}:ro",
+        "--",
+        "/bin/sh",
+        "-c",
+        BESIDE_ROOT,
+        "sh",
+        str(program),
+    ]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS, cwd="/")
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if not line.startswith("held ")] == ["known 1", "ran 1", "0", "killed 0"]
+    assert len(lines) > 30
 
 
 @pytest.mark.timeout(SECONDS + 30)

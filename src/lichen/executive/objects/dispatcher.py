@@ -26,14 +26,17 @@ class Dispatcher(Object):
 
 
 class ProcessObject(Dispatcher):
-    """A process; its id is not given out again while one of these exists."""
+    """A process; its id is not given out again while one of these exists.
 
-    __slots__ = ("process",)
+    With `limited` its handles are good for looking at the process and waiting for it, whoever has them.
+    """
+
+    __slots__ = ("limited", "process")
     type_name: ClassVar[str] = "Process"
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, limited: bool = False) -> None:
         super().__init__(process.ended)
-        self.process = process
+        self.process, self.limited = process, limited
         process.machine.held[process.id] = process.machine.held.get(process.id, 0) + 1
 
     def closed(self) -> None:
@@ -44,14 +47,14 @@ class ProcessObject(Dispatcher):
 
 
 class ThreadObject(Dispatcher):
-    """A thread."""
+    """A thread; `limited` as in ProcessObject."""
 
-    __slots__ = ("thread",)
+    __slots__ = ("limited", "thread")
     type_name: ClassVar[str] = "Thread"
 
-    def __init__(self, thread: Thread) -> None:
+    def __init__(self, thread: Thread, limited: bool = False) -> None:
         super().__init__(thread.ended)
-        self.thread = thread
+        self.thread, self.limited = thread, limited
 
 
 class EventObject(Dispatcher):

@@ -27,6 +27,8 @@ HIGHEST_ADDRESS: Final = 0x7FFFFFFE0000
 _SHARED_DATA, _SHARED_DATA_END = 0x7FFE0000, 0x7FFF0000
 _API_SET_SECTION: Final = b".apiset"
 _SESSION: Final = 1
+_NO_SET_ID: Final = 0, 0, 0
+"""Mode and owner, as set-user-id bits mean nothing to Windows programs."""
 _FOR_NTDLL: Final = {"WINESYSTEMDLLPATH": "C:\\windows\\system32"}
 """Where ntdll finds kernel32.dll; it hides this from the program, so every start says it again."""
 
@@ -115,6 +117,7 @@ class PeLoader:
 
         def enter(process: Process) -> None:
             process.personality = state
+            process.files.token = process.files.token.for_program(*_NO_SET_ID)
             thread = process.first_thread
             start = base + image.file.entry
             thread.personality = first.state(start)

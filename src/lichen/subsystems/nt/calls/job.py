@@ -59,7 +59,7 @@ def NtAssignProcessToJobObject(thread: Thread, handle: Handle, process: Handle) 
 @nt.call()
 def NtIsProcessInJob(thread: Thread, process: Handle, handle: Handle) -> int:
     """Whether a process is in a job, or in any."""
-    target = process_of(thread, process)
+    target = process_of(thread, process, looks=True)
     inside = object_of(thread, handle, Job).holds(target) if handle else target.job is not None
     return _PROCESS_IN_JOB if inside else _PROCESS_NOT_IN_JOB
 

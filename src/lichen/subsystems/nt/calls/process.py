@@ -17,7 +17,7 @@ from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, crash, signals
 from lichen.subsystems.nt.calls.section import image_information
-from lichen.subsystems.nt.objects import new_handle, process_of
+from lichen.subsystems.nt.objects import limit_of, new_handle, process_of
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess
@@ -31,6 +31,7 @@ _BASIC: Final = layout(ProcessBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 STILL_ACTIVE: Final = 0x103
+_QUERY_LIMITED: Final = 0x1000
 
 
 @nt.call()
@@ -74,7 +75,8 @@ def NtOpenProcess(
     found = machine.processes.get(process_id)
     if found is None or found.exit_status is not None:
         raise Failure(Status.INVALID_CID)
-    number = new_handle(thread, ProcessObject(found), access, name)
+    limited = limit_of(thread, found, access, _QUERY_LIMITED)
+    number = new_handle(thread, ProcessObject(found, limited), access, name)
     thread.memory.write(handle.address, struct.pack("<Q", number))
     return Status.SUCCESS
 
@@ -154,7 +156,7 @@ def NtQueryInformationProcess(
     needed: OptionalOut[u32],
 ) -> int:
     """What is known of a process."""
-    target = process_of(thread, process)
+    target = process_of(thread, process, looks=True)
     if information_class in (27, 43):
         make = _unicode(_image_name(target, information_class == 43))
         data = make(buffer)

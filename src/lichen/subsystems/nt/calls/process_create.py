@@ -24,7 +24,7 @@ from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
-from lichen.subsystems.nt.objects import new_handle
+from lichen.subsystems.nt.objects import is_limited, new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_environment
 from lichen.subsystems.nt.records import SectionImageInformation
 from lichen.subsystems.nt.state import NtProcess
@@ -87,8 +87,9 @@ def NtCreateUserProcess(
     finally:
         opened.release()
     thread.personality.undo.append(lambda: child.terminate(ExitStatus(0)))
-    process_handle.write(new_handle(thread, ProcessObject(child), process_access, process_name))
-    thread_handle.write(new_handle(thread, ThreadObject(first), thread_access, thread_name))
+    limited = is_limited(thread.process, child)
+    process_handle.write(new_handle(thread, ProcessObject(child, limited), process_access, process_name))
+    thread_handle.write(new_handle(thread, ThreadObject(first, limited), thread_access, thread_name))
     _answer(thread, request, child, first, loaded)
     return Status.SUCCESS
 

@@ -16,12 +16,21 @@ from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, context, threads
 from lichen.subsystems.nt.console import shells
-from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
+from lichen.subsystems.nt.objects import limit_of, new_handle, object_of, process_of, thread_of
 from lichen.subsystems.nt.records import ClientId, ExceptionRecord, KernelUserTimes, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result, Size
+from lichen.subsystems.nt.types import (
+    CURRENT_THREAD,
+    Address,
+    Boolean,
+    Flags,
+    Handle,
+    ObjectName,
+    Result,
+    Size,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -33,6 +42,7 @@ _RECORD: Final = layout(ExceptionRecord, LLP64)
 _BASIC: Final = layout(ThreadBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
+_QUERY_LIMITED: Final = 0x800
 _MOST_SUSPENDS: Final = 127
 _MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
@@ -143,7 +153,8 @@ def NtOpenThread(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectNa
     found = thread.process.machine.threads.get(thread_id)
     if found is None or (process_id and found.process.id != process_id):
         raise Failure(Status.INVALID_CID)
-    handle.write(new_handle(thread, ThreadObject(found), access, name))
+    limited = limit_of(thread, found.process, access, _QUERY_LIMITED)
+    handle.write(new_handle(thread, ThreadObject(found, limited), access, name))
     return Status.SUCCESS
 
 
@@ -167,10 +178,18 @@ def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) 
 @nt.call()
 def NtResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> Result:
     """Undo one NtSuspendThread."""
-    found = thread_of(thread, target)
+    found = _to_resume(thread, target)
     previous.write(found.suspended)
     found.resume()
     return shells.started(thread, found)
+
+
+def _to_resume(thread: Thread, number: int) -> Thread:
+    """The thread of a handle. Who starts a set-user-id program must resume it, and can do nothing else with it."""
+    if number == CURRENT_THREAD:
+        return thread
+    creator = object_of(thread, number, ThreadObject).thread.process.creator
+    return thread_of(thread, number, looks=creator == thread.process.id)
 
 
 @nt.call()
@@ -313,7 +332,7 @@ def NtQueryInformationThread(
     needed: OptionalOut[u32],
 ) -> int:
     """What is known of a thread."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, looks=True)
     data = _information(found, information_class)
     needed.write(len(data))
     if size < len(data):

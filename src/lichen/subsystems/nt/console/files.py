@@ -18,6 +18,7 @@ from lichen.executive.wait import Blocks, Waitable
 from lichen.subsystems.nt import signals
 from lichen.subsystems.nt.console.console import Console
 from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.objects import is_limited
 from lichen.subsystems.nt.state import NtProcess
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class Connection(File):
         other = self.process.parent if id == _PARENT else self.process.machine.process(id)
         if other is None:
             raise Failure(Status.INVALID_HANDLE)
+        if is_limited(self.process, other):
+            raise Failure(Status.ACCESS_DENIED)
         join(self.process, console_of(other))
 
 
