@@ -36,7 +36,8 @@ def lines() -> list[str]:
 def test_session(lichen: Lichen) -> None:
     if find_userland() is None:
         pytest.skip("needs the package libwine")
-    lichen.environment["PROMPT_COMMAND"] = f"PS1='{PROMPT.decode()}'"  # what a login shell reads sets PS1 anew
+    # what a login shell reads sets PS1 anew
+    lichen.environment["PROMPT_COMMAND"] = f"PS1='{PROMPT.decode()}'"
     user = User(lichen)
     try:
         user.sees(PROMPT)
