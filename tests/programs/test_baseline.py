@@ -33,7 +33,7 @@ def test_everything_is_given_back(
 ) -> None:
     """Random calls with lies for arguments, damaged stubs, bombs of threads and descriptors, of both worlds."""
     share = ("--share", f"{programs}:{programs}:ro")
-    hostile = [
+    hostile: list[tuple[Path, *tuple[str, ...]]] = [
         (linux_c.compile(ESCAPE / "numbers.c", *FLAGS),),
         (linux_c.compile(ESCAPE / "memory.c", *FLAGS),),
         (linux_c.compile(ESCAPE / "self_unmap.c", *FLAGS),),
