@@ -43,6 +43,7 @@ class Completion:
         self.thread, self.file = thread, file
         self.routine, self.context, self.status = routine, context, status
         self.pended = False
+        self._pending: Pending | None = None
         self.event = object_of(thread, event, EventObject).event if event else None
         if self.event is None and has_event(file):
             self.event = file.done
@@ -85,7 +86,7 @@ class Completion:
         parking = process.machine.scheduler.spawn(self._run(operation))
         if parking.wait is None:
             return Status.PENDING
-        pending = Pending(
+        pending = self._pending = Pending(
             file, self.status, self.thread, parking, lambda: process.machine.scheduler.interrupt(parking)
         )
         state.pending[parking] = pending
@@ -115,8 +116,9 @@ class Completion:
 
     def _forget(self) -> None:
         state: NtProcess = self.thread.process.personality
-        for pending in [p for p in state.pending.values() if p.parking.wait is None]:
-            del state.pending[pending.parking]
+        pending = self._pending
+        if pending is not None:
+            state.pending.pop(pending.parking, None)
             if pending.file.when_closed is not None:
                 pending.file.when_closed.pop(pending.cancel, None)
 
