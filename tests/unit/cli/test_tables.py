@@ -1,0 +1,17 @@
+"""Tables in a pipe: aligned, whole, and not padded behind their last column."""
+
+from __future__ import annotations
+
+import pytest
+
+from lichen.cli import tables
+
+
+def test_the_last_column_is_as_long_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show(["PID", "COMMAND"], [["8", "sh"], ["1200", "x" * 20000]])
+    assert capsys.readouterr().out.splitlines() == ["PID   COMMAND", "8     sh", "1200  " + "x" * 20000]
+
+
+def test_no_rows_are_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show(["NAME", "STATE"], [])
+    assert capsys.readouterr().out == "NAME  STATE\n"
