@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -387,8 +388,19 @@ def test_leaving_the_console_and_coming_back(at_terminal: Callable[..., User], p
     user = at_terminal(
         "--share", share_of(program), "--", "cmd.exe", "/c", windows_name(program).decode(), "leave"
     )
-    user.sees(b"left: 0\r\nopened: 0\r\nattached: 1, 1\r\nagain: 0\r\n")
+    user.sees(b"left: 0, 0\r\nopened: 0\r\nattached: 1, 1\r\nagain: 0\r\n")
     assert user.ends() == 3
+
+
+def test_a_slow_terminal_shows_everything_once(console: Callable[..., User]) -> None:
+    user = console("flood")
+    user.sees(b"begins")
+    for _ in range(20):
+        time.sleep(0.02)
+        user.sees(b"7\r\n")
+    user.sees(b"004999")
+    assert user.ends() == 3
+    assert re.findall(rb"\d{6}", user.everything) == [b"%06d" % number for number in range(5000)]
 
 
 def test_the_screen(console: Callable[..., User]) -> None:

@@ -163,16 +163,28 @@ static void handle(int ignores)
 static void leave(void)
 {
     DWORD mode;
-    HANDLE opened;
+    HANDLE opened, kept;
 
+    DuplicateHandle(GetCurrentProcess(), input, GetCurrentProcess(), &kept, 0, FALSE, DUPLICATE_SAME_ACCESS);
     FreeConsole();
-    line("left: %u", GetConsoleCP());
+    line("left: %u, %d", GetConsoleCP(), SetConsoleMode(kept, 0));
     opened = CreateFileA("CONOUT$", GENERIC_WRITE, 3, NULL, OPEN_EXISTING, 0, NULL);
     line("opened: %d", opened != INVALID_HANDLE_VALUE);
     int attached = AttachConsole(ATTACH_PARENT_PROCESS);
     output = GetStdHandle(STD_OUTPUT_HANDLE);
     line("attached: %d, %d", attached, GetConsoleMode(output, &mode));
     line("again: %d", AttachConsole(ATTACH_PARENT_PROCESS));
+}
+
+/* Much more than a terminal takes at once that nobody looks at. */
+static void flood(void)
+{
+    static char lines[5000 * 8 + 1];
+
+    for (int i = 0; i < 5000; i++)
+        sprintf(lines + 8 * i, "%06d\r\n", i);
+    line("%s", "begins");
+    WriteFile(output, lines, 8 * 5000, &(DWORD){0}, NULL);
 }
 
 int main(int count, char **arguments)
@@ -193,6 +205,8 @@ int main(int count, char **arguments)
         peek();
     else if (!strcmp(what, "leave"))
         leave();
+    else if (!strcmp(what, "flood"))
+        flood();
     else if (!strcmp(what, "screen"))
         screen();
     else if (!strcmp(what, "handle") || !strcmp(what, "ignore"))

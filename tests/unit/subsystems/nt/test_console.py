@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 
 import pytest
 
@@ -215,6 +216,15 @@ def test_moves_are_relative() -> None:
     screen.write("ab\ncd\n", MODE)
     assert screen.move(3, 0) == "\x1b[2A\x1b[4G"
     assert screen.move(3, 0) == ""
+
+
+def test_long_nonsense_takes_no_time_and_no_memory() -> None:
+    screen = Screen()
+    began = time.process_time()
+    for text in ("\x1b[" + "!" * 60000, "\x1b[" + "1;" * 30000 + "\x01", "\t" * 60000, "\x1b]" * 30000):
+        screen.write(text, MODE)
+    assert time.process_time() - began < 1
+    assert len(screen.line) <= screen.columns
 
 
 def test_filling() -> None:

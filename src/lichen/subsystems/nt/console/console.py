@@ -65,12 +65,12 @@ class Console(Object):
     def __init__(self, machine: ProcessTable, input: File, output: File, interactive: bool) -> None:
         super().__init__()
         self.machine = machine
-        self.keyboard, self.output = Keyboard(input, interactive), output
+        self.attached: dict[Process, None] = {}
+        self.keyboard, self.output = Keyboard(input, interactive, self.attached), output
         self.screen = Screen()
         self.output_mode = PROCESSED_OUTPUT | WRAP_AT_EOL | TERMINAL_SEQUENCES
         self.code_pages = CodePages(machine.registry)
         self.title = ""
-        self.attached: dict[Process, None] = {}
         self.history = History()
         self._rest = ""
         """What is left of the last line that was read."""
@@ -167,6 +167,7 @@ class Console(Object):
     def set_input_mode(self, process: Process, mode: int) -> Blocks[None] | None:
         """SetConsoleMode: without line input and echo the process looks at keys itself."""
         keyboard = self.keyboard
+        keyboard.require_attached(process)
         self._modes_found.setdefault(process, keyboard.mode)
         keyboard.mode = mode
         both = LINE_INPUT | ECHO_INPUT
@@ -209,23 +210,27 @@ class Console(Object):
         """Send to the terminal what the screen said."""
         self.keyboard.expect(process)
         data = text.encode("utf-8", "replace")
-        if not data or (self.output.poll() & Poll.WRITABLE and self.output.write(data) == len(data)):
-            return None
-        return self._send_later(process, data)
+        written: int | Blocks[int] = 0
+        if data and self.output.poll() & Poll.WRITABLE:
+            written = self.output.write(data)
+        return None if written == len(data) else self._send_later(process, data, written)
 
-    def _send_later(self, process: Process, data: bytes) -> Blocks[None]:
-        while data:
-            yield from self.keyboard.while_stopped(process)
-            if not self.output.poll() & Poll.WRITABLE:
-                yield Wait((self.output.ready(Poll.WRITABLE),), interruptible=False)
+    def _send_later(self, process: Process, data: bytes, written: int | Blocks[int]) -> Blocks[None]:
+        """Send what is left; a generator has written a part already, and goes on with it."""
+        while True:
             try:
-                written = self.output.write(data)
                 if isinstance(written, GeneratorType):
                     written = yield from written
                 assert isinstance(written, int)
-                data = data[written:]
+                data, written = data[written:], 0
             except Interrupted:
-                continue
+                written = 0
+            yield from self.keyboard.while_stopped(process)
+            if not data:
+                return
+            if not self.output.poll() & Poll.WRITABLE:
+                yield Wait((self.output.ready(Poll.WRITABLE),), interruptible=False)
+            written = self.output.write(data)
 
     # ---- reading
 

@@ -9,6 +9,7 @@ terminal as it expects it. Nothing more is taken out of it than is asked for.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from enum import Enum
 from types import GeneratorType
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ from lichen.executive.io.terminal import (
     SetSettings,
     Settings,
 )
-from lichen.executive.status import Failure, Interrupted
+from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Changes, Wait
 from lichen.subsystems.nt.console.keys import (
     RECORD_SIZE,
@@ -63,9 +64,9 @@ class Happening(Enum):
 class Keyboard:
     """The input side of a console, over `terminal`."""
 
-    def __init__(self, terminal: File, interactive: bool) -> None:
-        """`interactive`: the program's input and output both are the terminal."""
-        self.terminal, self.interactive = terminal, interactive
+    def __init__(self, terminal: File, interactive: bool, attached: Container[Process]) -> None:
+        """`interactive`: the program's input and output both are the terminal; `attached`: whose console this is."""
+        self.terminal, self.interactive, self._attached = terminal, interactive, attached
         self.mode = USUAL_MODE
         self.records: deque[bytes] = deque()
         self.changes = Changes()
@@ -140,8 +141,14 @@ class Keyboard:
         except Failure:
             return  # the terminal is gone
 
+    def require_attached(self, process: Process) -> None:
+        """INVALID_HANDLE for a process that has left the console: nobody would put the terminal back after its end."""
+        if process not in self._attached:
+            raise Failure(Status.INVALID_HANDLE)
+
     def hold(self, process: Process) -> Blocks[None]:
         """Keep the terminal for a process that reads."""
+        self.require_attached(process)
         self._holders[process] = None
         return self.take(process)
 
@@ -156,13 +163,18 @@ class Keyboard:
         self._holders.clear()
         self.give_back()
         if borrower is not None:
-            self._borrowers.append(borrower)
+            self._borrowers = [*self._borrowing(), borrower]
+
+    def _borrowing(self) -> list[Process]:
+        """The borrowers that go on."""
+        return [borrower for borrower in self._borrowers if borrower.exit_status is None]
 
     def expect(self, process: Process) -> None:
         """A program writes that may want to read next: it takes the terminal if that is its own to take."""
-        if not self.interactive or process in self._holders or process.stopped:
+        attached = process in self._attached
+        if not self.interactive or not attached or process in self._holders or process.stopped:
             return
-        self._borrowers = [borrower for borrower in self._borrowers if borrower.exit_status is None]
+        self._borrowers = self._borrowing()
         try:
             if self._borrowers or self.terminal.control(GetForeground()) != process.group.id:
                 return

@@ -29,15 +29,15 @@ _AS_GLYPHS: Final = {number: glyph for number, glyph in enumerate(_GLYPHS) if or
 }
 """What control characters look like on a console that does not obey them."""
 _TOKEN: Final = re.compile(
-    r"[^\x00-\x1f\x7f]+|\x1b\[([0-9;:?<=>!]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
+    r"[^\x00-\x1f\x7f]+|\x1b\[([0-9;:?<=>]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"
     r"|\x1b(?![\[\]PX^_])[ -/]*[0-~]|[\x00-\x1a\x1c-\x1f\x7f]"
-    r"|(\x1b(?:\[[0-9;:?<=>!]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)\Z)"
+    r"|(\x1b(?:\[[0-9;:?<=>]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?|[ -/]*)\Z)"
 )
 _LONGEST_SEQUENCE: Final = 4096
 _TAB: Final = 8
 
 Cell = tuple[str, int]
-"""A character and its attribute."""
+"""A character, or several that are alike, and their attribute."""
 
 
 def width_of(text: str) -> int:
@@ -150,7 +150,7 @@ class Screen:
             self.line = self.line[:-1]
         elif character == "\t":
             self.x = min((self.x // _TAB + 1) * _TAB, self.columns - 1)
-            self.line += "\t"
+            self.line = (self.line + "\t")[-self.columns :]
 
     def _obey(self, sequence: str, parameters: str, final: str | None) -> None:
         """A sequence that may move the cursor."""
@@ -234,12 +234,11 @@ class Screen:
         if count == self.rows * self.columns and character == " ":
             column, row = self.position
             return f"\x1b[2J\x1b[{row + 1};{column + 1}H", count
-        rows: list[list[Cell]] = []
-        left, room = count, self.columns - x
-        while left:
-            rows.append([(character, self.attribute)] * min(left, room))
-            left, room = left - len(rows[-1]), self.columns
-        return self._elsewhere(x, y, rows), count
+        shown = character if character.isprintable() else " "
+        sizes = [min(count, self.columns - x)]
+        full, rest = divmod(count - sizes[0], self.columns)
+        sizes += [self.columns] * full + ([rest] if rest else [])
+        return self._elsewhere(x, y, [[(shown * size, self.attribute)] for size in sizes if size]), count
 
     def write_cells(self, x: int, y: int, rows: Sequence[Sequence[Cell]]) -> str:
         """Write a rectangle of characters with their attributes, without moving the cursor."""
