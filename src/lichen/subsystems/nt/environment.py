@@ -33,6 +33,8 @@ _ENVIRONMENT_KEY: Final = (
 )
 _SYSTEM_PATH: Final = ("C:\\windows\\system32", "C:\\windows")
 _ALWAYS_CONVERTED: Final = frozenset(("PATH", "TEMP", "TMP"))
+_MOST_FOLDERS: Final = 512
+_LONGEST: Final = 4096
 _LONG_PATH: Final = "\\\\?\\"
 
 
@@ -41,7 +43,7 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
     given = dict(line.partition("=")[::2] for line in map(os.fsdecode, environment) if "=" in line)
     folders = [
         *_SYSTEM_PATH,
-        *filter(None, (windows_path(process, p) for p in given.pop("PATH", "").split(":"))),
+        *filter(None, (windows_path(process, p) for p in _folders(given.pop("PATH", ""), ":"))),
     ]
     user = given.get("USER", "root")
     profile = f"C:\\users\\{user}"
@@ -78,6 +80,11 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
     return found
 
 
+def _folders(path: str, separator: str) -> list[str]:
+    """The folders of a PATH, which are all looked up: no more of them than anybody means to have there."""
+    return list(dict.fromkeys(path.split(separator)))[:_MOST_FOLDERS]
+
+
 def _apply_list(found: dict[str, str], listed: Mapping[str, str | None]) -> None:
     """Let variables pass as WSLENV says."""
     for name, value in listed.items():
@@ -105,7 +112,7 @@ def _from_registry(process: Process) -> dict[str, str]:
 
 def windows_path(process: Process, path: str) -> str | None:
     """An absolute Linux path in Windows' terms; None for one that does not exist."""
-    if not path.startswith("/"):
+    if not path.startswith("/") or len(path) > _LONGEST:
         return None
     context = process.files
     try:
@@ -183,7 +190,7 @@ def to_linux(process: Process, environment: Mapping[str, str]) -> tuple[bytes, .
         if name.startswith("="):
             continue
         if name.upper() == "PATH":
-            folders = (location_of(process, folder) for folder in value.split(";"))
+            folders = (location_of(process, folder) for folder in _folders(value, ";"))
             paths = dict.fromkeys(linux_path(process, folder) for folder in folders if folder is not None)
             found["PATH"] = os.fsdecode(b":".join(paths))
         elif name.upper() in ("TEMP", "TMP") and (folder := location_of(process, value)) is not None:

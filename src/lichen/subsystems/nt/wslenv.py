@@ -17,6 +17,8 @@ NAME: Final = "WSLENV"
 TO_LINUX, TO_WINDOWS = "u", "w"
 """Directions, which are also the flags of variables that pass only that way."""
 _LIST_SEPARATOR: Final = {TO_LINUX: (";", ":"), TO_WINDOWS: (":", ";")}
+_MOST_NAMES: Final = 4096
+"""Of how many names all paths that are translated may consist: each is looked up, while everybody else waits."""
 _KNOWN: Final = frozenset("pluw")
 
 Translate = Callable[[str], str | None]
@@ -40,9 +42,16 @@ def entries(text: str) -> Iterator[Entry]:
 
 def apply(environment: Mapping[str, str], direction: str, translate: Translate) -> dict[str, str | None]:
     """What the list in `environment` says of variables that cross in `direction`: their values, None for those that stay."""
+    left = _MOST_NAMES
+
+    def bounded(path: str) -> str | None:
+        nonlocal left
+        left -= 1 + path.count("/") + path.count("\\")
+        return translate(path) if left >= 0 else None
+
+    listed = {entry.name: entry for entry in entries(environment.get(NAME, ""))}
     return {
-        entry.name: _value(entry, environment.get(entry.name, ""), direction, translate)
-        for entry in entries(environment.get(NAME, ""))
+        name: _value(entry, environment.get(name, ""), direction, bounded) for name, entry in listed.items()
     }
 
 

@@ -64,3 +64,17 @@ def test_what_is_listed_and_not_set_arrives_empty() -> None:
 
 def test_no_list() -> None:
     assert wslenv.apply({"X": "/a"}, TO_WINDOWS, to_windows) == {}
+
+
+def test_no_list_makes_anybody_wait_long() -> None:
+    asked: list[str] = []
+
+    def translate(path: str) -> str:
+        asked.append(path)
+        return path
+
+    environment = {"WSLENV": ":".join(["X/l", "Y/p"] * 5000), "X": ":".join(["/a"] * 9000), "Y": "/a" * 9000}
+    found = wslenv.apply(environment, TO_WINDOWS, translate)
+    assert len(asked) < 5000
+    assert found["X"]
+    assert found["Y"] is None
