@@ -74,11 +74,14 @@ class Job(Dispatcher):
 
     def members(self) -> list[Process]:
         """Its processes that run, those of the jobs in it included."""
-        return [
+        return list(self._running())
+
+    def _running(self) -> Iterator[Process]:
+        return (
             process
             for process in self.machine.processes.values()
             if process.exit_status is None and self.holds(process)
-        ]
+        )
 
     def holds(self, process: Process) -> bool:
         """Whether a process is in this job or in one that is in it."""
@@ -144,7 +147,7 @@ class Job(Dispatcher):
             job.ended += 1
             job.time_of_ended += process.time_of_ended_threads
             job._say(Message.ABNORMAL_EXIT_PROCESS if abnormally else Message.EXIT_PROCESS, process.id)
-            if not job.members():
+            if next(job._running(), None) is None:
                 job._say(Message.ACTIVE_PROCESS_ZERO, 0)
 
     def terminate(self, code: int) -> None:

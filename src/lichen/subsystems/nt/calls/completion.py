@@ -54,9 +54,10 @@ class CompletionPort(Dispatcher):
         super().__init__(self.queue)
 
     def post(self, key: int, value: int, status: int, information: int) -> None:
-        """Queue a packet."""
-        self.queue.packets.append((key, value, status, information))
-        self.queue.wake()
+        """Queue a packet, which is lost when nobody has taken the many that there are."""
+        if len(self.queue.packets) < _MOST_PACKETS:
+            self.queue.packets.append((key, value, status, information))
+            self.queue.wake()
 
 
 @nt.call()
