@@ -16,7 +16,7 @@ from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_s
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.parameters import PEB_SIZE, Parameters, command_line_of, process_environment_block
 from lichen.subsystems.nt.protection import PAGE_READONLY, PAGE_READWRITE
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import Entries
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ class PeLoader:
 
         def enter(process: Process) -> None:
             process.personality = state
+            process.handles.limit = HANDLE_LIMIT
             process.files.token = process.files.token.for_program(*_NO_SET_ID)
             thread = process.first_thread
             start = base + image.file.entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lichen.executive.wait import Waitable
 from lichen.subsystems.nt.images import Image
@@ -33,6 +33,10 @@ class Pending(NamedTuple):
     thread: Thread
     parking: Parking
     cancel: Callable[[], None]
+
+
+HANDLE_LIMIT: Final = 1 << 16
+"""How many handles a process may have: RLIMIT_NOFILE is no limit of Windows programs, but the kernel's memory has an end."""
 
 
 @dataclass(eq=False)

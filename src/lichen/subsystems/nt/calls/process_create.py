@@ -27,7 +27,7 @@ from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import is_limited, new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_environment
 from lichen.subsystems.nt.records import SectionImageInformation
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode, read_string
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _BREAKAWAY, _INHERIT_HANDLES, _SUSPENDED = 0x1, 0x4, 0x1
 _ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_NAME, _ATTRIBUTE_IMAGE_INFORMATION = 3, 4, 5, 6
 _ATTRIBUTE_STANDARD_HANDLES, _ATTRIBUTE_HANDLE_LIST = 10, 11
-_MOST_HANDLES: Final = 4096
+_HANDLE_LIMIT: Final = 4096
 _LONGEST_ENVIRONMENT: Final = 1 << 20
 _LONGEST_NAME: Final = 0xFFFF
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
@@ -103,7 +103,7 @@ def _read_request(thread: Thread, address: int) -> _Request:
         if number == _ATTRIBUTE_IMAGE_NAME:
             request.image = decode(thread.memory.read(value, min(size, _LONGEST_NAME)))
         elif number == _ATTRIBUTE_HANDLE_LIST:
-            count = min(size // 8, _MOST_HANDLES)
+            count = min(size // 8, _HANDLE_LIMIT)
             request.handles = struct.unpack(f"<{count}Q", thread.memory.read(value, 8 * count))
         elif number in (_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_INFORMATION):
             request.outputs.append((number, value, size))
@@ -147,7 +147,7 @@ def _start(
     if (folder := environment.location_of(parent, given.current_directory)) is not None:
         child.files.current = folder
     foreign = file.node.read_at(0, 2) != b"MZ"
-    child.handles = HandleTable(parent.handles.limit)
+    child.handles = HandleTable() if foreign else HandleTable(HANDLE_LIMIT)
     try:
         if foreign:
             standard = _give_descriptors(parent, child, given)
