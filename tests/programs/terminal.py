@@ -50,18 +50,33 @@ class User:
         while text not in self.seen:
             left = deadline - time.monotonic()
             assert left > 0, f"{text!r} does not show, but {self.seen[-2000:]!r}"
-            if select.select([self.keyboard], [], [], left)[0]:
-                shown = os.read(self.keyboard, 65536)
-                self.everything += shown
-                self.seen = _ESCAPES.sub(b"", self.seen + shown)
+            self._look(left)
         before, _, self.seen = self.seen.partition(text)
         return before
+
+    def _look(self, seconds: float) -> None:
+        """Take what shows, if anything does within some seconds."""
+        if select.select([self.keyboard], [], [], seconds)[0]:
+            shown = os.read(self.keyboard, 65536)
+            self.everything += shown
+            self.seen = _ESCAPES.sub(b"", self.seen + shown)
 
     def commands(self, line: bytes) -> bytes:
         """Have the shell run a line; returns what shows until the next prompt."""
         self.types(line + b"\r")
         self.sees(line)
         return self.sees(PROMPT)
+
+    def interrupts_until(self, text: bytes) -> None:
+        """Press ^C until `text` shows: a program that just showed its prompt may not wait for keys yet, and misses it."""
+        for _ in range(SECONDS):
+            self.types(b"\x03")
+            deadline = time.monotonic() + 1
+            while text not in self.seen and (left := deadline - time.monotonic()) > 0:
+                self._look(left)
+            if text in self.seen:
+                break
+        self.sees(text)
 
     def resize(self, rows: int, columns: int) -> None:
         ioctl(self.keyboard, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))

@@ -207,8 +207,7 @@ def test_python(shell: User) -> None:
     shell.sees(b">>> ")
     shell.types(b"6 * 7\r")
     shell.sees(b"42\r\n>>> ")
-    shell.types(b"\x03")
-    shell.sees(b"KeyboardInterrupt\r\n>>> ")
+    shell.interrupts_until(b"KeyboardInterrupt\r\n>>> ")
     shell.types(b"\x04")
     shell.sees(PROMPT)
 
