@@ -25,7 +25,8 @@ def shell(lichen: Lichen, windows_c: Toolchain) -> Iterator[User]:
     share = f"{sleeper.parent}:{sleeper.parent}:ro"
     user = User(lichen, "run", "--share", share, "--", "bash", "--norc", "--noediting", "-i")
     user.sees(PROMPT)
-    user.commands(f"ln -s {sleeper} /usr/local/bin/sleeper; ln -s {pipe} /usr/local/bin/filter".encode())
+    links = f"ln -s {sleeper} /tmp/bin/sleeper; ln -s {pipe} /tmp/bin/filter"
+    user.commands(f"mkdir /tmp/bin; PATH=/tmp/bin:$PATH; {links}".encode())
     yield user
     user.close()
 

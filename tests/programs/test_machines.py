@@ -27,14 +27,16 @@ def test_a_second_run_joins_the_machine(lichen: Lichen) -> None:
 
 
 def test_many_sessions_at_once(lichen: Lichen) -> None:
-    sessions = [lichen.start("run", "--", "sh", "-c", "read line; echo $line") for _ in range(6)]
-    try:
-        for number, session in enumerate(sessions):
-            assert session.communicate(b"%d\n" % number, timeout=30)[0] == b"%d\n" % number
-    finally:
-        for session in sessions:
-            session.kill()
-            session.communicate()
+    """Again and again: a descriptor of a client that became ready among ends of processes was once forgotten."""
+    for _ in range(8):
+        sessions = [lichen.start("run", "--", "sh", "-c", "read line; echo $line") for _ in range(6)]
+        try:
+            for number, session in enumerate(sessions):
+                assert session.communicate(b"%d\n" % number, timeout=30) == (b"%d\n" % number, b"")
+        finally:
+            for session in sessions:
+                session.kill()
+                session.communicate()
     assert lichen.log().count("booted") == 1
 
 
@@ -181,11 +183,12 @@ def test_hosts_that_give_less(lichen: Lichen, host: list[str]) -> None:
     host_program(host[0], "util-linux")
     if subprocess.run([*host, "true"], check=False, capture_output=True).returncode:
         pytest.skip(f"this user may not {host[0]}")
+    inside = subprocess.run([*host, "id", "-u"], check=True, capture_output=True).stdout
     command = [*host, *lichen.command("run", "--fresh", "id", "-u")]
     done = subprocess.run(
         command, check=False, capture_output=True, cwd="/", env=lichen.environment, timeout=50
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"0\n", b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, inside, b"")
 
 
 @pytest.mark.parametrize(

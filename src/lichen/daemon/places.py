@@ -58,8 +58,7 @@ def make_folder(name: str) -> str:
     try:
         os.makedirs(home(), 0o700, exist_ok=True)
         for path in (machines(), folder):
-            if not os.path.isdir(path):
-                os.mkdir(path, 0o700)
+            os.makedirs(path, 0o700, exist_ok=True)
             check_private(path)
     except OSError as error:
         raise PlaceError(f"cannot make {folder}: {error.strerror}") from error

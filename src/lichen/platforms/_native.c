@@ -33,7 +33,8 @@ static PyObject *native_wait(PyObject *self, PyObject *const *args, Py_ssize_t c
     struct epoll_event event;
     struct seccomp_notif call;
     for (;;) {
-        if (children_pending && (!children_last || epoll_wait(epoll, &event, 1, 0) <= 0)) {
+        ready = children_pending && children_last ? epoll_wait(epoll, &event, 1, 0) : 0;
+        if (children_pending && ready <= 0) {
             pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
             children_last = tid > 0;
             if (tid > 0)
@@ -41,7 +42,8 @@ static PyObject *native_wait(PyObject *self, PyObject *const *args, Py_ssize_t c
             children_pending = 0;
         }
         children_last = 0;
-        ready = epoll_wait(epoll, &event, 1, 0);
+        if (ready <= 0) /* what was told at the edge is told once: an event that was taken is never asked for again */
+            ready = epoll_wait(epoll, &event, 1, 0);
         if (ready == 0 && children_pending)
             continue;
         if (ready == 0 && timeout != 0) {

@@ -64,7 +64,8 @@ def wait(
     """The next event: see native_wait in _native.c."""
     poll = _polls.get(epoll) or _polls.setdefault(epoll, select.epoll.fromfd(epoll))
     while True:
-        if _Children.pending and not (_Children.last and poll.poll(0, 1)):
+        ready = poll.poll(0, 1) if _Children.pending and _Children.last else []
+        if _Children.pending and not ready:
             try:
                 tid, status = os.waitpid(-1, _WALL | os.WNOHANG)
             except ChildProcessError:
@@ -74,7 +75,9 @@ def wait(
                 return tid, status
             _Children.pending = False
         _Children.last = False
-        ready = poll.poll(0 if _Children.pending else timeout / 1000 if timeout >= 0 else -1, 1)
+        # What was told at the edge is told once: an event that was taken is never asked for again.
+        if not ready:
+            ready = poll.poll(0 if _Children.pending else timeout / 1000 if timeout >= 0 else -1, 1)
         if not ready:
             if _Children.pending:
                 continue

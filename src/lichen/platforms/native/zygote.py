@@ -205,7 +205,8 @@ class _Builder:
     def build(self, init: int, program: bytes, isolation: str) -> Zygote:
         host.ptrace(host.SEIZE, self.pid, 0, host.OPTIONS)
         host.ptrace(host.INTERRUPT, self.pid)
-        self._wait()
+        while self._wait() >> 16 != host.EVENT_STOP:  # it may be in the middle of its execve, which stops too
+            host.ptrace(host.CONT, self.pid)
         self._load()
         self._pages()
         vdso = self._vdso()
