@@ -3,9 +3,8 @@
 import asyncio
 import os
 import signal
+import tempfile
 from asyncio.subprocess import PIPE
-
-SOCKET = "/tmp/tasks.socket"
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -14,8 +13,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-async def ask(number: int) -> bytes:
-    reader, writer = await asyncio.open_unix_connection(SOCKET)
+async def ask(path: str, number: int) -> bytes:
+    reader, writer = await asyncio.open_unix_connection(path)
     writer.write(f"question {number}\n".encode())
     line = await reader.readline()
     writer.close()
@@ -23,9 +22,11 @@ async def ask(number: int) -> bytes:
 
 
 async def main() -> None:
-    await asyncio.start_unix_server(answer, SOCKET)
-    answers = await asyncio.gather(*map(ask, range(50)))
-    print(len(set(answers)), answers[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/socket"
+        await asyncio.start_unix_server(answer, path)
+        answers = await asyncio.gather(*(ask(path, number) for number in range(50)))
+        print(len(set(answers)), answers[-1])
     child = await asyncio.create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE)
     print(await child.communicate(b"to and fro"), child.returncode)
     told = asyncio.Event()
