@@ -202,7 +202,7 @@ def test_interrupting_a_line(cmd: User) -> None:
 def test_interrupting_a_linux_program(cmd: User) -> None:
     cmd.types(b'Z:\\usr\\bin\\sh -c "echo waits; sleep 100"\r')
     cmd.sees(b"\r\nwaits")
-    types_and_sees(cmd, b"\x03", b"^C")
+    cmd.interrupts_until(AT_ROOT)  # while it starts a program with vfork, this sh lets ^C pass
     types_and_sees(cmd, b"echo alive\r", b"\r\nalive\r\n")
 
 
