@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import os
 import resource
+import signal
 import socket
 import stat
 import subprocess
@@ -176,6 +177,16 @@ def test_entrances_from_windows_code(windows_c: Toolchain, programs: Path, outsi
         "held NtClose, way 0",
         "held NtClose, way 1",
     ]
+
+
+@pytest.mark.timeout(SECONDS + 30)
+def test_a_thread_that_stays_in_the_stub_page(windows_c: Toolchain, programs: Path) -> None:
+    if userland.find("/") is None:
+        pytest.skip("needs the package libwine")
+    program = windows_c.compile(Path(__file__).parent / "windows" / "detour.c")
+    command = [sys.executable, "-m", "lichen", "run", "--fresh", "--share", f"{programs}:{programs}:ro", "--"]
+    done = subprocess.run([*command, str(program)], check=False, timeout=SECONDS, cwd="/")
+    assert done.returncode in (2, 128 + signal.SIGKILL), "outside of the page at the time, or ended"
 
 
 @pytest.mark.timeout(SECONDS + 30)

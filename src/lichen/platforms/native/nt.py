@@ -29,6 +29,8 @@ _CALL_INSTRUCTION: Final = bytes.fromhex("ff14250010fe7f")  # call [0x7ffe1000]
 _SECCOMP: Final = 317
 _STATUS_NO_MEMORY: Final = 0xC0000017
 _RIDES: Final = 1 << 32
+_MOST_STEPS: Final = 256
+"""More instructions than the dispatcher has for a slot full of operations."""
 
 
 class NtThread(NativeThread):
@@ -122,7 +124,9 @@ class NtThread(NativeThread):
 
     def _step_out(self) -> None:
         """Finish what the dispatcher does behind its call, with the operations that ride in the reply."""
-        while stub.holds(self.registers.rip):
+        for _ in range(_MOST_STEPS):
+            if not stub.holds(self.registers.rip):
+                break
             self._continue(host.SINGLESTEP)
             event = self.platform.next_event(self)
             while len(event) != 2:
@@ -130,6 +134,8 @@ class NtThread(NativeThread):
                 event = self.platform.next_event(self)
             self._alive(event[1])
             self.entered(False)
+        else:  # it has made itself a longer way, over a list or a stack of its own
+            raise self._damaged()
         self.registers.orig_rax = -1
 
     # ---- operations that ride in replies

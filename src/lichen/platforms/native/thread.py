@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from lichen.abi.memory import Fault
 from lichen.executive.interfaces import (
     GuestGone,
     MappingUsage,
@@ -147,12 +148,17 @@ class NativeThread:
         except GuestGone:
             return False
         self.entered(False)
-        if held:
-            self._leave_call()
-        elif self.platform.forget(self.tid):
-            self._take_back()
-        else:
-            self._normalise(status)
+        try:
+            if held:
+                self._leave_call()
+            elif self.platform.forget(self.tid):
+                self._take_back()
+            else:
+                self._normalise(status)
+        except (GuestGone, Fault):  # it has harmed itself, which nobody else must pay for
+            self.kill()
+            self.state = State.DEAD
+            return False
         return True
 
     def _interrupt(self) -> int:
