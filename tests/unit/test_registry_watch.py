@@ -34,7 +34,7 @@ def test_what_is_told(registry: Registry) -> None:
     assert told() == ["values"]
     registry.rename(below, "renamed")
     assert told() == ["names"]
-    assert top.watchers == []
+    assert not top.watchers
 
 
 def test_a_key_that_goes_tells_its_watchers(registry: Registry) -> None:

@@ -93,7 +93,7 @@ class Key:
         self.deleted = False
         self.subkeys: dict[str, Key] = {}
         self.values: dict[str, Value] = {}
-        self.watchers: list[tuple[Changed, int, bool]] = []
+        self.watchers: dict[Changed, tuple[int, bool]] = {}
 
     def path(self) -> tuple[str, ...]:
         """The names from the root down to this key."""
@@ -106,7 +106,7 @@ class Key:
 
     def forget(self, changed: Changed) -> None:
         """What `Registry.watch` returned is watched no longer; those who still wait for it go on."""
-        self.watchers = [watcher for watcher in self.watchers if watcher[0] is not changed]
+        self.watchers.pop(changed, None)
         changed.set()
 
     def check(self) -> None:
@@ -208,7 +208,7 @@ class Registry:
         if key.id:
             self._removed.add(key.id)
         self._touch(key.parent, NAMES)
-        for changed, _, _ in tuple(key.watchers):
+        for changed in tuple(key.watchers):
             key.forget(changed)
 
     def rename(self, key: Key, name: str) -> None:
@@ -253,17 +253,16 @@ class Registry:
         """What is signalled by the next of some `changes` to a key, or to anything below it too."""
         key.check()
         changed = Changed()
-        key.watchers.append((changed, changes, subtree))
+        key.watchers[changed] = changes, subtree
         return changed
 
     def _notify(self, key: Key, change: int) -> None:
         here: Key | None = key
         while here is not None:
             if here.watchers:
-                told = [w for w in here.watchers if w[1] & change and (w[2] or here is key)]
-                here.watchers = [w for w in here.watchers if w not in told]
-                for changed, _, _ in told:
-                    changed.set()
+                for changed, (changes, subtree) in tuple(here.watchers.items()):
+                    if changes & change and (subtree or here is key):
+                        here.forget(changed)
             here = here.parent
 
     # ---- the disk
