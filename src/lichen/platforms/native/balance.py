@@ -14,6 +14,8 @@ from lichen.platforms.native.thread import NativeThread, State
 
 _INTERVAL: Final = 100
 """Milliseconds between two looks at what guests do, while they do anything."""
+_AT_ONCE: Final = 128
+"""Guests that are looked at without a pause, as each takes the host a while."""
 _EVENTS: Final = 256
 """Events between two looks at the clock."""
 _LONG: Final = 20_000_000
@@ -29,6 +31,8 @@ class Balance:
         self._threads, self._processors = threads, processors
         self._useful = processors > home
         self._next = 0.0
+        self._position, self._found = 0, False
+        """Of the round that looks at everybody: how many it has looked at, and whether one computes."""
         self.patience = _INTERVAL if self._useful else -1
         """Milliseconds that the kernel may sleep before it must look at what guests do; -1 when none computes."""
 
@@ -51,16 +55,19 @@ class Balance:
         self._next = time.monotonic() + _INTERVAL / 1000
 
     def _look(self) -> bool:
-        """Place every guest; whether one computes."""
-        computing = False
-        for thread in list(self._threads.values()):
+        """Place the next guests, every one in its turn; whether one computes, as far as is known."""
+        threads = list(self._threads.values())
+        if self._position >= len(threads):
+            self._position, self._found = 0, False
+        first, self._position = self._position, self._position + _AT_ONCE
+        for thread in threads[first : self._position]:
             if thread.state == State.RUNNING and self._computes(thread):
-                computing = True
+                self._found = True
                 thread.leave_home(self._processors)
             else:
                 thread.come_home()
         self._look_later()
-        return computing
+        return self._found or self._position < len(threads)
 
     @staticmethod
     def _computes(thread: NativeThread) -> bool:
