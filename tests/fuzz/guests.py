@@ -201,6 +201,9 @@ class PageCache:
         offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE
         return offset
 
+    def admits(self, key: object, size: int) -> bool:
+        return size <= 1 << 25
+
     def insert(self, key: object, open_host: Callable[[], int], size: int) -> int:
         os.close(open_host())
         return self.allocate(size)

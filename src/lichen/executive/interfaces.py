@@ -234,8 +234,14 @@ class GuestThread(Protocol):
 class PageCache(Protocol):
     """Content that guests map read-only or privately, held once for all of them."""
 
+    def admits(self, key: object, size: int) -> bool:
+        """Whether a file's content is held, or not too large to be; else it is mapped from the file itself."""
+
     def insert(self, key: object, open_host: Callable[[], int], size: int) -> int:
-        """The offset of the content named `key`; on first use it is copied from the host descriptor that `open_host` gives."""
+        """The offset of the content named `key`; on first use it is copied from the host descriptor that `open_host` gives.
+
+        OSError(ENOMEM) when the cache is full.
+        """
 
 
 class Events(Protocol):

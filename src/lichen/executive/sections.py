@@ -1,8 +1,8 @@
 """What a memory mapping of a file shows, as the platform needs it (NT: section objects' control areas).
 
-Content that cannot change under a mapping is held once in the page cache; everything else is mapped from the host file
-itself, through a descriptor that has the mode of the guest's own open and is closed again at once (DECISIONS 9). Pages
-beyond the end of the file are mapped from an empty file, so that touching them traps as it does natively.
+Content that cannot change under a mapping is held once in the page cache, unless it is too large for that; everything else is
+mapped from the host file itself, through a descriptor that has the mode of the guest's own open and is closed again at once
+(DECISIONS 9). Pages beyond the end of the file are mapped from an empty file, so that touching them traps as it does natively.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def mapping(
     """
     content = node.mapping()
     with ExitStack() as stack:
-        if content.key is not None and not (shared and writable):
+        held = content.key is not None and cache.admits(content.key, content.size)
+        if held and not (shared and writable):
             inside = max(0, min(size, page_up(content.size) - offset))
             backing = Backing(
                 None, cache.insert(content.key, lambda: node.open_host(False), content.size) + offset

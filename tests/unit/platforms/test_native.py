@@ -150,6 +150,14 @@ def test_page_cache_descriptor_of_a_guest_is_read_only(bench: Bench) -> None:
     assert int(flags.split()[1], 8) & os.O_ACCMODE == os.O_RDONLY
 
 
+def test_the_page_cache_takes_no_more_than_the_host_can_spare(bench: Bench) -> None:
+    cache = bench.platform.page_cache
+    assert cache.admits("small", 1 << 20)
+    assert not cache.admits("large", 1 << 26)
+    with pytest.raises(OSError, match="memory"):
+        cache.insert("huge", lambda: _content(b""), 1 << 44)
+
+
 def test_stopping_a_running_thread_keeps_its_registers(bench: Bench) -> None:
     guest = bench.guest(b"\xbb\x2a\x00\x00\x00" + FOREVER)  # mov ebx, 42
     guest.resume()

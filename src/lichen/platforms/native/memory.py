@@ -5,6 +5,7 @@ process_vm_readv and process_vm_writev honour page protection, which /proc/PID/m
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lichen.platforms.native.thread import NativeThread
 
 _CACHE_SIZE: Final = 1 << 40
+_LARGEST_COPY: Final = 1 << 25
+"""Bytes of a file that are copied while everybody waits; a larger one is mapped as it is."""
 SLOT: Final = 512
 
 
@@ -68,16 +71,28 @@ class PageCache:
         self.read_only = os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDONLY | os.O_CLOEXEC)
         self._next = PAGE
         self._offsets: dict[object, int] = {}
+        self._room = os.sysconf("SC_PHYS_PAGES") * PAGE // 4
+        """Bytes that may still be inserted: guests choose what is, and it is the host's memory."""
 
     def allocate(self, size: int) -> int:
         """The offset of a new range of zeros, in whole pages."""
         offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE
         return offset
 
+    def admits(self, key: object, size: int) -> bool:
+        """Whether a file's content is here, or may be inserted."""
+        return key in self._offsets or size <= min(self._room, _LARGEST_COPY)
+
     def insert(self, key: object, open_host: Callable[[], int], size: int) -> int:
-        """The offset of the content named `key`, copied from the descriptor of `open_host` on first use."""
+        """The offset of the content named `key`, copied from the descriptor of `open_host` on first use.
+
+        OSError(ENOMEM) when there is no more room.
+        """
         offset = self._offsets.get(key)
         if offset is None:
+            if size > self._room:
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+            self._room -= size
             descriptor = open_host()
             try:
                 offset = self._offsets[key] = self.allocate(size)

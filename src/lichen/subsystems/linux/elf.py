@@ -72,7 +72,7 @@ def parse(read_at: Callable[[int, int], bytes]) -> Image:
         or not 0 < count <= _MOST_HEADERS
     ):
         raise Failure(Status.INVALID_IMAGE_FORMAT)
-    table = read_at(offset, size * count)
+    table = _read(read_at, offset, size * count)
     if len(table) < size * count:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
     return _image(read_at, kind == _SHARED_OBJECT, entry, offset, list(_PROGRAM_HEADER.iter_unpack(table)))
@@ -98,7 +98,9 @@ def _image(
             segments.append(_segment(flags, start, address, file_size, memory_size))
     if not segments:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
-    if not header_address:
+    if entry >= _HIGHEST:
+        raise Failure(Status.INVALID_IMAGE_FORMAT)
+    if not 0 < header_address < _HIGHEST:
         holding = (s for s in segments if s.offset <= offset < s.offset + s.file_size)
         header_address = next((s.address + offset - s.offset for s in holding), 0)
     return Image(
@@ -106,8 +108,14 @@ def _image(
     )
 
 
+def _read(read_at: Callable[[int, int], bytes], offset: int, size: int) -> bytes:
+    if offset >> 62:
+        raise Failure(Status.INVALID_IMAGE_FORMAT)
+    return read_at(offset, size)
+
+
 def _interpreter(read_at: Callable[[int, int], bytes], start: int, size: int) -> bytes:
-    name = read_at(start, min(size, _LONGEST_INTERPRETER))
+    name = _read(read_at, start, min(size, _LONGEST_INTERPRETER))
     if not name.endswith(b"\0") or len(name) < 2:
         raise Failure(Status.INVALID_IMAGE_FORMAT)
     return name.rstrip(b"\0")

@@ -5,6 +5,7 @@ control areas).
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MEM_IMAGE: Final = 0x1000000
 GRANULARITY: Final = 0x10000
 _LARGEST_FILE: Final = 1 << 30
+_MOST_IMAGES: Final = 64
+"""Images whose parsed files are kept in the kernel's own memory."""
 _HIGH_BASE: Final = 0x180000000
 _LOW_BASE: Final = 0x10000000
 
@@ -55,11 +58,11 @@ class Image:
 
 
 class ImageCache:
-    """All images that were mapped lately."""
+    """The images that were mapped lately. One that is forgotten is still shared by those who have it."""
 
     def __init__(self, cache: PageCache) -> None:
         self._cache = cache
-        self._images: dict[object, Image] = {}
+        self._images: OrderedDict[object, Image] = OrderedDict()
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
         """What to change in an image before it is shared, by its key (ntdll's pointer to the unix dispatcher)."""
 
@@ -74,6 +77,9 @@ class ImageCache:
                 raise Failure(Status.INVALID_IMAGE_FORMAT)
             parsed = pe.parse(_read_all(node.read_at, size))
             image = self._images[key] = Image(parsed, key, _runs(parsed))
+            if len(self._images) > _MOST_IMAGES:
+                self._images.popitem(last=False)
+        self._images.move_to_end(key)
         return image
 
     def map(

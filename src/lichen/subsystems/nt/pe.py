@@ -25,6 +25,8 @@ _SECTION: Final = struct.Struct("<8sIIIIIIHHI")
 _EXPORTS: Final = struct.Struct("<IIHHIIIIIII")
 _MOST_SECTIONS: Final = 96
 _LARGEST_IMAGE: Final = 1 << 31
+_LONGEST_NAME: Final = 4096
+"""Of an export; longer than what compilers make of templates."""
 
 EXPORT_DIRECTORY, IMPORT_DIRECTORY, RELOCATION_DIRECTORY, TLS_DIRECTORY = 0, 1, 5, 9
 SUBSYSTEM_CONSOLE: Final = 3
@@ -75,7 +77,8 @@ class PeFile:
     def image(self) -> bytes:
         """The file as it lies in memory at its preferred base."""
         image = bytearray(self.size)
-        image[: self.header_size] = self.data[: self.header_size]
+        headers = self.data[: self.header_size]
+        image[: len(headers)] = headers
         for section in self.sections:
             count = min(section.file_size, _page_up(section.size)) if section.offset else 0
             content = self.data[section.offset : section.offset + count]
@@ -111,7 +114,8 @@ class PeFile:
             (ordinal,) = struct.unpack_from("<H", image, ordinal_table + 2 * index)
             if ordinal < functions:
                 (address,) = struct.unpack_from("<I", image, function_table + 4 * ordinal)
-                yield image[name_address : image.index(0, name_address)].decode("ascii"), address
+                end = image.index(0, name_address, name_address + _LONGEST_NAME)
+                yield image[name_address:end].decode("ascii"), address
 
     @cached_property
     def system_calls(self) -> dict[str, int]:

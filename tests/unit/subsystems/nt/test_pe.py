@@ -1,0 +1,43 @@
+"""PE files that lie about themselves: they are refused, whatever is asked of them."""
+
+from __future__ import annotations
+
+import random
+
+from lichen.executive.status import Failure
+from lichen.subsystems.nt import forwarder, pe
+
+HEADERS = 0x400
+
+
+def test_lies_are_refused_or_do_no_harm() -> None:
+    chance = random.Random(1)
+    data = forwarder.build("honest.dll", {f"Export{number}": "other.Export" for number in range(20)})
+    assert len(pe.parse(data).exports) == 20
+    accepted = 0
+    for _ in range(10_000):
+        lie = bytearray(data)
+        for _ in range(chance.randrange(1, 8)):
+            at = chance.randrange(2, HEADERS if chance.random() < 0.7 else len(lie))
+            lie[at] = chance.choice((0, 0x7F, 0x80, 0xFF, chance.randrange(256)))
+        try:
+            file = pe.parse(bytes(lie))
+            if file.size > 1 << 24:
+                continue
+            accepted += 1
+            assert len(file.image) == file.size
+            assert len(file.relocated(file.preferred_base + 0x10000)) == file.size
+            assert len(file.exports) < 1 << 16
+        except Failure:
+            continue
+    assert accepted
+
+
+def test_names_of_exports_have_an_end() -> None:
+    data = bytearray(forwarder.build("long.dll", {f"E{number}": "other.Export" for number in range(1000)}))
+    data[0x400 + 40 + 10 * 1000 :] = b"x" * (4 << 20)
+    try:
+        found = pe.parse(bytes(data)).exports
+    except Failure:
+        found = {}
+    assert all(len(name) < 5000 for name in found)
