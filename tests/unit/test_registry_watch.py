@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from lichen.executive.registry import NAMES, VALUES, Changed, Registry
 
 
 @pytest.fixture
-def registry() -> Registry:
+def registry() -> Iterator[Registry]:
     registry = Registry(None, lambda: 0, lambda seconds, action: None)
     registry.make("top", "below")
-    return registry
+    yield registry
+    registry.close()
 
 
 def test_what_is_told(registry: Registry) -> None:
