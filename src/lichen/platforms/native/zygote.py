@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import os
 import resource
+import select
 import signal
 import struct
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def _helper(page_cache: int, report: int) -> NoReturn:
         for number in range(2):
             pid = host.system_call(56, _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
             if pid == 0:
-                _become_guest(program, page_cache if number else None, identity)
+                _become_guest(program, page_cache if number else None, identity, report)
             os.write(report, b"%d\n" % pid)
         os.write(report, isolation.encode())
         os._exit(0)
@@ -172,7 +173,7 @@ def _boot_program() -> int:
     return readable
 
 
-def _become_guest(program: int, page_cache: int | None, identity: tuple[int, int]) -> NoReturn:
+def _become_guest(program: int, page_cache: int | None, identity: tuple[int, int], report: int) -> NoReturn:
     """Runs in the clone: give everything away, then execute the boot program."""
     os.nice(5)
     null = os.memfd_create("null")
@@ -190,6 +191,10 @@ def _become_guest(program: int, page_cache: int | None, identity: tuple[int, int
         _libc.prctl(24, capability, 0, 0, 0)
     _leave_identity(*identity)
     _libc.prctl(1, signal.SIGKILL, 0, 0, 0)
+    end = select.poll()
+    end.register(report, 0)
+    if end.poll(0):  # nobody reads it any more: the kernel was gone before it could take us along
+        os._exit(1)
     _libc.prctl(38, 1, 0, 0, 0)
     os.execve(program, ["lichen-guest"], {})
 
