@@ -8,11 +8,13 @@ Source: [MS-FSCC] 2.7.1 FILE_NOTIFY_INFORMATION; [MS-SMB2] 2.2.35 for the filter
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.watch import Change
+from lichen.executive.security import READ, allows
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.subsystems.nt.types import encode
@@ -20,12 +22,14 @@ from lichen.subsystems.nt.types import encode
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import Node
+    from lichen.executive.security import Token
 
 FILE_NAME, DIRECTORY_NAME, ATTRIBUTES, SIZE, LAST_WRITE, LAST_ACCESS = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 _CREATION, _EXTENDED, _SECURITY = 0x40, 0x80, 0x100
 _ADDED, _REMOVED, _MODIFIED, _OLD_NAME, _NEW_NAME = 1, 2, 3, 4, 5
 _MOST_RECORDS: Final = 4096
 _MOST_DIRECTORIES: Final = 4096
+_AT_ONCE: Final = 32
 _MODIFICATIONS: Final = (
     (Change.MODIFY, SIZE | LAST_WRITE),
     (Change.ATTRIBUTES, ATTRIBUTES | LAST_WRITE | LAST_ACCESS | _CREATION | _EXTENDED | _SECURITY),
@@ -57,13 +61,17 @@ class _Watched:
 class DirectoryWatch:
     """The changes of a directory, and of those below it with `subtree`, that one handle has not been told yet."""
 
-    def __init__(self, top: Location, filter: int, subtree: bool) -> None:
-        self.top, self.filter, self.subtree = top, filter, subtree
+    def __init__(self, top: Location, filter: int, subtree: bool, token: Token | None = None) -> None:
+        """`token` says below which directories names may be told; None for all."""
+        self.top, self.filter, self.subtree, self._token = top, filter, subtree, token
+        self._new: list[Location] = []
+        """Directories that are yet to be watched."""
         self._records: list[_Record] = []
         self._overflowed = self._gone = False
         self._watched: dict[_Watched, None] = {}
         self._changed = Condition(lambda: bool(self._records) or self._overflowed or self._gone)
         self._add(top)
+        self.grow()
 
     def close(self) -> None:
         """Stop watching."""
@@ -138,18 +146,33 @@ class DirectoryWatch:
     # ---- directories
 
     def _add(self, location: Location) -> None:
-        """Watch a directory, and with `subtree` those below it."""
-        new = [location]
-        while new and len(self._watched) < _MOST_DIRECTORIES:
-            here = new.pop()
-            watched = _Watched(self, here)
-            self._watched[watched] = None
-            watch.add(here.node, watched)
-            if self.subtree:
-                names = [entry.name for entry in here.node.entries() if entry.kind == Kind.DIRECTORY]
-                new += [child.inner() for name in names if (child := here.child(name)) is not None]
+        """Watch a directory, and later with `subtree` those below it."""
+        watched = _Watched(self, location)
+        self._watched[watched] = None
+        watch.add(location.node, watched)
+        if self.subtree:
+            with suppress(Failure, OSError):  # gone meanwhile, or not the kernel's to read
+                names = [entry.name for entry in location.node.entries() if entry.kind == Kind.DIRECTORY]
+                found = [child.inner() for name in names if (child := location.child(name)) is not None]
+                self._new += filter(self._may_tell, found)
+
+    def _may_tell(self, location: Location) -> bool:
+        return self._token is None or allows(self._token, location.node.attributes(), READ, directory=True)
+
+    def grow(self) -> bool:
+        """Watch some more of the directories below; whether there are others left."""
+        for _ in range(_AT_ONCE):
+            if not self._new or len(self._watched) >= _MOST_DIRECTORIES:
+                self._new.clear()
+                return False
+            self._add(self._new.pop())
+        return bool(self._new)
 
     def _add_name(self, directory: Location, name: str) -> None:
         found = directory.child(name)
-        if found is not None and all(each.location is not found for each in self._watched):
+        if found is None or len(self._watched) >= _MOST_DIRECTORIES or not self._may_tell(found):
+            return
+        if all(each.location is not found for each in self._watched):
             self._add(found)
+            while self.grow():
+                pass

@@ -10,6 +10,7 @@ from lichen.executive.io import watch
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.names import make_directory, remove, rename
+from lichen.executive.security import Token
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.subsystems.nt.directory_watch import DIRECTORY_NAME, FILE_NAME, SIZE, DirectoryWatch
 from tests.unit.trees import at, context_of, name, write
@@ -87,6 +88,30 @@ def test_a_tree(context: FileSystemContext) -> None:
     ]
     watching.close()
     assert not watch.active
+
+
+def test_what_others_hide_is_not_told(context: FileSystemContext) -> None:
+    make_directory(context, name(context, "top/hidden"), 0o700)
+    stranger = Token.of_user(4000, 4000)
+    watching = DirectoryWatch(at(context, "top"), NAMES, subtree=True, token=stranger)
+    write(context, "top/hidden/secret", b"")
+    make_directory(context, name(context, "top/later"), 0o700)
+    write(context, "top/later/secret", b"")
+    assert told(watching) == [(ADDED, "later")]
+    watching.close()
+
+
+def test_a_large_tree_is_taken_in_parts(context: FileSystemContext) -> None:
+    for number in range(100):
+        make_directory(context, name(context, f"top/{number}"), 0o777)
+    watching = DirectoryWatch(at(context, "top"), NAMES, subtree=True)
+    assert watching.grow()
+    while watching.grow():
+        pass
+    for number in range(100):
+        write(context, f"top/{number}/file", b"")
+    assert len(told(watching, 1 << 16) or ()) == 100
+    watching.close()
 
 
 def test_too_much(context: FileSystemContext) -> None:

@@ -18,7 +18,7 @@ from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks
+from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.calls.file import allocation_of, flags_of, times_of
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.directory_watch import DirectoryWatch
@@ -213,7 +213,13 @@ def NtNotifyChangeDirectoryFile(
         thread.memory.write(buffer, data)
         return completion.end(Status.SUCCESS, len(data))
 
-    return completion.pend(tell())  # even on a synchronous handle: that is how kernelbase uses it
+    def begin() -> Blocks[int]:
+        while watch.grow():
+            yield Wait((), thread.process.machine.scheduler.clock(), interruptible=False)
+        return completion.pend(tell())
+
+    # Even on a synchronous handle it goes on by itself: that is how kernelbase uses it.
+    return begin() if watch.grow() else completion.pend(tell())
 
 
 def _watch_of(thread: Thread, directory: File, filter: int, subtree: bool) -> DirectoryWatch:
@@ -221,6 +227,8 @@ def _watch_of(thread: Thread, directory: File, filter: int, subtree: bool) -> Di
     watches = thread.process.machine.directory_watches
     watch = watches.get(directory)
     if watch is None:
-        watch = watches[directory] = DirectoryWatch(directory.location, filter, subtree)
+        watch = watches[directory] = DirectoryWatch(
+            directory.location, filter, subtree, thread.process.files.token
+        )
         directory.when_closed = {**(directory.when_closed or {}), watch.close: None}
     return watch
