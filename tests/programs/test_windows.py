@@ -42,6 +42,18 @@ def test_host_name(machine: Lichen) -> None:
     assert machine.run("run", "hostname.exe").stdout.decode().strip().lower() == linux.lower()
 
 
+def test_only_administrators_change_what_is_everybodys_in_the_registry(machine: Lichen) -> None:
+    def add(user: str, key: str) -> int:
+        return machine.run(
+            "run", "--user", user, "reg.exe", "add", key, "/v", "Name", "/d", "x", "/f"
+        ).returncode
+
+    assert add("nobody", r"HKCU\Software\Lichen Test") == 0
+    assert add("root", r"HKLM\Software\Lichen Test") == 0
+    for key in (r"HKLM\Software\Lichen Test", r"HKLM\Software\New", r"HKU\S-1-5-21-0-0-0-500\Software"):
+        assert add("nobody", key) != 0
+
+
 def test_registry_outlives_the_machine(machine: Lichen) -> None:
     key = r"HKCU\Software\Lichen Test"
     assert machine.run("run", "reg.exe", "add", key, "/v", "Answer", "/d", "forty two", "/f").returncode == 0

@@ -17,6 +17,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.names import components_of
 from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.registry_access import require_writable
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     Address,
@@ -104,7 +105,14 @@ def NtCreateKey(
 ) -> int:
     """Make or open a key."""
     start, components = _place(thread, name)
-    key, made = _registry(thread).create(start, components, bool(options & _VOLATILE), class_name)
+    registry = _registry(thread)
+    try:
+        key, made = registry.find(start, components), False
+    except Failure as failure:
+        if failure.status not in (Status.OBJECT_NAME_NOT_FOUND, Status.OBJECT_PATH_NOT_FOUND):
+            raise
+        require_writable(thread, start, *components)
+        key, made = registry.create(start, components, bool(options & _VOLATILE), class_name)
     handle.write(new_handle(thread, KeyObject(key), access, name))
     disposition.write(_CREATED if made else _OPENED)
     return Status.SUCCESS
@@ -132,7 +140,9 @@ def _open(thread: Thread, handle: Out[int], access: int, name: Named) -> int:
 @nt.call()
 def NtDeleteKey(thread: Thread, handle: Handle) -> int:
     """Delete a key without subkeys."""
-    _registry(thread).delete(_key(thread, handle))
+    key = _key(thread, handle)
+    require_writable(thread, key)
+    _registry(thread).delete(key)
     return Status.SUCCESS
 
 
@@ -141,7 +151,9 @@ def NtRenameKey(thread: Thread, handle: Handle, name: Text) -> int:
     """Rename a key."""
     if not name or "\\" in name:
         raise Failure(Status.INVALID_PARAMETER)
-    _registry(thread).rename(_key(thread, handle), name)
+    key = _key(thread, handle)
+    require_writable(thread, key)
+    _registry(thread).rename(key, name)
     return Status.SUCCESS
 
 
@@ -289,14 +301,18 @@ def NtSetValueKey(
     if size > _LARGEST_DATA:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     content = thread.memory.read(data, size) if size else b""
-    _registry(thread).set_value(_key(thread, handle), name, type, content)
+    key = _key(thread, handle)
+    require_writable(thread, key)
+    _registry(thread).set_value(key, name, type, content)
     return Status.SUCCESS
 
 
 @nt.call()
 def NtDeleteValueKey(thread: Thread, handle: Handle, name: Text) -> int:
     """Delete a value."""
-    _registry(thread).delete_value(_key(thread, handle), name)
+    key = _key(thread, handle)
+    require_writable(thread, key)
+    _registry(thread).delete_value(key, name)
     return Status.SUCCESS
 
 
