@@ -49,7 +49,8 @@ def test_everything_is_given_back(
         before = of_the_host(lichen)
         for program, *arguments in hostile:
             done = lichen.run("run", *share, "--", str(program), *arguments)
-            assert done.stdout.splitlines()[-1:] == [b"afterwards: exit 0"], program
+            told = program.name, done.returncode, done.stdout[-500:], done.stderr[-500:]
+            assert done.stdout.splitlines()[-1:] == [b"afterwards: exit 0"], told
         assert "kernel errors     none" in lichen.run("status").stdout.decode()
         assert lichen.run("run", "ps", "-e", "-o", "comm=").stdout.split() == [b"init", b"sh", b"ps"]
         eventually(lambda: all(now <= then for now, then in zip(of_the_host(lichen), before, strict=True)))
