@@ -225,6 +225,19 @@ def test_threads_share_memory(bench: Bench) -> None:
     assert second.registers.rsp == STACK_TOP - 4096
 
 
+def test_memory_is_there_when_the_first_thread_has_left(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    other = guest.clone_thread(STACK_TOP - 0x1000, None, 0)
+    guest.exit()
+    while host.core.wait_for(guest.tid, bench.platform.signals, 1) is None and _state(guest.tid) != "Z":
+        time.sleep(0.01)
+    assert other.memory.read(CODE, 2) == FOREVER
+
+
+def _state(tid: int) -> str:
+    return Path(f"/proc/{tid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def test_guests_have_no_privilege_and_no_names(bench: Bench) -> None:
     guest = bench.guest(FOREVER)
     with open(f"/proc/{guest.tid}/status") as file:

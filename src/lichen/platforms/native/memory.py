@@ -32,6 +32,12 @@ class Space:
         self.slots = list(range(stub.SCRATCH_SIZE // 4, stub.SCRATCH_SIZE, SLOT))
         """Places in the scratch pages for operations that ride in replies, which no thread uses now."""
 
+    def left_by(self, thread: NativeThread) -> None:
+        """A thread leaves. The memory is reached through another: the first of a process stays on the host without it."""
+        self.threads.discard(thread)
+        if self.tid == thread.tid and self.threads:
+            self.tid = next(iter(self.threads)).tid
+
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes at `address`; Fault when any of them cannot be read."""
         data = host.core.read_memory(self.tid, address, size)

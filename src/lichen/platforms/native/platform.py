@@ -165,10 +165,7 @@ class NativePlatform:
         """The host has reaped the thread: its id may be used again from now on."""
         guest.state = State.DEAD
         del self.threads[guest.tid]
-        space = guest.memory
-        space.threads.discard(guest)
-        if space.tid == guest.tid and space.threads:
-            space.tid = next(iter(space.threads)).tid
+        guest.memory.left_by(guest)
         if guest is self._mother:
             raise OSError("the zygote ended")
         if hasattr(guest, "owner"):

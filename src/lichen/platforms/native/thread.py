@@ -471,6 +471,7 @@ class NativeThread:
         """End this one thread on the host."""
         if self.stop():
             self.registers.rdi = 0
+            self.memory.left_by(self)
             self._go(stub.LEAVE)
 
     def kill(self) -> None:
