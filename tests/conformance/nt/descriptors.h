@@ -45,3 +45,23 @@ static PSID user(void)
     CloseHandle(token);
     return ((TOKEN_USER *)buffer)->User.Sid;
 }
+
+/* The user may do everything with a file, everyone may read it; the file of these programs is at `path`. */
+static ACL *usual_list(PSID *everyone)
+{
+    static union
+    {
+        ACL list;
+        char bytes[256];
+    } list;
+    SID_IDENTIFIER_AUTHORITY world = {SECURITY_WORLD_SID_AUTHORITY};
+
+    AllocateAndInitializeSid(&world, 1, SECURITY_WORLD_RID, 0, 0, 0, 0, 0, 0, 0, everyone);
+    InitializeAcl(&list.list, sizeof list, ACL_REVISION);
+    AddAccessAllowedAce(&list.list, ACL_REVISION, FILE_ALL_ACCESS, user());
+    AddAccessAllowedAce(&list.list, ACL_REVISION, FILE_GENERIC_READ, *everyone);
+    list.list.AclSize = sizeof(ACL) + 2 * (sizeof(ACCESS_ALLOWED_ACE) - 4) + GetLengthSid(user()) + GetLengthSid(*everyone);
+    GetTempPathA(sizeof path - 20, path);
+    strcat(path, "lichen-secure.txt");
+    return &list.list;
+}

@@ -66,23 +66,11 @@ static void keys(ACL *list)
 
 int main(void)
 {
-    union
-    {
-        ACL list;
-        char bytes[256];
-    } list;
-    SID_IDENTIFIER_AUTHORITY world = {SECURITY_WORLD_SID_AUTHORITY};
     PSID everyone;
+    ACL *list = usual_list(&everyone);
 
-    AllocateAndInitializeSid(&world, 1, SECURITY_WORLD_RID, 0, 0, 0, 0, 0, 0, 0, &everyone);
-    InitializeAcl(&list.list, sizeof list, ACL_REVISION);
-    AddAccessAllowedAce(&list.list, ACL_REVISION, FILE_ALL_ACCESS, user());
-    AddAccessAllowedAce(&list.list, ACL_REVISION, FILE_GENERIC_READ, everyone);
-    list.list.AclSize = sizeof(ACL) + 2 * (sizeof(ACCESS_ALLOWED_ACE) - 4) + GetLengthSid(user()) + GetLengthSid(everyone);
-    GetTempPathA(sizeof path - 20, path);
-    strcat(path, "lichen-secure.txt");
-    files(&list.list);
-    objects(&list.list);
-    keys(&list.list);
+    files(list);
+    objects(list);
+    keys(list);
     return 0;
 }

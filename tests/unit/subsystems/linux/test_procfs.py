@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
-from lichen.abi.memory import Fault
-from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, Protection, TaskUsage
+from lichen.executive.interfaces import Protection
 from lichen.executive.io.anonymous import create_pipe
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
@@ -17,7 +15,7 @@ from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.memory import Region
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.objects.object import Object
-from lichen.executive.processes import ExitStatus, Process, ProcessTable, Thread
+from lichen.executive.processes import ExitStatus, Process, ProcessTable
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.security import Token
 from lichen.executive.status import Status
@@ -29,93 +27,11 @@ from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.procfs.tasks import ranges
 from lichen.subsystems.linux.signals import DEFAULT, SIG_IGN
-from lichen.subsystems.linux.state import LinuxProcess, LinuxThread
+from lichen.subsystems.linux.state import LinuxProcess
+from tests.unit.subsystems.linux.procmachine import OTHER, ROOT, USER, Guest, Host, Personality
 from tests.unit.trees import as_user, at, names, opened, read, status_of, write
 
 OVERWRITE = Open(Access.WRITE, Disposition.OVERWRITE, options=Options.POSIX)
-
-
-FIGURES = TaskUsage("R", ProcessorTime(1.5, 0.25), 7, 1, 5 * PAGE, 1)
-
-
-@dataclass
-class Guest:
-    """A guest thread that only has accounts, and a few bytes of memory at address 0x1000."""
-
-    content: bytes = b""
-    figures: TaskUsage = FIGURES
-    owner: Any = None
-
-    @property
-    def memory(self) -> Guest:
-        return self
-
-    def read(self, address: int, size: int) -> bytes:
-        data = self.content[address - 0x1000 :][:size]
-        if len(data) != size:
-            raise Fault(address)
-        return data
-
-    def usage(self) -> TaskUsage:
-        return self.figures
-
-    def processor_time(self) -> ProcessorTime:
-        return self.figures.time
-
-    def mappings(self) -> list[MappingUsage]:
-        return [MappingUsage(0, 4 * PAGE, {"Rss": 2 * PAGE, "Pss": PAGE})]
-
-    def memory_usage(self) -> MemoryUsage:
-        return MemoryUsage(5 * PAGE, 6 * PAGE, 2 * PAGE, 3 * PAGE)
-
-    def kill(self) -> None:
-        """Nothing to end."""
-
-
-class Personality:
-    """As much of a subsystem as the process table asks for: every end leaves a zombie."""
-
-    process_ended = thread_ended = orphaned = lambda *_: None
-
-    def environment(self, process: Process) -> bytes:
-        where = process.space.environment
-        return process.first_thread.memory.read(where.start, len(where)) if where else b""
-
-    def child_ended(self, parent: Process, child: Process) -> bool:
-        return True
-
-
-@dataclass
-class Host:
-    """A machine with a root, /proc and /sys, and processes that a test makes."""
-
-    table: ProcessTable
-    context: FileSystemContext
-    mounts: list[Mount]
-    now: float = 100.0
-
-    def process(self, parent: Process, name: str, token: Token) -> Process:
-        process = self.table.new_process(parent, cast(Any, Personality()))
-        process.name, process.files = name, self.context.copy(token)
-        process.handles, process.personality = HandleTable(), LinuxProcess()
-        self.thread(process)
-        return process
-
-    def thread(self, process: Process) -> Thread:
-        thread = self.table.new_thread(process, cast(Any, Guest()))
-        thread.personality = LinuxThread()
-        return thread
-
-    def act(self, process: Process | None) -> FileSystemContext:
-        """Let a process be the one who asks."""
-        self.table.scheduler.current = process.first_thread if process is not None else None
-        return process.files if process is not None else self.context
-
-    def text(self, path: str) -> str:
-        return read(self.context, f"proc/{path}").decode()
-
-
-ROOT, USER, OTHER = (Token.of_user(id, id) for id in (0, 1000, 2000))
 
 
 @pytest.fixture
