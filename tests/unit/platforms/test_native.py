@@ -158,6 +158,18 @@ def test_the_page_cache_takes_no_more_than_the_host_can_spare(bench: Bench) -> N
         cache.insert("huge", lambda: _content(b""), 1 << 44)
 
 
+def test_the_page_cache_keeps_what_a_guest_has_mapped(bench: Bench) -> None:
+    guest = bench.guest(FOREVER)
+    cache = bench.platform.page_cache
+    kept, dropped = (cache.insert(key, lambda: _content(b"hello"), 4096) for key in ("kept", "dropped"))
+    guest.change_memory([Map(0x700000, 4096, 1, Backing(None, kept))])
+    cache.room, later = 0, time.monotonic() + 60
+    cache.clock = lambda: later
+    cache.insert("new", lambda: _content(b"new"), 4096)
+    assert guest.memory.read(0x700000, 5) == b"hello"
+    assert os.pread(cache.descriptor, 5, dropped) == bytes(5)
+
+
 def test_stopping_a_running_thread_keeps_its_registers(bench: Bench) -> None:
     guest = bench.guest(b"\xbb\x2a\x00\x00\x00" + FOREVER)  # mov ebx, 42
     guest.resume()

@@ -76,6 +76,21 @@ class Account:
             return []
         return found
 
+    def mapped(self, device: int, inode: int) -> list[range]:
+        """The ranges of one file that the thread's process has mapped; none when it is gone."""
+        name = f"{os.major(device):02x}:{os.minor(device):02x} {inode} "
+        found = []
+        try:
+            with open(f"{self._folder}maps") as file:
+                for line in file:
+                    if name in line:
+                        addresses, _, offset, _ = line.split(" ", 3)
+                        start, end = (int(part, 16) for part in addresses.split("-"))
+                        found.append(range(int(offset, 16), int(offset, 16) + end - start))
+        except OSError:
+            return []
+        return found
+
     def usage(self) -> TaskUsage:
         """What the thread does and has used, its time in whole ticks; of one that is gone only the time."""
         try:

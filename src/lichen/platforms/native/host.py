@@ -121,6 +121,11 @@ def signal_descriptor(number: int) -> int:
     return system_call(289, -1, ctypes.addressof(mask), 8, os.O_NONBLOCK | os.O_CLOEXEC)
 
 
+def punch_hole(descriptor: int, offset: int, size: int) -> None:
+    """Give whole pages of a memory file back to the host; they read as zeros (fallocate(2))."""
+    system_call(285, descriptor, 3, offset, size)
+
+
 def process_descriptor(pid: int) -> int:
     return system_call(434, pid, 0)
 

@@ -13,15 +13,16 @@ import signal
 import struct
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fcntl import ioctl
 from typing import Final
 
 from lichen.executive.interfaces import Events, Fault, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
 from lichen.platforms.native.balance import Balance
-from lichen.platforms.native.memory import PageCache, Space
+from lichen.platforms.native.memory import Space
 from lichen.platforms.native.nt import NtGuests
+from lichen.platforms.native.pagecache import PageCache
 from lichen.platforms.native.thread import STOP_LIMIT, Call, Change, NativeThread, State
 
 Ready = tuple[int, int, None]
@@ -45,7 +46,7 @@ class NativePlatform:
     ) -> None:
         self.events = events
         self.threads: dict[int, NativeThread] = {}
-        self.page_cache = PageCache()
+        self.page_cache = PageCache(self._mapped)
         available = os.sched_getaffinity(0)
         if processor is not None:
             os.sched_setaffinity(0, {processor})
@@ -248,6 +249,12 @@ class NativePlatform:
             return False
         self._pool.append(self._new_blank())
         return True
+
+    def _mapped(self, device: int, inode: int) -> Iterator[range]:
+        """The ranges of a host file that any guest has mapped."""
+        for tid in {guest.memory.tid for guest in self.threads.values()}:
+            if guest := self.threads.get(tid):
+                yield from guest.account.mapped(device, inode)
 
     def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
         """Call `ready(events)` from `step` whenever the descriptor is ready for `events` (poll(2) bits)."""

@@ -22,6 +22,7 @@ from lichen.subsystems.nt.protection import (
 )
 
 if TYPE_CHECKING:
+    from lichen.executive.io.attributes import Attributes
     from lichen.executive.io.file import File
 
 MEM_IMAGE: Final = 0x1000000
@@ -69,7 +70,7 @@ class ImageCache:
     def open(self, file: File) -> Image:
         """The image in an open file; INVALID_IMAGE_FORMAT when it is none."""
         node = file.location.node
-        key = node.mapping().key or (id(node), node.attributes().modified, node.size())
+        key = node.mapping().key or _key(node.attributes())
         image = self._images.get(key)
         if image is None:
             size = node.size()
@@ -119,6 +120,11 @@ class ImageCache:
             return base
         low = _HIGH_BASE if base >> 32 else _LOW_BASE
         return space.lowest_free(file.size, low, GRANULARITY)
+
+
+def _key(state: Attributes) -> object:
+    """The name of a file's content for as long as nobody writes to it."""
+    return state.device, state.file_id, state.created, state.changed, state.modified, state.size
 
 
 def _read_all(read_at: Callable[[int, int], bytes], size: int) -> bytes:
