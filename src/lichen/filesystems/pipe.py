@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.io.anonymous import AnonymousNode
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import Data, File, Pollers
@@ -42,7 +43,7 @@ class Pipes:
         devices.register(Kind.FIFO, self.open)
 
     def open(self, location: Location, open: Open, token: Token) -> PipeEnd | Blocks[PipeEnd]:
-        """Open an end; unless NONBLOCKING, one that only reads or writes waits for the other.
+        """Open an end; of a FIFO, one that only reads or writes waits for the other unless NONBLOCKING.
 
         NO_SUCH_DEVICE (ENXIO) for a writer that may not wait and finds no reader.
         """
@@ -51,7 +52,8 @@ class Pipes:
         if not isinstance(pipe, Pipe):
             pipe = node.attachment = Pipe(self)
         reads, writes = open.access & Access.READ, open.access & Access.CONTENT
-        alone = bool(reads) != bool(writes) and not (pipe.writers if reads else pipe.readers)
+        one_way = bool(reads) != bool(writes) and not isinstance(node, AnonymousNode)
+        alone = one_way and not (pipe.writers if reads else pipe.readers)
         if alone and writes and open.options & Options.NONBLOCKING:
             pipe.release_if_unused(location)
             raise Failure(Status.NO_SUCH_DEVICE)

@@ -126,7 +126,11 @@ static void standard_names(void) {
     int fd = open(path, O_WRONLY);
     CHECK(write(fd, "x", 1) == 1 && read(end[0], block, 2) == 1, "a pipe is opened again through /dev/fd");
     CHECK(is_device("/dev/tty", 5, 0), "tty is 5:0");
-    NEED(close(end[0]) == 0 && close(end[1]) == 0 && close(fd) == 0);
+    NEED(close(end[1]) == 0 && write(fd, "left", 4) == 4 && close(fd) == 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", end[0]);
+    fd = open(path, O_RDONLY);
+    CHECK(read(fd, block, 8) == 4 && read(fd, block, 8) == 0, "what a pipe without writers still holds is read through it");
+    NEED(close(end[0]) == 0 && close(fd) == 0);
 }
 
 static void without_terminal(void) {

@@ -36,6 +36,8 @@ static void affinity(void) {
     CHECK_ERRNO(sched_getaffinity(0, 1, &all), EINVAL, "sched_getaffinity: set too small");
     CHECK_ERRNO(syscall(SYS_sched_getaffinity, 0, 128, forbidden_page(PROT_READ)), EFAULT, "sched_getaffinity: bad pointer");
     CHECK_ERRNO(sched_getaffinity(gone, sizeof all, &all), ESRCH, "sched_getaffinity: no such process");
+    CHECK_ERRNO(sched_getaffinity(-1, sizeof all, &all), ESRCH, "sched_getaffinity: an id below zero");
+    CHECK_ERRNO(sched_setaffinity(-1, sizeof all, &all), ESRCH, "sched_setaffinity: an id below zero");
     CPU_ZERO(&one);
     CHECK_ERRNO(sched_setaffinity(0, sizeof one, &one), EINVAL, "sched_setaffinity to no processor");
     CHECK_ERRNO(syscall(SYS_sched_setaffinity, 0, 128, forbidden_page(PROT_NONE)), EFAULT, "sched_setaffinity: bad pointer");

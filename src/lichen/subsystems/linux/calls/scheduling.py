@@ -42,6 +42,11 @@ def _scheduling_of(thread: Thread, id: int) -> tuple[Thread, Scheduling]:
     """The thread that an id names and what it asked for; INVALID_PARAMETER for a negative id."""
     if id < 0:
         raise Failure(Status.INVALID_PARAMETER)
+    return _placement_of(thread, id)
+
+
+def _placement_of(thread: Thread, id: int) -> tuple[Thread, Scheduling]:
+    """As `_scheduling_of` for calls to which a negative id is one that nobody has: INVALID_CID."""
     found = thread_of(thread, id)
     state = found.personality
     return found, state.scheduling if isinstance(state, LinuxThread) else Scheduling()
@@ -166,7 +171,7 @@ def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> in
 @linux.call(amd64=204)
 def sched_getaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int:
     """The processors that a thread may run on, as a bit mask; returns its size."""
-    target, scheduling = _scheduling_of(thread, id)
+    target, scheduling = _placement_of(thread, id)
     processors = target.process.machine.system.processors
     needed = _mask_size(processors)
     if size < needed or size % _WORD:
@@ -186,7 +191,7 @@ def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int
     """Say on which processors a thread may run."""
     processors = thread.process.machine.system.processors
     bits = int.from_bytes(thread.memory.read(mask, min(size, _mask_size(processors))), "little")
-    target, scheduling = _scheduling_of(thread, id)
+    target, scheduling = _placement_of(thread, id)
     _check(thread, target)
     wanted = frozenset(number for number in processors if bits >> number & 1)
     if not wanted:
