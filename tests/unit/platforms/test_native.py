@@ -105,6 +105,17 @@ def test_stub_code_is_what_the_source_assembles_to(tmp_path: Path) -> None:
     assert (tmp_path / "stub.bin").read_bytes() == stub.CODE
 
 
+def test_a_start_that_fails_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(builder: object, program: bytes) -> int:
+        raise OSError("no filters here")
+
+    monkeypatch.setattr("lichen.platforms.native.zygote._Builder._install", refuse)
+    with pytest.raises(OSError, match="no filters"):
+        NativePlatform(Recorder())
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, host.ANY_CHILD | os.WNOHANG)
+
+
 def test_calls_are_reported_and_answered(bench: Bench) -> None:
     bench.events.answer = lambda guest, number: 1234
     guest = bench.guest(call(RUNNING_NUMBER) + b"\x89\xc7" + call(EXIT_NUMBER))  # mov edi, eax

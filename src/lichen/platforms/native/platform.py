@@ -278,7 +278,7 @@ class NativePlatform:
                 continue
         while True:
             try:
-                os.waitpid(-1, 0x40000000)
+                os.waitpid(-1, host.ANY_CHILD)
             except ChildProcessError:
                 break
         self.threads.clear()

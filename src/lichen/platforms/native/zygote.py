@@ -75,7 +75,21 @@ def start(page_cache: int, signals: int, program: bytes) -> Zygote:
     os.close(reading)
     os.waitpid(helper, 0)
     init, pid, isolation = _parse(report)
-    return _Builder(pid, signals).build(init, program, isolation)
+    try:
+        return _Builder(pid, signals).build(init, program, isolation)
+    except OSError:
+        _abandon(pid, init)
+        raise
+
+
+def _abandon(*pids: int) -> None:
+    """End processes that are not to be guests after all."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, host.ANY_CHILD)
 
 
 def _parse(report: bytes) -> tuple[int, int, str]:
@@ -210,7 +224,10 @@ class _Builder:
     def build(self, init: int, program: bytes, isolation: str) -> Zygote:
         host.ptrace(host.SEIZE, self.pid, 0, host.OPTIONS)
         host.ptrace(host.INTERRUPT, self.pid)
-        while self._wait() >> 16 != host.EVENT_STOP:  # it may be in the middle of its execve, which stops too
+        while (
+            self._wait() >> 16 != host.EVENT_STOP
+        ):  # it was in its execve: any other stop takes the place of this one
+            host.ptrace(host.INTERRUPT, self.pid)
             host.ptrace(host.CONT, self.pid)
         self._load()
         self._pages()
