@@ -13,12 +13,12 @@ from lichen.executive.io.opening import Open
 from lichen.executive.registry import Registry
 from lichen.platforms.native import stub
 from lichen.subsystems.nt import environment, names, pe, registry_seeds, userland
-from lichen.subsystems.nt.calls.token import sid_text, user_sid
 from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
 from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.sids import sid_text, user_sid
 from lichen.subsystems.nt.subsystem import NtSubsystem, stopping_numbers
 
 if TYPE_CHECKING:

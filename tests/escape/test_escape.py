@@ -36,6 +36,12 @@ sleep 100 & root=$!
 setpriv --reuid 1000 --regid 1000 --clear-groups "$1" $root /usr/local/bin/rooted; echo $?
 kill $root; echo killed $?
 """
+NAMED = """
+as_user() { id=$1; shift; setpriv --reuid $id --regid $id --clear-groups "$@"; }
+"$1" owner roots & as_user 1000 "$1" stranger roots; echo $?; wait
+as_user 1000 "$1" owner users & as_user 1001 "$1" stranger users; echo $?; wait
+as_user 1000 "$1" owner users & "$1" administrator users; echo $?; wait
+"""
 PARTS = 4
 """Into so many runs the attempts on the stub page are divided."""
 
@@ -193,22 +199,27 @@ def test_a_thread_that_stays_in_the_stub_page(windows_c: Toolchain, programs: Pa
 def test_windows_programs_of_other_users(windows_c: Toolchain, programs: Path) -> None:
     if userland.find("/") is None:
         pytest.skip("needs the package libwine")
-    program = windows_c.compile(Path(__file__).parent / "windows" / "strangers.c")
-    command = [*(sys.executable, "-m", "lichen", "run", "--fresh", "--user", "root")]
-    command += [
-        "--share",
-        f"{programs}:{programs}:ro",
-        "--",
-        "/bin/sh",
-        "-c",
-        BESIDE_ROOT,
-        "sh",
-        str(program),
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS, cwd="/")
-    lines = done.stdout.splitlines()
+    lines = run_script(windows_c, programs, "strangers.c", BESIDE_ROOT)
     assert [line for line in lines if not line.startswith("held ")] == ["known 1", "ran 1", "0", "killed 0"]
     assert len(lines) > 30
+
+
+def run_script(windows_c: Toolchain, programs: Path, source: str, script: str) -> list[str]:
+    """What a shell script of root's prints whose first argument is a Windows program."""
+    program = windows_c.compile(Path(__file__).parent / "windows" / source)
+    command = [*(sys.executable, "-m", "lichen", "run", "--fresh", "--user", "root")]
+    command += ["--share", f"{programs}:{programs}:ro", "--", "/bin/sh", "-c", script, "sh", str(program)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS, cwd="/")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.timeout(SECONDS + 30)
+def test_named_objects_of_other_users(windows_c: Toolchain, programs: Path) -> None:
+    if userland.find("/") is None:
+        pytest.skip("needs the package libwine")
+    lines = run_script(windows_c, programs, "named.c", NAMED)
+    assert [line for line in lines if not line.startswith("held ")] == ["0", "0", "0"]
+    assert len(lines) > 180
 
 
 @pytest.mark.timeout(SECONDS + 30)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.executive.interfaces import ProcessorTime
 from lichen.executive.objects.dispatcher import Dispatcher
+from lichen.executive.objects.rights import JOB, Rights
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Event
 
@@ -48,6 +49,7 @@ class Job(Dispatcher):
 
     __slots__ = ("end", "ended", "is_done", "limits", "machine", "parent", "tell", "time_of_ended", "total")
     type_name: ClassVar[str] = "Job"
+    rights: ClassVar[Rights] = JOB
 
     def __init__(self, machine: ProcessTable, end: Callable[[Process, int], None]) -> None:
         self.is_done = Event()

@@ -21,6 +21,7 @@ from lichen.executive.io.attributes import (
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll, Share
 from lichen.executive.io.watch import Change
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import FILE, Rights
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Event, Waitable, then
 
@@ -79,6 +80,7 @@ class File(Object):
     )
 
     type_name: ClassVar[str] = "File"
+    rights: ClassVar[Rights] = FILE
     seekable: ClassVar[bool] = False
     discards: ClassVar[bool] = False
     """Whether what is written vanishes without being looked at."""

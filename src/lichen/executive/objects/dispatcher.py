@@ -9,6 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import (
+    PROCESS,
+    READ_CONTROL,
+    SYNCHRONIZE,
+    THREAD,
+    ProcessAccess,
+    Rights,
+    ThreadAccess,
+)
 from lichen.executive.wait import Event, Waitable
 
 if TYPE_CHECKING:
@@ -26,17 +35,16 @@ class Dispatcher(Object):
 
 
 class ProcessObject(Dispatcher):
-    """A process; its id is not given out again while one of these exists.
+    """A process; its id is not given out again while one of these exists."""
 
-    With `limited` its handles are good for looking at the process and waiting for it, whoever has them.
-    """
-
-    __slots__ = ("limited", "process")
+    __slots__ = ("process",)
     type_name: ClassVar[str] = "Process"
+    rights: ClassVar[Rights] = PROCESS
+    of_others: ClassVar[int] = ProcessAccess.QUERY_LIMITED | READ_CONTROL | SYNCHRONIZE
 
-    def __init__(self, process: Process, limited: bool = False) -> None:
+    def __init__(self, process: Process) -> None:
         super().__init__(process.ended)
-        self.process, self.limited = process, limited
+        self.process = process
         process.machine.held[process.id] = process.machine.held.get(process.id, 0) + 1
 
     def closed(self) -> None:
@@ -47,14 +55,16 @@ class ProcessObject(Dispatcher):
 
 
 class ThreadObject(Dispatcher):
-    """A thread; `limited` as in ProcessObject."""
+    """A thread."""
 
-    __slots__ = ("limited", "thread")
+    __slots__ = ("thread",)
     type_name: ClassVar[str] = "Thread"
+    rights: ClassVar[Rights] = THREAD
+    of_others: ClassVar[int] = ThreadAccess.QUERY_LIMITED | READ_CONTROL | SYNCHRONIZE
 
-    def __init__(self, thread: Thread, limited: bool = False) -> None:
+    def __init__(self, thread: Thread) -> None:
         super().__init__(thread.ended)
-        self.thread, self.limited = thread, limited
+        self.thread = thread
 
 
 class EventObject(Dispatcher):

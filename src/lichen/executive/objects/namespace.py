@@ -10,6 +10,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from lichen.executive.io.location import fold
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import DIRECTORY, LINK, Rights
 from lichen.executive.status import Failure, Status
 
 _MOST_LINKS: Final = 32
@@ -27,6 +28,7 @@ class Directory(Object):
 
     __slots__ = ("entries", "path")
     type_name: ClassVar[str] = "Directory"
+    rights: ClassVar[Rights] = DIRECTORY
 
     def __init__(self, path: str = "\\") -> None:
         super().__init__()
@@ -66,6 +68,7 @@ class SymbolicLink(Object):
 
     __slots__ = ("target",)
     type_name: ClassVar[str] = "SymbolicLink"
+    rights: ClassVar[Rights] = LINK
 
     def __init__(self, target: tuple[str, ...]) -> None:
         super().__init__()

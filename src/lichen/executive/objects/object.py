@@ -8,7 +8,12 @@ given to a handle table or given back by `release`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from lichen.executive.objects.rights import STATE, Rights
+
+if TYPE_CHECKING:
+    from lichen.executive.security import Token
 
 ObjectT = TypeVar("ObjectT", bound="Object")
 
@@ -16,15 +21,21 @@ ObjectT = TypeVar("ObjectT", bound="Object")
 class Object:
     """A kernel object: born with one reference, which belongs to its maker."""
 
-    __slots__ = ("__weakref__", "forget_name", "references")
+    __slots__ = ("__weakref__", "forget_name", "maker", "references")
 
     type_name: ClassVar[str] = "Object"
     """The name of its NT object type."""
+    rights: ClassVar[Rights] = STATE
+    """The rights that handles to it can have."""
+    of_others: ClassVar[int] = 0
+    """The rights that everybody has to it who is not its maker."""
 
     def __init__(self) -> None:
         self.references = 1
         self.forget_name: Callable[[], None] | None = None
         """Takes the object's name out of the namespace, when it has one."""
+        self.maker: Token | None = None
+        """Whose it is; None for what everybody may do everything with, as far as no descriptor says otherwise."""
 
     def reference(self: ObjectT) -> ObjectT:
         """Take one more reference, and return the object."""

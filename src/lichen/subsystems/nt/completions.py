@@ -13,6 +13,7 @@ from lichen.abi.memory import Fault
 from lichen.executive.io.file import DirectoryFile, File
 from lichen.executive.io.opening import Options
 from lichen.executive.objects.dispatcher import EventObject
+from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.named_pipes import PipeEnd
@@ -44,7 +45,7 @@ class Completion:
         self.routine, self.context, self.status = routine, context, status
         self.pended = False
         self._pending: Pending | None = None
-        self.event = object_of(thread, event, EventObject).event if event else None
+        self.event = object_of(thread, event, EventObject, StateAccess.MODIFY_STATE).event if event else None
         if self.event is None and has_event(file):
             self.event = file.done
         if self.event is not None:

@@ -6,9 +6,10 @@ Source: [MS-DTYP] 2.4.2 SID, 2.4.4 ACE, 2.4.5 ACL, 2.4.6 SECURITY_DESCRIPTOR; wi
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final, NamedTuple, Protocol
 
+from lichen.executive.objects.rights import Rights
 from lichen.executive.status import Failure
 
 OWNER, GROUP, DACL, SACL = 1, 2, 4, 8
@@ -59,6 +60,14 @@ class Descriptor(NamedTuple):
         for bit, present in ((DACL, _DACL_PRESENT), (SACL, _SACL_PRESENT)):
             control &= ~(0 if wanted & bit else present)
         return struct.pack("<BBH4I", _REVISION, 0, control, *offsets) + parts
+
+    @property
+    def parts(self) -> int:
+        """Which parts it says something of."""
+        given = OWNER if self.owner is not None else 0
+        given |= GROUP if self.group is not None else 0
+        given |= DACL if self.control & _DACL_PRESENT else 0
+        return given | (SACL if self.control & _SACL_PRESENT else 0)
 
     def changed(self, other: Descriptor, which: int) -> Descriptor:
         """This descriptor with some parts from another."""
@@ -153,6 +162,21 @@ def entries(data: bytes) -> Iterator[Entry]:
         if kind in (_ALLOWED, _DENIED) and not flags & _INHERIT_ONLY and len(ace) >= 16:
             (rights,) = struct.unpack_from("<I", ace, 4)
             yield Entry(kind == _ALLOWED, rights, ace[8 : 16 + 4 * ace[9]])
+
+
+def granted(dacl: bytes | None, who: Container[bytes], rights: Rights) -> int:
+    """What a list gives somebody who is all of `who`: the first entry for a right decides. No list denies nothing."""
+    if dacl is None:
+        return rights.all
+    allowed = denied = 0
+    for entry in entries(dacl):
+        if entry.who in who:
+            meant = rights.spell(entry.rights)
+            if entry.allows:
+                allowed |= meant & ~denied
+            else:
+                denied |= meant & ~allowed
+    return allowed
 
 
 def make_list(allowed: list[tuple[bytes, int]]) -> bytes:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file
-from lichen.executive.io.opening import Access, Open, Options, Share
+from lichen.executive.io.opening import Open, Options, Share
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import FILE
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
@@ -20,23 +21,6 @@ from lichen.subsystems.nt.types import Named
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
-
-GENERIC_READ, GENERIC_WRITE, GENERIC_EXECUTE, GENERIC_ALL = 0x80000000, 0x40000000, 0x20000000, 0x10000000
-_GENERIC: Final = {
-    GENERIC_READ: Access.READ
-    | Access.READ_EXTENDED
-    | Access.READ_ATTRIBUTES
-    | Access.READ_CONTROL
-    | Access.SYNCHRONIZE,
-    GENERIC_WRITE: Access.WRITE
-    | Access.APPEND
-    | Access.WRITE_EXTENDED
-    | Access.WRITE_ATTRIBUTES
-    | Access.READ_CONTROL
-    | Access.SYNCHRONIZE,
-    GENERIC_EXECUTE: Access.EXECUTE | Access.READ_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE,
-    GENERIC_ALL: Access.ALL,
-}
 
 FILE_DIRECTORY_FILE, FILE_WRITE_THROUGH, FILE_SEQUENTIAL_ONLY, FILE_NO_BUFFERING = 0x1, 0x2, 0x4, 0x8
 FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FILE_NON_DIRECTORY_FILE = 0x10, 0x20, 0x40
@@ -53,15 +37,6 @@ _KEPT_FLAGS: Final = 0x2026
 FILE_ATTRIBUTE_READONLY: Final = 0x1
 
 
-def access_of(mask: int) -> int:
-    """An access mask with the generic rights spelled out."""
-    access = mask & 0x0FFFFFFF
-    for generic, rights in _GENERIC.items():
-        if mask & generic:
-            access |= rights
-    return access & ~0x10000000
-
-
 def open_of(access: int, disposition: int, share: int, options: int, attributes: int = 0) -> Open:
     """The executive's open request for NtCreateFile's arguments."""
     if (options & FILE_DIRECTORY_FILE and options & FILE_NON_DIRECTORY_FILE) or disposition > 5 or share & ~7:
@@ -73,13 +48,7 @@ def open_of(access: int, disposition: int, share: int, options: int, attributes:
     mode = (
         0o777 if options & FILE_DIRECTORY_FILE else 0o444 if attributes & FILE_ATTRIBUTE_READONLY else 0o666
     )
-    return Open(access_of(access), disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
-
-
-def require(file: File, access: int) -> None:
-    """ACCESS_DENIED unless the file was opened with one of these rights."""
-    if not file.access & access:
-        raise Failure(Status.ACCESS_DENIED)
+    return Open(FILE.spell(access), disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
 
 
 def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File]:

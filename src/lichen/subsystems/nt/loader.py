@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import GuestThread, MemoryOperation
+from lichen.executive.io.file import File
+from lichen.executive.io.opening import Access
 from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
@@ -28,6 +30,9 @@ _SHARED_DATA, _SHARED_DATA_END = 0x7FFE0000, 0x7FFF0000
 _API_SET_SECTION: Final = b".apiset"
 _SESSION: Final = 1
 _NO_SET_ID: Final = 0, 0, 0
+_OF_DESCRIPTORS: Final = (
+    Access.READ_ATTRIBUTES | Access.WRITE_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE
+)
 """Mode and owner, as set-user-id bits mean nothing to Windows programs."""
 _FOR_NTDLL: Final = {"WINESYSTEMDLLPATH": "C:\\windows\\system32"}
 """Where ntdll finds kernel32.dll; it hides this from the program, so every start says it again."""
@@ -65,6 +70,8 @@ class PeLoader:
 
         def enter_with_console(process: Process) -> None:
             enter(process)
+            if program.parameters is None:
+                _widen(process)
             if seat is not None:
                 take_seat(process, seat)
             else:
@@ -126,6 +133,13 @@ class PeLoader:
             first.enter(guest, entries, start, peb)
 
         return Loaded(subsystem, guest, space, program, enter)
+
+
+def _widen(process: Process) -> None:
+    """Give the descriptors of a Linux program the rights that need no asking there: waiting, and what is known of a file."""
+    for _, slot in process.handles:
+        if isinstance(slot.object, File):
+            slot.access |= _OF_DESCRIPTORS
 
 
 class _Blocks:

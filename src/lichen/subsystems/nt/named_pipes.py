@@ -16,13 +16,17 @@ from lichen.executive.io.file import Data, File
 from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll
 from lichen.executive.io.requests import BytesAvailable
+from lichen.executive.objects.rights import FILE, GENERIC_READ, Rights
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable, then
+from lichen.subsystems.nt.access import granted, protect, require
 from lichen.subsystems.nt.devices import Device
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.processes import Process
+    from lichen.executive.security import Token
+    from lichen.subsystems.nt.descriptors import Descriptor
 
 INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
 PIPE_CONNECTED, PIPE_CLOSING, PIPE_LISTENING = 0xC00000B2, 0xC00000B1, 0xC00000B3
@@ -31,6 +35,7 @@ DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
 """FILE_PIPE_*_STATE."""
 SHARE_READ, SHARE_WRITE = 1, 2
 _LEAST_QUOTA, _MOST_QUOTA = 4096, 1 << 20
+_CREATE_INSTANCE: Final = Access.APPEND
 _READING: Final = Access.READ | Access.EXECUTE
 
 
@@ -285,10 +290,14 @@ class _Drained(Waitable):
 
 
 class NamedPipe:
-    """The instances under one name."""
+    """The instances under one name. By default others may read from a pipe, and only read (CreateNamedPipe in the SDK)."""
+
+    rights: ClassVar[Rights] = FILE
+    of_others: ClassVar[int] = FILE.spell(GENERIC_READ)
 
     def __init__(self, device: NamedPipes, name: str, shape: Shape) -> None:
         self.device, self.name, self.shape = device, name, shape
+        self.maker: Token | None = None
         self.instances: list[PipeEnd] = []
         self.waiting: list[Condition] = []
 
@@ -341,22 +350,27 @@ class NamedPipes(Device):
         super().__init__(self.open)
         self.pipes: dict[str, NamedPipe] = {}
 
-    def create(self, process: Process, name: str, open: Open, shape: Shape) -> PipeEnd:
+    def create(
+        self, process: Process, name: str, open: Open, shape: Shape, descriptor: Descriptor | None = None
+    ) -> PipeEnd:
         """A new instance, of a new pipe or of one that is there; an empty name makes a pipe that has none."""
         pipe = self.pipes.get(fold(name)) if name else None
         if pipe is None:
             if open.disposition == 1:
                 raise Failure(Status.OBJECT_NAME_NOT_FOUND)
             pipe = NamedPipe(self, name, shape)
+            protect(process, pipe, descriptor)
             outcome = Outcome.CREATED
             if name:
                 self.pipes[fold(name)] = pipe
         else:
+            require(process, pipe, _CREATE_INSTANCE)
             if open.disposition == 2 or pipe.shape.directions != shape.directions:
                 raise Failure(Status.ACCESS_DENIED)
             if len(pipe.instances) >= pipe.shape.most_instances:
                 raise Failure(INSTANCE_NOT_AVAILABLE)
             outcome = Outcome.OPENED
+        open = open._replace(access=FILE.of_maker(open.access))
         end = PipeEnd(_place(process), open, pipe, is_server=True)
         end.outcome = outcome
         pipe.instances.append(end)
@@ -375,6 +389,7 @@ class NamedPipes(Device):
 
 def connect(process: Process, pipe: NamedPipe, open: Open) -> PipeEnd:
     """A client's end, connected to an instance that listens."""
+    open = open._replace(access=granted(process, pipe, open.access))
     directions = pipe.shape.directions
     if (open.access & Access.READ and not directions & SHARE_READ) or (
         open.access & Access.WRITE and not directions & SHARE_WRITE

@@ -12,7 +12,9 @@ from lichen.executive.io.location import Location
 from lichen.executive.objects import namespace
 from lichen.executive.objects.namespace import Directory, Found
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import DirectoryAccess
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.access import given_descriptor, opened_handle, protect, require
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.types import OBJ_OPENIF, Named
 
@@ -33,7 +35,7 @@ def components_of(name: str) -> tuple[str, ...]:
 def _start(thread: Thread, name: Named) -> Directory:
     root: Directory = thread.process.machine.namespace
     if name.root:
-        return object_of(thread, name.root, Directory)
+        return object_of(thread, name.root, Directory, 0)
     if name.name and not name.name.startswith("\\"):
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
     return root
@@ -60,21 +62,27 @@ def make_or_open(
 ) -> int:
     """What every creating call does: a handle of a new object, or of the one with its name when OBJ_OPENIF asks for that.
 
-    Returns SUCCESS or OBJECT_NAME_EXISTS; OBJECT_NAME_COLLISION, and what `find` raises.
+    Returns SUCCESS or OBJECT_NAME_EXISTS; OBJECT_NAME_COLLISION, ACCESS_DENIED, and what `find` raises.
     """
     found = _existing(thread, name, kind)
     if found is None:
+        descriptor = given_descriptor(thread, name, kind.rights, kind.of_others)
         made = make()
-        enter(thread, name, made)
-        handle.write(new_handle(thread, made, access, name))
+        protect(thread.process, made, descriptor)
+        try:
+            enter(thread, name, made)
+        except Failure:
+            made.release()
+            raise
+        handle.write(new_handle(thread, made, kind.rights.of_maker(access), name))
         return Status.SUCCESS
-    handle.write(new_handle(thread, found.reference(), access, name))
+    handle.write(opened_handle(thread, found.reference(), access, name))
     return Status.OBJECT_NAME_EXISTS
 
 
 def open_named(thread: Thread, handle: Out[int], access: int, name: Named, kind: type[Kind]) -> int:
     """What every opening call does: a handle of the object with this name; SUCCESS, and what `find` raises."""
-    handle.write(new_handle(thread, find(thread, name, kind).reference(), access, name))
+    handle.write(opened_handle(thread, find(thread, name, kind).reference(), access, name))
     return Status.SUCCESS
 
 
@@ -102,6 +110,7 @@ def enter(thread: Thread, name: Named, made: Object) -> None:
     if found.rest or not isinstance(found.object, Directory):
         raise Failure(Status.OBJECT_PATH_NOT_FOUND)
     directory = found.object
+    require(thread.process, directory, DirectoryAccess.CREATE_OBJECT)
     directory.insert(last, made)
     made.forget_name = lambda: directory.remove(last)
 

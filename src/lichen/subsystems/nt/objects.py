@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from lichen.executive.io.opening import Access
+from lichen.executive.io.file import File
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import Handle, HandleTable, handle_of, index_of
 from lichen.executive.objects.object import Object
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
 
 Kind = TypeVar("Kind", bound=Object)
-_FOR_EVERYBODY: Final = Access.READ_CONTROL | Access.SYNCHRONIZE | Access.MAXIMUM_ALLOWED
-GENERIC_READ, GENERIC_WRITE, GENERIC_EXECUTE, GENERIC_ALL = 0x80000000, 0x40000000, 0x20000000, 0x10000000
 
 
 def handle(thread: Thread, number: int) -> Handle:
@@ -25,36 +23,44 @@ def handle(thread: Thread, number: int) -> Handle:
     return thread.process.handles.handle(index_of(number))
 
 
-def object_of(thread: Thread, number: int, kind: type[Kind]) -> Kind:
-    """The object of a handle; OBJECT_TYPE_MISMATCH when it is of another kind."""
-    found = thread.process.handles.get(index_of(number))
+def object_of(thread: Thread, number: int, kind: type[Kind], access: int) -> Kind:
+    """The object of a handle that has the rights in `access`; OBJECT_TYPE_MISMATCH, ACCESS_DENIED."""
+    slot = thread.process.handles.handle(index_of(number))
+    found = slot.object
     if not isinstance(found, kind):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    if access & ~slot.access:
+        raise Failure(Status.ACCESS_DENIED)
     return found
 
 
-def process_of(thread: Thread, number: int, looks: bool = False) -> Process:
-    """The process of a handle, the pseudo handle included; ACCESS_DENIED for a limited one, unless the caller only looks."""
-    if number == CURRENT_PROCESS:
-        return thread.process
-    found = object_of(thread, number, ProcessObject)
-    if found.limited and not looks:
+def file_of(thread: Thread, number: int, any_of: int = 0) -> File:
+    """The file of a handle that has one of some rights at least; OBJECT_TYPE_MISMATCH, ACCESS_DENIED."""
+    slot = thread.process.handles.handle(index_of(number))
+    found = slot.object
+    if not isinstance(found, File):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    if any_of and not slot.access & any_of:
         raise Failure(Status.ACCESS_DENIED)
-    return found.process
+    return found
 
 
-def thread_of(thread: Thread, number: int, looks: bool = False) -> Thread:
-    """The thread of a handle, the pseudo handle included; ACCESS_DENIED as `process_of`."""
-    if number == CURRENT_THREAD:
-        return thread
-    found = object_of(thread, number, ThreadObject)
-    if found.limited and not looks:
-        raise Failure(Status.ACCESS_DENIED)
-    return found.thread
+def process_of(thread: Thread, number: int, access: int) -> Process:
+    """The process of a handle that has the rights in `access`; the pseudo handle has all."""
+    return (
+        thread.process
+        if number == CURRENT_PROCESS
+        else object_of(thread, number, ProcessObject, access).process
+    )
+
+
+def thread_of(thread: Thread, number: int, access: int) -> Thread:
+    """The thread of a handle that has the rights in `access`; the pseudo handle has all."""
+    return thread if number == CURRENT_THREAD else object_of(thread, number, ThreadObject, access).thread
 
 
 def is_limited(process: Process, target: Process) -> bool:
-    """Whether `target` is another user's than `process`, or more privileged, so that handles to it are limited.
+    """Whether `target` is another user's than `process`, or more privileged, so that it is only to be looked at.
 
     The same as Linux asks before ptrace(2).
     """
@@ -63,14 +69,6 @@ def is_limited(process: Process, target: Process) -> bool:
         return False
     same = {theirs.uid, theirs.euid, theirs.suid} == {mine.uid} and not theirs.permitted & ~mine.permitted
     return not same or getattr(target.personality, "dumpable", 1) != 1
-
-
-def limit_of(thread: Thread, target: Process, access: int, looking: int) -> bool:
-    """As `is_limited`; ACCESS_DENIED when `access` asks for more than the right of `looking` then."""
-    limited = is_limited(thread.process, target)
-    if limited and access & ~(looking | _FOR_EVERYBODY):
-        raise Failure(Status.ACCESS_DENIED)
-    return limited
 
 
 def new_handle(thread: Thread, object: Object, access: int, named: Named | None = None) -> int:

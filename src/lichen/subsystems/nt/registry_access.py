@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.location import fold
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.calls.token import sid_text, user_sid
+from lichen.subsystems.nt.sids import sid_text, user_sid
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread

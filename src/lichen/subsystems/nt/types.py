@@ -25,11 +25,15 @@ _ATTRIBUTES: Final = layout(ObjectAttributes, LLP64)
 
 
 class Named(NamedTuple):
-    """OBJECT_ATTRIBUTES as the executive wants it: a root handle (0 for none), a name, OBJ_* flags."""
+    """OBJECT_ATTRIBUTES as the executive wants it: a root handle (0 for none), a name, OBJ_* flags.
+
+    `security` is where the descriptor for a new object lies, 0 for none.
+    """
 
     root: int
     name: str
     attributes: int
+    security: int = 0
 
     @property
     def inherit(self) -> bool:
@@ -58,7 +62,8 @@ def read_named(memory: Memory, address: int) -> Named:
     if attributes.length != _ATTRIBUTES.size:
         raise Failure(Status.INVALID_PARAMETER)
     name = read_string(memory, attributes.object_name) if attributes.object_name else ""
-    return Named(attributes.root_directory & 0xFFFFFFFF, name, attributes.attributes)
+    root = attributes.root_directory & 0xFFFFFFFF
+    return Named(root, name, attributes.attributes, attributes.security_descriptor)
 
 
 def _show_handle(handle: int) -> str:

@@ -9,8 +9,8 @@ import pytest
 from lichen.abi.memory import Fault
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import descriptors
-from lichen.subsystems.nt.calls.token import id_of, id_sid, sid
 from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL
+from lichen.subsystems.nt.sids import id_of, id_sid, sid
 
 ALL = OWNER | GROUP | DACL | SACL
 LIST = descriptors.make_list([(id_sid(0), 0x1F01FF), (id_sid(1000), 0x120089)])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import i64, ptr, u32
 from lichen.executive.objects.dispatcher import Dispatcher
+from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 from lichen.subsystems.nt import names
@@ -79,7 +80,7 @@ def NtSetIoCompletion(
     thread: Thread, handle: Handle, key: Address, value: Address, status: u32, information: Address
 ) -> int:
     """Queue a packet."""
-    port = object_of(thread, handle, CompletionPort)
+    port = object_of(thread, handle, CompletionPort, StateAccess.MODIFY_STATE)
     if len(port.queue.packets) >= _MOST_PACKETS:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     port.post(key, value, status, information)
@@ -96,7 +97,7 @@ def NtQueryIoCompletion(
     needed: OptionalOut[u32],
 ) -> int:
     """How many packets wait."""
-    port = object_of(thread, handle, CompletionPort)
+    port = object_of(thread, handle, CompletionPort, StateAccess.QUERY_STATE)
     if information_class != 0:
         raise Failure(Status.INVALID_INFO_CLASS)
     if size != 4:
@@ -116,7 +117,7 @@ def NtRemoveIoCompletion(
     timeout: OptionalIn[i64],
 ) -> Result:
     """Take a packet, waiting for one."""
-    queue = object_of(thread, handle, CompletionPort).queue
+    queue = object_of(thread, handle, CompletionPort, StateAccess.MODIFY_STATE).queue
 
     def take() -> int:
         found_key, found_value, outcome, information = queue.packets.popleft()
@@ -143,7 +144,7 @@ def NtRemoveIoCompletionEx(
     alertable: Boolean,
 ) -> Result:
     """Take several packets."""
-    queue = object_of(thread, handle, CompletionPort).queue
+    queue = object_of(thread, handle, CompletionPort, StateAccess.MODIFY_STATE).queue
     if not 0 < count <= 0x10000:
         raise Failure(Status.INVALID_PARAMETER)
 

@@ -22,7 +22,7 @@ from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.calls.file import allocation_of, flags_of, times_of
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.directory_watch import DirectoryWatch
-from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result, Text, encode
@@ -118,7 +118,7 @@ def _query(
     flags: int,
     mask: str,
 ) -> int:
-    directory = object_of(thread, handle, File)
+    directory = file_of(thread, handle, Access.READ)
     record = _RECORDS.get(information_class)
     if record is None:
         raise Failure(Status.INVALID_INFO_CLASS)
@@ -197,11 +197,9 @@ def NtNotifyChangeDirectoryFile(
     subtree: Boolean,
 ) -> Result:
     """Tell what changes in a directory; NOTIFY_ENUM_DIR when that is more than fits."""
-    directory = object_of(thread, handle, File)
+    directory = file_of(thread, handle, Access.READ)
     if directory.node.kind != Kind.DIRECTORY or not filter or filter & ~_CHANGES:
         raise Failure(Status.INVALID_PARAMETER)
-    if not directory.access & Access.READ:
-        raise Failure(Status.ACCESS_DENIED)
     completion = Completion(thread, directory, event, routine, context, status)
     watch = _watch_of(thread, directory, filter, subtree)
 

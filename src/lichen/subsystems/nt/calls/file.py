@@ -17,9 +17,9 @@ from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.files import open_named, open_of, require
+from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.named_pipes import PipeEnd
-from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
@@ -93,8 +93,7 @@ def NtReadFile(
     key: Address,
 ) -> Result:
     """Read from a file."""
-    file = object_of(thread, handle, File)
-    require(file, Access.READ | Access.EXECUTE)
+    file = file_of(thread, handle, Access.READ | Access.EXECUTE)
     offset = _offset(file, position)
     completion = Completion(thread, file, event, routine, context, status)
     counters = thread.process.counters
@@ -127,8 +126,7 @@ def NtWriteFile(
     key: Address,
 ) -> Result:
     """Write to a file."""
-    file = object_of(thread, handle, File)
-    require(file, Access.CONTENT)
+    file = file_of(thread, handle, Access.CONTENT)
     if size > _MOST_AT_ONCE:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     data = thread.memory.read(buffer, size) if size else b""
@@ -165,7 +163,7 @@ def _offset(file: File, position: int | None) -> int | None:
 @nt.call()
 def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int | Blocks[int]:
     """Bring a file's content to the disk, a pipe's to who reads it."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle, Access.CONTENT)
 
     def done(_: None) -> int:
         status.write(IoStatusBlock(Status.SUCCESS, 0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
@@ -19,6 +19,7 @@ from lichen.executive.io.manager import set_disposition
 from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, rename_location
 from lichen.executive.io.opening import Access, Options
+from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt import names
@@ -32,8 +33,7 @@ from lichen.subsystems.nt.calls.file import (
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.console.control import console_control
 from lichen.subsystems.nt.console.files import Connection, ConsoleFile
-from lichen.subsystems.nt.files import require
-from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
@@ -66,7 +66,7 @@ def NtQueryInformationFile(
     information_class: u32,
 ) -> int:
     """What is known of an open file."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle)
     answer = _ANSWERS.get(information_class)
     if answer is None:
         raise Failure(Status.INVALID_INFO_CLASS)
@@ -140,11 +140,11 @@ def NtSetInformationFile(
     information_class: u32,
 ) -> int:
     """Change an open file."""
-    file = object_of(thread, handle, File)
     change = _CHANGES.get(information_class)
+    file = file_of(thread, handle, change.needs if change else 0)
     if change is None:
         raise Failure(Status.INVALID_INFO_CLASS)
-    least, action = change
+    least, _, action = change
     if size < least:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     action(thread, file, thread.memory.read(buffer, min(size, 0x11000)))
@@ -180,7 +180,6 @@ def _set_end(thread: Thread, file: File, data: bytes) -> None:
     (end,) = struct.unpack_from("<q", data)
     if end < 0:
         raise Failure(Status.INVALID_PARAMETER)
-    require(file, Access.CONTENT)
     file.truncate(end)
 
 
@@ -191,13 +190,11 @@ def _set_allocation(thread: Thread, file: File, data: bytes) -> None:
 
 
 def _set_delete(thread: Thread, file: File, data: bytes) -> None:
-    require(file, Access.DELETE)
     set_disposition(file, bool(data[0]))
 
 
 def _set_delete_ex(thread: Thread, file: File, data: bytes) -> None:
     """FILE_DISPOSITION_INFORMATION_EX: bit 0 delete, bit 1 POSIX semantics (the name goes at once)."""
-    require(file, Access.DELETE)
     (flags,) = struct.unpack_from("<I", data)
     if flags & 0x11 == 0x11 and file.attributes().read_only:
         apply_change(file.location, AttributeChange(mode=file.attributes().mode | 0o200))
@@ -206,7 +203,6 @@ def _set_delete_ex(thread: Thread, file: File, data: bytes) -> None:
 
 def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool = False) -> None:
     """FILE_RENAME_INFORMATION(_EX): to a name below a root handle, a full NT name, or within the same directory."""
-    require(file, Access.DELETE)
     root, length = struct.unpack_from("<QI", data, 8)
     text = decode(data[20 : 20 + length])
     context = thread.process.files
@@ -235,9 +231,7 @@ def _check_replaced(replaced: Location, posix: bool) -> None:
 def _target(thread: Thread, name: Named) -> Name:
     """A new name for a file: where its walk starts and its components."""
     if name.root:
-        return Name(
-            object_of(thread, name.root, File).location, names.components_of(name.name), Walk.CASE_BLIND
-        )
+        return Name(file_of(thread, name.root).location, names.components_of(name.name), Walk.CASE_BLIND)
     components = names.components_of(name.name)
     for letter, location in thread.process.machine.drives.items():
         if len(components) > 2 and components[1].upper() == f"{letter}:":
@@ -257,26 +251,38 @@ def _set_completion(thread: Thread, file: File, data: bytes) -> None:
     port, key = struct.unpack_from("<2Q", data)
     if file in thread.process.machine.completion_ports or not file.options & Options.OVERLAPPED:
         raise Failure(Status.INVALID_PARAMETER)
-    thread.process.machine.completion_ports[file] = object_of(thread, port & 0xFFFFFFFF, CompletionPort), key
+    found = object_of(thread, port & 0xFFFFFFFF, CompletionPort, StateAccess.MODIFY_STATE)
+    thread.process.machine.completion_ports[file] = found, key
 
 
-_CHANGES: Final[dict[int, tuple[int, Callable[[Thread, File, bytes], None]]]] = {
-    _BASIC: (40, _set_basic),
-    _POSITION: (8, _set_position),
-    _END_OF_FILE: (8, _set_end),
-    _ALLOCATION: (8, _set_allocation),
-    _DISPOSITION: (1, _set_delete),
-    _DISPOSITION_EX: (4, _set_delete_ex),
-    _RENAME: (20, lambda thread, file, data: _rename(thread, file, data, bool(data[0]))),
-    _RENAME_EX: (
+class _Change(NamedTuple):
+    """A class of NtSetInformationFile: the smallest record, rights of which it needs one (0: none), what it does."""
+
+    least: int
+    needs: int
+    action: Callable[[Thread, File, bytes], None]
+
+
+_CHANGES: Final[dict[int, _Change]] = {
+    _BASIC: _Change(40, 0, _set_basic),  # WRITE_ATTRIBUTES, but Wine's SetFileAttributes does not ask for it
+    _POSITION: _Change(8, 0, _set_position),
+    _END_OF_FILE: _Change(8, Access.CONTENT, _set_end),
+    _ALLOCATION: _Change(8, Access.CONTENT, _set_allocation),
+    _DISPOSITION: _Change(1, Access.DELETE, _set_delete),
+    _DISPOSITION_EX: _Change(4, Access.DELETE, _set_delete_ex),
+    _RENAME: _Change(
+        20, Access.DELETE, lambda thread, file, data: _rename(thread, file, data, bool(data[0]))
+    ),
+    _RENAME_EX: _Change(
         20,
+        Access.DELETE,
         lambda thread, file, data: _rename(thread, file, data, bool(data[0] & 1), bool(data[0] & 2)),
     ),
-    _LINK: (20, _link),
-    _PIPE: (8, pipe.set_pipe_information),
-    _COMPLETION: (16, _set_completion),
-    _MODE: (4, lambda thread, file, data: None),
-    _IO_COMPLETION_NOTIFICATION: (4, lambda thread, file, data: None),
+    _LINK: _Change(20, 0, _link),
+    _PIPE: _Change(8, Access.WRITE_ATTRIBUTES, pipe.set_pipe_information),
+    _COMPLETION: _Change(16, 0, _set_completion),
+    _MODE: _Change(4, 0, lambda thread, file, data: None),
+    _IO_COMPLETION_NOTIFICATION: _Change(4, 0, lambda thread, file, data: None),
 }
 
 
@@ -290,7 +296,7 @@ def NtQueryVolumeInformationFile(
     information_class: u32,
 ) -> int:
     """What is known of the volume or device behind an open file."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle)
     if information_class == 4:
         data = struct.pack("<2I", _device_type(file), 0x20 if file.seekable else 0)
     elif information_class == 1:
@@ -344,7 +350,7 @@ def NtFsControlFile(
     output_size: u32,
 ) -> Result:
     """A request to a file system."""
-    file = object_of(thread, handle, File)
+    file = _controlled(thread, handle, code)
     completion = Completion(thread, file, event, routine, context, status)
     data = thread.memory.read(input, min(input_size, _LONGEST_INPUT)) if input_size else b""
     answer = pipe.pipe_control(thread, file, code, data, output_size)
@@ -358,6 +364,11 @@ def NtFsControlFile(
         thread.memory.write(output, data)
         return completion.end(Status.SUCCESS, len(data))
     raise Failure(Status.INVALID_DEVICE_REQUEST if code != 0x900A8 else 0xC0000275)  # NOT_A_REPARSE_POINT
+
+
+def _controlled(thread: Thread, number: int, code: int) -> File:
+    """The file of a handle that has the rights which a control code says it needs (CTL_CODE in winioctl.h)."""
+    return object_of(thread, number, File, code >> 14 & (Access.READ | Access.WRITE))
 
 
 def _answered(completion: Completion, answer: pipe.Answer, output: int) -> int:
@@ -382,7 +393,7 @@ def NtDeviceIoControlFile(
     output_size: u32,
 ) -> Result:
     """A request to a device."""
-    file = object_of(thread, handle, File)
+    file = _controlled(thread, handle, code)
     if not isinstance(file, ConsoleFile | Connection):
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     completion = Completion(thread, file, event, routine, context, status)

@@ -14,9 +14,11 @@ from lichen.executive.io.file import File
 from lichen.executive.objects.dispatcher import Dispatcher, ProcessObject, ThreadObject
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import MAXIMUM_ALLOWED, PROCESS, SYNCHRONIZE, ProcessAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 from lichen.subsystems.nt import names
+from lichen.subsystems.nt.access import granted_again
 from lichen.subsystems.nt.completions import has_event
 from lichen.subsystems.nt.objects import given_handle, process_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -66,7 +68,10 @@ def _waitable(thread: Thread, number: int) -> Waitable:
         return thread.process.ended
     if number == CURRENT_THREAD:
         return thread.ended
-    return waitable_of(thread.process.handles.get(index_of(number)))
+    slot = thread.process.handles.handle(index_of(number))
+    if not slot.access & SYNCHRONIZE:
+        raise Failure(Status.ACCESS_DENIED)
+    return waitable_of(slot.object)
 
 
 def _identity(thread: Thread, number: int) -> object:
@@ -105,7 +110,7 @@ def NtDuplicateObject(
     options: Flags,
 ) -> int:
     """Another handle to the same object, in the same or in another process."""
-    giver = process_of(thread, source_process)
+    giver = process_of(thread, source_process, ProcessAccess.DUP_HANDLE)
     made = (
         _duplicate(thread, giver, source, target_process, access, attributes, options)
         if target or target_process
@@ -126,12 +131,14 @@ def _duplicate(
     attributes: int,
     options: int,
 ) -> int:
-    taker = process_of(thread, target_process)
+    taker = process_of(thread, target_process, ProcessAccess.DUP_HANDLE)
     if source in (CURRENT_PROCESS, CURRENT_THREAD):
         found = ProcessObject(giver) if source == CURRENT_PROCESS else ThreadObject(thread)
-        return given_handle(thread, taker.handles, found, access, bool(attributes & 2))
+        granted = found.rights.of_maker(MAXIMUM_ALLOWED if options & _DUPLICATE_SAME_ACCESS else access)
+        return given_handle(thread, taker.handles, found, granted, bool(attributes & 2))
     slot = giver.handles.handle(index_of(source))
-    granted = slot.access if options & _DUPLICATE_SAME_ACCESS else access
+    same = options & _DUPLICATE_SAME_ACCESS
+    granted = slot.access if same else granted_again(thread.process, slot, access)
     inherit = slot.inherit if options & _DUPLICATE_SAME_ATTRIBUTES else bool(attributes & 2)
     return given_handle(thread, taker.handles, slot.object.reference(), granted, inherit)
 
@@ -156,7 +163,7 @@ def NtQueryObject(
     type_name, references = _type_and_references(thread, number)
     if information_class == 0:
         slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
-        flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, 0)
+        flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, PROCESS.all)
         data = struct.pack("<4I", flags, access, 1, references)
         data += bytes(56 - len(data))
     elif information_class == 1:
@@ -280,5 +287,5 @@ def NtSignalAndWaitForSingleObject(
 
     if signal in (CURRENT_PROCESS, CURRENT_THREAD):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    signal_object(thread, thread.process.handles.get(index_of(signal)))
+    signal_object(thread, thread.process.handles.handle(index_of(signal)))
     return wait_for(thread, (_waitable(thread, wait),), timeout, alertable)

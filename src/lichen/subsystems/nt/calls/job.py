@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.jobs import Job, Limits, Message
+from lichen.executive.objects.rights import JobAccess, ProcessAccess, StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.completion import CompletionPort
@@ -47,7 +48,8 @@ def NtOpenJobObject(thread: Thread, handle: Out[ptr], access: Flags, name: Objec
 @nt.call()
 def NtAssignProcessToJobObject(thread: Thread, handle: Handle, process: Handle) -> int:
     """Put a process into a job, with all that it will start."""
-    job, target = object_of(thread, handle, Job), process_of(thread, process)
+    job = object_of(thread, handle, Job, JobAccess.ASSIGN_PROCESS)
+    target = process_of(thread, process, ProcessAccess.SET_QUOTA | ProcessAccess.TERMINATE)
     if target.exit_status is not None:
         raise Failure(Status.PROCESS_IS_TERMINATING)
     if target is target.machine.init:
@@ -59,15 +61,16 @@ def NtAssignProcessToJobObject(thread: Thread, handle: Handle, process: Handle) 
 @nt.call()
 def NtIsProcessInJob(thread: Thread, process: Handle, handle: Handle) -> int:
     """Whether a process is in a job, or in any."""
-    target = process_of(thread, process, looks=True)
-    inside = object_of(thread, handle, Job).holds(target) if handle else target.job is not None
+    target = process_of(thread, process, ProcessAccess.QUERY_LIMITED)
+    job = object_of(thread, handle, Job, JobAccess.QUERY) if handle else None
+    inside = job.holds(target) if job else target.job is not None
     return _PROCESS_IN_JOB if inside else _PROCESS_NOT_IN_JOB
 
 
 @nt.call()
 def NtTerminateJobObject(thread: Thread, handle: Handle, code: u32) -> Result:
     """End all processes of a job."""
-    object_of(thread, handle, Job).terminate(code)
+    object_of(thread, handle, Job, JobAccess.TERMINATE).terminate(code)
     return None if thread.dead else Status.SUCCESS
 
 
@@ -84,7 +87,7 @@ def NtQueryInformationJobObject(
     needed: OptionalOut[u32],
 ) -> int:
     """What is known of a job; a null handle means the caller's own."""
-    job = object_of(thread, handle, Job) if handle else thread.process.job
+    job = object_of(thread, handle, Job, JobAccess.QUERY) if handle else thread.process.job
     if job is None:
         raise Failure(Status.ACCESS_DENIED)
     if information_class == _PROCESS_IDS:
@@ -139,7 +142,7 @@ def NtSetInformationJobObject(
     thread: Thread, handle: Handle, information_class: u32, buffer: Address, size: u32
 ) -> int:
     """Limit a job, or have it tell a completion port what happens in it."""
-    job = object_of(thread, handle, Job)
+    job = object_of(thread, handle, Job, JobAccess.SET_ATTRIBUTES)
     expected = {_BASIC_LIMITS: _BASIC_SIZE, _EXTENDED_LIMITS: _EXTENDED_SIZE, _PORT: 16, _UI_RESTRICTIONS: 4}
     if information_class not in expected:
         raise Failure(Status.INVALID_INFO_CLASS)
@@ -171,7 +174,7 @@ def _set_port(thread: Thread, job: Job, key: int, port: int) -> None:
     """JOBOBJECT_ASSOCIATE_COMPLETION_PORT: each message is a packet, with the process's id in place of a pointer."""
     if job.tell is not None:
         raise Failure(Status.INVALID_PARAMETER)
-    found = object_of(thread, port & 0xFFFFFFFF, CompletionPort)
+    found = object_of(thread, port & 0xFFFFFFFF, CompletionPort, StateAccess.MODIFY_STATE)
     job.tell = lambda message, value: found.post(key, value, Status.SUCCESS, message)
     for process in job.members():
         job.tell(Message.NEW_PROCESS, process.id)

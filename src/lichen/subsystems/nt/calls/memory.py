@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
 from lichen.abi.layout import LLP64, layout, ptr, u32, u64
-from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
+from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Protection, Unmap
 from lichen.executive.memory import Region, page_down, page_up
+from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import memory, placeholders
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
@@ -34,7 +35,7 @@ from lichen.subsystems.nt.placeholders import (
     MEM_REPLACE_PLACEHOLDER,
     MEM_RESERVE_PLACEHOLDER,
 )
-from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
+from lichen.subsystems.nt.protection import PAGE_NOACCESS, WRITABLE, host_protection, without_targets
 from lichen.subsystems.nt.records import MemoryBasicInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
@@ -49,6 +50,7 @@ _BASIC: Final = layout(MemoryBasicInformation, LLP64)
 _STATUS_MEMORY_NOT_ALLOCATED, _STATUS_FREE_VM_NOT_AT_BASE = 0xC00000A0, 0xC000009F
 _STATUS_NOT_COMMITTED, _STATUS_UNABLE_TO_FREE_VM = 0xC000002D, 0xC000001A
 _STATUS_NOT_MAPPED_VIEW, _STATUS_PARTIAL_COPY = 0xC0000019, 0x8000000D
+_STATUS_SECTION_PROTECTION: Final = 0xC000004E
 _MOST_COPIED: Final = 1 << 26
 _ADDRESS_REQUIREMENTS: Final = 1
 _MOST_PARAMETERS: Final = 16
@@ -121,7 +123,7 @@ def _placeholder(
     thread: Thread, process: int, base: InOut[int], size: InOut[int], kind: int, protect: int, room: Room
 ) -> int:
     """Make a placeholder, or replace one."""
-    target, start, length = process_of(thread, process), base.read(), size.read()
+    target, start, length = process_of(thread, process, ProcessAccess.VM_OPERATION), base.read(), size.read()
     if not length or length >> 47 or length % PAGE or start % PAGE or not kind & MEM_RESERVE:
         raise Failure(Status.INVALID_PARAMETER)
     if not kind & MEM_REPLACE_PLACEHOLDER:
@@ -151,7 +153,7 @@ def _allocate(
     protect: int,
     room: Room = ANYWHERE,
 ) -> int:
-    target, wanted, length = process_of(thread, process), base.read(), size.read()
+    target, wanted, length = process_of(thread, process, ProcessAccess.VM_OPERATION), base.read(), size.read()
     if not length or length >> 47:
         raise Failure(Status.INVALID_PARAMETER if not length else Status.NO_MEMORY)
     if kind & ~_KNOWN_TYPES or not kind & (MEM_COMMIT | MEM_RESERVE | MEM_RESET):
@@ -208,7 +210,7 @@ def NtFreeVirtualMemory(
     thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], kind: Flags
 ) -> int:
     """Decommit pages, or release an allocation, for good or to a placeholder."""
-    target, wanted, length = process_of(thread, process), base.read(), size.read()
+    target, wanted, length = process_of(thread, process, ProcessAccess.VM_OPERATION), base.read(), size.read()
     if kind & (MEM_PRESERVE_PLACEHOLDER | MEM_COALESCE_PLACEHOLDERS):
         return _free_placeholder(thread, target, wanted, length, kind)
     start = page_down(wanted)
@@ -273,7 +275,7 @@ def NtProtectVirtualMemory(
     thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], protect: Flags, old: Out[u32]
 ) -> int:
     """Change the protection of committed pages."""
-    target, wanted, length = process_of(thread, process), base.read(), size.read()
+    target, wanted, length = process_of(thread, process, ProcessAccess.VM_OPERATION), base.read(), size.read()
     if wanted >> 47 or length >> 47 or not length:
         raise Failure(Status.INVALID_PARAMETER)
     start, end = page_down(wanted), page_up(wanted + length)
@@ -284,6 +286,8 @@ def NtProtectVirtualMemory(
         raise Failure(Status.CONFLICTING_ADDRESSES)
     if any(not region.state for region in regions):
         raise Failure(_STATUS_NOT_COMMITTED)
+    if host & Protection.WRITE and any(_is_view_for_reading(region) for region in regions):
+        raise Failure(_STATUS_SECTION_PROTECTION)
     before = regions[0].state
     memory.set_protection(target.space, start, end, protect)
     old.write(before)
@@ -291,6 +295,12 @@ def NtProtectVirtualMemory(
     size.write(end - start)
     change(thread, target, [Protect(start, end - start, host)])
     return Status.SUCCESS
+
+
+def _is_view_for_reading(region: Region) -> bool:
+    """Whether pages are shared, in a view that was not mapped for writing; it cannot become a private copy either."""
+    allocation = region.allocation
+    return region.shared and isinstance(allocation, Allocation) and not allocation.protect & WRITABLE
 
 
 @nt.call(partial="classes 0, 2 and 1000")
@@ -304,7 +314,7 @@ def NtQueryVirtualMemory(
     needed: OptionalOut[u64],
 ) -> int:
     """What lies at an address."""
-    target = process_of(thread, process)
+    target = process_of(thread, process, ProcessAccess.QUERY_INFORMATION)
     if information_class == MEMORY_WINE_UNIX_FUNCS:
         return _unix_functions(thread, address, buffer)
     if information_class == MEMORY_MAPPED_FILENAME:
@@ -379,7 +389,15 @@ def NtReadVirtualMemory(
     thread: Thread, process: Handle, address: Address, buffer: Address, size: Size, done: OptionalOut[u64]
 ) -> int:
     """Copy from another process's memory."""
-    return _copy(thread, process_of(thread, process), address, thread.process, buffer, size, done)
+    return _copy(
+        thread,
+        process_of(thread, process, ProcessAccess.VM_READ),
+        address,
+        thread.process,
+        buffer,
+        size,
+        done,
+    )
 
 
 @nt.call()
@@ -387,7 +405,8 @@ def NtWriteVirtualMemory(
     thread: Thread, process: Handle, address: Address, buffer: Address, size: Size, done: OptionalOut[u64]
 ) -> int:
     """Copy into another process's memory."""
-    return _copy(thread, thread.process, buffer, process_of(thread, process), address, size, done)
+    target = process_of(thread, process, ProcessAccess.VM_WRITE)
+    return _copy(thread, thread.process, buffer, target, address, size, done)
 
 
 def _copy(
@@ -410,7 +429,7 @@ def _copy(
 @nt.call()
 def NtFlushInstructionCache(thread: Thread, process: Handle, address: Address, size: Size) -> int:
     """Nothing to do on x86-64."""
-    process_of(thread, process)
+    process_of(thread, process, ProcessAccess.VM_WRITE)
     return Status.SUCCESS
 
 
@@ -419,7 +438,7 @@ def NtLockVirtualMemory(
     thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], kind: Flags
 ) -> int:
     """Keep pages in memory: the host decides about that."""
-    target = process_of(thread, process)
+    target = process_of(thread, process, ProcessAccess.VM_OPERATION)
     start, end = page_down(base.read()), page_up(base.read() + size.read())
     if not target.space.is_mapped(start, end):
         raise Failure(Status.ACCESS_VIOLATION)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.argument import InOut, OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.objects.namespace import Directory, SymbolicLink
+from lichen.executive.objects.rights import DirectoryAccess, LinkAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.objects import object_of
@@ -58,7 +59,7 @@ def NtQueryDirectoryObject(
     needed: OptionalOut[u32],
 ) -> int:
     """The names and types of a directory's entries, from the `context`th on."""
-    directory = object_of(thread, handle, Directory)
+    directory = object_of(thread, handle, Directory, DirectoryAccess.QUERY)
     memory = thread.memory
     index = 0 if restart else int.from_bytes(memory.read(context, 4), "little")
     entries = [(encode(name), encode(found.type_name)) for name, found in directory.entries.values()]
@@ -119,7 +120,7 @@ def NtQuerySymbolicLinkObject(
     thread: Thread, handle: Handle, target: InOut[UnicodeString], needed: OptionalOut[u32]
 ) -> int:
     """Where a link leads."""
-    text = encode("\\" + "\\".join(object_of(thread, handle, SymbolicLink).target))
+    text = encode("\\" + "\\".join(object_of(thread, handle, SymbolicLink, LinkAccess.QUERY).target))
     given = target.read()
     needed.write(len(text) + 2)
     if given.maximum_length < len(text) + 2:

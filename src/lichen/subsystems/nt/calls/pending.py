@@ -11,10 +11,12 @@ from lichen.abi.argument import In, OptionalOut, Out
 from lichen.abi.layout import i64
 from lichen.executive.io.file import File
 from lichen.executive.io.locks import Range, locks_of
+from lichen.executive.io.opening import Access
+from lichen.executive.objects.rights import ThreadAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.objects import object_of, thread_of
+from lichen.subsystems.nt.objects import file_of, thread_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import nt
@@ -31,7 +33,7 @@ _LARGEST: Final = (1 << 64) - 1
 @nt.call()
 def NtCancelIoFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int:
     """Cancel what the calling thread has going on with a file."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle)
     for pending in _pending(thread):
         if pending.file is file and pending.thread is thread:
             pending.cancel()
@@ -42,7 +44,7 @@ def NtCancelIoFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -
 @nt.call()
 def NtCancelIoFileEx(thread: Thread, handle: Handle, which: Address, status: Out[IoStatusBlock]) -> int:
     """Cancel one operation (by its status block) or all that the process has going on with a file."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle)
     found = [p for p in _pending(thread) if p.file is file and which in (0, p.status)]
     for pending in found:
         pending.cancel()
@@ -58,7 +60,7 @@ def NtCancelSynchronousIoFile(
     thread: Thread, target: Handle, which: Address, status: Out[IoStatusBlock]
 ) -> int:
     """Cancel the operation that a thread waits for."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, ThreadAccess.TERMINATE)
     if not _waits(found, which) or not found.interrupt():
         raise Failure(_NOT_FOUND)
     status.write(IoStatusBlock(Status.SUCCESS, 0))
@@ -95,7 +97,7 @@ def NtLockFile(
     exclusive: Boolean,
 ) -> Result:
     """Lock a range of a file against everybody else's reads and writes."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle, Access.READ | Access.CONTENT)
     if not file.seekable:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     start, end = _range(offset, length)
@@ -119,7 +121,7 @@ def NtUnlockFile(
     key: Address,
 ) -> int:
     """Give back a range as it was locked."""
-    file = object_of(thread, handle, File)
+    file = file_of(thread, handle, Access.READ | Access.CONTENT)
     if not file.seekable:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     locks_of(file.node).unlock_exactly(file, *_range(offset, length))

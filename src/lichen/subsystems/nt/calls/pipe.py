@@ -20,12 +20,14 @@ from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
+from lichen.subsystems.nt.access import given_descriptor
 from lichen.subsystems.nt.calls.handle import deadline_of
-from lichen.subsystems.nt.files import open_of, require
+from lichen.subsystems.nt.files import open_of
 from lichen.subsystems.nt.named_pipes import (
     CONNECTED,
     SHARE_READ,
     SHARE_WRITE,
+    NamedPipe,
     NamedPipes,
     PipeEnd,
     PipeRoot,
@@ -51,7 +53,7 @@ Answer = tuple[int, bytes]
 """A status, and what goes into the output buffer."""
 
 
-@nt.call(partial="security descriptors are ignored")
+@nt.call()
 def NtCreateNamedPipeFile(
     thread: Thread,
     handle: Out[ptr],
@@ -77,7 +79,8 @@ def NtCreateNamedPipeFile(
     device, rest = _device_of(thread, name)
     shape = Shape(share, bool(message_type & 1), most_instances, inbound_quota, outbound_quota, timeout or 0)
     request = open_of(access, disposition, 7, options & ~1)
-    end = device.create(thread.process, rest, request, shape)
+    descriptor = given_descriptor(thread, name, NamedPipe.rights, NamedPipe.of_others)
+    end = device.create(thread.process, rest, request, shape, descriptor)
     end.one_message, end.waits = bool(message_reading & 1), not not_waiting & 1
     handle.write(new_handle(thread, end, end.access, name))
     status.write(IoStatusBlock(Status.SUCCESS, end.outcome))
@@ -152,7 +155,6 @@ def _peek(end: PipeEnd, room: int) -> Answer:
 
 def _peek_stream(file: File, room: int) -> Answer:
     """FILE_PIPE_PEEK_BUFFER of a Linux pipe: a pipe of the host's tells only how much there is."""
-    require(file, Access.READ)
     if room < _PEEK_HEADER:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     size = _asked(file, BytesAvailable(), 0)

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.argument import OptionalOut
 from lichen.abi.layout import LLP64, layout, u32
 from lichen.executive.objects.dispatcher import ProcessObject
+from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, crash, signals
+from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
-from lichen.subsystems.nt.objects import limit_of, new_handle, process_of
+from lichen.subsystems.nt.objects import process_of
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess
@@ -31,7 +33,8 @@ _BASIC: Final = layout(ProcessBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 STILL_ACTIVE: Final = 0x103
-_QUERY_LIMITED: Final = 0x1000
+_FOR_DEBUGGERS: Final = (7, 30, 31, 34, 36, 37)
+"""Information classes that need more than a look at the process."""
 
 
 @nt.call()
@@ -42,7 +45,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
             if other is not thread:
                 other.exit(code)
         return Status.SUCCESS
-    target = process_of(thread, process)
+    target = process_of(thread, process, ProcessAccess.TERMINATE)
     if target.exit_status is not None:
         return Status.PROCESS_IS_TERMINATING
     if target.id == 1:
@@ -75,8 +78,7 @@ def NtOpenProcess(
     found = machine.processes.get(process_id)
     if found is None or found.exit_status is not None:
         raise Failure(Status.INVALID_CID)
-    limited = limit_of(thread, found, access, _QUERY_LIMITED)
-    number = new_handle(thread, ProcessObject(found, limited), access, name)
+    number = opened_handle(thread, ProcessObject(found), access, name)
     thread.memory.write(handle.address, struct.pack("<Q", number))
     return Status.SUCCESS
 
@@ -156,7 +158,9 @@ def NtQueryInformationProcess(
     needed: OptionalOut[u32],
 ) -> int:
     """What is known of a process."""
-    target = process_of(thread, process, looks=True)
+    much = information_class in _FOR_DEBUGGERS
+    right = ProcessAccess.QUERY_INFORMATION if much else ProcessAccess.QUERY_LIMITED
+    target = process_of(thread, process, right)
     if information_class in (27, 43):
         make = _unicode(_image_name(target, information_class == 43))
         data = make(buffer)
@@ -195,7 +199,7 @@ def NtSetInformationProcess(
     thread: Thread, process: Handle, information_class: u32, buffer: Address, size: u32
 ) -> int:
     """Change a process."""
-    target = process_of(thread, process)
+    target = process_of(thread, process, ProcessAccess.SET_INFORMATION)
     state = target.personality
     if not isinstance(state, NtProcess):
         raise Failure(Status.ACCESS_DENIED)
@@ -212,7 +216,7 @@ def NtSetInformationProcess(
 @nt.call()
 def NtSuspendProcess(thread: Thread, process: Handle) -> int:
     """Suspend every thread of a process."""
-    for each in process_of(thread, process).threads.values():
+    for each in process_of(thread, process, ProcessAccess.SUSPEND_RESUME).threads.values():
         each.suspend()
     return Status.SUCCESS
 
@@ -220,6 +224,6 @@ def NtSuspendProcess(thread: Thread, process: Handle) -> int:
 @nt.call()
 def NtResumeProcess(thread: Thread, process: Handle) -> int:
     """Undo NtSuspendProcess."""
-    for each in list(process_of(thread, process).threads.values()):
+    for each in list(process_of(thread, process, ProcessAccess.SUSPEND_RESUME).threads.values()):
         each.resume()
     return Status.SUCCESS

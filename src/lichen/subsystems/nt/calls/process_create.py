@@ -16,6 +16,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Open, Options, Share
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import HandleTable, handle_of, index_of
+from lichen.executive.objects.rights import PROCESS, THREAD, ThreadAccess
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
@@ -87,9 +88,12 @@ def NtCreateUserProcess(
     finally:
         opened.release()
     thread.personality.undo.append(lambda: child.terminate(ExitStatus(0)))
-    limited = is_limited(thread.process, child)
-    process_handle.write(new_handle(thread, ProcessObject(child, limited), process_access, process_name))
-    thread_handle.write(new_handle(thread, ThreadObject(first, limited), thread_access, thread_name))
+    of_process, of_thread = PROCESS.of_maker(process_access), THREAD.of_maker(thread_access)
+    if is_limited(thread.process, child):  # a set-user-id program, which its starter must resume
+        of_process &= ProcessObject.of_others
+        of_thread &= ThreadObject.of_others | ThreadAccess.RESUME
+    process_handle.write(new_handle(thread, ProcessObject(child), of_process, process_name))
+    thread_handle.write(new_handle(thread, ThreadObject(first), of_thread, thread_name))
     _answer(thread, request, child, first, loaded)
     return Status.SUCCESS
 

@@ -12,6 +12,7 @@ from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, Rights, StateAccess
 from lichen.executive.registry import Changed, Key, Registry, Value
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
@@ -48,6 +49,7 @@ class KeyObject(Object):
 
     __slots__ = ("key", "waiting", "watched")
     type_name: ClassVar[str] = "Key"
+    rights: ClassVar[Rights] = KEY
 
     def __init__(self, key: Key) -> None:
         super().__init__()
@@ -74,8 +76,8 @@ def _registry(thread: Thread) -> Registry:
     return registry
 
 
-def _key(thread: Thread, handle: int) -> Key:
-    key = object_of(thread, handle, KeyObject).key
+def _key(thread: Thread, handle: int, access: int) -> Key:
+    key = object_of(thread, handle, KeyObject, access).key
     key.check()
     return key
 
@@ -84,7 +86,7 @@ def _place(thread: Thread, name: Named) -> tuple[Key, tuple[str, ...]]:
     """Where a key's name starts, and its components."""
     components = components_of(name.name)
     if name.root:
-        return _key(thread, name.root), components
+        return _key(thread, name.root, 0), components
     if not name.name.startswith("\\"):
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
     if not components or components[0].upper() != "REGISTRY":
@@ -113,7 +115,7 @@ def NtCreateKey(
             raise
         require_writable(thread, start, *components)
         key, made = registry.create(start, components, bool(options & _VOLATILE), class_name)
-    handle.write(new_handle(thread, KeyObject(key), access, name))
+    handle.write(new_handle(thread, KeyObject(key), KEY.of_maker(access), name))
     disposition.write(_CREATED if made else _OPENED)
     return Status.SUCCESS
 
@@ -133,14 +135,14 @@ def NtOpenKeyEx(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectNam
 def _open(thread: Thread, handle: Out[int], access: int, name: Named) -> int:
     start, components = _place(thread, name)
     key = _registry(thread).find(start, components)
-    handle.write(new_handle(thread, KeyObject(key), access, name))
+    handle.write(new_handle(thread, KeyObject(key), KEY.of_maker(access), name))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtDeleteKey(thread: Thread, handle: Handle) -> int:
     """Delete a key without subkeys."""
-    key = _key(thread, handle)
+    key = _key(thread, handle, DELETE)
     require_writable(thread, key)
     _registry(thread).delete(key)
     return Status.SUCCESS
@@ -151,7 +153,7 @@ def NtRenameKey(thread: Thread, handle: Handle, name: Text) -> int:
     """Rename a key."""
     if not name or "\\" in name:
         raise Failure(Status.INVALID_PARAMETER)
-    key = _key(thread, handle)
+    key = _key(thread, handle, KeyAccess.CREATE_SUB_KEY)
     require_writable(thread, key)
     _registry(thread).rename(key, name)
     return Status.SUCCESS
@@ -160,7 +162,7 @@ def NtRenameKey(thread: Thread, handle: Handle, name: Text) -> int:
 @nt.call()
 def NtFlushKey(thread: Thread, handle: Handle) -> int:
     """Bring the registry to the disk."""
-    _key(thread, handle)
+    _key(thread, handle, 0)
     _registry(thread).flush()
     return Status.SUCCESS
 
@@ -206,7 +208,8 @@ def NtQueryKey(
     thread: Thread, handle: Handle, information_class: u32, buffer: Address, size: u32, needed: Out[u32]
 ) -> int:
     """What is known of a key."""
-    fixed, data = _describe_key(_key(thread, handle), information_class)
+    right = 0 if information_class == _KEY_NAME else KeyAccess.QUERY_VALUE
+    fixed, data = _describe_key(_key(thread, handle, right), information_class)
     return _answer(thread, fixed, data, buffer, size, needed)
 
 
@@ -221,7 +224,7 @@ def NtEnumerateKey(
     needed: Out[u32],
 ) -> int:
     """One subkey by its place in the sorted list."""
-    below = sorted(_key(thread, handle).subkeys.items())
+    below = sorted(_key(thread, handle, KeyAccess.ENUMERATE_SUB_KEYS).subkeys.items())
     if index >= len(below):
         return Status.NO_MORE_ENTRIES
     fixed, data = _describe_key(below[index][1], information_class)
@@ -255,7 +258,7 @@ def NtQueryValueKey(
     needed: Out[u32],
 ) -> int:
     """A value by name."""
-    value = _registry(thread).value(_key(thread, handle), name)
+    value = _registry(thread).value(_key(thread, handle, KeyAccess.QUERY_VALUE), name)
     fixed, data = _describe_value(value, information_class)
     return _answer(thread, fixed, data, buffer, size, needed)
 
@@ -271,7 +274,7 @@ def NtEnumerateValueKey(
     needed: Out[u32],
 ) -> int:
     """One value by its place, in the order they were made."""
-    values = list(_key(thread, handle).values.values())
+    values = list(_key(thread, handle, KeyAccess.QUERY_VALUE).values.values())
     if index >= len(values):
         return Status.NO_MORE_ENTRIES
     fixed, data = _describe_value(values[index], information_class)
@@ -289,7 +292,7 @@ def NtQueryMultipleValueKey(
     needed: Address,
 ) -> int:
     """Several values at once: programs fall back on asking for one at a time."""
-    _key(thread, handle)
+    _key(thread, handle, KeyAccess.QUERY_VALUE)
     raise Failure(Status.NOT_IMPLEMENTED)
 
 
@@ -301,7 +304,7 @@ def NtSetValueKey(
     if size > _LARGEST_DATA:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     content = thread.memory.read(data, size) if size else b""
-    key = _key(thread, handle)
+    key = _key(thread, handle, KeyAccess.SET_VALUE)
     require_writable(thread, key)
     _registry(thread).set_value(key, name, type, content)
     return Status.SUCCESS
@@ -310,7 +313,7 @@ def NtSetValueKey(
 @nt.call()
 def NtDeleteValueKey(thread: Thread, handle: Handle, name: Text) -> int:
     """Delete a value."""
-    key = _key(thread, handle)
+    key = _key(thread, handle, KeyAccess.SET_VALUE)
     require_writable(thread, key)
     _registry(thread).delete_value(key, name)
     return Status.SUCCESS
@@ -336,10 +339,10 @@ def NtNotifyChangeKey(
     asynchronous: Boolean,
 ) -> Result:
     """Tell when a key changes."""
-    opened = object_of(thread, handle, KeyObject)
+    opened = object_of(thread, handle, KeyObject, KeyAccess.NOTIFY)
     if not filter or filter & ~_CHANGES:
         raise Failure(Status.INVALID_PARAMETER)
-    target = object_of(thread, event, EventObject).event if event else None
+    target = object_of(thread, event, EventObject, StateAccess.MODIFY_STATE).event if event else None
     if len(opened.waiting) >= _MOST_WAITING:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     opened.watched = opened.watched or (filter, subtree)

@@ -16,16 +16,16 @@ from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access
 from lichen.executive.memory import Region, page_up
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import SECTION, ProcessAccess, Rights, SectionAccess
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.memory import change
-from lichen.subsystems.nt.files import require
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.memory import MEM_MAPPED
-from lichen.subsystems.nt.objects import object_of, process_of
-from lichen.subsystems.nt.protection import PAGE_EXECUTE_READWRITE, PAGE_READWRITE, host_protection
+from lichen.subsystems.nt.objects import file_of, object_of, process_of
+from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
 from lichen.subsystems.nt.records import SectionBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
@@ -40,9 +40,10 @@ _STATUS_NOT_MAPPED_VIEW, _STATUS_IMAGE_NOT_AT_BASE, _STATUS_INVALID_VIEW_SIZE = 
     0x40000003,
     0xC000001F,
 )
+_STATUS_SECTION_PROTECTION: Final = 0xC000004E
 _BASIC: Final = layout(SectionBasicInformation, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
-_WRITABLE: Final = PAGE_READWRITE | PAGE_EXECUTE_READWRITE
+_EXECUTABLE: Final = 0xF0
 _LOWEST_VIEW: Final = 0x200000000
 
 
@@ -63,6 +64,7 @@ class SectionObject(Object):
 
     __slots__ = ("content",)
     type_name: ClassVar[str] = "Section"
+    rights: ClassVar[Rights] = SECTION
 
     def __init__(self, content: Content) -> None:
         super().__init__()
@@ -95,7 +97,7 @@ def NtCreateSection(
 
 def _content(thread: Thread, file: int, size: int, protect: int, attributes: int) -> Content:
     if attributes & SEC_IMAGE:
-        opened = object_of(thread, file, File)
+        opened = file_of(thread, file, Access.READ | Access.EXECUTE)
         image = thread.process.subsystem.images.open(opened)  # type: ignore[attr-defined]
         path = names.dos_path(thread.process, opened.location)
         return Content(image.file.size, opened.reference(), image, path, SEC_IMAGE, protect)
@@ -105,15 +107,14 @@ def _content(thread: Thread, file: int, size: int, protect: int, attributes: int
             raise Failure(Status.INVALID_PARAMETER if size <= 0 else _STATUS_SECTION_TOO_BIG)
         memory_file = names.anonymous_file(thread, page_up(size))
         return Content(page_up(size), memory_file, None, "", attributes, protect)
-    opened = object_of(thread, file, File)
-    require(opened, Access.READ | Access.EXECUTE)
-    if protect & _WRITABLE:
-        require(opened, Access.WRITE)
+    opened = file_of(thread, file, Access.READ | Access.EXECUTE)
+    if protect & WRITABLE:
+        file_of(thread, file, Access.WRITE)
     length = opened.node.size()
     if not size and not length:
         raise Failure(_STATUS_MAPPED_FILE_SIZE_ZERO)
     if size > length:
-        if not protect & _WRITABLE:
+        if not protect & WRITABLE:
             raise Failure(_STATUS_SECTION_TOO_BIG)
         opened.truncate(size)
     path = names.dos_path(thread.process, opened.location)
@@ -141,7 +142,8 @@ def NtMapViewOfSection(
     protect: Flags,
 ) -> int:
     """Map a section or a part of it."""
-    content, target = object_of(thread, section, SectionObject).content, process_of(thread, process)
+    content = object_of(thread, section, SectionObject, _access_for(protect)).content
+    target = process_of(thread, process, ProcessAccess.VM_OPERATION)
     wanted, length = base.read(), view_size.read()
     start_in_file = offset.read() if offset else 0
     if content.image is not None:
@@ -162,6 +164,14 @@ def NtMapViewOfSection(
     return Status.SUCCESS
 
 
+def _access_for(protect: int) -> int:
+    """The rights to a section that a view with a protection needs."""
+    access = SectionAccess.MAP_EXECUTE if protect & _EXECUTABLE else 0
+    if protect & WRITABLE:
+        return access | SectionAccess.MAP_WRITE
+    return access if protect & PAGE_EXECUTE else access | SectionAccess.MAP_READ
+
+
 def _map_file_view(
     thread: Thread, target: Process, content: Content, wanted: int, offset: int, size: int, protect: int
 ) -> int:
@@ -173,8 +183,10 @@ def _map_file_view(
             raise Failure(Status.CONFLICTING_ADDRESSES)
     else:
         at = space.lowest_free(size, _LOWEST_VIEW, GRANULARITY)
+    if protect & WRITABLE and not content.protect & WRITABLE:
+        raise Failure(_STATUS_SECTION_PROTECTION)
     shared = bool(content.protect & ~0x88 & 0xFF) and not protect & 0x88
-    writable = shared and bool(content.protect & _WRITABLE)
+    writable = shared and bool(protect & WRITABLE)  # now or never: the handle may have no right to write
     cache = thread.process.subsystem.platform.page_cache
     with ExitStack() as stack:
         operations = stack.enter_context(
@@ -184,7 +196,7 @@ def _map_file_view(
             thread.guest.change_memory(operations)
         else:
             change(thread, target, list(operations))
-    allocation = Allocation(at, size, content.protect, MEM_MAPPED, content, content.path)
+    allocation = Allocation(at, size, protect, MEM_MAPPED, content, content.path)
     space.insert(
         Region(at, at + size, host, shared, content.file, offset, allocation=allocation, state=protect)
     )
@@ -194,13 +206,13 @@ def _map_file_view(
 @nt.call()
 def NtUnmapViewOfSection(thread: Thread, process: Handle, base: Address) -> int:
     """Remove the view that holds an address."""
-    return _unmap(thread, process_of(thread, process), base)
+    return _unmap(thread, process_of(thread, process, ProcessAccess.VM_OPERATION), base)
 
 
 @nt.call()
 def NtUnmapViewOfSectionEx(thread: Thread, process: Handle, base: Address, flags: Flags) -> int:
     """Remove the view that holds an address."""
-    return _unmap(thread, process_of(thread, process), base)
+    return _unmap(thread, process_of(thread, process, ProcessAccess.VM_OPERATION), base)
 
 
 def _unmap(thread: Thread, target: Process, base: int) -> int:
@@ -228,7 +240,7 @@ def NtQuerySection(
     needed: OptionalOut[u64],
 ) -> int:
     """What a section is."""
-    content = object_of(thread, section, SectionObject).content
+    content = object_of(thread, section, SectionObject, SectionAccess.QUERY).content
     if information_class == 0:
         kind = SEC_IMAGE if content.image else content.attributes
         data = _BASIC.pack(SectionBasicInformation(0, kind, content.size))
@@ -271,7 +283,7 @@ def image_information(image: Image, base: int | None = None) -> SectionImageInfo
 @nt.call()
 def NtExtendSection(thread: Thread, section: Handle, size: InOut[i64]) -> int:
     """Grow a section of a file."""
-    content = object_of(thread, section, SectionObject).content
+    content = object_of(thread, section, SectionObject, SectionAccess.EXTEND_SIZE).content
     wanted = size.read()
     if content.image is not None or wanted < 0:
         raise Failure(Status.INVALID_PARAMETER)
@@ -287,7 +299,7 @@ def NtFlushVirtualMemory(
     thread: Thread, process: Handle, base: InOut[ptr], size: InOut[u64], status: Address
 ) -> int | Blocks[int]:
     """Bring the pages of a mapped file to it."""
-    region = process_of(thread, process).space.find(base.read())
+    region = process_of(thread, process, ProcessAccess.VM_OPERATION).space.find(base.read())
     if region is None:
         raise Failure(Status.INVALID_PARAMETER)
     if region.file is None:

@@ -1,7 +1,7 @@
 """Security descriptors of objects. What counts for a file are its owner and mode: they are told as a list, and set by one.
 
 A list can say more than a mode. What was set is kept with the file as it was, and told again as long as owner and mode are
-what it led to. Other objects keep their descriptors while they live; nothing is refused because of them.
+what it led to. Other objects keep their descriptors while they live, and are protected by them (access.py).
 
 Source: NtQuerySecurityObject, NtSetSecurityObject (ntifs.h).
 """
@@ -13,29 +13,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
+from lichen.executive import processes
 from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, Attributes
 from lichen.executive.io.file import File
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.opening import Access
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import index_of
+from lichen.executive.objects.rights import FILE, PROCESS, THREAD, Rights
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import descriptors
+from lichen.subsystems.nt.access import INVALID_OWNER, check_owner, default_descriptor
 from lichen.subsystems.nt.calls.registry import KeyObject
-from lichen.subsystems.nt.calls.token import id_of, id_sid, sid
 from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL, Descriptor
+from lichen.subsystems.nt.named_pipes import PipeEnd
+from lichen.subsystems.nt.sids import EVERYONE, id_of, id_sid, sid
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Address, Flags, Handle
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_INVALID_OWNER, _INVALID_PRIMARY_GROUP = 0xC000005A, 0xC000005B
-_EVERYBODY: Final = (sid(0, authority=1), sid(11), sid(32, 545))
+_INVALID_PRIMARY_GROUP: Final = 0xC000005B
+_EVERYBODY: Final = (EVERYONE, sid(11), sid(32, 545))
 """Everyone, Authenticated Users, Users: no more is known of who somebody is."""
 _READ, _WRITE, _RUN = 0x120089, 0x120116, 0x1200A0
-_GENERIC_READ, _GENERIC_WRITE, _GENERIC_RUN, _GENERIC_ALL = 0x80000000, 0x40000000, 0x20000000, 0x10000000
-_ANY_ACCESS: Final = _GENERIC_ALL | Access.MAXIMUM_ALLOWED
 _KEPT_AS: Final = "security.lichen"
 _KEPT_FOR: Final = struct.Struct("<3I")
 """(mode, uid, gid) that a kept descriptor led to."""
@@ -46,9 +48,9 @@ def NtQuerySecurityObject(
     thread: Thread, handle: Handle, wanted: Flags, buffer: Address, size: u32, needed: Out[u32]
 ) -> int:
     """Who owns an object and who may do what with it."""
-    found, access = _reached(thread, handle)
+    found, access, rights = _reached(thread, handle)
     _require(access, Access.READ_CONTROL)
-    data = _descriptor(thread, found).pack(wanted)
+    data = _descriptor(thread, found, rights).pack(wanted)
     needed.write(len(data))
     if size < len(data):
         raise Failure(Status.BUFFER_TOO_SMALL)
@@ -56,10 +58,12 @@ def NtQuerySecurityObject(
     return Status.SUCCESS
 
 
-@nt.call(partial="no audit lists and labels; only files are protected by what is set, and keep it for ever")
+@nt.call(
+    partial="no audit lists and labels; only files keep what is set for ever, keys are not protected by it"
+)
 def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: Address) -> int:
     """Set an object's owner, group and list of who may do what."""
-    found, access = _reached(thread, handle)
+    found, access, rights = _reached(thread, handle)
     if which & SACL:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     if which & (OWNER | GROUP):
@@ -68,42 +72,54 @@ def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: A
         _require(access, Access.WRITE_DAC)
     given = descriptors.read(thread.memory, address)
     if which & OWNER and given.owner is None:
-        raise Failure(_INVALID_OWNER)
+        raise Failure(INVALID_OWNER)
     if which & GROUP and given.group is None:
         raise Failure(_INVALID_PRIMARY_GROUP)
-    changed = _descriptor(thread, found).changed(given, which)
+    changed = _descriptor(thread, found, rights).changed(given, which)
     if isinstance(found, File):
         _set_file(thread, found, changed, which)
     else:
+        if which & OWNER:
+            check_owner(thread.process.files.token, given.owner)
         thread.process.machine.descriptors[found] = changed
     return Status.SUCCESS
 
 
-def _reached(thread: Thread, number: int) -> tuple[Any, int]:
-    """What a handle stands for in the end, as every handle to one process has an object of its own, and its access."""
-    if number in (CURRENT_PROCESS, CURRENT_THREAD):
-        return thread.process if number == CURRENT_PROCESS else thread, _GENERIC_ALL
+def _reached(thread: Thread, number: int) -> tuple[Any, int, Rights]:
+    """What a handle stands for in the end, as every handle to one process has an object of its own, its access and rights."""
+    if number == CURRENT_PROCESS:
+        return thread.process, PROCESS.all, PROCESS
+    if number == CURRENT_THREAD:
+        return thread, THREAD.all, THREAD
     slot = thread.process.handles.handle(index_of(number))
     found = slot.object
+    stands_for: Any = found
     if isinstance(found, ProcessObject):
-        return found.process, slot.access
-    if isinstance(found, KeyObject):
-        return found.key, slot.access
-    return found.thread if isinstance(found, ThreadObject) else found, slot.access
+        stands_for = found.process
+    elif isinstance(found, ThreadObject):
+        stands_for = found.thread
+    elif isinstance(found, KeyObject):
+        stands_for = found.key
+    elif isinstance(found, PipeEnd):
+        stands_for = found.pipe
+    return stands_for, slot.access, found.rights
 
 
 def _require(access: int, right: int) -> None:
-    if not access & (right | _ANY_ACCESS):
+    if right & ~access:
         raise Failure(Status.ACCESS_DENIED)
 
 
-def _descriptor(thread: Thread, found: object) -> Descriptor:
+def _descriptor(thread: Thread, found: object, rights: Rights) -> Descriptor:
     if isinstance(found, File):
         attributes = found.attributes()
         return _kept(found, attributes) or _of_mode(attributes.uid, attributes.gid, attributes.mode)
     kept: Descriptor | None = thread.process.machine.descriptors.get(found)
-    token = thread.process.files.token
-    return kept or _of_mode(token.uid, token.gid, 0o700)
+    if kept is not None:
+        return kept
+    task = found.process if isinstance(found, processes.Thread) else found
+    owner = task.files.token if isinstance(task, processes.Process) else getattr(found, "maker", None)
+    return default_descriptor(owner or thread.process.files.token, rights, getattr(found, "of_others", 0))
 
 
 # ---- files
@@ -121,7 +137,7 @@ def _kept(file: File, attributes: Attributes) -> Descriptor | None:
 
 def _set_file(thread: Thread, file: File, wanted: Descriptor, which: int) -> None:
     before = file.attributes()
-    uid = _id(wanted.owner, _INVALID_OWNER) if which & OWNER else before.uid
+    uid = _id(wanted.owner, INVALID_OWNER) if which & OWNER else before.uid
     gid = _id(wanted.group, _INVALID_PRIMARY_GROUP) if which & GROUP else before.gid
     mode = _mode(wanted, uid, gid) | before.mode & SPECIAL_MODE if which & DACL else before.mode
     change = AttributeChange(
@@ -154,19 +170,10 @@ def _mode(wanted: Descriptor, uid: int, gid: int) -> int:
 
 
 def _bits(dacl: bytes, known: bytes | None) -> int:
-    """What a list lets somebody do of whom no more is known than this SID: the first entry for a right decides."""
-    allowed = denied = 0
-    for entry in descriptors.entries(dacl):
-        if entry.who == known or entry.who in _EVERYBODY:
-            rights = entry.rights
-            bits = 4 if rights & (Access.READ | _GENERIC_READ | _GENERIC_ALL) else 0
-            bits |= 2 if rights & (Access.WRITE | _GENERIC_WRITE | _GENERIC_ALL) else 0
-            bits |= 1 if rights & (Access.EXECUTE | _GENERIC_RUN | _GENERIC_ALL) else 0
-            if entry.allows:
-                allowed |= bits & ~denied
-            else:
-                denied |= bits & ~allowed
-    return allowed
+    """What a list lets somebody do of whom no more is known than this SID."""
+    rights = descriptors.granted(dacl, (known, *_EVERYBODY) if known else _EVERYBODY, FILE)
+    read, write = rights & Access.READ, rights & Access.WRITE
+    return (4 if read else 0) | (2 if write else 0) | (1 if rights & Access.EXECUTE else 0)
 
 
 def _of_mode(uid: int, gid: int, mode: int) -> Descriptor:

@@ -12,6 +12,7 @@ from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import i32, i64, ptr, u32
 from lichen.executive.objects.dispatcher import Dispatcher, EventObject
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import KEYED_EVENT, MUTANT, KeyedEventAccess, Rights, StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable
 from lichen.subsystems.nt import names
@@ -21,6 +22,7 @@ from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
 if TYPE_CHECKING:
+    from lichen.executive.objects.handles import Handle as Slot
     from lichen.executive.processes import Thread
 
 _NOTIFICATION_EVENT, _SYNCHRONIZATION_EVENT = 0, 1
@@ -107,6 +109,7 @@ class MutantObject(Dispatcher):
 
     __slots__ = ("mutant",)
     type_name: ClassVar[str] = "Mutant"
+    rights: ClassVar[Rights] = MUTANT
 
     def __init__(self, mutant: Mutant) -> None:
         super().__init__(mutant)
@@ -137,28 +140,28 @@ def NtOpenEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectNam
 @nt.call()
 def NtSetEvent(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
     """Signal an event."""
-    previous.write(int(object_of(thread, handle, EventObject).event.set()))
+    previous.write(int(object_of(thread, handle, EventObject, StateAccess.MODIFY_STATE).event.set()))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtResetEvent(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
     """Clear an event."""
-    previous.write(int(object_of(thread, handle, EventObject).event.reset()))
+    previous.write(int(object_of(thread, handle, EventObject, StateAccess.MODIFY_STATE).event.reset()))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtClearEvent(thread: Thread, handle: Handle) -> int:
     """Clear an event."""
-    object_of(thread, handle, EventObject).event.reset()
+    object_of(thread, handle, EventObject, StateAccess.MODIFY_STATE).event.reset()
     return Status.SUCCESS
 
 
 @nt.call()
 def NtPulseEvent(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
     """Release those who wait for an event now."""
-    event = object_of(thread, handle, EventObject).event
+    event = object_of(thread, handle, EventObject, StateAccess.MODIFY_STATE).event
     previous.write(int(event.is_set))
     event.pulse()
     return Status.SUCCESS
@@ -174,7 +177,7 @@ def NtQueryEvent(
     needed: OptionalOut[u32],
 ) -> int:
     """The kind and state of an event."""
-    event = object_of(thread, handle, EventObject).event
+    event = object_of(thread, handle, EventObject, StateAccess.QUERY_STATE).event
     return _basic(
         thread, information_class, buffer, size, needed, struct.pack("<Ii", not event.manual, event.is_set)
     )
@@ -217,7 +220,9 @@ def NtOpenSemaphore(thread: Thread, handle: Out[ptr], access: Flags, name: Objec
 @nt.call()
 def NtReleaseSemaphore(thread: Thread, handle: Handle, count: i32, previous: OptionalOut[i32]) -> int:
     """Add to a semaphore's count."""
-    previous.write(object_of(thread, handle, SemaphoreObject).semaphore.release(count))
+    previous.write(
+        object_of(thread, handle, SemaphoreObject, StateAccess.MODIFY_STATE).semaphore.release(count)
+    )
     return Status.SUCCESS
 
 
@@ -231,7 +236,7 @@ def NtQuerySemaphore(
     needed: OptionalOut[u32],
 ) -> int:
     """The count and limit of a semaphore."""
-    semaphore = object_of(thread, handle, SemaphoreObject).semaphore
+    semaphore = object_of(thread, handle, SemaphoreObject, StateAccess.QUERY_STATE).semaphore
     data = struct.pack("<2I", semaphore.count, semaphore.limit)
     return _basic(thread, information_class, buffer, size, needed, data)
 
@@ -261,7 +266,7 @@ def NtOpenMutant(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectNa
 @nt.call()
 def NtReleaseMutant(thread: Thread, handle: Handle, previous: OptionalOut[i32]) -> int:
     """Undo one acquisition of a mutant."""
-    previous.write(object_of(thread, handle, MutantObject).mutant.release(thread))
+    previous.write(object_of(thread, handle, MutantObject, 0).mutant.release(thread))
     return Status.SUCCESS
 
 
@@ -275,21 +280,25 @@ def NtQueryMutant(
     needed: OptionalOut[u32],
 ) -> int:
     """The state of a mutant."""
-    mutant = object_of(thread, handle, MutantObject).mutant
+    mutant = object_of(thread, handle, MutantObject, StateAccess.QUERY_STATE).mutant
     data = struct.pack("<iBB2x", 1 - mutant.depth, mutant.owner is thread, mutant.abandoned)
     return _basic(thread, information_class, buffer, size, needed, data)
 
 
-def signal_object(thread: Thread, found: Object) -> None:
+def signal_object(thread: Thread, slot: Slot) -> None:
     """What NtSignalAndWaitForSingleObject does to its first object."""
+    found = slot.object
+    if isinstance(found, MutantObject):
+        found.mutant.release(thread)
+        return
+    if not isinstance(found, EventObject | SemaphoreObject):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    if not slot.access & StateAccess.MODIFY_STATE:
+        raise Failure(Status.ACCESS_DENIED)
     if isinstance(found, EventObject):
         found.event.set()
-    elif isinstance(found, SemaphoreObject):
-        found.semaphore.release(1)
-    elif isinstance(found, MutantObject):
-        found.mutant.release(thread)
     else:
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+        found.semaphore.release(1)
 
 
 # ---- waiting by thread id (what ntdll's critical sections and condition variables end in)
@@ -349,6 +358,7 @@ class KeyedEvent(Object):
 
     __slots__ = ("releasers", "waiters")
     type_name: ClassVar[str] = "KeyedEvent"
+    rights: ClassVar[Rights] = KEYED_EVENT
 
     def __init__(self) -> None:
         super().__init__()
@@ -373,7 +383,7 @@ def NtWaitForKeyedEvent(
     thread: Thread, handle: Handle, key: Address, alertable: Boolean, timeout: OptionalIn[i64]
 ) -> Result:
     """Wait until somebody releases the key."""
-    event = _keyed(thread, handle)
+    event = _keyed(thread, handle, KeyedEventAccess.WAIT)
     return _meet(thread, event.releasers, event.waiters, key, alertable, timeout)
 
 
@@ -382,13 +392,13 @@ def NtReleaseKeyedEvent(
     thread: Thread, handle: Handle, key: Address, alertable: Boolean, timeout: OptionalIn[i64]
 ) -> Result:
     """Release one who waits for the key, waiting for one to come."""
-    event = _keyed(thread, handle)
+    event = _keyed(thread, handle, KeyedEventAccess.WAKE)
     return _meet(thread, event.waiters, event.releasers, key, alertable, timeout)
 
 
-def _keyed(thread: Thread, handle: int) -> KeyedEvent:
+def _keyed(thread: Thread, handle: int, access: int) -> KeyedEvent:
     if handle:
-        return object_of(thread, handle, KeyedEvent)
+        return object_of(thread, handle, KeyedEvent, access)
     default: KeyedEvent = thread.process.subsystem.keyed_event  # type: ignore[attr-defined]
     return default
 

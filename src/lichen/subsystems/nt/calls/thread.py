@@ -12,17 +12,18 @@ from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import LLP64, layout, ptr, u32
 from lichen.executive.interfaces import Unmap
 from lichen.executive.objects.dispatcher import ThreadObject
+from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, context, threads
+from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.console import shells
-from lichen.subsystems.nt.objects import limit_of, new_handle, object_of, process_of, thread_of
+from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
 from lichen.subsystems.nt.records import ClientId, ExceptionRecord, KernelUserTimes, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
-    CURRENT_THREAD,
     Address,
     Boolean,
     Flags,
@@ -42,7 +43,7 @@ _RECORD: Final = layout(ExceptionRecord, LLP64)
 _BASIC: Final = layout(ThreadBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
-_QUERY_LIMITED: Final = 0x800
+_START_ADDRESS, _DESCRIPTION = 9, 38
 _MOST_SUSPENDS: Final = 127
 _MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
@@ -65,13 +66,13 @@ def NtCreateThreadEx(
     attributes: Address,
 ) -> Result:
     """Start a thread."""
-    target = process_of(thread, process)
+    target = process_of(thread, process, ProcessAccess.CREATE_THREAD)
     if target.subsystem is not thread.process.subsystem or not isinstance(target.personality, NtProcess):
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
     created = create_thread(creator, start, parameter, stack_reserve, bool(flags & _CREATE_SUSPENDED))
     thread.personality.undo.append(lambda: created.exit(0))
-    handle.write(new_handle(thread, ThreadObject(created), access, name))
+    handle.write(new_handle(thread, ThreadObject(created), THREAD.of_maker(access), name))
     _fill_attributes(thread, attributes, created)
     return Status.SUCCESS
 
@@ -139,7 +140,7 @@ def _fill_attributes(thread: Thread, address: int, created: Thread) -> None:
 @nt.call()
 def NtTerminateThread(thread: Thread, target: Handle, code: u32) -> Result:
     """End a thread; the last one takes the process along."""
-    found = thread_of(thread, target) if target else thread
+    found = thread_of(thread, target, ThreadAccess.TERMINATE) if target else thread
     if found is not thread and found.process.subsystem is not thread.process.subsystem:
         raise Failure(Status.ACCESS_DENIED)
     found.exit(code)
@@ -153,15 +154,14 @@ def NtOpenThread(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectNa
     found = thread.process.machine.threads.get(thread_id)
     if found is None or (process_id and found.process.id != process_id):
         raise Failure(Status.INVALID_CID)
-    limited = limit_of(thread, found.process, access, _QUERY_LIMITED)
-    handle.write(new_handle(thread, ThreadObject(found, limited), access, name))
+    handle.write(opened_handle(thread, ThreadObject(found), access, name))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> Result:
     """Keep a thread from running."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, ThreadAccess.SUSPEND_RESUME)
     if found.dead:
         raise Failure(Status.THREAD_IS_TERMINATING)
     if found.suspended >= _MOST_SUSPENDS:
@@ -178,24 +178,16 @@ def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) 
 @nt.call()
 def NtResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> Result:
     """Undo one NtSuspendThread."""
-    found = _to_resume(thread, target)
+    found = thread_of(thread, target, ThreadAccess.RESUME)
     previous.write(found.suspended)
     found.resume()
     return shells.started(thread, found)
 
 
-def _to_resume(thread: Thread, number: int) -> Thread:
-    """The thread of a handle. Who starts a set-user-id program must resume it, and can do nothing else with it."""
-    if number == CURRENT_THREAD:
-        return thread
-    creator = object_of(thread, number, ThreadObject).thread.process.creator
-    return thread_of(thread, number, looks=creator == thread.process.id)
-
-
 @nt.call()
 def NtAlertResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) -> int:
     """Resume a thread and alert it."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, ThreadAccess.SUSPEND_RESUME)
     previous.write(found.suspended)
     found.resume()
     _alert(found)
@@ -205,7 +197,7 @@ def NtAlertResumeThread(thread: Thread, target: Handle, previous: OptionalOut[u3
 @nt.call()
 def NtAlertThread(thread: Thread, target: Handle) -> int:
     """Get a thread out of an alertable wait."""
-    _alert(thread_of(thread, target))
+    _alert(thread_of(thread, target, ThreadAccess.ALERT))
     return Status.SUCCESS
 
 
@@ -217,7 +209,7 @@ def _alert(target: Thread) -> None:
 @nt.call()
 def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
     """The registers of a thread."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, ThreadAccess.GET_CONTEXT)
     captured = _stopped(thread, found, lambda: context.capture(found.guest))
     given = thread.memory.read(address, context.SIZE)
     thread.memory.write(address, context.merge(given, captured))
@@ -227,7 +219,7 @@ def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
 @nt.call()
 def NtSetContextThread(thread: Thread, target: Handle, address: Address) -> Result:
     """Set the registers of a thread."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, ThreadAccess.SET_CONTEXT)
     wanted = thread.memory.read(address, context.SIZE)
     if found is thread:
         thread.guest.stop()
@@ -302,7 +294,7 @@ def NtQueueApcThread(
     thread: Thread, target: Handle, routine: Address, first: Address, second: Address, third: Address
 ) -> int:
     """Queue a user APC."""
-    found = thread_of(thread, target)
+    found = thread_of(thread, target, ThreadAccess.SET_CONTEXT)
     if found.dead or not isinstance(found.personality, NtThread):
         raise Failure(Status.UNSUCCESSFUL)
     if len(found.personality.apcs) >= _MOST_APCS:
@@ -332,7 +324,8 @@ def NtQueryInformationThread(
     needed: OptionalOut[u32],
 ) -> int:
     """What is known of a thread."""
-    found = thread_of(thread, target, looks=True)
+    much = information_class == _START_ADDRESS
+    found = thread_of(thread, target, ThreadAccess.QUERY_INFORMATION if much else ThreadAccess.QUERY_LIMITED)
     data = _information(found, information_class)
     needed.write(len(data))
     if size < len(data):
@@ -357,7 +350,7 @@ def _information(found: Thread, information_class: int) -> bytes:
         return _TIMES.pack(KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS)))
     if information_class == 4:
         return struct.pack("<Q", affinity.of_thread(found))
-    if information_class == 9:
+    if information_class == _START_ADDRESS:
         return struct.pack("<Q", getattr(state, "start", 0))
     if information_class == 12:
         return struct.pack("<I", int(len(found.process.threads) == 1))
@@ -377,11 +370,12 @@ def NtSetInformationThread(
     thread: Thread, target: Handle, information_class: u32, buffer: Address, size: u32
 ) -> int:
     """Change a thread."""
-    found = thread_of(thread, target)
+    little = information_class == _DESCRIPTION
+    found = thread_of(thread, target, ThreadAccess.SET_LIMITED if little else ThreadAccess.SET_INFORMATION)
     state = found.personality
     if not isinstance(state, NtThread):
         raise Failure(Status.ACCESS_DENIED)
-    if information_class == 38:
+    if information_class == _DESCRIPTION:
         length, _, address = struct.unpack("<HH4xQ", thread.memory.read(buffer, 16))
         state.description = (
             thread.memory.read(address, length).decode("utf-16-le", "replace") if length else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import i32, ptr, u32
 from lichen.executive.objects.dispatcher import Dispatcher
+from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Event
 from lichen.subsystems.nt import names
@@ -117,7 +118,7 @@ def NtSetTimer(
     (moment,) = struct.unpack("<q", thread.memory.read(due, 8))
     if period < 0:
         raise Failure(Status.INVALID_PARAMETER)
-    timer = object_of(thread, handle, TimerObject)
+    timer = object_of(thread, handle, TimerObject, StateAccess.MODIFY_STATE)
     deadline = deadline_of(thread, moment)
     if deadline is None:
         raise Failure(Status.INVALID_PARAMETER)
@@ -129,7 +130,7 @@ def NtSetTimer(
 @nt.call()
 def NtCancelTimer(thread: Thread, handle: Handle, previous: OptionalOut[u32]) -> int:
     """Stop a timer."""
-    timer = object_of(thread, handle, TimerObject)
+    timer = object_of(thread, handle, TimerObject, StateAccess.MODIFY_STATE)
     timer.cancel()
     previous.write(int(timer.event.is_set))
     return Status.SUCCESS
@@ -145,7 +146,7 @@ def NtQueryTimer(
     needed: OptionalOut[u32],
 ) -> int:
     """How long a timer has yet to run, and its state."""
-    timer = object_of(thread, handle, TimerObject)
+    timer = object_of(thread, handle, TimerObject, StateAccess.QUERY_STATE)
     if information_class != 0:
         raise Failure(Status.INVALID_INFO_CLASS)
     if size < 16:

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
+from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import TOKEN, ProcessAccess, Rights, ThreadAccess, TokenAccess
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.objects import new_handle, object_of, process_of, thread_of
+from lichen.subsystems.nt.access import opened_handle
+from lichen.subsystems.nt.objects import is_limited, object_of, process_of, thread_of
+from lichen.subsystems.nt.sids import ADMINISTRATORS, groups_of, sid, user_sid
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, pointer
 
@@ -23,12 +27,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _STATUS_NO_TOKEN: Final = 0xC000007C
-_ENABLED_MANDATORY: Final = 0x7
-_OWNER_GROUP: Final = 0xF
 CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN = 0xFFFFFFFC, 0xFFFFFFFB, 0xFFFFFFFA
-_MACHINE_AUTHORITY: Final = (21, 0, 0, 0)
-_ADMINISTRATOR: Final = 500
-_FIRST_USER: Final = 1000
 
 
 class TokenObject(Object):
@@ -36,56 +35,30 @@ class TokenObject(Object):
 
     __slots__ = ("token",)
     type_name: ClassVar[str] = "Token"
+    rights: ClassVar[Rights] = TOKEN
 
     def __init__(self, token: Token) -> None:
         super().__init__()
-        self.token = token
+        self.token = self.maker = token
 
 
-def sid(*parts: int, authority: int = 5) -> bytes:
-    """A SID: S-1-authority-parts."""
-    return struct.pack(f"<BB6s{len(parts)}I", 1, len(parts), authority.to_bytes(6, "big"), *parts)
-
-
-def user_sid(token: Token) -> bytes:
-    """The SID of a token's user."""
-    return id_sid(token.uid)
-
-
-def id_sid(id: int) -> bytes:
-    """The SID of a user or group of the machine."""
-    return sid(*_MACHINE_AUTHORITY, _ADMINISTRATOR if id == 0 else _FIRST_USER + id)
-
-
-def id_of(data: bytes) -> int | None:
-    """The user or group of the machine that has a SID; None when it is nobody's."""
-    *machine, relative = struct.unpack_from(f"<{data[1]}I", data, 8) if data[1] else (0,)
-    if sid(*machine, relative) != data or tuple(machine) != _MACHINE_AUTHORITY:
-        return None
-    if relative == _ADMINISTRATOR:
-        return 0
-    return relative - _FIRST_USER if relative > _FIRST_USER else None
-
-
-def sid_text(data: bytes) -> str:
-    """S-1-5-21-..."""
-    count = data[1]
-    parts = struct.unpack_from(f"<{count}I", data, 8)
-    return "-".join(["S", "1", str(int.from_bytes(data[2:8], "big")), *map(str, parts)])
-
-
-def _token(thread: Thread, handle: int) -> Token:
+def _token(thread: Thread, handle: int, access: int) -> Token:
     if handle in (CURRENT_PROCESS_TOKEN, CURRENT_EFFECTIVE_TOKEN):
+        if access & ~TokenAccess.QUERY:
+            raise Failure(Status.ACCESS_DENIED)
         return thread.process.files.token
     if handle == CURRENT_THREAD_TOKEN:
         raise Failure(_STATUS_NO_TOKEN)
-    return object_of(thread, handle, TokenObject).token
+    return object_of(thread, handle, TokenObject, access).token
 
 
 @nt.call()
 def NtOpenProcessToken(thread: Thread, process: Handle, access: Flags, handle: Out[ptr]) -> int:
     """The token of a process."""
-    handle.write(new_handle(thread, TokenObject(process_of(thread, process).files.token), access))
+    target = process_of(thread, process, ProcessAccess.QUERY_LIMITED)
+    if is_limited(thread.process, target):
+        raise Failure(Status.ACCESS_DENIED)
+    handle.write(opened_handle(thread, TokenObject(target.files.token), access))
     return Status.SUCCESS
 
 
@@ -102,7 +75,7 @@ def NtOpenThreadToken(
     thread: Thread, target: Handle, access: Flags, as_self: Boolean, handle: Out[ptr]
 ) -> int:
     """Threads do not impersonate."""
-    thread_of(thread, target)
+    thread_of(thread, target, ThreadAccess.QUERY_LIMITED)
     raise Failure(_STATUS_NO_TOKEN)
 
 
@@ -119,20 +92,10 @@ def NtDuplicateToken(
     thread: Thread, handle: Handle, access: Flags, name: Address, effective: Boolean, kind: u32, new: Out[ptr]
 ) -> int:
     """A copy of a token."""
-    new.write(new_handle(thread, TokenObject(_token(thread, handle)), access))
+    token = _token(thread, handle, TokenAccess.DUPLICATE)
+    asked = access or thread.process.handles.handle(index_of(handle)).access
+    new.write(opened_handle(thread, TokenObject(token), asked))
     return Status.SUCCESS
-
-
-def _groups(token: Token) -> list[tuple[bytes, int]]:
-    """The groups of a token with their attributes."""
-    groups = [
-        (sid(0, authority=1), _ENABLED_MANDATORY),
-        (sid(11), _ENABLED_MANDATORY),
-        (sid(32, 545), _ENABLED_MANDATORY),
-    ]
-    if token.elevated:
-        groups.append((sid(32, 544), _OWNER_GROUP))
-    return groups
 
 
 def _integrity(token: Token) -> bytes:
@@ -156,7 +119,7 @@ def _group_list(groups: list[tuple[bytes, int]], buffer: int) -> bytes:
 
 def _information(token: Token, information_class: int, buffer: int) -> bytes:
     user = user_sid(token)
-    group = sid(32, 544) if token.elevated else user
+    group = ADMINISTRATORS if token.elevated else user
     fixed = {
         8: struct.pack("<I", 1),  # primary
         12: struct.pack("<I", 1),  # session
@@ -173,7 +136,7 @@ def _information(token: Token, information_class: int, buffer: int) -> bytes:
     if information_class == 1:
         return _with_sid(user, buffer, 16)
     if information_class == 2:
-        return _group_list(_groups(token), buffer)
+        return _group_list(groups_of(token), buffer)
     if information_class == 3:
         return struct.pack("<I", 0)
     if information_class in (4, 5):
@@ -200,7 +163,7 @@ def NtQueryInformationToken(
     needed: OptionalOut[u32],
 ) -> int:
     """What a token says."""
-    data = _information(_token(thread, handle), information_class, buffer)
+    data = _information(_token(thread, handle, TokenAccess.QUERY), information_class, buffer)
     needed.write(len(data))
     if size < len(data):
         raise Failure(Status.BUFFER_TOO_SMALL)
@@ -219,7 +182,7 @@ def NtAdjustPrivilegesToken(
     needed: OptionalOut[u32],
 ) -> int:
     """Tokens hold no privileges that could be switched: an administrator has all, others none."""
-    token = _token(thread, handle)
+    token = _token(thread, handle, TokenAccess.ADJUST_PRIVILEGES)
     if old and size >= 4:
         thread.memory.write(old, bytes(4))
     needed.write(4)
@@ -229,5 +192,5 @@ def NtAdjustPrivilegesToken(
 @nt.call()
 def NtPrivilegeCheck(thread: Thread, handle: Handle, privileges: Address, result: Out[u32]) -> int:
     """Whether a token holds privileges."""
-    result.write(int(_token(thread, handle).elevated))
+    result.write(int(_token(thread, handle, TokenAccess.QUERY).elevated))
     return Status.SUCCESS

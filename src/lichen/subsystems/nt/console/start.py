@@ -81,7 +81,8 @@ def take_seat(process: Process, seat: Seat) -> None:
         inherit = process.handles.handle(index).inherit
         file = ConsoleFile(console.reference(), _STANDARD[index])
         process.handles.place(index, file, file.access, inherit)
-    process.handles.place(seat.reference, ConsoleFile(console, 0), inherit=False)
+    reference = ConsoleFile(console, 0)
+    process.handles.place(seat.reference, reference, reference.access, inherit=False)
     join(process, console)
 
 
