@@ -1,6 +1,7 @@
 /* Named objects of one user's programs, and what those of another may do with them. `named owner PREFIX` makes them and waits
  * until somebody sets the event PREFIX-done; `named stranger PREFIX` must not get at them, `named administrator PREFIX` may. */
 #include <windows.h>
+#include <winternl.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -105,8 +106,21 @@ static int more(const char *suffix)
     return found != INVALID_HANDLE_VALUE || GetLastError() != ERROR_ACCESS_DENIED;
 }
 
+static NTSTATUS make_directory(const wchar_t *name)
+{
+    typedef NTSTATUS NTAPI Create(HANDLE *, ACCESS_MASK, OBJECT_ATTRIBUTES *);
+    UNICODE_STRING string = {.Length = 2 * wcslen(name), .MaximumLength = 2 * wcslen(name) + 2, .Buffer = (wchar_t *)name};
+    OBJECT_ATTRIBUTES attributes = {.Length = sizeof attributes, .ObjectName = &string};
+    HANDLE made;
+
+    return ((Create *)(void *)GetProcAddress(GetModuleHandleA("ntdll"), "NtCreateDirectoryObject"))(&made, 0xF000F, &attributes);
+}
+
 static void attack(void)
 {
+    expect(make_directory(L"\\KnownDlls") == (NTSTATUS)0xC0000022, "no new", "directory of all");
+    expect(make_directory(L"\\Device\\Lichen") == (NTSTATUS)0xC0000022, "no new", "directory of devices");
+    expect(make_directory(L"\\BaseNamedObjects\\Lichen") == 0, "a new", "directory");
     HANDLE found, better = NULL;
 
     for (int kind = 0; kind < (int)(sizeof kinds / sizeof *kinds); kind++) {

@@ -35,7 +35,7 @@ class Object:
         self.forget_name: Callable[[], None] | None = None
         """Takes the object's name out of the namespace, when it has one."""
         self.maker: Token | None = None
-        """Whose it is; None for what everybody may do everything with, as far as no descriptor says otherwise."""
+        """Whose it is; None for what is the machine's, and for everybody to use as far as no descriptor says otherwise."""
 
     def reference(self: ObjectT) -> ObjectT:
         """Take one more reference, and return the object."""

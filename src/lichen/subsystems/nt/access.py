@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.executive.io.file import File
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
-from lichen.executive.objects.rights import MAXIMUM_ALLOWED, READ_CONTROL, WRITE_DAC, WRITE_OWNER, Rights
+from lichen.executive.objects.rights import (
+    DELETE,
+    MAXIMUM_ALLOWED,
+    READ_CONTROL,
+    WRITE_DAC,
+    WRITE_OWNER,
+    Rights,
+)
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import descriptors
 from lichen.subsystems.nt.descriptors import Descriptor
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from lichen.subsystems.nt.types import Named
 
 INVALID_OWNER: Final = 0xC000005A
+_OF_OWNERS: Final = DELETE | WRITE_DAC | WRITE_OWNER
 
 
 class Guarded(Protocol):
@@ -82,7 +90,9 @@ def allowed(process: Process, found: Guarded) -> int:
     if kept is not None:
         return _allowed_by(kept, token, found.rights)
     maker = found.maker
-    if maker is None or token.elevated or (maker.uid, maker.euid) == (token.uid, token.euid):
+    if maker is None:
+        return found.rights.all if token.elevated else found.rights.all & ~_OF_OWNERS
+    if token.elevated or (maker.uid, maker.euid) == (token.uid, token.euid):
         return found.rights.all
     return found.of_others
 

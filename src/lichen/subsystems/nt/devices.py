@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
@@ -11,11 +11,21 @@ from lichen.executive.io.manager import create_file, open_location
 from lichen.executive.io.opening import Open
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
+from lichen.executive.objects.rights import DIRECTORY
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
+from lichen.subsystems.nt.descriptors import make_list, present
+from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, ProcessTable
+
+_FOR_LOOKING: Final = present(
+    SYSTEM,
+    SYSTEM,
+    make_list([(SYSTEM, DIRECTORY.all), (ADMINISTRATORS, DIRECTORY.all), (EVERYONE, DIRECTORY.read)]),
+)
+"""The descriptor of a directory that programs find things in, and only administrators put any."""
 
 
 class Opener(Protocol):
@@ -91,3 +101,13 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
     dos.insert("NUL", SymbolicLink(("Device", "Null")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
     root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))
+    sessions = root.make("Sessions")
+    for directory in (
+        root,
+        devices,
+        root.make("Driver"),
+        root.make("KernelObjects"),
+        sessions,
+        sessions.make("1"),
+    ):
+        machine.descriptors[directory] = _FOR_LOOKING

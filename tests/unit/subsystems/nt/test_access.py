@@ -89,8 +89,12 @@ class TestObjects:
         assert access.allowed(process(ROOT, kept), event) == STATE.all
         assert access.allowed(process(STRANGER, kept), event) == 0
 
-    def test_what_no_user_made_is_everybodys(self) -> None:
-        assert access.granted(process(STRANGER, {}), EventObject(True, False), STATE.all) == STATE.all
+    def test_what_no_user_made_is_everybodys_to_use_and_administrators_to_protect(self) -> None:
+        event = EventObject(True, False)
+        assert access.granted(process(STRANGER, {}), event, LOOK | StateAccess.MODIFY_STATE)
+        assert access.granted(process(ROOT, {}), event, GENERIC_ALL) == STATE.all
+        with pytest.raises(Failure):
+            access.granted(process(STRANGER, {}), event, WRITE_DAC)
 
     def test_no_list_lets_everybody_in(self) -> None:
         event, kept = made(listed()._replace(dacl=None))
