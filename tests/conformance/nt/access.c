@@ -94,7 +94,7 @@ static void masks(void)
               (THREAD_QUERY_INFORMATION | THREAD_QUERY_LIMITED_INFORMATION), "asking everything of a thread");
     check(granted(OpenThread(GENERIC_ALL, FALSE, GetCurrentThreadId())) == THREAD_ALL_ACCESS, "all of a thread");
     check(granted(with(GetCurrentThread(), SYNCHRONIZE)) == SYNCHRONIZE, "a little of this thread");
-    RegOpenKeyExA(HKEY_CURRENT_USER, "Software", 0, GENERIC_READ, &key);
+    RegOpenKeyExA(HKEY_LOCAL_MACHINE, "Software", 0, GENERIC_READ, &key);
     check(granted(key) == KEY_READ, "reading a key");
     CloseHandle(event);
     CloseHandle(section);

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lichen.executive.objects.dispatcher import EventObject
+from lichen.executive.objects.dispatcher import EventObject, ProcessObject
 from lichen.executive.objects.handles import Handle
 from lichen.executive.objects.rights import (
     FILE,
@@ -55,6 +55,14 @@ class TestMasks:
         assert STATE.of_maker(SYNCHRONIZE) == SYNCHRONIZE
         assert STATE.of_maker(MAXIMUM_ALLOWED) == STATE.all
         assert STATE.of_maker(0x1000 | SYNCHRONIZE) == SYNCHRONIZE
+
+
+class Target:
+    """A process that others want to open."""
+
+    def __init__(self, token: Token) -> None:
+        self.files, self.machine = SimpleNamespace(token=token), SimpleNamespace(held={})
+        self.personality, self.ended, self.id = None, None, 8
 
 
 def process(token: Token, kept: dict[Any, Descriptor]) -> Any:
@@ -127,6 +135,27 @@ class TestObjects:
         assert access.granted_again(process(MAKER, kept), slot, GENERIC_ALL) == STATE.all
         with pytest.raises(Failure):
             access.granted_again(process(STRANGER, kept), slot, GENERIC_ALL)
+
+
+class TestProcesses:
+    def target(self, descriptor: Descriptor | None = None) -> tuple[ProcessObject, dict[Any, Descriptor]]:
+        target: Any = Target(MAKER)
+        return ProcessObject(target), {} if descriptor is None else {target: descriptor}
+
+    def test_others_look_at_it(self) -> None:
+        found, kept = self.target()
+        assert access.allowed(process(MAKER, kept), found) == PROCESS.all
+        assert access.allowed(process(ROOT, kept), found) == PROCESS.all
+        assert access.granted(process(STRANGER, kept), found, MAXIMUM_ALLOWED) == found.of_others
+        for asked in (ProcessAccess.VM_READ, ProcessAccess.TERMINATE, GENERIC_EXECUTE, WRITE_DAC):
+            with pytest.raises(Failure):
+                access.granted(process(STRANGER, kept), found, asked)
+
+    def test_its_descriptor_takes_rights_away_and_gives_none(self) -> None:
+        found, kept = self.target(listed((EVERYONE, GENERIC_ALL)))
+        assert access.allowed(process(STRANGER, kept), found) == found.of_others
+        found, kept = self.target(listed((EVERYONE, SYNCHRONIZE)))
+        assert access.allowed(process(MAKER, kept), found) == SYNCHRONIZE | READ_CONTROL | WRITE_DAC
 
 
 class TestDescriptors:
