@@ -7,10 +7,12 @@ import pytest
 from lichen.executive.io.anonymous import create_pipe
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
+from lichen.executive.io.location import Location
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.io.requests import BytesAvailable, PeekPipe, PipeCapacity, SetPipeCapacity
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
+from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.pipe import DEFAULT_CAPACITY, LARGEST_CAPACITY, PIPE_BUF, Pipes
 from tests.unit.kernel import Kernel, status_of
 
@@ -230,7 +232,9 @@ class Opener:
 
     def __init__(self, kernel: Kernel) -> None:
         self.token = kernel.token
-        self.location = kernel.place(Kind.FIFO)
+        root = MemoryFileSystem(1, kernel.devices).root
+        node = root.create("fifo", Kind.FIFO, 0o666, 1000, 1000)
+        self.location = Location(None, Location(None, None, "", root), "fifo", node)
 
     def __call__(self, access: int, options: int = 0) -> File | Blocks[File]:
         return self.location.node.open(self.location, Open(access, options=options), self.token)

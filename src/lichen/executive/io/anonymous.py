@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 from lichen.executive.io.attributes import AttributeChange, Attributes, Kind
 from lichen.executive.io.location import Location
 from lichen.executive.io.node import FileSystem, Node
-from lichen.executive.io.opening import Access, Open, Options
+from lichen.executive.io.opening import Access, Open
 from lichen.executive.status import Failure
 
 if TYPE_CHECKING:
@@ -82,14 +82,10 @@ def memory_file(file_system: FileSystem, token: Token, size: int, name: str = "m
 def create_pipe(context: FileSystemContext, options: int = 0) -> tuple[File, File]:
     """A new pipe: its reading and its writing end, both opened with `options` and with one reference for the caller."""
     location = context.devices.anonymous.place(Kind.FIFO, "pipe", context.token)
-    not_waiting = options | Options.NONBLOCKING
-    reader = cast("File", location.node.open(location, Open(Access.READ, options=not_waiting), context.token))
+    node, token = location.node, context.token
+    reader = cast("File", node.open(location, Open(Access.READ, options=options), token))
     try:
-        writer = cast(
-            "File", location.node.open(location, Open(Access.WRITE, options=options), context.token)
-        )
+        return reader, cast("File", node.open(location, Open(Access.WRITE, options=options), token))
     except Failure:
         reader.release()
         raise
-    reader.options = options
-    return reader, writer

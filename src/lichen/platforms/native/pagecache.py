@@ -16,7 +16,6 @@ from itertools import accumulate
 from typing import Final
 
 from lichen.executive.interfaces import PAGE
-from lichen.executive.memory import page_up
 from lichen.platforms.native import host
 
 _SIZE: Final = 1 << 46
@@ -27,6 +26,10 @@ _JUST_USED: Final = 10.0
 """Seconds after which content that was asked for is mapped, if it ever is."""
 _PAUSE: Final = 1.0
 """Seconds between two looks at who maps what: a guest that keeps the cache full must not make everybody wait each time."""
+
+
+def _whole_pages(size: int) -> int:
+    return (size + PAGE - 1) & -PAGE
 
 
 class _Content:
@@ -74,7 +77,7 @@ class PageCache:
         offset = self._next
         if offset + size > _SIZE:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-        self._next += page_up(size)
+        self._next += _whole_pages(size)
         return offset
 
     def admits(self, key: object, size: int) -> bool:
@@ -124,7 +127,7 @@ class PageCache:
             if size <= self.room or now - content.used < _JUST_USED:
                 return
             if not mapped.meet(content.offset, content.offset + content.size):
-                host.punch_hole(self.descriptor, content.offset, page_up(content.size))
+                host.punch_hole(self.descriptor, content.offset, _whole_pages(content.size))
                 self.room += content.size
                 del self._contents[key]
 
