@@ -2,6 +2,10 @@
 #include <string.h>
 
 #include "check.h"
+#include <winternl.h>
+
+typedef NTSTATUS(NTAPI *QueryDirectory)(HANDLE, HANDLE, void *, void *, IO_STATUS_BLOCK *, void *, ULONG, int, BOOLEAN,
+                                        UNICODE_STRING *, BOOLEAN);
 
 static char top[MAX_PATH];
 
@@ -60,6 +64,23 @@ static void list(void)
           "a directory that is not there");
     search = FindFirstFileExA(in("*"), FindExInfoBasic, &data, FindExSearchLimitToDirectories, NULL, 0);
     check(search != INVALID_HANDLE_VALUE && FindClose(search), "the extended search begins");
+}
+
+/* The end of a listing is a warning, which the status block tells too. */
+static void end_listing(void)
+{
+    QueryDirectory query = (QueryDirectory)(void *)GetProcAddress(GetModuleHandleA("ntdll"), "NtQueryDirectoryFile");
+    HANDLE directory = CreateFileA(in("sub"), FILE_LIST_DIRECTORY | SYNCHRONIZE, 7, NULL, OPEN_EXISTING,
+                                   FILE_FLAG_BACKUP_SEMANTICS, NULL);
+    IO_STATUS_BLOCK block = {.Information = 77};
+    char records[1024];
+
+    check(!query(directory, NULL, NULL, NULL, &block, records, sizeof records, 3, FALSE, NULL, TRUE) &&
+              block.Information > 2 * 94, "an empty directory has two records");
+    block.Information = 77;
+    check((ULONG)query(directory, NULL, NULL, NULL, &block, records, sizeof records, 3, FALSE, NULL, FALSE) == 0x80000006 &&
+              (ULONG)block.Status == 0x80000006 && !block.Information, "and then no more, which the status block tells");
+    CloseHandle(directory);
 }
 
 static void remove_them(void)
@@ -159,6 +180,7 @@ int main(void)
     SetCurrentDirectoryA(before);
     watch();
     list();
+    end_listing();
     remove_them();
     return 0;
 }

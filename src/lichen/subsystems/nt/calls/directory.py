@@ -134,7 +134,10 @@ def _query(
     if not data:
         if directory.position < len(entries):
             raise Failure(Status.BUFFER_OVERFLOW)
-        raise Failure(_STATUS_NO_SUCH_FILE if first else Status.NO_MORE_FILES)
+        if first:
+            raise Failure(_STATUS_NO_SUCH_FILE)
+        status.write(IoStatusBlock(Status.NO_MORE_FILES, 0))  # a warning is told there too, an error is not
+        return Status.NO_MORE_FILES
     thread.memory.write(buffer, data)
     status.write(IoStatusBlock(Status.SUCCESS, len(data)))
     return Status.SUCCESS
