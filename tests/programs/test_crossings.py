@@ -249,6 +249,24 @@ def test_exit_codes_pass_all_worlds(shell: Shell, program: str, code: int) -> No
 # ---- files
 
 
+def test_programs_that_windows_programs_make_may_be_run(shell: Shell) -> None:
+    """Also on Linux' drive, where other files they make may not; a linker renames its output when it is whole."""
+    script = """cd /tmp; cat $identify > plain; cmd.exe /c 'copy plain made.exe& copy plain made.txt& copy plain half'
+        stat -c %A made.exe made.txt; ./made.exe | wc -l; cmd.exe /c 'ren half half.exe'; ./half.exe | wc -l
+        umask 027; cmd.exe /c 'echo x> only.exe'; stat -c %A only.exe; rm plain made.* half.exe only.exe"""
+    assert shell(script).stdout.split() == b"-rwxr-xr-x -rw-r--r-- 1 1 -rwxr-x---".split()
+
+
+@pytest.mark.parametrize(("folder", "runs"), [("/tmp", True), ("/mnt/c/users", False)])
+def test_windows_runs_windows_programs_that_linux_did_not_mark(shell: Shell, folder: str, runs: bool) -> None:
+    """As archives leave them on Linux' drive; on Windows' own the mode counts, and for Linux programs always."""
+    script = f"""cd {folder}; cat $identify > unmarked.exe; cat /bin/true > linux.exe; chmod 644 *.exe
+        for program in unmarked linux; do cmd.exe /c $program.exe > /dev/null 2>&1; echo $?; done
+        ./unmarked.exe 2> /dev/null; echo $?; rm *.exe"""
+    unmarked, linux, by_linux = shell(script).stdout.split()
+    assert (unmarked == b"0", linux == b"0", by_linux) == (runs, False, b"126")
+
+
 @pytest.mark.parametrize(("linux", "windows"), [("/mnt/c/users", "C:\\users"), ("/tmp", "Z:\\tmp")])
 class TestNames:
     """Names keep their case, and Windows finds them case-blind."""

@@ -26,6 +26,7 @@ _FOR_LOOKING: Final = present(
     make_list([(SYSTEM, DIRECTORY.all), (ADMINISTRATORS, DIRECTORY.all), (EVERYONE, DIRECTORY.read)]),
 )
 """The descriptor of a directory that programs find things in, and only administrators put any."""
+_PROGRAMS: Final = (".exe", ".com")
 
 
 class Opener(Protocol):
@@ -45,17 +46,26 @@ class Device(Object):
         self.opener = opener
 
 
-def runnable(location: Location, open: Open) -> Open:
-    """On a drive of Windows' own whatever is made may be run: no Windows program asks for that."""
-    ours = location.mount is not None and location.mount.enforces_sharing
-    return open._replace(mode=open.mode | 0o111) if ours else open
+def runnable_mode(name: str, mode: int) -> int:
+    """A file's mode under a name of Windows': what is named as a program may be run by whoever may read it."""
+    return mode | (mode & 0o444) >> 2 if name.lower().endswith(_PROGRAMS) else mode
+
+
+def runnable(location: Location, rest: tuple[str, ...], open: Open) -> Open:
+    """An open whose file may be run when it is made, as no Windows program asks for that.
+
+    On Windows' own drives that holds for whatever is made, elsewhere for what is named as a program.
+    """
+    if location.mount is not None and location.mount.enforces_sharing:
+        return open._replace(mode=open.mode | 0o111)
+    return open._replace(mode=runnable_mode(rest[-1], open.mode)) if rest else open
 
 
 def volume(location: Location) -> Device:
     """A drive: names behind it are looked up in a folder of the machine's tree, blind to case."""
 
     def open_below(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
-        open = runnable(location, open._replace(walk=open.walk | Walk.CASE_BLIND))
+        open = runnable(location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
         return create_file(process.files, location, rest, open)
 
     return Device(open_below)

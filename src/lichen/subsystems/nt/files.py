@@ -68,8 +68,9 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
                 return connect(thread.process, start.pipe, request)
             if name.name.startswith("\\"):
                 raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-            request = runnable(start.location, request)
-            return create_file(thread.process.files, start.location, names.components_of(name.name), request)
+            components = names.components_of(name.name)
+            request = runnable(start.location, components, request)
+            return create_file(thread.process.files, start.location, components, request)
     found = names.lookup(thread, name)
     if not isinstance(found.object, Device):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)

@@ -33,6 +33,7 @@ from lichen.subsystems.nt.calls.file import (
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.console.control import console_control
 from lichen.subsystems.nt.console.files import Connection, ConsoleFile
+from lichen.subsystems.nt.devices import runnable_mode
 from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
@@ -219,6 +220,16 @@ def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool 
     if entry.location is not None and entry.location.node is not file.node:
         _check_replaced(entry.location, posix)
     rename_location(context, file.location, entry.parent, target.last, entry.location)
+    _let_run(thread, file, target.last)
+
+
+def _let_run(thread: Thread, file: File, name: str) -> None:
+    """A linker's output is named as a program once it is whole."""
+    attributes, token = file.attributes(), thread.process.files.token
+    mode = runnable_mode(name, attributes.mode)
+    owned = token.fsuid == attributes.uid or token.overrides
+    if mode != attributes.mode and owned and file.node.kind == Kind.REGULAR:
+        apply_change(file.location, AttributeChange(mode=mode))
 
 
 def _check_replaced(replaced: Location, posix: bool) -> None:

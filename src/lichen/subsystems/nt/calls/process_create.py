@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import LLP64, layout, ptr
-from lichen.executive import programs
+from lichen.executive import programs, security
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Open, Options, Share
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
@@ -43,7 +43,7 @@ _LONGEST_ENVIRONMENT: Final = 1 << 20
 _LONGEST_NAME: Final = 0xFFFF
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 _RUN: Final = Open(
-    Access.EXECUTE | Access.READ,
+    Access.READ,
     share=Share.READ | Share.DELETE,
     options=Options.IMAGE | Options.NON_DIRECTORY,
 )
@@ -145,12 +145,13 @@ def _start(
     thread: Thread, file: File, given: Parameters, request: _Request, flags: int, suspended: bool
 ) -> tuple[Process, Thread, Loaded]:
     parent = thread.process
+    foreign = file.node.read_at(0, 2) != b"MZ"
+    _check_may_run(parent, file, foreign)
     child = parent.machine.new_process(parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY))
     child.join(parent.group)
     child.files = parent.files.copy()
     if (folder := environment.location_of(parent, given.current_directory)) is not None:
         child.files.current = folder
-    foreign = file.node.read_at(0, 2) != b"MZ"
     child.handles = HandleTable() if foreign else HandleTable(HANDLE_LIMIT)
     try:
         if foreign:
@@ -169,6 +170,13 @@ def _start(
         parent.machine.processes.pop(child.id, None)
         raise
     return child, first, loaded
+
+
+def _check_may_run(process: Process, file: File, foreign: bool) -> None:
+    """On Linux' drive a Windows program is run by whoever may read it: nobody there marks such files as executable."""
+    mount = file.location.mount
+    if foreign or (mount is not None and mount.enforces_sharing):
+        security.check(process.files.token, file.attributes(), security.EXECUTE)
 
 
 def _program(child: Process, file: File, given: Parameters, foreign: bool) -> Program:
