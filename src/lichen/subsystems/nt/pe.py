@@ -131,16 +131,17 @@ class PeFile:
         return found
 
     def relocated(self, base: int) -> bytes:
-        """The image for another base address."""
+        """The image for another base address; CONFLICTING_ADDRESSES when its relocations were taken away."""
         delta = base - self.preferred_base
         if delta == 0:
             return self.image
-        start, size = self.directory(RELOCATION_DIRECTORY)
-        if not start or self.characteristics & FILE_RELOCS_STRIPPED:
+        if self.characteristics & FILE_RELOCS_STRIPPED:
             raise Failure(Status.CONFLICTING_ADDRESSES)
+        start, size = self.directory(RELOCATION_DIRECTORY)
         image = bytearray(self.image)
         try:
-            _relocate(image, start, min(start + size, len(image)), delta)
+            if start:  # without a directory there is nothing that depends on the base
+                _relocate(image, start, min(start + size, len(image)), delta)
             self._set_base(image, base)
         except struct.error as error:
             raise Failure(Status.INVALID_IMAGE_FORMAT) from error

@@ -1,13 +1,31 @@
-"""PE files that lie about themselves: they are refused, whatever is asked of them."""
+"""PE files elsewhere than where they want to be; and those that lie about themselves, which are refused."""
 
 from __future__ import annotations
 
 import random
+import struct
 
-from lichen.executive.status import Failure
+import pytest
+
+from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import forwarder, pe
 
 HEADERS = 0x400
+
+
+def test_what_has_nothing_to_relocate_may_be_anywhere() -> None:
+    """Unless its file says that the relocations were taken away."""
+    data = bytearray(forwarder.build("plain.dll", {"Export": "other.Export"}))
+    file = pe.parse(bytes(data))
+    elsewhere = file.preferred_base + 0x10000
+    moved = file.relocated(elsewhere)
+    at = moved.index(struct.pack("<Q", elsewhere))
+    assert moved[:at] + file.image[at : at + 8] + moved[at + 8 :] == file.image
+    (header,) = struct.unpack_from("<I", data, 0x3C)
+    data[header + 22] |= pe.FILE_RELOCS_STRIPPED
+    with pytest.raises(Failure) as failure:
+        pe.parse(bytes(data)).relocated(elsewhere)
+    assert failure.value.status == Status.CONFLICTING_ADDRESSES
 
 
 def test_lies_are_refused_or_do_no_harm() -> None:
