@@ -392,7 +392,7 @@ class ProcessTable:
         self.registry: Registry
         self.unique_ids = 0x3E8
         """The last locally unique id that was given out."""
-        self.directory_masks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self.directory_listings: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         """The mask with which each directory handle's listing was begun (NT)."""
         self.descriptors: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         """Security descriptors of objects that were given one (NT)."""

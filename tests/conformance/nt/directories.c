@@ -66,6 +66,26 @@ static void list(void)
     check(search != INVALID_HANDLE_VALUE && FindClose(search), "the extended search begins");
 }
 
+/* Names come in an order, which programs count on that number their files. */
+static void order(void)
+{
+    static const char *const made[] = {"sub\\b2", "sub\\A1", "sub\\c", "sub\\a0", "sub\\B", "sub\\_"};
+    char found[100] = "";
+    WIN32_FIND_DATAA data;
+    HANDLE search;
+
+    for (int i = 0; i < 6; i++)
+        make(made[i]);
+    search = FindFirstFileA(in("sub\\*"), &data);
+    do
+        strcat(strcat(found, data.cFileName), " ");
+    while (FindNextFileA(search, &data));
+    FindClose(search);
+    check(!strcmp(found, ". .. a0 A1 B b2 c _ "), "a listing is in order, blind to case");
+    for (int i = 0; i < 6; i++)
+        DeleteFileA(in(made[i]));
+}
+
 /* The end of a listing is a warning, which the status block tells too. */
 static void end_listing(void)
 {
@@ -180,6 +200,7 @@ int main(void)
     SetCurrentDirectoryA(before);
     watch();
     list();
+    order();
     end_listing();
     remove_them();
     return 0;

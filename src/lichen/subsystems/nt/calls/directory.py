@@ -10,12 +10,13 @@ import re
 import struct
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
 from lichen.executive.io.file import File
+from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
@@ -34,6 +35,7 @@ _RESTART, _SINGLE = 1, 2
 _STATUS_NO_SUCH_FILE, _STATUS_NOTIFY_ENUM_DIR = 0xC000000F, 0x10C
 _CHANGES: Final = 0xFFF
 _ALIGNMENT: Final = 8
+_DOTS: Final = 2
 
 
 @lru_cache(256)
@@ -124,15 +126,15 @@ def _query(
         raise Failure(Status.INVALID_INFO_CLASS)
     if directory.node.kind != Kind.DIRECTORY:
         raise Failure(Status.INVALID_PARAMETER)
-    masks = thread.process.machine.directory_masks
-    first = directory not in masks or bool(flags & _RESTART)
+    listings = thread.process.machine.directory_listings
+    first = directory not in listings or bool(flags & _RESTART)
     if first:
-        masks[directory] = mask
+        listings[directory] = _listing(directory, mask)
         directory.position = 0
-    entries = directory.directory_entries(restart=first)
-    data = _fill(directory, entries, record, mask_pattern(masks[directory]), size, bool(flags & _SINGLE))
+    listing = listings[directory]
+    data = _fill(directory, listing, record, size, bool(flags & _SINGLE))
     if not data:
-        if directory.position < len(entries):
+        if directory.position < len(listing.entries):
             raise Failure(Status.BUFFER_OVERFLOW)
         if first:
             raise Failure(_STATUS_NO_SUCH_FILE)
@@ -143,15 +145,23 @@ def _query(
     return Status.SUCCESS
 
 
-def _fill(
-    directory: File,
-    entries: list[DirectoryEntry],
-    record: Record,
-    pattern: re.Pattern[str],
-    size: int,
-    single: bool,
-) -> bytes:
+class _Listing(NamedTuple):
+    """What a handle lists since its first query or its last restart."""
+
+    pattern: re.Pattern[str]
+    entries: list[DirectoryEntry]
+
+
+def _listing(directory: File, mask: str) -> _Listing:
+    """The names in the order that NTFS keeps them in and programs count on, behind the two dots."""
+    entries = directory.directory_entries(restart=True)
+    ordered = entries[:_DOTS] + sorted(entries[_DOTS:], key=lambda entry: fold(entry.name))
+    return _Listing(mask_pattern(mask), ordered)
+
+
+def _fill(directory: File, listing: _Listing, record: Record, size: int, single: bool) -> bytes:
     """As many records as fit, each telling where the next one is; the directory's position moves on."""
+    pattern, entries = listing
     out = bytearray()
     last = 0
     while directory.position < len(entries):
