@@ -166,3 +166,21 @@ def test_a_job_holds_both_worlds(machine: Lichen, windows_c: Toolchain, command:
     id, code, left = bash(machine, script.replace("\\", "\\\\"), program.parent).stdout.split()
     assert int(id) > 0
     assert (code, left) == (b"0", b"0")
+
+
+# ---- names and words of Wine's own
+
+
+def test_winepath(machine: Lichen) -> None:
+    """Names of either world in the other's terms; links stay, and nothing has to be there."""
+    script = """cd /mnt/c/users; for name in /bin /mnt/c/windows/nothing /mnt/c /mnt / new ..; do winepath.exe -w $name; done
+        winepath.exe -u new 'z:\\USR\\Bin' 'C:\\Windows' 'c:\\no\\thing'"""
+    names = bash(machine, script).stdout.decode().split()
+    expected = "Z:\\bin C:\\windows\\nothing C:\\ Z:\\mnt Z:\\ C:\\users\\new C:\\"
+    assert names[:7] == expected.split()
+    assert names[7:] == ["/mnt/c/users/new", "/usr/bin", "/mnt/c/windows", "/mnt/c/no/thing"]
+
+
+def test_what_programs_of_wine_say_is_on_their_standard_error(machine: Lichen) -> None:
+    done = bash(machine, "sc.exe; echo $?")
+    assert (done.stdout, done.stderr) == (b"1\n", b"Usage: sc command servicename [parameter= value ...]\n")

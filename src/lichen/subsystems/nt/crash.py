@@ -6,6 +6,7 @@ The exception and where in which module it was; or which DLL or function is miss
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import Fault
@@ -29,6 +30,7 @@ _NAMES: Final = {
 _EXPLAINED: Final = frozenset({0xC0000135, 0xC0000138, 0xC0000139, 0xC000007B, 0xC0000142, 0x80000100})
 """DLL, ordinal or entry point not found, bad image, failed initialisation, and a function that Wine does not have."""
 _CHANNEL: Final = re.compile(r'^[0-9a-f]+:\w+:\w+:\w+ |\bL(?=")')
+_COMPLAINT: Final = re.compile(r"[0-9a-f]+:\w+:\w+:|wine: ")
 _ERROR_OUTPUT: Final = 0x30
 _PARAMETERS: Final = 0x20
 
@@ -46,14 +48,26 @@ def explain(process: Process, code: int) -> None:
             _tell(process, _CHANNEL.sub("", complaint.splitlines()[0]).replace("\\\\", "\\"))
 
 
-def _tell(process: Process, text: str) -> None:
+def is_complaint(message: str) -> bool:
+    """Whether the system's DLLs tell of themselves: what else they write is what a program has to say to its user."""
+    return _COMPLAINT.match(message) is not None
+
+
+def error_output(process: Process) -> File | None:
+    """The process's standard error, where it has one."""
     try:
         output = process.handles.get(index_of(_error_handle(process)))
-        if isinstance(output, File):
-            program = process.personality.image_path.rpartition("\\")[2]
-            output.write(f"{program}: {text}\n".encode())
     except (Failure, Fault):
-        return
+        return None
+    return output if isinstance(output, File) else None
+
+
+def _tell(process: Process, text: str) -> None:
+    output = error_output(process)
+    program = process.personality.image_path.rpartition("\\")[2]
+    if output is not None:
+        with suppress(Failure):
+            output.write(f"{program}: {text}\n".encode())
 
 
 def _error_handle(process: Process) -> int:

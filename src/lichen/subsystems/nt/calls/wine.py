@@ -6,23 +6,84 @@ Source: the names and what Wine's DLLs do with the answers.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import os
+import posixpath
+from typing import TYPE_CHECKING, Final
 
+from lichen.abi.argument import InOut
 from lichen.abi.layout import u32
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import then
+from lichen.subsystems.nt import crash, environment
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address
+from lichen.subsystems.nt.types import Address, ObjectName, Result, encode, to_bytes
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
 
 log = logging.getLogger("lichen.wine")
+_LONGEST_MESSAGE: Final = 4096
+_LONGEST_NAME: Final = 4096
+_NT_PREFIX: Final = "\\??\\"
 
 
 @nt.call()
-def __wine_dbg_write(thread: Thread, text: Address, size: u32) -> int:
-    """What a DLL of Wine has to say about itself: it goes into the machine's log, and explains the end of the program."""
-    message = thread.memory.read(text, min(size, 4096)).decode("utf-8", "replace").rstrip()
-    if message:
+def __wine_dbg_write(thread: Thread, text: Address, size: u32) -> Result:
+    """What a DLL of Wine has to say about itself: it goes into the machine's log, and explains the end of the program.
+
+    What one of Wine's programs has to say to its user comes this way too: it goes to the standard error.
+    """
+    data = thread.memory.read(text, min(size, _LONGEST_MESSAGE))
+    message = data.decode("utf-8", "replace").rstrip()
+    if message and crash.is_complaint(message):
         log.info("%s: %s", thread.process, message)
         thread.process.personality.complaints.append(message)
+    elif message and (output := crash.error_output(thread.process)) is not None:
+        return then(output.write(data), lambda count: size)
     return size
+
+
+@nt.call()
+def wine_nt_to_unix_file_name(
+    thread: Thread, name: ObjectName, buffer: Address, size: InOut[u32], disposition: u32
+) -> int:
+    """The name that Linux programs know a file by, which need not be there."""
+    found = environment.linux_name(thread.process, name.name.removeprefix(_NT_PREFIX))
+    if found is None:
+        raise Failure(Status.OBJECT_PATH_NOT_FOUND)
+    return _give(thread, buffer, size, to_bytes(found) + b"\0", 1)
+
+
+@nt.call()
+def wine_unix_to_nt_file_name(thread: Thread, name: Address, buffer: Address, size: InOut[u32]) -> int:
+    """The NT name of what Linux programs know by another; a relative one begins at the current folder."""
+    process = thread.process
+    path = thread.memory.cstring(name, _LONGEST_NAME)
+    current = environment.linux_path(process, process.files.current)
+    whole = os.fsdecode(posixpath.normpath(posixpath.join(current, path)))
+    letter, rest = _drive_above(process, tuple(part for part in whole.split("/") if part))
+    found = f"{_NT_PREFIX}{letter}:\\" + "\\".join(rest)
+    return _give(thread, buffer, size, encode(found) + bytes(2), 2)
+
+
+def _drive_above(process: Process, components: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The drive whose root is nearest above a name, and what is left of it. Links stay: callers give no room for more."""
+    roots = {
+        letter: location.place(process.files.root).components
+        for letter, location in process.machine.drives.items()
+    }
+    above = {letter: root for letter, root in roots.items() if components[: len(root)] == root}
+    if not above:  # a root of one's own, without drives
+        raise Failure(Status.OBJECT_PATH_NOT_FOUND)
+    letter = max(above, key=lambda letter: len(above[letter]))
+    return letter, components[len(above[letter]) :]
+
+
+def _give(thread: Thread, buffer: int, size: InOut[u32], data: bytes, unit: int) -> int:
+    """Write a name if there is room; the size tells in any case how much it takes."""
+    room = size.read()
+    size.write(len(data) // unit)
+    if room * unit < len(data):
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    thread.memory.write(buffer, data)
+    return Status.SUCCESS
