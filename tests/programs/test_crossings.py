@@ -203,6 +203,12 @@ def test_arguments_stay_as_they_are(shell: Shell, through: str) -> None:
     assert shell(f"{through} {quoted}").stdout.decode() == "".join(f"[{argument}]" for argument in AWKWARD)
 
 
+def test_linux_programs_find_themselves_by_their_name(shell: Shell) -> None:
+    script = """cd /usr; ln -s /bin/sh '/tmp/Other name'; for name in 'Z:\\usr\\bin\\sh' 'bin\\sh' sh 'z:\\TMP\\Other name'
+        do $start "$name" -c 'echo "$0"'; done; rm '/tmp/Other name'"""
+    assert shell(script).stdout.decode().splitlines() == ["/usr/bin/sh", "bin/sh", "sh", "/tmp/Other name"]
+
+
 def test_the_current_folder_goes_along(shell: Shell) -> None:
     script = """cd /usr/lib; $start pwd; $start $start 'Z:\\usr\\bin\\env' $start cmd.exe /c cd
         cd /mnt/c/users; $start 'Z:\\usr\\bin\\env' cmd.exe /c cd; cmd.exe /c 'cd ..& cd Windows& pwd'"""

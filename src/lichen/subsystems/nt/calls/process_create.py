@@ -5,6 +5,7 @@ Source: NtCreateUserProcess, PS_ATTRIBUTE_LIST, RTL_USER_PROCESS_PARAMETERS (phn
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -184,7 +185,18 @@ def _program(child: Process, file: File, given: Parameters, foreign: bool) -> Pr
     arguments = arguments_of(given.command_line) or (path,)
     if not foreign:
         return Program(file, path, arguments, (), parameters=given)
+    arguments = (_invoked(child, arguments[0]), *arguments[1:])
     return Program(file, path, arguments, environment.to_linux(child, given.environment))
+
+
+def _invoked(child: Process, name: bytes) -> bytes:
+    """A program's name as Linux writes it: from its first argument one finds its own files, or which of its names is meant."""
+    folder, separator, last = os.fsdecode(name).rpartition("\\")
+    if not separator:
+        return name
+    return os.fsencode(
+        (environment.linux_name(child, folder + "\\") or folder.replace("\\", "/") + "/") + last
+    )
 
 
 def _inherit(
