@@ -19,6 +19,22 @@ static DWORD WINAPI reads_when_resumed(void *seen)
     return 0;
 }
 
+static int zone_tells_local_time(void)
+{
+    DYNAMIC_TIME_ZONE_INFORMATION dynamic;
+    TIME_ZONE_INFORMATION zone;
+    DWORD season = GetTimeZoneInformation(&zone), same = GetDynamicTimeZoneInformation(&dynamic);
+    LONG bias = zone.Bias + (season == TIME_ZONE_ID_DAYLIGHT ? zone.DaylightBias : season ? zone.StandardBias : 0);
+    FILETIME here, there;
+    LONGLONG minutes;
+
+    GetSystemTimeAsFileTime(&there);
+    FileTimeToLocalFileTime(&there, &here);
+    minutes = (LONGLONG)(((ULARGE_INTEGER *)&there)->QuadPart - ((ULARGE_INTEGER *)&here)->QuadPart) / 600000000;
+    return season != TIME_ZONE_ID_INVALID && same == season && zone.StandardName[0] && dynamic.Bias == zone.Bias &&
+           minutes == bias;
+}
+
 int main(void)
 {
     ULONGLONG start = GetTickCount64(), seen = 0;
@@ -50,5 +66,6 @@ int main(void)
     Sleep(300);
     GetSystemTimeAsFileTime(&after);
     check((after.dwLowDateTime - before.dwLowDateTime) >= 2400000, "the time of day goes with it");
+    check(zone_tells_local_time(), "the time zone tells the difference of local time");
     return 0;
 }

@@ -8,6 +8,26 @@ static DWORD WINAPI where(void *argument)
     return before == *(DWORD_PTR *)argument;
 }
 
+static void tell_what_there_is(DWORD processors)
+{
+    SYSTEM_LOGICAL_PROCESSOR_INFORMATION records[200];
+    MEMORYSTATUSEX memory = {.dwLength = sizeof memory};
+    DWORD size = 0, cores = 0, nodes = 0;
+
+    check(!GetLogicalProcessorInformation(records, &size) && GetLastError() == ERROR_INSUFFICIENT_BUFFER && size &&
+              size <= sizeof records, "it takes room to tell of the processors");
+    check(GetLogicalProcessorInformation(records, &size), "which are told");
+    for (DWORD i = 0; i < size / sizeof *records; i++)
+    {
+        cores += records[i].Relationship == RelationProcessorCore;
+        nodes += records[i].Relationship == RelationNumaNode;
+    }
+    check(cores && cores <= processors && nodes, "as cores and nodes");
+    check(GlobalMemoryStatusEx(&memory) && memory.ullTotalPhys > 1 << 28 && memory.ullAvailPhys &&
+              memory.ullAvailPhys <= memory.ullTotalPhys, "there is memory, some of it free");
+    check(memory.dwMemoryLoad <= 100 && memory.ullTotalVirtual >> 46 == 1, "and room for addresses");
+}
+
 int main(void)
 {
     DWORD_PTR process, system, some;
@@ -16,6 +36,7 @@ int main(void)
     DWORD code;
 
     GetSystemInfo(&info);
+    tell_what_there_is(info.dwNumberOfProcessors);
     check(GetProcessAffinityMask(GetCurrentProcess(), &process, &system) && process == system && process, "a process may run anywhere");
     check(info.dwActiveProcessorMask == system && system >> info.dwNumberOfProcessors == 0, "there are as many as it says");
     check(SetThreadAffinityMask(GetCurrentThread(), 1) == process, "a thread is bound to the first, and was anywhere before");

@@ -6,6 +6,7 @@ import struct
 from typing import Final
 
 from lichen.executive.registry import Key, Registry
+from lichen.subsystems.nt import time_zone
 
 REG_SZ, REG_EXPAND_SZ, REG_BINARY, REG_DWORD, REG_MULTI_SZ = 1, 2, 3, 4, 7
 
@@ -77,6 +78,15 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
     version = registry.make(*_VERSION.split("/"))
     registry.set_value(version, "CurrentMajorVersionNumber", REG_DWORD, struct.pack("<I", 10))
     registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, struct.pack("<I", 0))
+
+
+def tell_time_zone(registry: Registry) -> None:
+    """Enter the zone that the machine is in now, where the system's DLLs look its names up."""
+    name, texts, rule = time_zone.registered()
+    key, _ = registry.create(registry.make(*_VERSION.split("/"), "Time Zones"), (name,), volatile=True)
+    for value, text in texts.items():
+        _set_text(registry, key, value, text)
+    registry.set_value(key, "TZI", REG_BINARY, rule)
 
 
 def _seed_cryptography(registry: Registry) -> None:

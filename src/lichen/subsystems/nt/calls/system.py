@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import struct
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +16,7 @@ from lichen.executive import system
 from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import time_zone
 from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.nls import map_table
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -31,6 +31,7 @@ _LOWEST, _HIGHEST = 0x10000, 0x7FFFFFFEFFFF
 _US_ENGLISH: Final = 0x0409
 _FREQUENCY: Final = 10_000_000
 _TICK_100NS: Final = 156_250
+_CORE, _NODE, _PACKAGE = 0, 1, 3
 _VM_COUNTERS: Final = struct.Struct("<QQI4x9Q")
 
 
@@ -69,7 +70,7 @@ def _time_of_day(thread: Thread) -> bytes:
     machine = thread.process.machine
     now = system_time()
     booted = now - int(machine.uptime() * UNITS)
-    bias = int(time.timezone * UNITS)
+    bias = time_zone.bias() * UNITS
     return struct.pack("<3q2I2Q", booted, now, bias, 0, 0, 0, 0)
 
 
@@ -119,6 +120,14 @@ def _interrupts(thread: Thread) -> bytes:
     return os.urandom(24 * _processors(thread))
 
 
+def _logical_processors(thread: Thread) -> bytes:
+    """SYSTEM_LOGICAL_PROCESSOR_INFORMATION: one core a processor, one package, one node."""
+    processors = _processors(thread)
+    everything = (1 << processors) - 1
+    cores = b"".join(struct.pack("<QI4x16x", 1 << number, _CORE) for number in range(processors))
+    return cores + b"".join(struct.pack("<QI4x16x", everything, relation) for relation in (_NODE, _PACKAGE))
+
+
 _ANSWERS: Final[dict[int, Callable[[Thread], bytes]]] = {
     0: _basic,
     1: _cpu,
@@ -129,13 +138,17 @@ _ANSWERS: Final[dict[int, Callable[[Thread], bytes]]] = {
     23: _interrupts,
     28: lambda thread: struct.pack("<2IB7x", _TICK_100NS, _TICK_100NS, 1),
     35: lambda thread: b"\0\1",  # no kernel debugger, none enabled
-    44: lambda thread: bytes(172),
+    44: lambda thread: time_zone.dynamic_information()[: time_zone.SIZE],
     62: _basic,
     63: _cpu,
+    73: _logical_processors,
     90: lambda thread: bytes(32),
+    102: lambda thread: time_zone.dynamic_information(),
     103: lambda thread: struct.pack("<2I", 8, 0),
 }
 _WINE_VERSION: Final = 1000
+_LEAST: Final = {2: 312}
+"""The sizes of classes that were shorter once, and are still asked for like that."""
 
 
 @nt.call(partial="classes that console programs ask for")
@@ -153,9 +166,9 @@ def NtQuerySystemInformation(
             raise Failure(Status.INVALID_INFO_CLASS)
         data = answer(thread)
     needed.write(len(data))
-    if size < len(data):
+    if size < _LEAST.get(information_class, len(data)):
         raise Failure(Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, data)
+    thread.memory.write(buffer, data[:size])
     return Status.SUCCESS
 
 
