@@ -5,9 +5,11 @@ What a Linux program prints on the machine is what it prints on the host.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -293,6 +295,7 @@ def test_esbuild_transforms_much(workshop: tuple[Run, Path]) -> None:
 NODE = """
 import { execFileSync, spawnSync } from "node:child_process";
 import { promises as files } from "node:fs";
+import os from "node:os";
 import { Worker } from "node:worker_threads";
 
 const once = (emitter, event) => new Promise((resolve) => emitter.once(event, resolve));
@@ -307,6 +310,7 @@ const child = spawnSync("cmd.exe", ["/c", "wc", "-c"], { input: "by linux\\n" })
 console.log(child.stdout.toString().trim(), child.status);
 await new Promise((resolve) => setTimeout(resolve, 50));
 console.log("later");
+console.log(os.cpus().length, os.hostname(), os.totalmem() > 2 ** 28, new Date().getTimezoneOffset());
 let text = "";
 for await (const piece of process.stdin) text += piece;
 console.log(text);
@@ -324,7 +328,9 @@ def test_node(workshop: tuple[Run, Path]) -> None:
     lines = done.stdout.decode().splitlines()
     assert lines[0] == "win32 Z:\\workshop an argument", done.stderr
     assert lines[1:6] == ["ENOENT", "from a worker 499500", "from cmd", "9 0", "later"]
-    assert (lines[6:], done.stderr) == (["to node", "3", "by node"], b"")
+    system = [str(os.cpu_count()), os.uname().nodename, "true", str(-time.localtime().tm_gmtoff // 60)]
+    assert lines[6].split() == system
+    assert (lines[7:], done.stderr) == (["to node", "3", "by node"], b"")
 
 
 ADDON = """

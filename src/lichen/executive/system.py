@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 LONGEST_NAME: Final = 64
 _MINUTES: Final = (1, 5, 15)
@@ -32,6 +33,36 @@ def memory() -> dict[str, int]:
     with open("/proc/meminfo") as file:
         rows = (line.split() for line in file)
         return {row[0].rstrip(":"): int(row[1]) * (1024 if row[2:] else 1) for row in rows}
+
+
+class Processor(NamedTuple):
+    """What a processor says of itself."""
+
+    vendor: str
+    name: str
+    family: int
+    model: int
+    stepping: int
+    megahertz: int
+
+
+def processors() -> list[Processor]:
+    """The host's /proc/cpuinfo, as far as it knows."""
+    found = []
+    for part in Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n"):
+        row = {
+            name.strip(): value.strip()
+            for name, _, value in (line.partition(":") for line in part.splitlines())
+        }
+        if "processor" in row:
+            numbers = (_number(row.get(name, "")) for name in ("cpu family", "model", "stepping", "cpu MHz"))
+            found.append(Processor(row.get("vendor_id", ""), row.get("model name", ""), *numbers))
+    return found
+
+
+def _number(text: str) -> int:
+    whole = text.partition(".")[0]
+    return int(whole) if whole.isdecimal() else 0
 
 
 class Load:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from lichen.executive import system
 from lichen.executive.registry import Key, Registry
 from lichen.subsystems.nt import time_zone
 
@@ -17,6 +18,7 @@ IMAGE_OPTIONS: Final = _VERSION + "/Image File Execution Options"
 CONSOLE_SHELL: Final = "LichenConsoleShell"
 """Set for programs that outlive ^C (subsystems/nt/console/shells.py)."""
 _ENVIRONMENT: Final = _SYSTEM + "Control/Session Manager/Environment"
+_PROCESSORS: Final = "Registry/Machine/Hardware/Description/System/CentralProcessor"
 _CRYPTOGRAPHY: Final = "Registry/Machine/Software/Microsoft/Cryptography/Defaults"
 _PROVIDERS: Final = {
     "Microsoft Enhanced Cryptographic Provider v1.0": 1,
@@ -87,6 +89,25 @@ def tell_time_zone(registry: Registry) -> None:
     for value, text in texts.items():
         _set_text(registry, key, value, text)
     registry.set_value(key, "TZI", REG_BINARY, rule)
+
+
+def tell_processors(registry: Registry) -> None:
+    """Enter the processors of the machine as it is now, where programs count them and the environment has the first."""
+    above = registry.make(*_PROCESSORS.split("/"))
+    for number, processor in enumerate(system.processors()):
+        key, _ = registry.create(above, (str(number),), volatile=True)
+        kind = "AMD64" if processor.vendor == "AuthenticAMD" else "Intel64"
+        known_as = f"{kind} Family {processor.family} Model {processor.model} Stepping {processor.stepping}"
+        _set_text(registry, key, "ProcessorNameString", processor.name)
+        _set_text(registry, key, "VendorIdentifier", processor.vendor)
+        _set_text(registry, key, "Identifier", known_as)
+        registry.set_value(key, "~MHz", REG_DWORD, struct.pack("<I", processor.megahertz))
+        if number == 0:
+            variables = registry.make(*_ENVIRONMENT.split("/"))
+            _set_text(registry, variables, "PROCESSOR_IDENTIFIER", f"{known_as}, {processor.vendor}")
+            _set_text(registry, variables, "PROCESSOR_LEVEL", str(processor.family))
+            revision = processor.model << 8 | processor.stepping
+            _set_text(registry, variables, "PROCESSOR_REVISION", f"{revision:04x}")
 
 
 def _seed_cryptography(registry: Registry) -> None:

@@ -6,10 +6,12 @@ A DLL asks for a handle (NtQueryVirtualMemory, class 1000) and then calls throug
 from __future__ import annotations
 
 import logging
+import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.status import Status
 from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.types import to_bytes
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -18,6 +20,9 @@ log = logging.getLogger("lichen.nt.unixcalls")
 
 UNIX_CALL: Final = 0x2000
 HANDLE_BASE: Final = 0x77000000
+_HOST_NAME: Final = 3
+"""ws2_32's code for the machine's name."""
+_WSAEFAULT: Final = 10014
 _PRECISE_TIME: Final = 2
 """ntdll's code for the time in 100 ns, finer than the shared page has it."""
 
@@ -30,5 +35,17 @@ def unix_call(thread: Thread, handle: int, code: int, arguments: int) -> int:
     if name.lower().endswith("\\ntdll.dll") and code & 0xFFFFFFFF == _PRECISE_TIME:
         thread.memory.write(arguments, system_time().to_bytes(8, "little"))
         return Status.SUCCESS
+    if name.lower().endswith("\\ws2_32.dll") and code & 0xFFFFFFFF == _HOST_NAME:
+        return _host_name(thread, arguments)
     log.debug("unix call %d of %s", code & 0xFFFFFFFF, name)
     return Status.NOT_IMPLEMENTED
+
+
+def _host_name(thread: Thread, arguments: int) -> int:
+    """gethostname: the address of the text and its size; 0, or Winsock's error."""
+    address, size = struct.unpack("<QI", thread.memory.read(arguments, 12))
+    name = to_bytes(thread.process.machine.system.host_name) + b"\0"
+    if size < len(name):
+        return _WSAEFAULT
+    thread.memory.write(address, name)
+    return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut, Out
@@ -52,7 +53,16 @@ def _basic(thread: Thread) -> bytes:
 
 
 def _cpu(thread: Thread) -> bytes:
-    return struct.pack("<3HHI", 9, 6, 0x5E03, 8, 0x20013FFF)
+    family, revision = _processor()
+    return struct.pack("<3HHI", 9, family, revision, 8, 0x20013FFF)
+
+
+@lru_cache(1)
+def _processor() -> tuple[int, int]:
+    """Family, and model with stepping, of the first processor; zeros where the host does not tell."""
+    for first in system.processors():
+        return first.family & 0xFFFF, (first.model << 8 | first.stepping) & 0xFFFF
+    return 0, 0
 
 
 def _performance(thread: Thread) -> bytes:
