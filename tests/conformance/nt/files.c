@@ -3,6 +3,33 @@
 
 #include "check.h"
 
+/* A call carries as much as it was given. */
+static void much(const char *path)
+{
+    const DWORD most = 70 << 20;
+    char *data = VirtualAlloc(NULL, most, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    HANDLE file = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, FILE_FLAG_OVERLAPPED, NULL);
+    OVERLAPPED where = {.Offset = 5, .hEvent = CreateEventA(NULL, TRUE, FALSE, NULL)};
+    DWORD size;
+
+    data[0] = 'a';
+    data[most - 1] = 'z';
+    check((WriteFile(file, data, most, NULL, &where) || GetLastError() == ERROR_IO_PENDING) &&
+              GetOverlappedResult(file, &where, &size, TRUE) && size == most, "much is written at once");
+    CloseHandle(file);
+    file = CreateFileA(path, GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING, 0, NULL);
+    check(GetFileSize(file, NULL) == most + 5, "all of it");
+    memset(data, 1, most);
+    check(ReadFile(file, data, most, &size, NULL) && size == most && !data[0] && data[5] == 'a', "and read at once");
+    check(ReadFile(file, data, most, &size, NULL) && size == 5 && data[4] == 'z', "up to its end");
+    check(SetFilePointer(file, 0, NULL, FILE_CURRENT) == most + 5, "where the position is then");
+    check(ReadFile(file, data, most, &size, NULL) && size == 0, "behind which is nothing");
+    check(!WriteFile(file, (void *)16, most, &size, NULL), "from nowhere nothing is written");
+    CloseHandle(file);
+    DeleteFileA(path);
+    VirtualFree(data, 0, MEM_RELEASE);
+}
+
 int main(void)
 {
     char path[MAX_PATH], other[MAX_PATH], data[16];
@@ -42,6 +69,7 @@ int main(void)
     CloseHandle(second);
     check(MoveFileA(path, other) && GetFileAttributesA(path) == INVALID_FILE_ATTRIBUTES, "a file is renamed");
     check(DeleteFileA(other) && !DeleteFileA(other) && GetLastError() == ERROR_FILE_NOT_FOUND, "and deleted");
+    much(path);
     check(CreatePipe(&reader, &writer, NULL, 0), "a pipe is made");
     check(WriteFile(writer, "abc", 3, &size, NULL) && size == 3, "written to");
     check(PeekNamedPipe(reader, data, 2, &size, NULL, NULL) && size == 2, "peeked into");

@@ -6,6 +6,7 @@ Source: NtCreateFile, NtReadFile and their family (ntifs.h); [MS-FSA] for status
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn, Out
@@ -15,7 +16,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, then
+from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.named_pipes import PipeEnd
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _MOST_AT_ONCE: Final = 1 << 26
+_PART: Final = 1 << 22
+"""How much of a file is read or written in one turn of the kernel."""
 _USE_POSITION, _WRITE_TO_END = -2, -1
 
 
@@ -98,6 +101,8 @@ def NtReadFile(
     completion = Completion(thread, file, event, routine, context, status)
     counters = thread.process.counters
     counters.reads += 1
+    if size > _PART and file.node.kind == Kind.REGULAR:
+        return completion.carry_out(_read_much(thread, file, completion, buffer, size, offset))
 
     def done(data: bytes) -> int:
         if not data and size and not (isinstance(file, PipeEnd) and not file.at_end):
@@ -127,15 +132,18 @@ def NtWriteFile(
 ) -> Result:
     """Write to a file."""
     file = file_of(thread, handle, Access.CONTENT)
-    if size > _MOST_AT_ONCE:
+    large = size > _PART and file.node.kind == Kind.REGULAR
+    if size > _MOST_AT_ONCE and not large:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
-    data = thread.memory.read(buffer, size) if size else b""
+    data = thread.memory.read(buffer, size) if size and not large else b""
     offset = _offset(file, position)
     if offset == _WRITE_TO_END:
         offset = file.node.size()
     completion = Completion(thread, file, event, routine, context, status)
     counters = thread.process.counters
     counters.writes += 1
+    if large:
+        return completion.carry_out(_write_much(thread, file, completion, buffer, size, offset))
 
     def done(count: int) -> int:
         counters.written_bytes += count
@@ -143,6 +151,49 @@ def NtWriteFile(
         return completion.end(Status.SUCCESS, count)
 
     return completion.carry_out(then(file.write(data, offset), done))
+
+
+def _read_much(
+    thread: Thread, file: File, completion: Completion, buffer: int, size: int, offset: int | None
+) -> Blocks[int]:
+    def read(at: int, most: int) -> int | Blocks[int]:
+        def store(data: bytes) -> int:
+            thread.memory.write(buffer + at, data)
+            return len(data)
+
+        return then(file.read(most, None if offset is None else offset + at), store)
+
+    count = yield from _in_parts(thread, size, read)
+    thread.process.counters.read_bytes += count
+    _move(file, offset, count)
+    return completion.end(Status.SUCCESS if count else Status.END_OF_FILE, count)
+
+
+def _write_much(
+    thread: Thread, file: File, completion: Completion, buffer: int, size: int, offset: int | None
+) -> Blocks[int]:
+    def write(at: int, most: int) -> int | Blocks[int]:
+        data = thread.memory.read(buffer + at, most)
+        return file.write(data, None if offset is None else offset + at)
+
+    count = yield from _in_parts(thread, size, write)
+    thread.process.counters.written_bytes += count
+    _move(file, offset, count)
+    return completion.end(Status.SUCCESS, count)
+
+
+def _in_parts(thread: Thread, size: int, move: Callable[[int, int], int | Blocks[int]]) -> Blocks[int]:
+    """Have `move` carry so many bytes from one place on, until it carries less: the kernel does other things in between."""
+    done = 0
+    while done < size:
+        most = min(_PART, size - done)
+        moved = move(done, most)
+        count = moved if isinstance(moved, int) else (yield from moved)
+        done += count
+        if count < most:
+            break
+        yield Wait((), thread.process.machine.scheduler.clock(), interruptible=False)
+    return done
 
 
 def _move(file: File, offset: int | None, count: int) -> None:
