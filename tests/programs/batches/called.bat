@@ -1,0 +1,2 @@
+@set OTHER=%1+%2
+@exit /b 2
