@@ -133,9 +133,9 @@ def workshop(machine: Lichen, tmp_path_factory: pytest.TempPathFactory) -> tuple
     folder = tmp_path_factory.mktemp("workshop")
 
     def run(program: Path, script: str, below: Path | None = None) -> subprocess.CompletedProcess[bytes]:
-        shown = below or program.parent
-        share = ("--share", f"{folder}:/workshop", "--share", f"{shown}:/programs:ro")
-        script = f"cd /workshop; tool=/programs/{program.relative_to(shown)}; {script}"
+        shown, place = (below, "/wheel") if below else (program.parent, "/programs")
+        share = ("--share", f"{folder}:/workshop", "--share", f"{shown}:{place}:ro")
+        script = f"cd /workshop; tool={place}/{program.relative_to(shown)}; {script}"
         return machine.run("run", *share, "--", "bash", "-c", script)
 
     return run, folder
@@ -214,8 +214,9 @@ def test_cmake_and_ctest(workshop: tuple[Run, Path]) -> None:
     script = """$tool -S texts -B built -G Ninja -DCMAKE_MAKE_PROGRAM=Z:/workshop/ninja.exe | grep cmd; $tool --build built
         $tool --build built; $tool --install built --prefix Z:/workshop/installed > /dev/null; cat installed/texts/all.txt
         ${tool%/*}/ctest.exe --test-dir built | grep -c Passed; touch texts/CMakeLists.txt; $tool --build built | tail -1"""
-    lines = run(cmake, script, wheel).stdout.decode().replace("\r", "").splitlines()
-    assert lines[0] == "-- B.in;a.in;c.in, from cmd, Windows"
+    done = run(cmake, script, wheel)
+    lines = done.stdout.decode().replace("\r", "").splitlines()
+    assert lines[:1] == ["-- B.in;a.in;c.in, from cmd, Windows"], done.stderr
     assert lines[1].startswith("[1/1] ")
     assert lines[2:6] == ["ninja: no work to do.", "a.in of version 1.2", "B.in of version 1.2", "1"]
     assert lines[6].startswith("[1/1] ") or lines[6] == "ninja: no work to do."
