@@ -192,7 +192,7 @@ def _in_parts(thread: Thread, size: int, move: Callable[[int, int], int | Blocks
         done += count
         if count < most:
             break
-        yield Wait((), thread.process.machine.scheduler.clock(), interruptible=False)
+        yield Wait((), thread.process.machine.scheduler.clock())
     return done
 
 
