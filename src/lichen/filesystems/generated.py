@@ -68,6 +68,8 @@ class GeneratedNode(Node):
 
     __slots__ = ("entry", "id", "made", "names", "subject")
 
+    subject: Subject
+
     def __init__(
         self, file_system: GeneratedFileSystem, entry: Entry[Any], subject: Subject, id: int
     ) -> None:

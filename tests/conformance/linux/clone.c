@@ -201,6 +201,31 @@ static void process_descriptor(void) {
     drop_gate(gate);
 }
 
+static void process_folder(void) {
+    struct gate gate = new_gate();
+    char path[64];
+    pid_t child = fork();
+    if (child == 0) {
+        pass(gate);
+        _exit(0);
+    }
+    NEED(child > 0);
+    snprintf(path, sizeof path, "/proc/%d", child);
+    int fd = open(path, O_RDONLY | O_DIRECTORY), place = open(path, O_PATH);
+    strcat(path, "/fd");
+    int below = open(path, O_RDONLY), other = open("/proc", O_RDONLY), usual = open("/", O_RDONLY);
+    CHECK_OK(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), "/proc/PID stands for the process");
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, place, 0, NULL, 0), EBADF, "not when it is only a place");
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, below, 0, NULL, 0), EBADF, "nor a folder in it");
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, other, 0, NULL, 0), EBADF, "nor /proc");
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, usual, 0, NULL, 0), EBADF, "nor any other folder");
+    CHECK_OK(syscall(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), "pidfd_send_signal to /proc/PID");
+    int status = status_of(child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "the child got it");
+    CHECK_ERRNO(syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), ESRCH, "the folder of a child that was reaped");
+    drop_gate(gate);
+}
+
 /* Whether clone3 refuses so; a host whose container has no clone3 has nothing to say. */
 static int refuses(struct clone_args *arguments, size_t size, int error) {
     if (syscall(SYS_clone3, NULL, 0) == -1 && errno == ENOSYS)
@@ -243,6 +268,7 @@ int main(void) {
     exit_signals();
     siblings();
     process_descriptor();
+    process_folder();
     refused();
     return finish();
 }

@@ -36,8 +36,9 @@ static void affinity(void) {
     CHECK_ERRNO(sched_getaffinity(0, 1, &all), EINVAL, "sched_getaffinity: set too small");
     CHECK_ERRNO(syscall(SYS_sched_getaffinity, 0, 128, forbidden_page(PROT_READ)), EFAULT, "sched_getaffinity: bad pointer");
     CHECK_ERRNO(sched_getaffinity(gone, sizeof all, &all), ESRCH, "sched_getaffinity: no such process");
-    CHECK_ERRNO(sched_getaffinity(-1, sizeof all, &all), ESRCH, "sched_getaffinity: an id below zero");
+    CHECK_ERRNO(sched_getaffinity(-1, sizeof all, &now), ESRCH, "sched_getaffinity: an id below zero");
     CHECK_ERRNO(sched_setaffinity(-1, sizeof all, &all), ESRCH, "sched_setaffinity: an id below zero");
+    CHECK_OK(sched_getaffinity(1, sizeof now, &now), "sched_getaffinity of init");
     CPU_ZERO(&one);
     CHECK_ERRNO(sched_setaffinity(0, sizeof one, &one), EINVAL, "sched_setaffinity to no processor");
     CHECK_ERRNO(syscall(SYS_sched_setaffinity, 0, 128, forbidden_page(PROT_NONE)), EFAULT, "sched_setaffinity: bad pointer");
@@ -104,6 +105,8 @@ static void policies(void) {
     CHECK_ERRNO(sched_get_priority_max(99), EINVAL, "sched_get_priority_max: unknown policy");
     CHECK(sched_rr_get_interval(0, &slice) == 0 && slice.tv_sec == 0 && slice.tv_nsec >= 0, "sched_rr_get_interval");
     CHECK_ERRNO(sched_getscheduler(-1), EINVAL, "sched_getscheduler: process -1");
+    CHECK(sched_getscheduler(1) >= 0, "sched_getscheduler of init");
+    CHECK(sched_getparam(1, &parameters) == 0 && parameters.sched_priority == 0, "sched_getparam of init");
     CHECK_ERRNO(sched_getscheduler(gone), ESRCH, "sched_getscheduler: no such process");
     CHECK_ERRNO(sched_getparam(gone, &parameters), ESRCH, "sched_getparam: no such process");
     CHECK_ERRNO(sched_setscheduler(0, 99, &parameters), EINVAL, "sched_setscheduler: unknown policy");
@@ -111,6 +114,11 @@ static void policies(void) {
     CHECK_ERRNO(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, NULL), EINVAL, "sched_setscheduler without parameters");
     CHECK_ERRNO(syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, forbidden_page(PROT_NONE)), EFAULT,
                 "sched_setscheduler: bad pointer");
+    pid_t unreaped = start(no_core);
+    siginfo_t info;
+    NEED(waitid(P_PID, (id_t)unreaped, &info, WEXITED | WNOWAIT) == 0);
+    CHECK_EQ(sched_getscheduler(unreaped), SCHED_OTHER, "sched_getscheduler of a process that has ended");
+    status_of(unreaped);
     CHECK_OK(sched_setscheduler(0, SCHED_BATCH, &parameters), "sched_setscheduler to SCHED_BATCH");
     CHECK_EQ(sched_getscheduler(0), SCHED_BATCH, "SCHED_BATCH");
     CHECK_OK(sched_setscheduler(0, SCHED_OTHER, &parameters), "and back");

@@ -25,6 +25,7 @@ from lichen.executive.worker import Work, perform
 if TYPE_CHECKING:
     from lichen.executive.io.device import Devices
     from lichen.executive.io.file import File
+    from lichen.executive.io.generated import Subject
     from lichen.executive.io.location import Location
     from lichen.executive.io.locks import Locks
     from lichen.executive.io.watch import Watcher
@@ -110,6 +111,11 @@ class Node:
         self.attachment: object = None
         self.locks: Locks | None = None
         self.watchers: list[Watcher] | None = None
+
+    @property
+    def subject(self) -> Subject | None:
+        """What an entry that is made up tells of (executive.io.generated); None for all other nodes."""
+        return None
 
     def abandoned(self) -> None:
         """The last open file closed, and the name it was opened by is removed or never was: free what nobody can reach."""

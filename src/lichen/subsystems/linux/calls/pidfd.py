@@ -12,7 +12,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.calls.signal import may_signal, queued_information
 from lichen.subsystems.linux.descriptors.installing import O_NONBLOCK, install
-from lichen.subsystems.linux.descriptors.process import ProcessFile, process_file_of
+from lichen.subsystems.linux.descriptors.process import ProcessFile, process_file_of, signalled_by
 from lichen.subsystems.linux.processes import check_inspection
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Pid, Signal
@@ -36,7 +36,7 @@ def pidfd_send_signal(thread: Thread, fd: Fd, number: Signal, information: Addre
     """Send a signal to a process, with data or without."""
     if flags or not 0 <= number <= signals.LAST:
         raise Failure(Status.INVALID_PARAMETER)
-    target = process_file_of(thread, fd).alive()
+    target = signalled_by(thread, fd)
     data = queued_information(thread, target.id, number, information) if information else None
     if not may_signal(thread.process, target, number):
         raise Failure(Status.PRIVILEGE_NOT_HELD)

@@ -9,21 +9,21 @@ Source: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2),
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, layout
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.calls.limits import set_nice
-from lichen.subsystems.linux.processes import thread_of, token_of
+from lichen.subsystems.linux.processes import token_of
 from lichen.subsystems.linux.records import SchedAttr, SchedParam, Timespec
 from lichen.subsystems.linux.state import LinuxProcess, LinuxThread, Scheduling
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Flags, Int, Pid, Uint
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
 
 SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE = 0, 1, 2, 3, 5, 6
 _REAL_TIME: Final = (SCHED_FIFO, SCHED_RR)
@@ -38,38 +38,47 @@ _PAGE: Final = 4096
 _PARTIAL: Final = "kept and shown; the host runs all threads alike"
 
 
-def _scheduling_of(thread: Thread, id: int) -> tuple[Thread, Scheduling]:
-    """The thread that an id names and what it asked for; INVALID_PARAMETER for a negative id."""
+class _Target(NamedTuple):
+    """Who is meant. A process that has no thread of its own any more (or never had, like init) runs as anybody would."""
+
+    process: Process
+    thread: Thread | None
+    scheduling: Scheduling
+
+
+def _target_of(thread: Thread, id: int) -> _Target:
+    """Whom an id names, where 0 is the caller; INVALID_CID when there is nobody."""
+    found = thread if id == 0 else thread.process.machine.threads.get(id)
+    state = found.personality if found is not None else None
+    process = found.process if found is not None else thread.process.machine.process(id)
+    return _Target(process, found, state.scheduling if isinstance(state, LinuxThread) else Scheduling())
+
+
+def _scheduled(thread: Thread, id: int) -> _Target:
+    """The same for the calls to which a negative id is INVALID_PARAMETER."""
     if id < 0:
         raise Failure(Status.INVALID_PARAMETER)
-    return _placement_of(thread, id)
+    return _target_of(thread, id)
 
 
-def _placement_of(thread: Thread, id: int) -> tuple[Thread, Scheduling]:
-    """As `_scheduling_of` for calls to which a negative id is one that nobody has: INVALID_CID."""
-    found = thread_of(thread, id)
-    state = found.personality
-    return found, state.scheduling if isinstance(state, LinuxThread) else Scheduling()
-
-
-def _check(thread: Thread, target: Thread) -> None:
+def _check(thread: Thread, target: Process) -> None:
     """PRIVILEGE_NOT_HELD unless the caller may change how `target` is scheduled."""
-    mine, theirs = token_of(thread), token_of(target)
+    mine, theirs = token_of(thread), target.files.token
     if mine.euid not in (theirs.uid, theirs.euid) and not mine.has(Capability.SYS_NICE):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
 def _set_policy(thread: Thread, id: int, policy: int, priority: int) -> None:
     """Change a thread's policy; PRIVILEGE_NOT_HELD for one that the host does not give."""
-    target, scheduling = _scheduling_of(thread, id)
+    target = _scheduled(thread, id)
     policy &= ~_RESET_ON_FORK
     lowest, highest = (1, _MOST_REAL_TIME) if policy in _REAL_TIME else (0, 0)
     if policy not in (*_REAL_TIME, *_ORDINARY) or not lowest <= priority <= highest:
         raise Failure(Status.INVALID_PARAMETER)
-    _check(thread, target)
+    _check(thread, target.process)
     if policy in _REAL_TIME:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    scheduling.policy = policy
+    target.scheduling.policy = policy
 
 
 @linux.call(amd64=144, partial=_PARTIAL)
@@ -84,7 +93,7 @@ def sched_setscheduler(thread: Thread, id: Pid, policy: Int, parameter: Optional
 @linux.call(amd64=145)
 def sched_getscheduler(thread: Thread, id: Pid) -> int:
     """The scheduling policy of a thread."""
-    return _scheduling_of(thread, id)[1].policy
+    return _scheduled(thread, id).scheduling.policy
 
 
 @linux.call(amd64=142, partial=_PARTIAL)
@@ -92,7 +101,7 @@ def sched_setparam(thread: Thread, id: Pid, parameter: OptionalIn[SchedParam]) -
     """Change the priority of a thread within its policy."""
     if parameter is None:
         raise Failure(Status.INVALID_PARAMETER)
-    _set_policy(thread, id, _scheduling_of(thread, id)[1].policy, parameter.priority)
+    _set_policy(thread, id, _scheduled(thread, id).scheduling.policy, parameter.priority)
     return 0
 
 
@@ -101,7 +110,7 @@ def sched_getparam(thread: Thread, id: Pid, parameter: OptionalOut[SchedParam]) 
     """The priority of a thread within its policy."""
     if not parameter:
         raise Failure(Status.INVALID_PARAMETER)
-    _scheduling_of(thread, id)
+    _scheduled(thread, id)
     parameter.write(SchedParam(0))
     return 0
 
@@ -127,7 +136,7 @@ def _known(policy: int) -> int:
 @linux.call(amd64=148)
 def sched_rr_get_interval(thread: Thread, id: Pid, interval: Out[Timespec]) -> int:
     """How long a thread runs before others get their turn."""
-    _scheduling_of(thread, id)
+    _scheduled(thread, id)
     interval.write(_SLICE)
     return 0
 
@@ -137,11 +146,11 @@ def sched_getattr(thread: Thread, id: Pid, address: Address, size: Uint, flags: 
     """All of how a thread is scheduled."""
     if flags or not address or not _FIRST_SIZE <= size <= _PAGE:
         raise Failure(Status.INVALID_PARAMETER)
-    target, scheduling = _scheduling_of(thread, id)
+    target = _scheduled(thread, id)
     state = target.process.personality
     nice = state.nice if isinstance(state, LinuxProcess) else 0
     used = min(size, _ATTRIBUTES.size)
-    data = _ATTRIBUTES.pack(SchedAttr(used, scheduling.policy, 0, nice, 0))
+    data = _ATTRIBUTES.pack(SchedAttr(used, target.scheduling.policy, 0, nice, 0))
     thread.memory.write(address, data[:used])
     return 0
 
@@ -161,7 +170,7 @@ def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> in
     if wanted.policy == SCHED_DEADLINE:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     _set_policy(thread, id, wanted.policy, wanted.priority)
-    set_nice(thread, _scheduling_of(thread, id)[0].process, wanted.nice)
+    set_nice(thread, _scheduled(thread, id).process, wanted.nice)
     return 0
 
 
@@ -171,12 +180,12 @@ def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> in
 @linux.call(amd64=204)
 def sched_getaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int:
     """The processors that a thread may run on, as a bit mask; returns its size."""
-    target, scheduling = _placement_of(thread, id)
+    target = _target_of(thread, id)
     processors = target.process.machine.system.processors
     needed = _mask_size(processors)
     if size < needed or size % _WORD:
         raise Failure(Status.INVALID_PARAMETER)
-    data = sum(1 << number for number in scheduling.affinity or processors).to_bytes(needed, "little")
+    data = sum(1 << number for number in target.scheduling.affinity or processors).to_bytes(needed, "little")
     thread.memory.write(mask, data)
     return needed
 
@@ -191,11 +200,12 @@ def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int
     """Say on which processors a thread may run."""
     processors = thread.process.machine.system.processors
     bits = int.from_bytes(thread.memory.read(mask, min(size, _mask_size(processors))), "little")
-    target, scheduling = _placement_of(thread, id)
-    _check(thread, target)
+    target = _target_of(thread, id)
+    _check(thread, target.process)
     wanted = frozenset(number for number in processors if bits >> number & 1)
     if not wanted:
         raise Failure(Status.INVALID_PARAMETER)
-    scheduling.affinity = None if wanted == processors else wanted
-    target.guest.run_on(scheduling.affinity)
+    target.scheduling.affinity = None if wanted == processors else wanted
+    if target.thread is not None:
+        target.thread.guest.run_on(target.scheduling.affinity)
     return 0

@@ -11,7 +11,8 @@ from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
 from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
-from lichen.subsystems.linux.files import file_of
+from lichen.subsystems.linux.files import file_of, opened_file_of
+from lichen.subsystems.linux.procfs.subjects import Task, Whole
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -38,9 +39,14 @@ class ProcessFile(AnonymousFile):
 
     def alive(self) -> Process:
         """The process; INVALID_CID when it has been waited for."""
-        if self.process.machine.processes.get(self.process.id) is not self.process:
-            raise Failure(Status.INVALID_CID)
-        return self.process
+        return alive(self.process)
+
+
+def alive(process: Process) -> Process:
+    """The process itself; INVALID_CID when it has been waited for."""
+    if process.machine.processes.get(process.id) is not process:
+        raise Failure(Status.INVALID_CID)
+    return process
 
 
 def process_file_of(thread: Thread, fd: int) -> ProcessFile:
@@ -49,3 +55,14 @@ def process_file_of(thread: Thread, fd: int) -> ProcessFile:
     if not isinstance(file, ProcessFile):
         raise Failure(Status.INVALID_HANDLE)
     return file
+
+
+def signalled_by(thread: Thread, fd: int) -> Process:
+    """The process that a pidfd stands for, or the folder /proc/PID: both name it for ever."""
+    file = opened_file_of(thread, fd)
+    if isinstance(file, ProcessFile):
+        return file.alive()
+    parent, subject = file.location.parent, file.node.subject
+    if parent is None or not isinstance(parent.node.subject, Whole) or not isinstance(subject, Task):
+        raise Failure(Status.INVALID_HANDLE)
+    return alive(subject.process)
