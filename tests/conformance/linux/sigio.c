@@ -81,10 +81,55 @@ static void other_files(void) {
     CHECK(heard >= before, "files that are closed are forgotten");
 }
 
+static void directories(void) {
+    make_file("file", "");
+    NEED(mkdir("folder", 0755) == 0);
+    handle(SIGUSR2);
+    int fd = open("folder", O_RDONLY), file = open("file", O_RDONLY), place = open("folder", O_PATH);
+    CHECK_ERRNO(fcntl(file, F_NOTIFY, DN_CREATE), ENOTDIR, "F_NOTIFY on a file");
+    CHECK_ERRNO(fcntl(place, F_NOTIFY, DN_CREATE), EBADF, "F_NOTIFY on a place");
+    CHECK_OK(fcntl(file, F_NOTIFY, DN_MULTISHOT), "F_NOTIFY without an event");
+    CHECK_OK(fcntl(fd, F_NOTIFY, DN_CREATE), "F_NOTIFY");
+    CHECK_EQ(fcntl(fd, F_GETOWN), getpid(), "it makes the caller the owner");
+    NEED(fcntl(fd, F_SETSIG, SIGUSR2) == 0);
+    int before = heard;
+    make_file("folder/one", "");
+    CHECK(heard == before + 1 && heard_fd == fd, "a signal when a file is made");
+    CHECK(heard_code == POLL_MSG && heard_band == (POLLIN | POLLRDNORM | POLLMSG), "with its reason");
+    make_file("folder/two", "");
+    CHECK_EQ(heard, before + 1, "and no second one");
+    CHECK_OK(fcntl(fd, F_NOTIFY, DN_MODIFY | DN_MULTISHOT), "F_NOTIFY for always");
+    make_file("folder/one", "1");
+    int now = heard;
+    CHECK(now > before + 1, "a signal when a file is written");
+    make_file("folder/one", "2");
+    CHECK(heard > now, "and again");
+    CHECK_OK(fcntl(fd, F_NOTIFY, DN_RENAME | DN_ATTRIB | DN_DELETE), "F_NOTIFY for more");
+    now = heard;
+    NEED(chmod("folder/one", 0600) == 0);
+    CHECK_EQ(heard, now + 1, "a signal when a mode is changed");
+    NEED(rename("folder/one", "folder/three") == 0);
+    CHECK(heard > now + 1, "a signal when a name is changed");
+    now = heard;
+    NEED(unlink("folder/three") == 0);
+    CHECK(heard > now, "a signal when a file is removed");
+    CHECK_OK(fcntl(fd, F_NOTIFY, 0), "F_NOTIFY ends it");
+    now = heard;
+    NEED(unlink("folder/two") == 0);
+    CHECK_EQ(heard, now, "nothing is told any more");
+    CHECK_OK(fcntl(fd, F_NOTIFY, DN_DELETE | DN_CREATE | DN_MULTISHOT), "F_NOTIFY again");
+    close(fd);
+    make_file("folder/four", "");
+    CHECK_EQ(heard, now, "a directory that is closed is forgotten");
+    close(file);
+    close(place);
+}
+
 int main(void) {
     begin();
     NEED(getpgrp() == getpid() || setpgid(0, 0) == 0);
     signals_of_a_pipe();
     other_files();
+    directories();
     return finish();
 }

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, ProcessTable, Thread
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
-POLL_IN, POLL_OUT = 1, 2
-_BANDS: Final = {POLL_IN: 0x41, POLL_OUT: 0x304}
+POLL_IN, POLL_OUT, POLL_MSG = 1, 2, 3
+_BANDS: Final = {POLL_IN: 0x41, POLL_OUT: 0x304, POLL_MSG: 0x441}
 _CAPABLE: Final = (Kind.FIFO, Kind.SOCKET, Kind.CHARACTER)
 _POLL: Final = layout(SiginfoPoll, LP64)
 
@@ -63,15 +63,16 @@ class Ownership:
         """The file's readiness has changed."""
         ready = self.file.poll()
         if ready & (Poll.READABLE | Poll.HANGUP):
-            self._send(POLL_IN)
+            self.send(POLL_IN, self.fd)
         elif ready & (Poll.WRITABLE | Poll.ERROR):
-            self._send(POLL_OUT)
+            self.send(POLL_OUT, self.fd)
 
-    def _send(self, reason: int) -> None:
+    def send(self, reason: int, fd: int) -> None:
+        """Tell the owner; `fd` is what a signal with data names."""
         kind, id = self.owner
         number = self.signal or signals.SIGIO
         if self.signal:
-            information = _POLL.pack(SiginfoPoll(number, 0, reason, _BANDS[reason], self.fd))
+            information = _POLL.pack(SiginfoPoll(number, 0, reason, _BANDS[reason], fd))
         else:
             information = signals.sent_by(number, None)
         if kind == F_OWNER_TID:

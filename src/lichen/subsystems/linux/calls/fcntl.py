@@ -17,6 +17,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.linux import seals, signals
 from lichen.subsystems.linux.calls.descriptors import duplicate
+from lichen.subsystems.linux.directorysignals import notify_of_directory
 from lichen.subsystems.linux.files import file_of, opened_file_of
 from lichen.subsystems.linux.openflags import OpenFlag, set_status_flags, status_flags
 from lichen.subsystems.linux.records import Flock64
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW = range(8)
 F_SETOWN, F_GETOWN, F_SETSIG, F_GETSIG, F_SETOWN_EX, F_GETOWN_EX = 8, 9, 10, 11, 15, 16
+F_NOTIFY: Final = 1026
 F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW = 36, 37, 38
 F_DUPFD_CLOEXEC, F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS = 1030, 1031, 1032, 1033, 1034
 FD_CLOEXEC: Final = 1
@@ -50,7 +52,7 @@ Command = Callable[["Thread", int, "File", int], Result]
 """Carries out one command of fcntl for (thread, descriptor, its file, argument)."""
 
 
-@linux.call(amd64=72, partial="no leases, no notification of directories, no hints about lifetimes")
+@linux.call(amd64=72, partial="no leases, no hints about lifetimes")
 def fcntl(thread: Thread, fd: Fd, command: Int, argument: Size) -> Result:
     """Carry out one of many commands on a descriptor or on the open file behind it."""
     file = file_of(thread, fd)
@@ -288,6 +290,7 @@ _OF_FILES: Final[dict[int, Command]] = {
     F_SETOWN_EX: _set_owner_ex,
     F_GETSIG: _get_signal,
     F_SETSIG: _set_signal,
+    F_NOTIFY: notify_of_directory,
     F_GETLK: _get_lock,
     F_SETLK: _set_lock,
     F_SETLKW: _set_lock_waiting,
