@@ -242,6 +242,20 @@ static void datagrams(void) {
     close(two);
 }
 
+static void light_datagrams(void) {
+    int one = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE), two = socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE);
+    if (one < 0)
+        return (void)CHECK_EQ(errno, EPROTONOSUPPORT, "a host without UDP-Lite says so");
+    int protocol = 0;
+    socklen_t length = sizeof protocol;
+    CHECK(getsockopt(one, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == IPPROTO_UDPLITE, "UDP-Lite");
+    NEED(bind_to(one, 0) == 0 && connect_to(two, port_of(one)) == 0);
+    CHECK_EQ(send(two, "light", 5, 0), 5, "send by UDP-Lite");
+    CHECK(recv(one, buffer, 9, 0) == 5 && memcmp(buffer, "light", 5) == 0, "recv by UDP-Lite");
+    close(one);
+    close(two);
+}
+
 static void newer_addresses(void) {
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
     struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -262,6 +276,7 @@ int main(void) {
     much();
     options();
     datagrams();
+    light_datagrams();
     newer_addresses();
     return finish();
 }

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
 _PROTOCOLS: Final = {
     SocketType.STREAM: (0, socket.IPPROTO_TCP),
-    SocketType.DATAGRAM: (0, socket.IPPROTO_UDP, socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6),
+    SocketType.DATAGRAM: (
+        0,
+        socket.IPPROTO_UDP,
+        socket.IPPROTO_UDPLITE,
+        socket.IPPROTO_ICMP,
+        socket.IPPROTO_ICMPV6,
+    ),
 }
 """Others would have the host load what it may never have needed."""
 
