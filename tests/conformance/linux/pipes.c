@@ -1,6 +1,7 @@
 /* Pipes and FIFOs: ends that close, pipes that fill, writes that stay whole, signals on the way. */
 #include "helpers.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -189,6 +190,35 @@ static void fifos(void) {
     close(both);
 }
 
+static int reopen(int fd, int flags) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return open(path, flags);
+}
+
+/* What the shell's process substitution needs: the writer may have ended before anybody opens /dev/fd/N. */
+static void opened_again(void) {
+    int ends[2], others[2];
+    char buffer[16];
+    NEED(pipe(ends) == 0 && pipe(others) == 0);
+    NEED(write(ends[1], "left", 4) == 4 && close(ends[1]) == 0);
+    int reader = reopen(ends[0], O_RDONLY);
+    CHECK(reader >= 0, "a pipe is opened again after its writer is gone");
+    CHECK_EQ(read(reader, buffer, 16), 4, "what was written is there");
+    CHECK_EQ(read(ends[0], buffer, 16), 0, "for one reader only");
+    struct pollfd entry = {.fd = reader, .events = POLLIN};
+    CHECK(poll(&entry, 1, 0) == 1 && entry.revents == POLLHUP, "the new reader hears that the writers are gone");
+    int writer = reopen(ends[0], O_WRONLY);
+    CHECK(writer >= 0 && write(writer, "new", 3) == 3, "it may get a writer again");
+    CHECK_EQ(read(reader, buffer, 16), 3, "which the reader hears");
+    NEED(close(others[0]) == 0);
+    int late = reopen(others[1], O_WRONLY | O_NONBLOCK);
+    CHECK(late >= 0, "a writer is opened again after the reader is gone");
+    signal(SIGPIPE, SIG_IGN);
+    CHECK_ERRNO(write(late, "x", 1), EPIPE, "there is nobody to write to");
+    CHECK_OK(reopen(others[1], O_WRONLY), "nor does a writer wait for a reader");
+}
+
 static void splicing(void) {
     int from[2], to[2];
     char buffer[16];
@@ -223,6 +253,7 @@ int main(void) {
     whole_writes();
     through_a_child();
     fifos();
+    opened_again();
     splicing();
     return finish();
 }
