@@ -1,4 +1,4 @@
-"""The bytes of one file in memory: a bytearray at first, a host memfd once it is large or mapped."""
+"""The bytes of one file in memory: a bytearray at first, a host memfd once it is large, mapped, or has holes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from lichen.filesystems.hostcalls import hosted, same_file
 
 SMALL: Final = 1 << 20
 """Up to this size content stays in a bytearray."""
+_PAGE: Final = 4096
+"""What memory comes in, and what a hole is at least."""
 _on_host: Final[set[int]] = set()
 """The memfds of this process: guests decide how many, and descriptors are few."""
 _KEEP_SIZE: Final = 1
@@ -45,7 +47,9 @@ class Content:
 
     def allocated(self) -> int:
         """How many bytes of memory it takes."""
-        return len(self._bytes) if self._descriptor < 0 else os.fstat(self._descriptor).st_blocks << 9
+        if self._descriptor < 0:
+            return len(self._bytes) + _PAGE - 1 & -_PAGE
+        return os.fstat(self._descriptor).st_blocks << 9
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes."""
@@ -61,8 +65,7 @@ class Content:
             if end <= len(self._bytes):
                 memoryview(self._bytes)[offset:end] = data  # assigning to the array itself would copy twice
                 return
-            if end <= SMALL:
-                self._fill(offset)
+            if end <= SMALL and self._fill(offset):
                 del self._bytes[offset:]
                 self._bytes += data
                 return
@@ -75,16 +78,20 @@ class Content:
     @hosted
     def resize(self, size: int) -> None:
         if self._descriptor < 0:
-            if size <= SMALL:
-                self._fill(size)
+            if size <= SMALL and self._fill(size):
                 del self._bytes[size:]
                 return
             self._move_to_host()
         os.ftruncate(self._descriptor, size)
 
-    def _fill(self, size: int) -> None:
-        if size > len(self._bytes):
-            self._bytes.extend(bytes(size - len(self._bytes)))
+    def _fill(self, size: int) -> bool:
+        """Have at least `size` bytes; False when that would fill a hole, which only the host can keep, if it has room."""
+        missing = size - len(self._bytes)
+        if missing >= _PAGE and len(_on_host) < share_of_descriptors() // 2:
+            return False
+        if missing > 0:
+            self._bytes.extend(bytes(missing))
+        return True
 
     @hosted
     def allocate(self, mode: int, offset: int, size: int) -> None:

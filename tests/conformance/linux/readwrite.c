@@ -143,6 +143,21 @@ static void holes(void) {
     close(fd);
 }
 
+static void small_holes(void) {
+    struct stat info;
+    int fd = reopened("");
+    NEED(ftruncate(fd, 1 << 16) == 0);
+    CHECK(fstat(fd, &info) == 0 && info.st_blocks == 0, "a file that was only made longer takes no room");
+    CHECK_ERRNO(lseek(fd, 0, SEEK_DATA), ENXIO, "it has no data");
+    CHECK_EQ(lseek(fd, 0, SEEK_HOLE), 0, "it is a hole");
+    NEED(pwrite(fd, "x", 1, 1 << 15) == 1);
+    CHECK(fstat(fd, &info) == 0 && info.st_blocks < 128, "one byte takes less than the whole");
+    long data = lseek(fd, 0, SEEK_DATA);
+    CHECK(data > 0 && data <= 1 << 15, "SEEK_DATA finds it");
+    CHECK(lseek(fd, 1 << 15, SEEK_HOLE) < 1 << 16, "SEEK_HOLE finds the hole behind it");
+    close(fd);
+}
+
 static void allocation(void) {
     char buffer[16];
     int fd = reopened("0123456789");
@@ -214,6 +229,7 @@ int main(void) {
     vectors();
     lengths();
     holes();
+    small_holes();
     allocation();
     copies();
     many_bytes();

@@ -61,6 +61,15 @@ def test_content_grows_from_small_to_large(context: FileSystemContext, system: M
     file.release()
 
 
+def test_content_takes_pages(context: FileSystemContext, system: MemoryFileSystem) -> None:
+    write(context, "file", b"start")
+    file = opened(context, "file", Open(BOTH))
+    assert (file.attributes().blocks, system.used) == (8, 4096)
+    file.truncate(SMALL)
+    assert (file.attributes().size, file.attributes().blocks) == (SMALL, 8)
+    file.release()
+
+
 def test_a_full_file_system(context: FileSystemContext, system: MemoryFileSystem) -> None:
     write(context, "file", b"x" * (6 << 20))
     assert status_of(write, context, "more", b"x" * (3 << 20)) == Status.DISK_FULL
