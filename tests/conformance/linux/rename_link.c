@@ -70,6 +70,8 @@ static void rename_flags(void) {
     CHECK_ERRNO(renameat2(AT_FDCWD, "x", AT_FDCWD, "y", RENAME_NOREPLACE), EEXIST,
                 "RENAME_NOREPLACE over a file");
     CHECK(holds("x", "x") && holds("y", "y"), "a refused rename changes nothing");
+    CHECK_ERRNO(renameat2(AT_FDCWD, "x", AT_FDCWD, "x", RENAME_NOREPLACE), EEXIST, "RENAME_NOREPLACE over itself");
+    CHECK_OK(renameat2(AT_FDCWD, "x", AT_FDCWD, "x", RENAME_EXCHANGE), "RENAME_EXCHANGE with itself");
     CHECK_EQ(renameat2(AT_FDCWD, "x", AT_FDCWD, "z", RENAME_NOREPLACE), 0, "RENAME_NOREPLACE to a new name");
     CHECK_EQ(renameat2(AT_FDCWD, "y", AT_FDCWD, "z", RENAME_EXCHANGE), 0, "RENAME_EXCHANGE of files");
     CHECK(holds("y", "x") && holds("z", "y"), "RENAME_EXCHANGE swaps");

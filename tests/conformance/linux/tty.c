@@ -45,6 +45,30 @@ static void defaults(void) {
     CHECK(settings.c_cc[VEOF] == 4 && settings.c_cc[VMIN] == 1 && settings.c_cc[VTIME] == 0, "^D");
 }
 
+static void old_settings(void) {
+    struct termio old;
+    struct termios before, after;
+    NEED(tcgetattr(terminal, &before) == 0);
+    CHECK_OK(ioctl(terminal, TCGETA, &old), "TCGETA");
+    CHECK(old.c_iflag == (before.c_iflag & 0xffff) && old.c_lflag == (before.c_lflag & 0xffff), "tells the flags");
+    CHECK(memcmp(old.c_cc, before.c_cc, 8) == 0, "and eight characters");
+    old.c_lflag &= (unsigned short)~ECHO;
+    old.c_cc[VKILL] = 24;
+    CHECK_OK(ioctl(terminal, TCSETA, &old), "TCSETA");
+    NEED(tcgetattr(terminal, &after) == 0);
+    CHECK(after.c_lflag == (before.c_lflag & ~(tcflag_t)ECHO) && after.c_cc[VKILL] == 24, "sets them");
+    CHECK(after.c_cc[VWERASE] == 23 && cfgetospeed(&after) == B38400, "and leaves the rest");
+    CHECK_OK(ioctl(terminal, TCSETAW, &old), "TCSETAW");
+    CHECK_OK(ioctl(terminal, TCSETAF, &old), "TCSETAF");
+    CHECK_ERRNO(ioctl(terminal, TCSETA, NULL), EFAULT, "TCSETA: bad pointer");
+    int ends[2];
+    NEED(pipe(ends) == 0);
+    CHECK_ERRNO(ioctl(ends[0], TCSETA, &old), ENOTTY, "TCSETA of a pipe");
+    close(ends[0]);
+    close(ends[1]);
+    NEED(tcsetattr(terminal, TCSANOW, &before) == 0);
+}
+
 static void lines(void) {
     char text[16] = "";
     type("abc");
@@ -241,6 +265,7 @@ int main(void) {
     begin();
     pairs();
     defaults();
+    old_settings();
     lines();
     editing();
     echoing();

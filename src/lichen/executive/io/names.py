@@ -137,7 +137,8 @@ def _is_in_use(location: Location) -> bool:
 def rename(context: FileSystemContext, old: Name, new: Name, flags: int = 0) -> None:
     """Move an object to another name, over what is there, or exchange two (`flags`: node.RENAME_*)."""
     source, target = old.find(context), new.find(context)
-    if flags & RENAME_NO_REPLACE and target.location is not None and target.location is not source.location:
+    respelled = new.walk & Walk.CASE_BLIND and target.location is source.location
+    if flags & RENAME_NO_REPLACE and target.location is not None and not respelled:
         raise Failure(Status.OBJECT_NAME_COLLISION)
     if source.location is None:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)

@@ -377,6 +377,17 @@ class Termios(NamedTuple):
     cc: Annotated[bytes, Bytes(19)]
 
 
+class Termio(NamedTuple):
+    """struct termio of System V: TCGETA, TCSETA."""
+
+    iflag: u16
+    oflag: u16
+    cflag: u16
+    lflag: u16
+    line: u8
+    cc: Annotated[bytes, Bytes(8)]
+
+
 class Termios2(NamedTuple):
     """struct termios2: with the speeds in bits per second."""
 

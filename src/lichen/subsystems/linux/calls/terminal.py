@@ -14,7 +14,7 @@ from lichen.executive.io import terminal as requests
 from lichen.executive.io.terminal import Control, Queue, Settings, When, WindowSize
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.openflags import OpenFlag, open_request
-from lichen.subsystems.linux.records import Termios, Termios2, Winsize
+from lichen.subsystems.linux.records import Termio, Termios, Termios2, Winsize
 from lichen.subsystems.linux.requests import control, declare_ioctl, read_int, write_int
 from lichen.subsystems.linux.types import Result
 
@@ -31,6 +31,7 @@ TCGETS, TCSETS, TCSETSW, TCSETSF, TCSBRK, TCXONC, TCFLSH = (
     0x540A,
     0x540B,
 )
+TCGETA, TCSETA, TCSETAW, TCSETAF = 0x5405, 0x5406, 0x5407, 0x5408
 TIOCEXCL, TIOCNXCL, TIOCSCTTY, TIOCGPGRP, TIOCSPGRP, TIOCOUTQ = 0x540C, 0x540D, 0x540E, 0x540F, 0x5410, 0x5411
 TIOCSTI, TIOCGWINSZ, TIOCSWINSZ, TIOCPKT, TIOCNOTTY = 0x5412, 0x5413, 0x5414, 0x5420, 0x5422
 TIOCSETD, TIOCGETD, TCSBRKP, TIOCGSID = 0x5423, 0x5424, 0x5425, 0x5429
@@ -47,6 +48,7 @@ TCOOFF, TCOON, TCIOFF, TCION = range(4)
 TCIFLUSH, TCOFLUSH, TCIOFLUSH = range(3)
 
 _TERMIOS: Final = layout(Termios, LP64)
+_TERMIO: Final = layout(Termio, LP64)
 _TERMIOS2: Final = layout(Termios2, LP64)
 _WINSIZE: Final = layout(Winsize, LP64)
 _QUEUES: Final = {TCIFLUSH: Queue.INPUT, TCOFLUSH: Queue.OUTPUT, TCIOFLUSH: Queue.INPUT | Queue.OUTPUT}
@@ -97,6 +99,42 @@ def _get_settings_with_speeds(thread: Thread, file: File, argument: int) -> Resu
         return 0
 
     return control(file, requests.GetSettings(), store)
+
+
+@declare_ioctl(TCGETA)
+def _get_old_settings(thread: Thread, file: File, argument: int) -> Result:
+    def store(settings: Settings) -> int:
+        input, output, control, local = (word & 0xFFFF for word in settings[:4])
+        old = Termio(input, output, control, local, settings.line, settings.characters[:8])
+        thread.memory.write(argument, _TERMIO.pack(old))
+        return 0
+
+    return control(file, requests.GetSettings(), store)
+
+
+def _declare_old_settings(number: int, when: int) -> None:
+    @declare_ioctl(number)
+    def set_settings(thread: Thread, file: File, argument: int) -> Result:
+        """What struct termio has no room for stays as it is."""
+        wanted, now = _TERMIO.unpack(thread.memory.read(argument, _TERMIO.size)), Settings()
+
+        def remember(settings: Settings) -> int:
+            nonlocal now
+            now = settings
+            return 0
+
+        control(file, requests.GetSettings(), remember)
+        input, output, line_control, local = (
+            word & ~0xFFFF | low for word, low in zip(now[:4], wanted[:4], strict=True)
+        )
+        characters, speeds = wanted.cc + now.characters[8:], (now.input_speed, now.output_speed)
+        new = Settings(input, output, line_control, local, wanted.line, characters, *speeds)
+        return control(file, requests.SetSettings(_with_speeds(new), when), _done)
+
+
+_declare_old_settings(TCSETA, When.NOW)
+_declare_old_settings(TCSETAW, When.DRAINED)
+_declare_old_settings(TCSETAF, When.FLUSHED)
 
 
 def _declare_settings(number: int, with_speeds: int, when: int) -> None:
