@@ -175,7 +175,7 @@ static void overruns(void) {
     sigaddset(&set, SIGUSR2);
     NEED(sigprocmask(SIG_BLOCK, &set, NULL) == 0 && timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
     NEED(timer_settime(timer, 0, &often, NULL) == 0);
-    usleep(10000);
+    usleep(20000);
     CHECK_EQ(sigwaitinfo(&set, &info), SIGUSR2, "sigwaitinfo of a timer");
     CHECK(info.si_overrun >= 8 && timer_getoverrun(timer) >= 8, "runs nobody saw are counted");
     NEED(timer_delete(timer) == 0);
