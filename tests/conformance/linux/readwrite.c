@@ -171,6 +171,8 @@ static void allocation(void) {
                                                    "56789",
                                                    10) == 0,
           "PUNCH_HOLE leaves zeros");
+    CHECK(fallocate(fd, 0, 5, 100 << 20) == 0 && size_of(fd) == 5 + (100 << 20), "fallocate of much");
+    NEED(ftruncate(fd, 100) == 0);
     CHECK_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE, 0, 1), EOPNOTSUPP, "PUNCH_HOLE without KEEP_SIZE");
     CHECK_ERRNO(fallocate(fd, 0, 0, 0), EINVAL, "fallocate of nothing");
     CHECK_ERRNO(fallocate(fd, 0, -1, 1), EINVAL, "fallocate before the start");

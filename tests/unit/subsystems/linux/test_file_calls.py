@@ -108,6 +108,19 @@ class TestTransfers:
         assert guest.call("ftruncate", fd, 2) == 0
         assert guest.call("pwrite64", fd, b"0123456789", 10, 3) == 3
 
+    def test_much_room_is_reserved_in_parts_or_not_at_all(self, guest: Guest) -> None:
+        fd = guest.file("f", b"kept")
+        files = guest.file_at(fd).node.file_system
+        files.capacity = 80 << 20
+        first = guest.enter("fallocate", fd, 0, 0, 64 << 20)
+        next(first)
+        assert guest.file_at(fd).node.size() == 32 << 20, "others run between the parts"
+        assert guest.kernel.finish(first) == 0
+        assert guest.call("fallocate", fd, 0, 0, 96 << 20) == -errno.ENOSPC
+        assert guest.file_at(fd).node.size() == 64 << 20
+        assert guest.call("pread64", fd, BASE, 5, 0) == 5
+        assert guest.memory.read(BASE, 5) == b"kept\0"
+
     def test_copies_move_both_positions(self, guest: Guest) -> None:
         source, target = guest.file("f", b"0123456789"), guest.open("g")
         guest.file_at(source).position = 2

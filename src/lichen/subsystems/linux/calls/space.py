@@ -12,18 +12,21 @@ from lichen.executive.io.anonymous import NO_KIND
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.metadata import change_attributes, check_size
 from lichen.executive.io.opening import Access
-from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, then
+from lichen.executive.status import Failure, Interrupted, Status
+from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.linux.files import file_of, locate, opened_file_of
 from lichen.subsystems.linux.records import StatFs
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.transfers import check_file_size
-from lichen.subsystems.linux.types import AT_FDCWD, Fd, Flags, Int, Long, PathName, Size
+from lichen.subsystems.linux.types import AT_FDCWD, Fd, Flags, Int, Long, PathName, Result, Size
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
     from lichen.executive.io.location import Location
     from lichen.executive.processes import Thread
 
+_PART: Final = 1 << 25
+"""Bytes of a file that are reserved in one turn of the kernel."""
 FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_COLLAPSE_RANGE = 0x1, 0x2, 0x8
 FALLOC_FL_ZERO_RANGE, FALLOC_FL_INSERT_RANGE, FALLOC_FL_UNSHARE_RANGE = 0x10, 0x20, 0x40
 _ALLOCATIONS: Final = (
@@ -69,7 +72,7 @@ def ftruncate(thread: Thread, fd: Fd, size: Long) -> int:
 
 
 @linux.call(amd64=285, partial="ranges cannot be collapsed, inserted or unshared")
-def fallocate(thread: Thread, fd: Fd, mode: Flags, offset: Long, size: Long) -> int:
+def fallocate(thread: Thread, fd: Fd, mode: Flags, offset: Long, size: Long) -> Result:
     """Reserve room for a part of a file, or give a part of it back."""
     file = opened_file_of(thread, fd)
     if offset < 0 or size <= 0:
@@ -83,7 +86,23 @@ def fallocate(thread: Thread, fd: Fd, mode: Flags, offset: Long, size: Long) -> 
         raise Failure(Status.NOT_SEEKABLE)
     if kind == Kind.REGULAR and not mode & FALLOC_FL_KEEP_SIZE and offset + size <= _LARGEST_OFFSET:
         check_file_size(thread, offset + size, file.node.size())
-    file.allocate(mode, offset, size)
+    if mode & ~FALLOC_FL_KEEP_SIZE or size <= _PART:
+        file.allocate(mode, offset, size)
+        return 0
+    return _reserve(thread, file, mode, offset, size)
+
+
+def _reserve(thread: Thread, file: File, mode: int, offset: int, size: int) -> Blocks[int]:
+    """Reserve much room: the kernel does other things between the parts. What fails leaves no longer file than before."""
+    before = file.node.size()
+    try:
+        for start in range(offset, offset + size, _PART):
+            file.allocate(mode, start, min(_PART, offset + size - start))
+            yield Wait((), thread.process.machine.scheduler.clock())
+    except (Failure, Interrupted):
+        if file.node.size() > before:
+            file.node.change(AttributeChange(size=before))
+        raise
     return 0
 
 
