@@ -119,6 +119,20 @@ def test_a_chain_of_links_ends(context: FileSystemContext) -> None:
         assert status_of(at, context, "l40") == Status.REPARSE_POINT_NOT_RESOLVED
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_links_add_only_so_many_names(context: FileSystemContext, twice: bool) -> None:
+    """Forty links that each lead a long way round would be a walk of most of a second."""
+    for number in range(40):
+        symlink(context, "a/../" * 400 + f"long{number + 1}", name(context, f"long{number}"))
+    write(context, "long40", b"")
+    if twice:
+        for number in range(40):
+            assert status_of(find, context, context.root, (f"long{number}",), 0) == Status.SUCCESS
+            status_of(find, context, context.root, (f"long{number}",))
+    assert status_of(find, context, context.root, ("long39",)) == Status.SUCCESS
+    assert status_of(find, context, context.root, ("long37",)) == Status.REPARSE_POINT_NOT_RESOLVED
+
+
 def test_root_of_a_process_is_its_top(context: FileSystemContext) -> None:
     jailed = context.copy()
     jailed.root = jailed.current = at(context, "a")

@@ -17,6 +17,8 @@ from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
 
 MOST_LINKS: Final = 40
+MOST_NAMES_OF_LINKS: Final = 1024
+"""Names that all links of one walk may add: 40 links of the longest targets would hold up everybody for most of a second."""
 LONGEST_NAME: Final = 255
 
 
@@ -79,7 +81,7 @@ def find_entry(
     follow = flags & Walk.FOLLOW or flags & _CHECKING == Walk.DIRECTORY
     parent = location = start
     last = "."
-    index = links = 0
+    index = links = names = 0
     while index < len(components):
         name = components[index]
         if not (everywhere or location.node.everyone_searches):
@@ -87,13 +89,16 @@ def find_entry(
         cached = location.children.get(name)
         child = cached() if cached is not None else None
         if child is None:
-            return _Slowly(context, start, flags, links).walk(location, components[index:])
+            return _Slowly(context, start, flags, links, names).walk(location, components[index:])
         index += 1
         if child.node.kind == Kind.SYMLINK and (index < len(components) or follow):
             target = child.target
             links += 1
             if target is None or links > MOST_LINKS:
-                return _Slowly(context, start, flags, links - 1).walk(location, components[index - 1 :])
+                slowly = _Slowly(context, start, flags, links - 1, names)
+                return slowly.walk(location, components[index - 1 :])
+            if (names := names + len(target.components)) > MOST_NAMES_OF_LINKS:
+                raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
             components, index = target.components + components[index:], 0
             if target.absolute:
                 location = context.root
@@ -116,10 +121,12 @@ def _check_search(token: Token, location: Location) -> None:
 class _Slowly:
     """A walk that met something rare."""
 
-    def __init__(self, context: FileSystemContext, start: Location, flags: int, links: int = 0) -> None:
+    def __init__(
+        self, context: FileSystemContext, start: Location, flags: int, links: int = 0, names: int = 0
+    ) -> None:
         self.context, self.start, self.flags = context, start, flags
         self.root = start if flags & Walk.IN_ROOT else context.root
-        self.links = links
+        self.links, self.names = links, names
         self.must_be_directory = flags & _CHECKING == Walk.DIRECTORY
 
     def walk(self, location: Location, components: tuple[str, ...]) -> Entry:
@@ -188,6 +195,9 @@ class _Slowly:
         target = link.target()
         if not target.absolute and not target.components:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        self.names += len(target.components)
+        if self.names > MOST_NAMES_OF_LINKS:
+            raise Failure(Status.REPARSE_POINT_NOT_RESOLVED)
         if link.file_system.stable and not target.directory:
             entry.location.target = target
         if target.directory and not remaining:
