@@ -17,6 +17,7 @@ from lichen.abi.layout import u32
 from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
+from lichen.executive.io.lookup import LONGEST_NAME
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
@@ -36,19 +37,36 @@ _STATUS_NO_SUCH_FILE, _STATUS_NOTIFY_ENUM_DIR = 0xC000000F, 0x10C
 _CHANGES: Final = 0xFFF
 _ALIGNMENT: Final = 8
 _DOTS: Final = 2
+_LONGEST_MASK: Final = 2 * LONGEST_NAME
+_LARGEST_ANSWER: Final = 1 << 16
+"""Bytes of names that one call gives: a program asks for more of them anyway."""
+_DOS_PIECES: Final = {"?": ".", ">": r"(?:[^.]|$|(?=\.))", '"': r"(?:\.|$)"}
 
 
 @lru_cache(256)
 def mask_pattern(mask: str) -> re.Pattern[str]:
-    """The pattern of a mask: `*` and `?`, and what Win32 makes of them for DOS's sake: `<`, `>` and `"`."""
+    """The pattern of a mask: `*` and `?`, and what Win32 makes of them for DOS's sake: `<`, `>` and `"`.
+
+    OBJECT_NAME_INVALID for a mask that is longer than any name with a star between all its characters.
+    """
     if mask in ("", "*", "*.*"):
         return re.compile(".*", re.DOTALL)
-    pieces = {"*": ".*", "?": ".", "<": r"(?:.*\.|.*)", ">": r"(?:[^.]|$|(?=\.))", '"': r"(?:\.|$)"}
+    if len(mask) > _LONGEST_MASK:
+        raise Failure(Status.OBJECT_NAME_INVALID)
     ending = ""
     if mask.endswith(".*"):  # a name without an extension has an empty one
         mask, ending = mask[:-2], r"(?:\..*)?"
-    text = "".join(pieces.get(character) or re.escape(character) for character in mask) + ending
-    return re.compile(text, re.DOTALL | re.IGNORECASE)
+    begin, *parts = ("".join(map(_piece, part)) for part in re.split("[*<]+", mask))
+    text = begin
+    if parts:
+        # What is between two stars is best where it ends first. A search that came back to look for another place, for each
+        # star again, would hold the kernel for ever.
+        text += "".join(f"(?>.*?{part})" for part in parts[:-1]) + ".*" + parts[-1]
+    return re.compile(text + ending, re.DOTALL | re.IGNORECASE)
+
+
+def _piece(character: str) -> str:
+    return _DOS_PIECES.get(character) or re.escape(character)
 
 
 Record = Callable[[Attributes, bytes], bytes]
@@ -132,7 +150,7 @@ def _query(
         listings[directory] = _listing(directory, mask)
         directory.position = 0
     listing = listings[directory]
-    data = _fill(directory, listing, record, size, bool(flags & _SINGLE))
+    data = _fill(directory, listing, record, min(size, _LARGEST_ANSWER), bool(flags & _SINGLE))
     if not data:
         if directory.position < len(listing.entries):
             raise Failure(Status.BUFFER_OVERFLOW)
