@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _HEAD_64: Final = struct.Struct("<QqHB")
 _HEAD: Final = struct.Struct("<QqH")
-_LARGEST_BUFFER: Final = 1 << 20
+_LARGEST_BUFFER: Final = 1 << 16
+"""Bytes of entries that one call gives: a program asks for more of them anyway."""
 
 
 def _entry_64(entry: DirectoryEntry, next: int) -> bytes:

@@ -71,13 +71,14 @@ def _regions(task: Task) -> Iterator[tuple[Region, bytes, Sizes]]:
     for region, head in zip(regions, heads, strict=True):
         while first < len(mappings) and mappings[first].end <= region.start:
             first += 1
-        yield region, head, _share(region, mappings[first:])
+        yield region, head, _share(region, mappings, first)
 
 
-def _share(region: Region, mappings: list[MappingUsage]) -> Sizes:
-    """What of the host's mappings (those from the region's start on) is the region's."""
+def _share(region: Region, mappings: list[MappingUsage], first: int) -> Sizes:
+    """What of the host's mappings (from number `first` on, where the region starts) is the region's."""
     sums = dict.fromkeys(_SIZES, 0)
-    for mapping in mappings:
+    for index in range(first, len(mappings)):
+        mapping = mappings[index]
         if mapping.start >= region.end:
             break
         common = min(mapping.end, region.end) - max(mapping.start, region.start)
