@@ -128,9 +128,9 @@ def run(linux_c: Toolchain, programs: Path) -> Run:
     if importlib.util.find_spec("lichen.__main__") is None:
         pytest.skip("needs the command `lichen run`")
 
-    def run(name: str, *arguments: object, shares: tuple[str, ...] = ()) -> list[str]:
+    def run(name: str, *arguments: object, shares: tuple[str, ...] = (), user: str = "") -> list[str]:
         program = linux_c.compile(Path(__file__).parent / f"{name}.c", *FLAGS)
-        lines, errors = run_program(program, programs, *arguments, shares=shares)
+        lines, errors = run_program(program, programs, *arguments, shares=shares, user=user)
         assert errors == b""
         return lines
 
@@ -138,10 +138,11 @@ def run(linux_c: Toolchain, programs: Path) -> Run:
 
 
 def run_program(
-    program: Path, programs: Path, *arguments: object, shares: tuple[str, ...] = ()
+    program: Path, programs: Path, *arguments: object, shares: tuple[str, ...] = (), user: str = ""
 ) -> tuple[list[str], bytes]:
     """Run a compiled program; its lines of output after the checks common to all, and what it wrote of errors."""
     command = [sys.executable, "-m", "lichen", "run", "--fresh"]
+    command += ["--user", user] if user else []
     for share in (f"{programs}:{programs}:ro", *shares):
         command += ["--share", share]
     command += ["--", str(program), *map(str, arguments)]
@@ -231,6 +232,10 @@ def test_lies(name: str, run: Run) -> None:
 @pytest.mark.parametrize("name", ["host_ids", "clocks"])
 def test_processes_of_the_host(name: str, run: Run, victim: int) -> None:
     assert "attempts: exit 0" in run(name, victim)
+
+
+def test_processes_of_other_users(run: Run) -> None:
+    assert "attempts: exit 0" in run("other_users", user="root")
 
 
 @pytest.mark.timeout(SECONDS + 30)

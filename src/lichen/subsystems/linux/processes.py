@@ -33,6 +33,12 @@ def become(process: Process, token: Token) -> None:
         state.parent_death_signal = 0
 
 
+def rules_over(token: Token, target: Process) -> bool:
+    """Whether whoever acts so may signal a process: root, and the user who started it or whom it can become again."""
+    theirs = target.files.token
+    return token.euid == 0 or not {token.uid, token.euid}.isdisjoint((theirs.uid, theirs.suid))
+
+
 def require(thread: Thread, capability: int) -> None:
     """PRIVILEGE_NOT_HELD unless the caller has a capability."""
     if not token_of(thread).has(capability):

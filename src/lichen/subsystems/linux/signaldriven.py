@@ -16,10 +16,12 @@ from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
+from lichen.subsystems.linux.processes import rules_over, token_of
 from lichen.subsystems.linux.siginfo import SiginfoPoll
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.security import Token
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
 POLL_IN, POLL_OUT, POLL_MSG = 1, 2, 3
@@ -41,6 +43,8 @@ class Ownership:
     def __init__(self, file: File, machine: ProcessTable) -> None:
         self.file, self.machine = file, machine
         self.owner = OwnerEx(F_OWNER_PID, 0)
+        self.token: Token | None = None
+        """On whose behalf the owner hears of the file: of whoever chose it."""
         self.signal = 0
         self.fd = -1
         self.on = False
@@ -77,14 +81,21 @@ class Ownership:
             information = signals.sent_by(number, None)
         if kind == F_OWNER_TID:
             thread = self.machine.threads.get(id)
-            if thread is not None and thread.process.subsystem.name == "linux":
+            if (
+                thread is not None
+                and thread.process.subsystem.name == "linux"
+                and self._may_tell(thread.process)
+            ):
                 signals.send(thread.process, number, information, thread)
             return
-        for process in self._processes(kind, id):
+        for process in filter(self._may_tell, self._processes(kind, id)):
             if process.subsystem.name == "linux":
                 signals.send(process, number, information)
             else:
                 process.signal(number)
+
+    def _may_tell(self, process: Process) -> bool:
+        return self.token is not None and rules_over(self.token, process)
 
     def _processes(self, kind: int, id: int) -> list[Process]:
         if kind == F_OWNER_PGRP:
@@ -136,4 +147,5 @@ def set_owner(thread: Thread, file: File, owner: OwnerEx) -> None:
         raise Failure(Status.INVALID_PARAMETER)
     if owner.pid and owner.pid not in ids[owner.type]:
         raise Failure(Status.INVALID_CID)
-    ownership_of(thread, file).owner = owner
+    ownership = ownership_of(thread, file)
+    ownership.owner, ownership.token = owner, token_of(thread)

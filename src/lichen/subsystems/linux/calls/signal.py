@@ -14,6 +14,7 @@ from lichen.executive.processes import INIT, ExitStatus, Process
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.subsystems.linux import delivery, frames, signals
+from lichen.subsystems.linux.processes import rules_over
 from lichen.subsystems.linux.records import Sigaction, StackT, Timespec
 from lichen.subsystems.linux.signals import LAST, NEVER_BLOCKED, SignalWait, bit
 from lichen.subsystems.linux.state import MINIMUM_STACK, SS_DISABLE, SS_ONSTACK, AlternateStack
@@ -202,8 +203,7 @@ def _process_of_thread(thread: Thread, id: int) -> list[Process]:
 
 def may_signal(sender: Process, target: Process, number: int) -> bool:
     """kill(2): root, the same user, or SIGCONT within a session."""
-    mine, theirs = sender.files.token, target.files.token
-    if mine.euid == 0 or {mine.uid, mine.euid} & {theirs.uid, theirs.suid}:
+    if rules_over(sender.files.token, target):
         return True
     return number == signals.SIGCONT and sender.session is target.session
 
