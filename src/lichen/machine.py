@@ -202,7 +202,9 @@ class Machine:
         if os.geteuid() == 0 and not self._has(
             _ADMINISTRATOR_HOME
         ):  # the host's own is not for others to read
-            self._mount_point(_ADMINISTRATOR_HOME)
+            context = self._administrator
+            name = Name(context.root, path_of(os.fsencode(_ADMINISTRATOR_HOME)).components)
+            make_directory(context, name, 0o700)
         self._carry_over(_RESOLVER)
 
     def _carry_over(self, path: str) -> None:
