@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gc
 from collections import deque
+from collections.abc import Iterable
 
 import pytest
 
-from lichen.executive.io.attributes import AttributeChange
+from lichen.executive.io.attributes import AttributeChange, DirectoryEntry
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Mount, fold
@@ -15,7 +16,7 @@ from lichen.executive.io.lookup import Walk, find, find_entry
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.names import make_directory, remove, rename, symlink
 from lichen.executive.status import Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory import MemoryFileSystem, MemoryNode
 from tests.unit.trees import as_user, at, context_of, name, read, split, status_of, write
 
 
@@ -201,6 +202,35 @@ def test_case_blind_names_keep_their_spelling(context: FileSystemContext) -> Non
     write(context, "a/MISSING", b"")
     assert at(context, "A/mISSING", Walk.CASE_BLIND).name == "MISSING"
     assert fold("Straße-éΣ") == "STRAßE-ÉΣ"
+
+
+def test_a_directory_is_not_read_for_each_missing_name(
+    context: FileSystemContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = type(at(context, "a").node)
+    entries, reads = directory.entries, []
+
+    def counted(node: MemoryNode) -> Iterable[DirectoryEntry]:
+        reads.append(node)
+        return entries(node)
+
+    monkeypatch.setattr(directory, "entries", counted)
+    for number in range(100):
+        assert status_of(at, context, f"a/NEW{number}", Walk.CASE_BLIND) == Status.OBJECT_NAME_NOT_FOUND
+        write(context, f"a/New{number}", b"")
+        assert at(context, f"A/nEW{number}", Walk.CASE_BLIND).name == f"New{number}"
+    assert len(reads) <= 2
+    rename(context, name(context, "a/New1"), name(context, "a/other"))
+    assert status_of(at, context, "a/new1", Walk.CASE_BLIND) == Status.OBJECT_NAME_NOT_FOUND
+    assert at(context, "a/OTHER", Walk.CASE_BLIND).name == "other"
+    write(context, "a/OTHER", b"")
+    assert [at(context, f"a/{each}", Walk.CASE_BLIND).name for each in ("other", "OTHER", "Other")] == [
+        "other",
+        "OTHER",
+        "OTHER",
+    ]
+    remove(context, name(context, "a/OTHER"), directory=False)
+    assert at(context, "a/Other", Walk.CASE_BLIND).name == "other"
 
 
 def test_absent_names_are_remembered_and_forgotten(context: FileSystemContext) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.node import FileSystem, Node, Target
 
 _MISSES_KEPT: Final = 1024
+_INDEXES_KEPT: Final = 64
 
 
 class Place(NamedTuple):
@@ -47,6 +48,8 @@ class Mount:
         self.enforces_sharing = False
         self.no_exec = self.no_devices = False
         self.recent: deque[Location] = deque(maxlen=file_system.names_kept)
+        self.indexed: deque[Location] = deque()
+        """The directories whose names are known to the case-blind, the latest last."""
         self.root = Location(self, None, "", file_system.root)
 
     @property
@@ -70,7 +73,7 @@ class Location:
     __slots__ = (
         "__weakref__",
         "_absent",
-        "_folded",
+        "_spellings",
         "_unstable",
         "children",
         "deleted",
@@ -94,8 +97,8 @@ class Location:
         self.target: Target | None = None
         """Where a symlink leads whose text cannot change, once it was followed."""
         self._absent: set[str] | None = None
-        self._folded: dict[str, dict[str, str]] | None = None
-        """Folded name -> spelling that was asked for -> name that it found, while no name like it comes or goes."""
+        self._spellings: dict[str, tuple[str, ...]] | None = None
+        """The names of a stable directory by their folded forms, once somebody blind to case looked for what is not there."""
 
     def __repr__(self) -> str:
         return f"<Location {'/'.join(self.place(None).components)}>"
@@ -121,20 +124,41 @@ class Location:
             return None
         if self._unstable is not None:
             return self._revalidate(name, case_blind)
-        absent_as = "/" + fold(name) if case_blind else name
-        if self._absent is not None and absent_as in self._absent:
-            return None
-        if case_blind and (child := self._by_folded(name)) is not None:
-            return child
-        found = self.node.lookup(name, case_blind)
+        if case_blind and self._spellings is not None:
+            return self._spelled(name)
+        if self._absent is not None and name in self._absent:
+            return self._spelled(name) if case_blind else None
+        found = self.node.lookup(name)
         if found is None:
-            self._remember_absent(absent_as)
+            self._remember_absent(name)
+            return self._spelled(name) if case_blind else None
+        return self._adopt(*found)
+
+    def _spelled(self, name: str) -> Location | None:
+        """The place of a name as it is spelled here: exactly so, or else the first that is the same to the case-blind."""
+        if self._spellings is None:
+            self._index()
+        assert self._spellings is not None
+        names = self._spellings.get(fold(name))
+        if names is None:
             return None
-        true_name, node = found
-        if case_blind and true_name != name:
-            self._remember_spelling(name, true_name)
+        true_name = name if name in names else min(names)
         cached = self.children.get(true_name)
-        return (cached() if cached is not None else None) or self._adopt(true_name, node)
+        if cached is not None and (child := cached()) is not None:
+            return child
+        found = self.node.lookup(true_name)
+        return None if found is None else self._adopt(*found)
+
+    def _index(self) -> None:
+        """Learn all names at once: reading the directory for each that is missing would make many files a long wait."""
+        names = [entry.name for entry in self.node.entries()]
+        self._spellings = {}
+        for name in names:
+            self._came(name)
+        if self.mount is not None:
+            self.mount.indexed.append(self)
+            if len(self.mount.indexed) > _INDEXES_KEPT:
+                self.mount.indexed.popleft()._spellings = None
 
     def _revalidate(self, name: str, case_blind: bool) -> Location | None:
         """Ask the driver, and keep the known Location when it still tells the truth."""
@@ -149,25 +173,12 @@ class Location:
             child.removed()
         return None if node is None else self._adopt(true_name, node)
 
-    def _by_folded(self, name: str) -> Location | None:
-        spellings = self._folded.get(fold(name)) if self._folded is not None else None
-        true_name = spellings.get(name) if spellings is not None else None
-        cached = self.children.get(true_name) if true_name is not None else None
-        return cached() if cached is not None else None
-
-    def _remember_absent(self, absent_as: str) -> None:
+    def _remember_absent(self, name: str) -> None:
         if self._absent is None:
             self._absent = set()
         elif len(self._absent) >= _MISSES_KEPT:
             self._absent.clear()
-        self._absent.add(absent_as)
-
-    def _remember_spelling(self, asked: str, true_name: str) -> None:
-        if self._folded is None:
-            self._folded = {}
-        elif len(self._folded) >= _MISSES_KEPT:
-            self._folded.clear()
-        self._folded.setdefault(fold(asked), {})[asked] = true_name
+        self._absent.add(name)
 
     def _adopt(self, name: str, node: Node) -> Location:
         child = Location(self.mount, self, name, node)
@@ -229,7 +240,7 @@ class Location:
 
     def added(self, name: str, node: Node) -> Location:
         """A new name was made in this directory."""
-        self._forget(name)
+        self._came(name)
         return self._adopt(name, node)
 
     def removed(self) -> None:
@@ -238,14 +249,14 @@ class Location:
             cache = self.parent.children if self.parent._unstable is None else self.parent._unstable
             if cache.get(self.name) is self.reference:
                 del cache[self.name]
-            self.parent._forget(self.name)
+            self.parent._went(self.name)
         self.deleted = True
 
     def moved(self, parent: Location, name: str) -> None:
         """The name was renamed to `name` in `parent`; what was there has been told `removed`."""
         self.removed()
         self.parent, self.name, self.deleted = parent, name, False
-        parent._forget(name)
+        parent._came(name)
         parent._enter(self)
 
     def exchanged(self, other: Location) -> None:
@@ -257,13 +268,25 @@ class Location:
             assert parent is not None
             location.moved(parent, name)
 
-    def _forget(self, name: str) -> None:
-        """A name came or went: what was known of names like it may be wrong."""
+    def _came(self, name: str) -> None:
+        """A name is here now."""
         if self._absent:
             self._absent.discard(name)
-            self._absent.discard("/" + fold(name))
-        if self._folded:
-            self._folded.pop(fold(name), None)
+        if self._spellings is not None:
+            folded = fold(name)
+            known = self._spellings.get(folded, ())
+            if name not in known:
+                self._spellings[folded] = (*known, name)
+
+    def _went(self, name: str) -> None:
+        """A name is here no longer."""
+        if self._spellings is not None:
+            folded = fold(name)
+            left = tuple(other for other in self._spellings.get(folded, ()) if other != name)
+            if left:
+                self._spellings[folded] = left
+            else:
+                self._spellings.pop(folded, None)
 
 
 def anonymous(name: str, node: Node) -> Location:
