@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
@@ -95,3 +96,23 @@ def test_many_mappings_make_no_search_long() -> None:
         start = space.highest_free(PAGE, space.high)
         space.insert(Region(start, start + PAGE, number & 1))
     assert len(space.regions) == 60000
+
+
+def test_many_mappings_make_no_change_long() -> None:
+    """Each region taken out or joined by itself moves all behind it: seconds for a call that covers them all."""
+    space = AddressSpace()
+    for number in range(60000):
+        at = LOW + number * PAGE
+        space.regions.append(Region(at, at + PAGE, number & 1))
+        space._starts.append(at)
+    end = LOW + 60000 * PAGE
+    begin = time.process_time()
+    space.protect(LOW + PAGE, end, 1)
+    assert [(region.start, region.end, region.protection) for region in space.regions] == [
+        (LOW, LOW + PAGE, 0),
+        (LOW + PAGE, end, 1),
+    ]
+    space.protect(LOW, end - PAGE, 0)
+    assert len(space.remove(LOW + PAGE, end)) == 2
+    assert [(region.start, region.end) for region in space.regions] == [(LOW, LOW + PAGE)]
+    assert time.process_time() - begin < 0.3

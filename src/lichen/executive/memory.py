@@ -7,7 +7,7 @@ nothing here is trusted to protect anybody but that guest.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -228,17 +228,28 @@ class AddressSpace:
 
     def remove(self, start: int, end: int) -> list[Region]:
         """Take [start, end) out; returns what was there."""
-        found = list(self.overlapping(start, end))
-        removed = []
-        for region in found:
+        first, last = self._window(start, end)
+        removed: list[Region] = []
+        left: list[Region] = []
+        for region in self.regions[first:last]:
             whole = start <= region.start and region.end <= end
             removed.append(region if whole else region.part(max(start, region.start), min(end, region.end)))
-            self._replace(region, list(self._outside(region, start, end)))
-        if found and end > self._searched.end:
+            parts = [] if whole else list(self._outside(region, start, end))
+            self._divided(region, len(parts))
+            left += parts
+        self._replace(first, last, left)
+        if removed and end > self._searched.end:
             index = bisect_right(self._starts, end - 1)
             above = self._starts[index] if index < len(self._starts) else self.high
             self._searched = self._searched._replace(end=min(above, self._searched.top))
         return removed
+
+    def _window(self, start: int, end: int) -> tuple[int, int]:
+        """The indexes of the first region that has a byte in [start, end), and behind the last."""
+        first = bisect_right(self._starts, start) - 1
+        if first < 0 or self.regions[first].end <= start:
+            first += 1
+        return first, max(first, bisect_left(self._starts, end))
 
     @staticmethod
     def _outside(region: Region, start: int, end: int) -> Iterator[Region]:
@@ -247,35 +258,50 @@ class AddressSpace:
         if region.end > end:
             yield region.part(end, region.end)
 
-    def _replace(self, region: Region, parts: list[Region]) -> None:
-        index = bisect_right(self._starts, region.start) - 1
-        self.regions[index : index + 1] = parts
-        self._starts[index : index + 1] = [part.start for part in parts]
+    def _replace(self, first: int, last: int, regions: list[Region]) -> None:
+        """Put regions where others were. All at once: each by itself would move all that are behind it."""
+        self.regions[first:last] = regions
+        self._starts[first:last] = [region.start for region in regions]
+
+    @staticmethod
+    def _divided(region: Region, parts: int) -> None:
+        """A region is so many regions now, each with a reference to its file."""
         if region.file is not None:
-            for _ in parts:
+            for _ in range(parts):
                 region.file.reference()
             region.file.release()
 
     def protect(self, start: int, end: int, protection: int) -> None:
         """Change the protection of [start, end), splitting regions at its ends."""
-        for region in list(self.overlapping(start, end)):
+        first, last = self._window(start, end)
+        changed: list[Region] = []
+        for region in self.regions[first:last]:
             if region.protection == protection:
+                changed.append(region)
+                continue
+            if start <= region.start and region.end <= end:
+                region.protection = protection
+                changed.append(region)
                 continue
             middle = region.part(max(start, region.start), min(end, region.end))
             middle.protection = protection
-            parts = [*self._outside(region, start, end), middle]
-            self._replace(region, sorted(parts, key=lambda part: part.start))
+            parts = sorted([*self._outside(region, start, end), middle], key=lambda part: part.start)
+            self._divided(region, len(parts))
+            changed += parts
+        self._replace(first, last, changed)
         self._merge(start, end)
 
     def _merge(self, start: int, end: int) -> None:
         """Join neighbours that have become alike."""
-        index = max(1, bisect_right(self._starts, start) - 1)
-        while index < len(self.regions) and self.regions[index].start <= end:
-            before, region = self.regions[index - 1], self.regions[index]
-            if before.continues(region):
-                before.end = region.end
-                del self.regions[index], self._starts[index]
+        first = max(0, bisect_right(self._starts, start) - 2)
+        last = bisect_right(self._starts, end)
+        joined: list[Region] = []
+        for region in self.regions[first:last]:
+            if joined and joined[-1].continues(region):
+                joined[-1].end = region.end
                 if region.file is not None:
                     region.file.release()
             else:
-                index += 1
+                joined.append(region)
+        if len(joined) < last - first:
+            self._replace(first, last, joined)
