@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from lichen.abi.memory import Fault
@@ -181,8 +181,8 @@ class Guest:
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(1 << 20, 2 << 20)
 
-    def mappings(self) -> list[MappingUsage]:
-        return []
+    def mappings(self) -> Iterator[MappingUsage]:
+        return iter(())
 
     def usage(self) -> TaskUsage:
         return TaskUsage()

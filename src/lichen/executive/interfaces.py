@@ -6,7 +6,7 @@ handle. A subsystem is one personality: it decodes system calls, loads programs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -215,7 +215,7 @@ class GuestThread(Protocol):
     def memory_usage(self) -> MemoryUsage:
         """How much memory this thread's process holds; nothing for one that is gone."""
 
-    def mappings(self) -> list[MappingUsage]:
+    def mappings(self) -> Iterator[MappingUsage]:
         """What the host has mapped for this thread's process, by address; nothing for one that is gone."""
 
     def usage(self) -> TaskUsage:

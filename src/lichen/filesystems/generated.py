@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, ClassVar, Final, cast
 from weakref import WeakValueDictionary
 
@@ -26,12 +27,13 @@ from lichen.executive.io.node import FileSystem, Node
 from lichen.executive.io.opening import Access, Open
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks
+from lichen.executive.wait import Blocks, Wait
 
 _BLOCK_SIZE: Final = 1024
 _LONGEST_WRITE: Final = 4096
 _ID_MASK: Final = (1 << 48) - 1
 _EVERYBODY_SEARCHES: Final = 0o111
+_NEXT_TURN: Final = Wait((), 0.0, interruptible=False)
 
 
 class GeneratedFileSystem(FileSystem):
@@ -196,9 +198,10 @@ class GeneratedNode(Node):
         )
 
     def read_at(self, offset: int, size: int) -> bytes:
-        return self.content()[offset : offset + size]
+        content = self.content()
+        return (content if isinstance(content, bytes) else b"".join(content))[offset : offset + size]
 
-    def content(self) -> bytes:
+    def content(self) -> bytes | Iterator[bytes]:
         """All of the content as it is now; INVALID_CID (ESRCH) when what it tells of is gone."""
         if not isinstance(self.entry, Text):
             raise Failure(Status.INVALID_PARAMETER)
@@ -228,14 +231,34 @@ class GeneratedFile(File):
         super().__init__(location, open)
         self._snapshot: bytes | None = None
 
-    def read(self, size: int, offset: int | None = None) -> bytes:
+    def read(self, size: int, offset: int | None = None) -> bytes | Blocks[bytes]:
         self.require(Access.READ)
         start = self.position if offset is None else offset
         if start < 0:
             raise Failure(Status.INVALID_PARAMETER)
         if start == 0 or self._snapshot is None:
-            self._snapshot = self.node.content()
-        data = self._snapshot[start : start + size]
+            content = self.node.content()
+            if not isinstance(content, bytes):
+                pieces = list(islice(content, 2))
+                if len(pieces) == 2:
+                    return self._read_in_turns(pieces, content, size, offset)
+                content = b"".join(pieces)
+            self._snapshot = content
+        return self._part(self._snapshot, size, offset)
+
+    def _read_in_turns(
+        self, pieces: list[bytes], rest: Iterator[bytes], size: int, offset: int | None
+    ) -> Blocks[bytes]:
+        """Let others run between the pieces of a long content."""
+        for piece in rest:
+            pieces.append(piece)
+            yield _NEXT_TURN
+        self._snapshot = b"".join(pieces)
+        return self._part(self._snapshot, size, offset)
+
+    def _part(self, content: bytes, size: int, offset: int | None) -> bytes:
+        start = self.position if offset is None else offset
+        data = content[start : start + size]
         if offset is None:
             self.position += len(data)
         return data

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
+from types import GeneratorType
 
 import pytest
 
@@ -76,6 +78,8 @@ TREE = Folder[Town](
     {
         "first": Link(lambda town: next(iter(town.people))),
         "motto": Text(lambda town: b"onward\n"),
+        "streets": Text(lambda town: iter((b"High Street\n",))),
+        "chronicle": Text(lambda town: (b"year %d\n" % year for year in range(1000))),
         "hall": Folder({"deep": Folder({})}),
     },
     Members(lambda town: list(town.people), lambda town, name: town.people.get(name), PERSON),
@@ -98,7 +102,7 @@ class TestNames:
     """Looking for entries and members."""
 
     def test_a_folder_lists_entries_and_members(self, context: FileSystemContext) -> None:
-        assert names(context) == ["ann", "bob", "first", "hall", "motto"]
+        assert names(context) == ["ann", "bob", "chronicle", "first", "hall", "motto", "streets"]
         assert names(context, "ann") == ["age", "diary", "home", "letters"]
 
     def test_members_come_and_go(self, context: FileSystemContext, town: Town) -> None:
@@ -227,3 +231,13 @@ class TestSecrets:
     def test_a_magic_link_leads_where_its_function_says(self, context: FileSystemContext) -> None:
         assert at(context, "ann/home", 0).node.readlink() == "house of ann"
         assert status_of(at, context, "ann/home") == Status.NO_SUCH_DEVICE
+
+
+def test_long_content_lets_others_run(context: FileSystemContext) -> None:
+    file = opened(context, "chronicle")
+    reading = file.read(100)
+    assert isinstance(reading, GeneratorType)
+    assert sum(1 for _ in iter(partial(next, reading, None), None)) > 900
+    assert file.position == 100
+    assert file.read(8) == b"".join(b"year %d\n" % year for year in range(1000))[100:108]
+    assert opened(context, "streets").read(100) == b"High Street\n"

@@ -7,7 +7,7 @@ functions are given is what it tells of, so that one table serves every process 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -48,10 +48,11 @@ class Entry(Generic[S]):
 
 @dataclass(frozen=True, eq=False)
 class Text(Entry[S]):
-    """A file. `read` gives all of its content as it is now; `write` takes what one write(2) brought."""
+    """A file. `read` gives all of its content as it is now, what may be long in pieces between which others run; `write`
+    takes what one write(2) brought."""
 
     kind: ClassVar[int] = Kind.REGULAR
-    read: Callable[[S], bytes]
+    read: Callable[[S], bytes | Iterator[bytes]]
     write: Callable[[S, bytes], None] | None = None
     mode: int = field(default=0o444, kw_only=True)
 

@@ -7,6 +7,7 @@ thread that is younger than a tick, as most programs are when they end, is not w
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Final
 
 from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, TaskUsage
@@ -58,23 +59,26 @@ class Account:
         except (OSError, KeyError):
             return MemoryUsage()
 
-    def mappings(self) -> list[MappingUsage]:
+    def mappings(self) -> Iterator[MappingUsage]:
         """The mappings of the thread's process; none when it is gone."""
-        found: list[MappingUsage] = []
+        found: MappingUsage | None = None
         sizes: dict[str, int] = {}
         try:
             with open(f"{self._folder}smaps") as file:
                 for line in file:
                     name, _, rest = line.partition(" ")
                     if name[-1] != ":":
+                        if found is not None:
+                            yield found
                         start, end = (int(part, 16) for part in name.split("-"))
                         sizes = {}
-                        found.append(MappingUsage(start, end, sizes))
+                        found = MappingUsage(start, end, sizes)
                     elif rest.endswith(" kB\n"):
                         sizes[name[:-1]] = int(rest.split()[0]) << 10
         except OSError:
-            return []
-        return found
+            return
+        if found is not None:
+            yield found
 
     def mapped(self, device: int, inode: int) -> list[range]:
         """The ranges of one file that the thread's process has mapped; none when it is gone."""

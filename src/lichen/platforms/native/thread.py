@@ -13,7 +13,7 @@ import os
 import signal
 import struct
 from collections import deque
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lichen.abi.memory import Fault
@@ -436,7 +436,7 @@ class NativeThread:
         """How much memory the whole host process holds."""
         return self.account.memory()
 
-    def mappings(self) -> list[MappingUsage]:
+    def mappings(self) -> Iterator[MappingUsage]:
         return self.account.mappings()
 
     def usage(self) -> TaskUsage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,8 +43,8 @@ class Guest:
     def processor_time(self) -> ProcessorTime:
         return self.figures.time
 
-    def mappings(self) -> list[MappingUsage]:
-        return [MappingUsage(0, 4 * PAGE, {"Rss": 2 * PAGE, "Pss": PAGE})]
+    def mappings(self) -> Iterator[MappingUsage]:
+        return iter([MappingUsage(0, 4 * PAGE, {"Rss": 2 * PAGE, "Pss": PAGE})])
 
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(5 * PAGE, 6 * PAGE, 2 * PAGE, 3 * PAGE)

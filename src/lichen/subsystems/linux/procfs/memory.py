@@ -8,6 +8,8 @@ Source: proc(5); fs/proc/task_mmu.c, fs/proc/base.c.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from lichen.abi.memory import Fault
@@ -20,21 +22,26 @@ from lichen.subsystems.linux.procfs.subjects import Task, encoded, shown
 
 NAME_COLUMN: Final = 73
 _MOST_STRINGS: Final = 4 << 20
+_LINES_AT_ONCE: Final = 1024
 
 
-def maps(task: Task) -> bytes:
+def maps(task: Task) -> Iterator[bytes]:
     """A line for each region: range, rights, offset, device, inode, name."""
-    if task.leader is None:
-        return b""
+    regions = iter(task.process.space.regions.copy() if task.leader is not None else ())
+    lines = lines_of(task, regions)
+    while piece := b"".join(islice(lines, _LINES_AT_ONCE)):
+        yield piece
+
+
+def lines_of(task: Task, regions: Iterable[Region]) -> Iterator[bytes]:
+    """The lines of some regions of a process."""
     files: dict[File, tuple[Attributes, bytes]] = {}
-    lines = []
-    for region in task.process.space.regions:
+    for region in regions:
         file = region.file
         if file is not None and file not in files:
             files[file] = file.node.attributes(), encoded(shown(task, file.location), "\n")
         attributes, name = files[file] if file is not None else (None, encoded(region.name, "\n"))
-        lines.append(_line(region, attributes, name))
-    return b"".join(lines)
+        yield _line(region, attributes, name)
 
 
 def _line(region: Region, attributes: Attributes | None, name: bytes) -> bytes:

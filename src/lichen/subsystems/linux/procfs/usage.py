@@ -8,7 +8,9 @@ Source: proc(5); fs/proc/task_mmu.c, fs/proc/base.c.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from lichen.executive.interfaces import PAGE, MappingUsage, Protection
@@ -24,61 +26,74 @@ _SIZES: Final = (
 _DIRTY: Final = "Pss_Dirty"
 _PARTS: Final = ("Pss_Anon", "Pss_File", "Pss_Shmem")
 
+_REGIONS_AT_ONCE: Final = 64
+
 Sizes = Mapping[str, int]
+Found = tuple[Region, bytes, Sizes]
+"""A region with its line in maps and the bytes of it by what they are."""
 
 
-def smaps(task: Task) -> bytes:
+def smaps(task: Task) -> Iterator[bytes]:
     """The lines of maps, each with what of the region is in memory."""
-    lines = []
-    for region, head, sizes in _regions(task):
-        lines += [head, _row("Size", region.size), _row("KernelPageSize", PAGE), _row("MMUPageSize", PAGE)]
-        lines += [_row(name, sizes[name]) for name in _SIZES]
-        lines.append(f"{'THPeligible:':16}{0:8d}\nVmFlags: {_flags(region)} \n".encode())
+    regions = _regions(task)
+    while piece := b"".join(map(_described, islice(regions, _REGIONS_AT_ONCE))):
+        yield piece
+
+
+def _described(found: Found) -> bytes:
+    region, head, sizes = found
+    lines = [head, _row("Size", region.size), _row("KernelPageSize", PAGE), _row("MMUPageSize", PAGE)]
+    lines += [_row(name, sizes[name]) for name in _SIZES]
+    lines.append(f"{'THPeligible:':16}{0:8d}\nVmFlags: {_flags(region)} \n".encode())
     return b"".join(lines)
 
 
-def rollup(task: Task) -> bytes:
+def rollup(task: Task) -> Iterator[bytes]:
     """The sums of all regions."""
     sums = dict.fromkeys((*_SIZES, *_PARTS), 0)
-    regions = task.process.space.regions
-    for region, _, sizes in _regions(task):
+    regions = task.process.space.regions.copy()
+    if task.leader is None or not regions:
+        return
+    for number, (region, _, sizes) in enumerate(_regions(task)):
+        if number % _REGIONS_AT_ONCE == 0:
+            yield b""
         for name, size in sizes.items():
             sums[name] += size
         anonymous = sizes["Pss"] if region.file is None else min(sizes["Anonymous"], sizes["Pss"])
         sums["Pss_Anon"] += anonymous
         sums["Pss_File"] += sizes["Pss"] - anonymous
-    if task.leader is None or not regions:
-        return b""
     head = f"{regions[0].start:08x}-{regions[-1].end:08x} ---p 00000000 00:00 0 ".encode()
     at = _SIZES.index(_DIRTY) + 1
     names = (*_SIZES[:at], *_PARTS, *_SIZES[at:])
-    return head.ljust(memory.NAME_COLUMN) + b"[rollup]\n" + b"".join(_row(name, sums[name]) for name in names)
+    yield head.ljust(memory.NAME_COLUMN) + b"[rollup]\n" + b"".join(_row(name, sums[name]) for name in names)
 
 
 def _row(name: str, size: int) -> bytes:
     return f"{name + ':':16}{size >> 10:8d} kB\n".encode()
 
 
-def _regions(task: Task) -> Iterator[tuple[Region, bytes, Sizes]]:
+def _regions(task: Task) -> Iterator[Found]:
     """Each region with its line in maps and the bytes of it by what they are."""
     leader = task.leader
     if leader is None:
         return
-    regions = list(task.process.space.regions)
-    heads = memory.maps(task).splitlines(keepends=True)
-    mappings = leader.guest.mappings()
-    first = 0
-    for region, head in zip(regions, heads, strict=True):
-        while first < len(mappings) and mappings[first].end <= region.start:
-            first += 1
-        yield region, head, _share(region, mappings, first)
+    regions = task.process.space.regions.copy()
+    mappings, near = leader.guest.mappings(), deque[MappingUsage]()
+    for region, head in zip(regions, memory.lines_of(task, regions), strict=True):
+        while near and near[0].end <= region.start:
+            near.popleft()
+        while not near or near[-1].end < region.end:
+            if (mapping := next(mappings, None)) is None:
+                break
+            if mapping.end > region.start:
+                near.append(mapping)
+        yield region, head, _share(region, near)
 
 
-def _share(region: Region, mappings: list[MappingUsage], first: int) -> Sizes:
-    """What of the host's mappings (from number `first` on, where the region starts) is the region's."""
+def _share(region: Region, mappings: Iterable[MappingUsage]) -> Sizes:
+    """What of the host's mappings (those from the region's start on) is the region's."""
     sums = dict.fromkeys(_SIZES, 0)
-    for index in range(first, len(mappings)):
-        mapping = mappings[index]
+    for mapping in mappings:
         if mapping.start >= region.end:
             break
         common = min(mapping.end, region.end) - max(mapping.start, region.start)
