@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen.executive.registry import Registry
+from lichen.executive.registry import QUOTA_LIMIT, Registry
 from lichen.executive.status import Failure, Status
 
 
@@ -50,3 +50,42 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     assert after.value(after.find(after.root, ("Software",)), "value").data == bytes(1 << 20)
     assert after.find(after.root, ("Software", "below")).name == "below"
     after.close()
+
+
+def test_keys_are_only_so_deep(tmp_path: Path) -> None:
+    """A tree of any depth could not be written: what is above a key goes to the disk first, level by level."""
+    registry = _opened(tmp_path / "registry")
+    key = registry.make(*("d",) * 512)
+    with pytest.raises(Failure) as failure:
+        registry.create(key, ("d",))
+    assert failure.value.status == Status.INVALID_PARAMETER
+    registry.flush()
+
+
+def test_the_registry_is_only_so_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lichen.executive.registry.LARGEST", 100_000)
+    registry = _opened(tmp_path / "registry")
+    key = registry.make("key")
+    for _ in range(10):
+        registry.set_value(key, "value", 3, bytes(60_000))
+    with pytest.raises(Failure) as failure:
+        registry.set_value(key, "other", 3, bytes(60_000))
+    assert failure.value.status == QUOTA_LIMIT
+    for _ in range(10):
+        registry.delete_value(key, "value")
+        registry.set_value(key, "value", 3, bytes(60_000))
+        registry.delete(key)
+        key = registry.make("key")
+        registry.set_value(key, "value", 3, bytes(60_000))
+        registry.rename(key, "k" * 100)
+        registry.rename(key, "key")
+
+
+def test_subkeys_are_in_order(tmp_path: Path) -> None:
+    registry = _opened(tmp_path / "registry")
+    for name in ("b", "C", "a", "d"):
+        registry.make("key", name)
+    registry.rename(registry.make("key", "a"), "z")
+    registry.delete(registry.make("key", "c"))
+    key = registry.make("key")
+    assert [key.subkeys[name].name for name in key.order] == ["b", "d", "z"]

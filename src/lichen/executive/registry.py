@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,10 +22,17 @@ log = logging.getLogger("lichen.registry")
 
 LONGEST_NAME: Final = 255
 LARGEST_VALUE: Final = 1 << 20
+DEEPEST: Final = 512
+"""Levels of keys, as many as NT has: what goes up or down the tree does so level by level."""
+LARGEST: Final = 256 << 20
+"""Bytes of the whole registry, all of which is in the kernel's memory."""
+QUOTA_LIMIT: Final = 0xC0000256
 KEY_DELETED: Final = 0xC000017C
 CHILD_MUST_BE_VOLATILE: Final = 0xC0000181
 NAMES, VALUES = 0x1, 0x4
 """What happens to a key, in the bits of REG_NOTIFY_CHANGE_*: subkeys come, go or are renamed; values are set or deleted."""
+_OVERHEAD: Final = 512
+"""Bytes that a key or a value takes besides its name and data, roughly."""
 _SETTLE: Final = 0.1
 _TRY_AGAIN: Final = 5.0
 _SCHEMA: Final = """
@@ -72,6 +80,7 @@ class Key:
         "id",
         "modified",
         "name",
+        "order",
         "parent",
         "subkeys",
         "values",
@@ -92,8 +101,22 @@ class Key:
         self.id = 0
         self.deleted = False
         self.subkeys: dict[str, Key] = {}
+        self.order: list[str] = []
+        """The folded names of the subkeys, sorted."""
         self.values: dict[str, Value] = {}
         self.watchers: dict[Changed, tuple[int, bool]] = {}
+
+    def gain(self, below: Key) -> None:
+        """Another key becomes a subkey."""
+        folded = fold(below.name)
+        self.subkeys[folded] = below
+        insort(self.order, folded)
+
+    def lose(self, below: Key) -> None:
+        """A subkey is one no longer."""
+        folded = fold(below.name)
+        del self.subkeys[folded]
+        del self.order[bisect_left(self.order, folded)]
 
     def path(self) -> tuple[str, ...]:
         """The names from the root down to this key."""
@@ -126,6 +149,7 @@ class Registry:
         self._keys: set[Key] = set()
         self._removed: set[int] = set()
         self._next_id = 1
+        self._size = 0
         self._pending = False
         self._error: sqlite3.Error | None = None
         self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
@@ -144,12 +168,14 @@ class Registry:
             name = _loaded(stored)
             key = found[id] = Key(name, above, modified, class_name=_loaded(class_name))
             key.id = id
-            above.subkeys[fold(name)] = key
+            above.gain(key)
+            self._size += _size_of(key)
             self._next_id = max(self._next_id, id + 1)
         for id, stored, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
             if id in found:
                 name = _loaded(stored)
-                found[id].values[fold(name)] = Value(name, type_, data)
+                value = found[id].values[fold(name)] = Value(name, type_, data)
+                self._size += _size_of(value)
 
     @property
     def is_empty(self) -> bool:
@@ -184,8 +210,11 @@ class Registry:
             return key, False
         if above.volatile and not volatile:
             raise Failure(CHILD_MUST_BE_VOLATILE)
+        if len(above.path()) >= DEEPEST:
+            raise Failure(Status.INVALID_PARAMETER)
         key = Key(name, above, self._now(), volatile, class_name)
-        above.subkeys[fold(name)] = key
+        self._grow(_size_of(key))
+        above.gain(key)
         self._changed(key)
         self._touch(above, NAMES)
         return key, True
@@ -202,8 +231,9 @@ class Registry:
         key.check()
         if key.subkeys or key.parent is None:
             raise Failure(Status.CANNOT_DELETE)
-        del key.parent.subkeys[fold(key.name)]
+        key.parent.lose(key)
         key.deleted = True
+        self._size -= _size_of(key) + sum(map(_size_of, key.values.values()))
         self._keys.discard(key)
         if key.id:
             self._removed.add(key.id)
@@ -216,9 +246,10 @@ class Registry:
         key.check()
         if key.parent is None or fold(name) in key.parent.subkeys:
             raise Failure(Status.OBJECT_NAME_COLLISION)
-        del key.parent.subkeys[fold(key.name)]
+        key.parent.lose(key)
+        self._size += 2 * (len(name) - len(key.name))
         key.name = name
-        key.parent.subkeys[fold(name)] = key
+        key.parent.gain(key)
         self._changed(key)
         self._touch(key.parent, NAMES)
 
@@ -238,14 +269,22 @@ class Registry:
         if len(data) > LARGEST_VALUE or len(name) > 16383:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
         before = key.values.get(fold(name))
-        key.values[fold(name)] = Value(before.name if before else name, type, data)
+        value = Value(before.name if before else name, type, data)
+        self._grow(_size_of(value) - (_size_of(before) if before else 0))
+        key.values[fold(name)] = value
         self._touch(key, VALUES)
 
     def delete_value(self, key: Key, name: str) -> None:
         """Remove a value; OBJECT_NAME_NOT_FOUND."""
-        self.value(key, name)
+        self._size -= _size_of(self.value(key, name))
         del key.values[fold(name)]
         self._touch(key, VALUES)
+
+    def _grow(self, size: int) -> None:
+        """Count what is to be added; QUOTA_LIMIT when it would be too much."""
+        if size > 0 and self._size + size > LARGEST:
+            raise Failure(QUOTA_LIMIT)
+        self._size += size
 
     # ---- watching
 
@@ -326,6 +365,12 @@ class Registry:
         except Failure:
             log.error("the registry's last changes are lost: %s", self._error)
         self._database.close()
+
+
+def _size_of(part: Key | Value) -> int:
+    """The bytes of memory that a key takes without its values, or a value."""
+    rest = len(part.class_name) * 2 if isinstance(part, Key) else len(part.data)
+    return _OVERHEAD + 2 * len(part.name) + rest
 
 
 def _stored(text: str) -> str | bytes:

@@ -224,10 +224,10 @@ def NtEnumerateKey(
     needed: Out[u32],
 ) -> int:
     """One subkey by its place in the sorted list."""
-    below = sorted(_key(thread, handle, KeyAccess.ENUMERATE_SUB_KEYS).subkeys.items())
-    if index >= len(below):
+    key = _key(thread, handle, KeyAccess.ENUMERATE_SUB_KEYS)
+    if index >= len(key.order):
         return Status.NO_MORE_ENTRIES
-    fixed, data = _describe_key(below[index][1], information_class)
+    fixed, data = _describe_key(key.subkeys[key.order[index]], information_class)
     return _answer(thread, fixed, data, buffer, size, needed)
 
 
