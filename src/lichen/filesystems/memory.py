@@ -27,6 +27,8 @@ from lichen.executive.status import Failure, Status
 from lichen.filesystems.content import Content
 
 _TMPFS: Final = 0x01021994
+_MOST_ATTACHED: Final = 64 << 20
+"""Bytes of attributes and symlinks in one file system."""
 _BLOCK: Final = 4096
 _ENTRY_SIZE: Final = 20
 """What each name adds to the size of a directory, as on Linux's tmpfs."""
@@ -67,7 +69,7 @@ class MemoryFileSystem(FileSystem):
         super().__init__(device, devices)
         self.capacity = half_of_memory() if capacity is None else capacity
         self.most_files, self.clock = most_files, clock
-        self.used = self.files = 0
+        self.used = self.files = self.attached = 0
         self._ids = count(1)
         self.root = self.make(Kind.DIRECTORY, mode, uid, gid)
         self.root.links = 2
@@ -84,6 +86,19 @@ class MemoryFileSystem(FileSystem):
         if size > 0 and self.used + size > self.capacity:
             raise Failure(Status.DISK_FULL)
         self.used += size
+
+    def attach(self, size: int) -> None:
+        """As `charge`, for what is in the kernel's own memory: attributes and the texts of symlinks."""
+        if size > 0 and self.attached + size > _MOST_ATTACHED:
+            raise Failure(Status.DISK_FULL)
+        self.charge(size)
+        self.attached += size
+
+    def count_name(self) -> None:
+        """One more name for an object that has one; DISK_FULL when there are too many."""
+        if self.files >= self.most_files:
+            raise Failure(Status.DISK_FULL)
+        self.files += 1
 
     def statistics(self) -> FileSystemStatistics:
         blocks, free = self.capacity // _BLOCK, max(0, self.capacity - self.used) // _BLOCK
@@ -245,16 +260,24 @@ class MemoryNode(Node):
         return self.file_system.make(Kind.REGULAR, mode, uid, gid)
 
     def symlink(self, name: str, target: str, uid: int, gid: int) -> MemoryNode:
-        node = self.file_system.make(Kind.SYMLINK, 0o777, uid, gid)
+        self.file_system.attach(len(target))
+        try:
+            node = self.file_system.make(Kind.SYMLINK, 0o777, uid, gid)
+        except Failure:
+            self.file_system.attach(-len(target))
+            raise
         node.text = target
         self._enter(name, node)
         return node
 
     def link(self, name: str, node: Node) -> None:
-        self._enter(name, cast(MemoryNode, node))
+        node = cast(MemoryNode, node)
+        if node.links:
+            self.file_system.count_name()
+        self._enter(name, node)
 
     def unlink(self, name: str, node: Node) -> None:
-        self._leave(name)._freed_if_unreachable()
+        self._leave(name)._lost_name()
 
     def rmdir(self, name: str, node: Node) -> None:
         if cast(MemoryNode, node).children:
@@ -266,7 +289,7 @@ class MemoryNode(Node):
         if replaced is not None:
             if cast(MemoryNode, replaced).children:
                 raise Failure(Status.DIRECTORY_NOT_EMPTY)
-            target._leave(target_name)._freed_if_unreachable()
+            target._leave(target_name)._lost_name()
         target._enter(target_name, self._leave(name))
 
     def exchange(self, name: str, node: Node, target: Node, target_name: str, other: Node) -> None:
@@ -283,10 +306,16 @@ class MemoryNode(Node):
     def abandoned(self) -> None:
         self._freed_if_unreachable()
 
+    def _lost_name(self) -> None:
+        if self.links and self.kind != Kind.DIRECTORY:
+            self.file_system.files -= 1
+        self._freed_if_unreachable()
+
     def _freed_if_unreachable(self) -> None:
         if not self.links and not self.files and self.content.open:
             self.file_system.files -= 1
             self._account(self.content.close)
+            self.file_system.attach(-len(self.text))
             for name in list(self.extended):
                 self.remove_attribute(name)
 
@@ -355,7 +384,7 @@ class MemoryNode(Node):
 
     def set_attribute(self, name: str, value: bytes) -> None:
         known = self.extended.get(name)
-        self.file_system.charge(len(value) - len(known) if known is not None else len(name) + len(value))
+        self.file_system.attach(len(value) - len(known) if known is not None else len(name) + len(value))
         self.extended[name] = value
         self.changed = self.file_system.clock()
 
@@ -366,5 +395,5 @@ class MemoryNode(Node):
         value = self.extended.pop(name, None)
         if value is None:
             raise Failure(Status.NO_ATTRIBUTE)
-        self.file_system.charge(-len(name) - len(value))
+        self.file_system.attach(-len(name) - len(value))
         self.changed = self.file_system.clock()

@@ -14,7 +14,7 @@ from lichen.executive.io.device import Devices
 from lichen.executive.io.file import RegularFile
 from lichen.executive.io.location import anonymous
 from lichen.executive.io.metadata import set_attribute
-from lichen.executive.io.names import make_directory, make_node, remove, rename
+from lichen.executive.io.names import link, make_directory, make_node, remove, rename, symlink
 from lichen.executive.io.opening import Open
 from lichen.executive.status import Status
 from lichen.filesystems import content, devices
@@ -242,3 +242,34 @@ def test_the_device_tree() -> None:
     assert {"null", "zero", "full", "random", "urandom", "fd", "stdin", "pts", "shm"} <= set(names(context))
     make_node(context, name(context, "strange"), Kind.CHARACTER, 0o666, 0x1FF)
     assert status_of(opened, context, "strange") == Status.NO_SUCH_DEVICE
+
+
+def test_what_the_kernel_keeps_in_its_own_memory_is_bounded(
+    context: FileSystemContext, system: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lichen.filesystems.memory._MOST_ATTACHED", 3000)
+    for _ in range(3):
+        write(context, "file", b"")
+        set_attribute(context, at(context, "file"), "user.a", bytes(1000), False, False)
+        symlink(context, "x" * 1500, name(context, "link"))
+        assert status_of(symlink, context, "x" * 1500, name(context, "other")) == Status.DISK_FULL
+        assert (
+            status_of(set_attribute, context, at(context, "file"), "user.b", bytes(1000), False, False)
+            == Status.DISK_FULL
+        )
+        for path in ("file", "link"):
+            remove(context, name(context, path), directory=False)
+        gc.collect()
+        assert (system.attached, system.used, system.files) == (0, 0, 1)
+
+
+def test_names_count_as_files(context: FileSystemContext, system: MemoryFileSystem) -> None:
+    write(context, "file", b"")
+    for number in range(48):
+        link(context, at(context, "file"), name(context, f"name{number}"))
+    assert status_of(link, context, at(context, "file"), name(context, "more")) == Status.DISK_FULL
+    rename(context, name(context, "name0"), name(context, "moved"))
+    for path in ("file", "moved", *(f"name{number}" for number in range(1, 48))):
+        remove(context, name(context, path), directory=False)
+    gc.collect()
+    assert system.files == 1
