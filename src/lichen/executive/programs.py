@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
 
 HEAD_SIZE: Final = 256
+_MOST_SHOWN: Final = 1 << 15
+"""Bytes of the arguments that are kept of a process."""
 
 
 class Program(NamedTuple):
@@ -111,10 +113,21 @@ def execute(thread: Thread, loaded: Loaded) -> None:
     loaded.guest.resume()
 
 
+def _shown(arguments: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """The arguments as the kernel keeps them, to tell of a process: of thousands of processes it cannot keep megabytes."""
+    room, shown = _MOST_SHOWN, []
+    for argument in arguments:
+        if room <= 0:
+            break
+        shown.append(argument[:room])
+        room -= len(argument) + 1
+    return tuple(shown)
+
+
 def _install(process: Process, loaded: Loaded) -> None:
     program = loaded.program
     process.space = loaded.space
-    process.arguments = program.arguments
+    process.arguments = _shown(program.arguments)
     process.image = program.file.location
     process.name = program.name.rpartition(b"/")[2].decode(errors="surrogateescape")[:15]
 
