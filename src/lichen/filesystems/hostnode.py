@@ -28,6 +28,7 @@ R = TypeVar("R")
 
 PRIVATE_PREFIX: Final = "user.lichen."
 """Extended attributes that are Lichen's own and no guest's."""
+_PUNCH_HOLE: Final = 0x2
 _LONG: Final = 1 << 20
 """Reads longer than this look at the size first: the buffer is allocated whole."""
 
@@ -373,7 +374,12 @@ class HostNode(Node):
 
     @hosted
     def allocate(self, mode: int, offset: int, size: int) -> None:
-        hostcalls.fallocate(self.content(write=True), mode, offset, size)
+        content = self.content(write=True)
+        if not mode & _PUNCH_HOLE:  # a host that finds out on the way has given away all its room by then
+            room = os.fstatvfs(content)
+            if size - os.fstat(content).st_blocks * 512 > room.f_bavail * room.f_frsize:
+                raise Failure(Status.DISK_FULL)
+        hostcalls.fallocate(content, mode, offset, size)
 
     @hosted
     def seek_data(self, offset: int) -> int:

@@ -252,6 +252,15 @@ def test_large_and_sparse_reads(make: Make) -> None:
     file.release()
 
 
+def test_more_than_there_is_room_for_takes_none_of_it(make: Make, tmp_path: Path) -> None:
+    file = opened(make(), "big", Open(BOTH, Disposition.CREATE))
+    room = os.statvfs(tmp_path)
+    size = (room.f_bavail + 1000) * room.f_frsize
+    assert status_of(file.allocate, 0, 0, size) == Status.DISK_FULL
+    assert (tmp_path / "tree" / "big").stat().st_blocks == 0
+    file.release()
+
+
 def test_mapping_keys_name_content_that_cannot_change(make: Make) -> None:
     context = make(read_only=True)
     node = at(context, "secret").node
