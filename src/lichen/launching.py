@@ -152,9 +152,9 @@ def _what_else(machine: Machine, head: bytes) -> str:
     if head[:2] == b"MZ" and not machine.has_windows:
         return f"a Windows program, but {_NO_WINDOWS}"
     if head[:2] == b"MZ":
-        return "not a Windows program for x86-64"
+        return "not a Windows program for x86-64, or a damaged one"
     if head[:4] == elf.MAGIC:
-        return "not a Linux program for x86-64"
+        return "not a Linux program for x86-64, or a damaged one"
     return "not a program of Linux (ELF) or Windows (PE), nor a script with a #! line"
 
 
@@ -173,6 +173,7 @@ def is_missing(failure: Failure) -> bool:
 
 def hint_at(path: bytes) -> str:
     """What to do about a path that the machine does not have, when the host has it."""
+    path = os.path.normpath(path)
     if not os.path.exists(path):
         return ""
     folder = os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path))

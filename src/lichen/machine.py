@@ -7,6 +7,7 @@ sockets or terminals of the host; whoever owns a machine starts programs on it a
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from collections.abc import Callable
@@ -43,7 +44,7 @@ from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import Console
 from lichen.filesystems.union import UnionFileSystem
-from lichen.launching import LaunchError, hint_at, is_missing
+from lichen.launching import LaunchError, hint_at
 from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
 from lichen.subsystems.linux.errors import errno_of
@@ -62,8 +63,10 @@ _FIRST_DEVICE: Final = 32
 """st_dev of the root; the file systems mounted later count on."""
 _MEMORY_MAJOR: Final = 1
 _RESOLVER: Final = "/etc/resolv.conf"
-_ADMINISTRATOR_HOME: Final = "/root"
 """How names of hosts are found; many hosts keep it in /run."""
+_ADMINISTRATOR_HOME: Final = "/root"
+_NOT_SHARED: Final = ("", "dev", "proc", "sys")
+"""The root and the folders below it that no share may cover: without them there is no machine."""
 _MOST_CARRIED: Final = 1 << 16
 _QUIET: Final = 0.005
 """Seconds without a new program after which there is time to prepare for the next."""
@@ -104,7 +107,7 @@ class Machine:
         self.mounts: list[Mount] = []
         self._device_numbers = count(_FIRST_DEVICE)
         self._register_drivers()
-        self._shares: dict[str, Share] = {}
+        self._shares: dict[str, tuple[Share, Mount]] = {}
         root = self._root(folder, root_files)
         self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
         self._mount_own_trees(state)
@@ -199,12 +202,9 @@ class Machine:
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
             )
             self.mount(state, empty, "tmpfs")
-        if os.geteuid() == 0 and not self._has(
-            _ADMINISTRATOR_HOME
-        ):  # the host's own is not for others to read
-            context = self._administrator
-            name = Name(context.root, path_of(os.fsencode(_ADMINISTRATOR_HOME)).components)
-            make_directory(context, name, 0o700)
+        if os.geteuid() == 0 and not self._has(_ADMINISTRATOR_HOME):
+            # The host's own is not for others to read, and so is this one.
+            make_directory(self._administrator, Name(self._administrator.root, ("root",)), 0o700)
         self._carry_over(_RESOLVER)
 
     def _carry_over(self, path: str) -> None:
@@ -251,41 +251,52 @@ class Machine:
         location = context.root
         for depth in range(1, len(components) + 1):
             try:
-                location = find(context, context.root, components[:depth])
+                location = find(context, context.root, components[:depth], Walk.FOLLOW | Walk.DIRECTORY)
             except Failure as failure:
-                if not is_missing(failure):
+                if errno_of(failure.status) != errno.ENOENT:
                     raise
                 location = make_directory(context, Name(context.root, components[:depth]), 0o755)
         return location.inner()
 
     def share(self, share: Share, token: Token) -> None:
         """Show a folder of the host to guests; what `token` is shown as owning belongs to the caller on the host."""
-        known = self._shares.get(share.guest)
-        if known == share:
-            return
-        if known is not None:
+        if share.guest.split("/")[1] in _NOT_SHARED:
             raise LaunchError(
-                f"{share.guest} is a share of {known.host} already: `lichen shutdown` the machine first"
+                f"cannot share at {share.guest}: it is the machine's own; choose another folder of it"
+            )
+        known = self._shares.get(share.guest)
+        if known is not None and known[0] != share:
+            raise LaunchError(
+                f"{share.guest} is a share of {known[0].host} already: `lichen terminate` the machine first"
             )
         owners = Owners({os.geteuid(): token.uid}, {os.getegid(): token.gid})
+        number = next(self._device_numbers)
         try:
+            if known is not None and cast(HostFileSystem, known[1].file_system).is_at(share.host):
+                return
             files = HostFileSystem(
-                share.host,
-                next(self._device_numbers),
-                self.devices,
-                read_only=share.read_only,
-                stable=False,
-                owners=owners,
+                share.host, number, self.devices, read_only=share.read_only, stable=False, owners=owners
             )
         except OSError as error:
             raise LaunchError(f"cannot share {share.host}: {error.strerror}") from error
+        if (
+            known is not None
+        ):  # another folder has taken the name on the host, as after `rm -r build; mkdir build`
+            self._unshare(share.guest)
         try:
-            self.mount(share.guest, files, share.host, "ro" if share.read_only else "rw")
+            mount = self.mount(share.guest, files, share.host, "ro" if share.read_only else "rw")
         except Failure as failure:
             files.close()
             reason = os.strerror(errno_of(failure.status))
             raise LaunchError(f"cannot mount a share at {share.guest}: {reason}") from failure
-        self._shares[share.guest] = share
+        self._shares[share.guest] = share, mount
+
+    def _unshare(self, guest: str) -> None:
+        """Uncover a folder that was a share, and forget those below it; programs that are in them keep what they have."""
+        for place in [place for place in self._shares if place == guest or place.startswith(f"{guest}/")]:
+            _, mount = self._shares.pop(place)
+            mount.detach()
+            self.mounts.remove(mount)
 
     # ---- what it says of itself
 
@@ -321,7 +332,8 @@ class Machine:
             context.current = find(context, root, path_of(folder).components, Walk.FOLLOW | Walk.DIRECTORY)
         except Failure as failure:
             reason = os.strerror(errno_of(failure.status))
-            raise LaunchError(f"{os.fsdecode(folder)}: {reason}{hint_at(folder)}") from failure
+            hint = hint_at(folder) if os.path.isdir(folder) else ""
+            raise LaunchError(f"{os.path.normpath(os.fsdecode(folder))}: {reason}{hint}") from failure
         return context
 
     def read_file(self, path: str, most: int) -> bytes:

@@ -146,6 +146,16 @@ def test_a_current_folder_that_the_machine_lacks(lichen: Lichen, tmp_path: Path)
     done = lichen.run("run", "--fresh", "--cwd", str(tmp_path), "pwd")
     assert (done.returncode, done.stdout) == (125, b"")
     assert f"--share {tmp_path}".encode() in done.stderr
+    done = lichen.run("run", "--fresh", "--cwd", "/etc/passwd", "pwd")
+    assert (done.returncode, done.stderr) == (125, b"lichen: /etc/passwd: Not a directory\n")
+
+
+def test_an_empty_environment_stays_so(lichen: Lichen) -> None:
+    """Python itself, which the client is, sets LC_CTYPE where the locale is C."""
+    command = ["env", "-i", f"LICHEN_HOME={lichen.home}", *lichen.command("run", "--fresh", "env")]
+    done = subprocess.run(command, capture_output=True, check=True, cwd="/")
+    assert b"LC_CTYPE" not in done.stdout
+    assert b"HOME=" in done.stdout
 
 
 def test_variables_pass(lichen: Lichen) -> None:
@@ -196,6 +206,25 @@ def test_shares(lichen: Lichen, tmp_path: Path) -> None:
     assert (done.returncode, b"/no/such/folder" in done.stderr) == (125, True)
 
 
+@pytest.mark.parametrize("guest", ["/", "/proc", "/dev/x", "/etc/passwd"])
+def test_what_no_share_can_cover(lichen: Lichen, tmp_path: Path, guest: str) -> None:
+    done = shell(lichen, "true", "--share", f"{tmp_path}:{guest}", "--cwd", "/")
+    assert (done.returncode, guest.encode() in done.stderr, b"kernel" in done.stderr) == (125, True, False)
+
+
+def test_a_share_that_was_made_anew_on_the_host(lichen: Lichen, tmp_path: Path) -> None:
+    """`rm -r build; mkdir build` between two runs on one machine."""
+    folder = tmp_path / "build"
+    share = ("--share", f"{folder}:/mnt/build", "--cwd", "/mnt/build")
+    for name in ("old", "new"):
+        folder.mkdir()
+        assert shell(lichen, f"touch {name}; ls /mnt/build", *share).stdout == f"{name}\n".encode()
+        assert [path.name for path in folder.iterdir()] == [name]
+        (folder / name).unlink()
+        folder.rmdir()
+    assert shell(lichen, "true", *share).returncode == 125
+
+
 # ---- signals
 
 
@@ -239,6 +268,7 @@ def test_no_such_program(lichen: Lichen, tmp_path: Path) -> None:
         (b"", 0o755, 126, b"not a program of Linux (ELF) or Windows (PE)"),
         (b"plain text\n", 0o755, 126, b"not a program of Linux (ELF) or Windows (PE)"),
         (b"\x7fELF\x01\x01\x01 of another kind", 0o755, 126, b"not a Linux program for x86-64"),
+        (Path("/bin/true").read_bytes()[:5000], 0o755, 126, b"or a damaged one"),
         (b"MZ of another kind", 0o755, 126, b"Windows"),
         (b"#!/no/such/shell\n", 0o755, 127, b"its interpreter /no/such/shell is missing"),
         (b"#!/bin/sh\necho hi\n", 0o644, 126, b"chmod +x"),

@@ -89,3 +89,12 @@ def test_subkeys_are_in_order(tmp_path: Path) -> None:
     registry.delete(registry.make("key", "c"))
     key = registry.make("key")
     assert [key.subkeys[name].name for name in key.order] == ["b", "d", "z"]
+
+
+def test_what_is_no_registry_is_told(tmp_path: Path) -> None:
+    """A program that needs it is refused, and the kernel goes on."""
+    path = tmp_path / "registry"
+    path.write_bytes(b"no database at all " * 100)
+    with pytest.raises(Failure) as caught:
+        _opened(path)
+    assert caught.value.status == Status.IO_DEVICE_ERROR

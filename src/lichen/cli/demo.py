@@ -73,14 +73,14 @@ def demo(picture: str | None) -> None:
 def show(console: Console, step: Step) -> bool:
     """Say, run and show one step; whether it went well."""
     console.print(Text(f"\n{step.says}", style="bold"))
-    console.print(Text(f"$ {step.command}", style="green"))
+    console.print(Text(f"$ {step.command}", style="green"), soft_wrap=not console.record)
     began = time.monotonic()
     command = [*_lichen(), "run", "--machine", MACHINE, "--cwd", "/", "--", "bash", "-c", step.command]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     for stream in (result.stdout, result.stderr):
         text = stream.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
         if text:
-            console.print(Text(text))
+            console.print(Text(text), soft_wrap=not console.record)
     console.print(Text(f"({time.monotonic() - began:.2f} s)", style="dim"))
     return result.returncode == 0
 

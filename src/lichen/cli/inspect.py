@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
@@ -12,13 +14,23 @@ from lichen.cli.hostcheck import findings
 from lichen.cli.tables import show
 from lichen.daemon import places
 
-machine_option = click.option(
-    "--machine", default=places.DEFAULT, show_default=True, help="The machine to look at."
-)
+
+def of_machine(command: Callable[[str], None]) -> Callable[..., None]:
+    """Give a command the machine that NAME or, as with `run`, --machine says; else the default one."""
+
+    @click.argument("name", required=False)
+    @click.option(
+        "--machine", default=places.DEFAULT, show_default=True, help="The machine to look at; so does NAME."
+    )
+    @wraps(command)
+    def named(name: str | None, machine: str) -> None:
+        command(machine if name is None else name)
+
+    return named
 
 
 @click.command()
-@machine_option
+@of_machine
 def ps(machine: str) -> None:
     """List the processes of a machine, of both worlds."""
     told = ask(machine, "processes")
@@ -49,7 +61,7 @@ def duration(seconds: float) -> str:
 
 
 @click.command()
-@machine_option
+@of_machine
 def status(machine: str) -> None:
     """Tell what the host allows, what was found on it, and how a machine is doing."""
     lines = [*findings()]

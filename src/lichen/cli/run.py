@@ -80,25 +80,30 @@ def parse(arguments: list[str]) -> Options:
         if name in _SWITCHES and not equals:
             setattr(options, _SWITCHES[name], True)
         elif name == "--trace":
-            options.trace = value
+            options.trace = _given(name, value) if equals else ""
         elif name in _VALUES:
-            setattr(options, _VALUES[name], value if equals else _value(name, rest))
+            setattr(options, _VALUES[name], _given(name, value if equals else _next(name, rest)))
         elif name in _LISTS:
-            getattr(options, _LISTS[name]).append(value if equals else _value(name, rest))
+            getattr(options, _LISTS[name]).append(_given(name, value if equals else _next(name, rest)))
         else:
             raise UsageError(f"unknown option {word}")
-    if not rest and not options.help:
-        raise UsageError("which program?")
+    if not options.help and not (rest and rest[0]):
+        raise UsageError("the program's name is empty" if rest else "a program is needed")
     if options.fresh and options.machine != places.DEFAULT:
         raise UsageError("--fresh and --machine exclude each other")
     options.program = rest
     return options
 
 
-def _value(name: str, rest: list[str]) -> str:
-    if not rest:
+def _next(name: str, rest: list[str]) -> str:
+    return rest.pop(0) if rest else _given(name, "")
+
+
+def _given(name: str, value: str) -> str:
+    """The value of an option; an empty one is a variable that the caller's script forgot to set."""
+    if not value:
         raise UsageError(f"{name} needs a value")
-    return rest.pop(0)
+    return value
 
 
 def share_of(text: str) -> list[str]:
@@ -122,7 +127,7 @@ def run(arguments: list[str]) -> int:
             return 0
         return start(options)
     except UsageError as error:
-        complain(f"{error}\n{USAGE}")
+        complain(f"{error}; `lichen run --help` tells what can be said")
         return 2
 
 
@@ -180,7 +185,7 @@ class Client:
 
     def _request(self) -> protocol.Start:
         options = self.options
-        variables = dict(os.environb)
+        variables = _caller_variables()
         for text in options.environment:
             name, equals, value = os.fsencode(text).partition(b"=")
             if not name or not equals:
@@ -317,6 +322,16 @@ def _is_open(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _caller_variables() -> dict[bytes, bytes]:
+    """The caller's environment, without the LC_CTYPE that Python gives itself where the locale is C (PEP 538)."""
+    variables = dict(os.environb)
+    if b"LC_CTYPE" in variables:
+        with open("/proc/self/environ", "rb") as file:
+            if b"\0LC_CTYPE=" not in b"\0" + file.read():
+                del variables[b"LC_CTYPE"]
+    return variables
 
 
 def _current_folder() -> str:

@@ -41,7 +41,10 @@ def check_name(name: str) -> None:
     """PlaceError unless `name` may be a machine's name."""
     plain = name.removeprefix(FRESH_PREFIX)
     if not plain or len(name) > _LONGEST_NAME or not _NAME_CHARACTERS.issuperset(plain) or plain[0] == "-":
-        raise PlaceError(f"{name!r} is no name for a machine: letters, digits, - and _ are")
+        raise PlaceError(
+            f"{name[:_LONGEST_NAME]!r} is no name for a machine: at most {_LONGEST_NAME} letters, digits, - and _ are, "
+            "and the first is no -"
+        )
 
 
 def machines() -> str:

@@ -138,6 +138,24 @@ class Key:
             raise Failure(KEY_DELETED)
 
 
+def _opened(path: Path | None) -> sqlite3.Connection:
+    """The database, with its tables; DISK_FULL or IO_DEVICE_ERROR when the host does not let it be, and the log says why."""
+    try:
+        database = sqlite3.connect(path or ":memory:", isolation_level=None)
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=FULL")
+            database.executescript(_SCHEMA)
+        except BaseException:
+            database.close()
+            raise
+    except sqlite3.Error as error:
+        log.error("the registry %s cannot be opened: %s", path, error)
+        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        raise Failure(Status.DISK_FULL if full else Status.IO_DEVICE_ERROR) from error
+    return database
+
+
 class Registry:
     """The whole tree. `later(seconds, action)` runs an action from the machine's loop; `now` gives NT times."""
 
@@ -152,10 +170,7 @@ class Registry:
         self._size = 0
         self._pending = False
         self._error: sqlite3.Error | None = None
-        self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=FULL")
-        self._database.executescript(_SCHEMA)
+        self._database = _opened(path)
         self._load()
 
     def _load(self) -> None:

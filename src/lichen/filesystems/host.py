@@ -69,6 +69,10 @@ class HostFileSystem(FileSystem):
         self.root = HostNode(self, None, "", state)
         self.root.descriptor = self._top
 
+    def is_at(self, folder: str) -> bool:
+        """Whether a name of the host still leads to this folder; OSError when it leads nowhere."""
+        return os.path.samestat(os.stat(folder), os.fstat(self._top))
+
     @hosted
     def statistics(self) -> FileSystemStatistics:
         state = os.fstatvfs(self._top)

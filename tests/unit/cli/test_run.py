@@ -50,7 +50,7 @@ def test_trace(word: str, trace: str) -> None:
 
 @pytest.mark.parametrize(
     "words", [[], ["--"], ["--fresh"], ["--user"], ["--nonsense", "x"], ["-x", "y"], ["--fresh=1", "x"],
-              ["--fresh", "--machine", "m", "x"]]
+              ["--fresh", "--machine", "m", "x"], [""], ["--user", "", "x"], ["--cwd=", "x"], ["--trace=", "x"]]
 )  # fmt: skip
 def test_command_lines_that_make_no_sense(words: list[str]) -> None:
     with pytest.raises(UsageError):

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestThread, Map, MemoryOperation, Platform, Protection
 from lichen.executive.memory import AddressSpace, Region, page_down, page_up
 from lichen.executive.programs import HEAD_SIZE, Loaded, Program, load
@@ -242,8 +243,11 @@ class _Builder:
         """Let the guest map all of it, and clear what follows the data in the last file page."""
         with self.descriptors:
             self.guest.change_memory(self.operations)
-        for address, size in self.zeros:
-            self.guest.memory.write(address, bytes(size))
+        try:
+            for address, size in self.zeros:
+                self.guest.memory.write(address, bytes(size))
+        except Fault as fault:  # the file ends before its data do
+            raise Failure(Status.INVALID_IMAGE_FORMAT) from fault
 
 
 class _Stack:
