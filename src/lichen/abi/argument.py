@@ -25,13 +25,15 @@ class Arg:
 
     `decode` is a Python expression without effects, in which `{x}` stands for the raw unsigned value. It may
     use `memory`, `thread`, `model` and the names in `uses`. `show` prints what it made. `wide` is for 64-bit
-    values, which take two slots, low half first, where a slot has 32 bits.
+    values, which take two slots, low half first, where a slot has 32 bits. `sized` is for the address of bytes
+    that the call takes, as many as the next parameter says: a trace shows them.
     """
 
     decode: str
     show: Callable[[Any], str] = str
     uses: Mapping[str, Any] = field(default_factory=dict)
     wide: bool = False
+    sized: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def show_bytes(text: bytes, limit: int = 64) -> str:
     return f'"{shown}"' + "..." * (len(text) > limit)
 
 
-def flag_names(names: type, prefix: str = "") -> Callable[[int], str]:
+def flag_names(names: object, prefix: str = "") -> Callable[[int], str]:
     """A printer of ints made of the bits named in class `names`; a name of several bits beats its parts."""
     constants = sorted(_constants(names), key=lambda item: -item[1].bit_count())
     zero = next((prefix + name for name, value in constants if value == 0), "0")
@@ -189,7 +191,7 @@ _ESCAPES = {
 }
 
 
-def _constants(names: type) -> list[tuple[str, int]]:
+def _constants(names: object) -> list[tuple[str, int]]:
     return [(k, v) for k, v in vars(names).items() if isinstance(v, int) and not k.startswith("_")]
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, get_type_hints
 
-from lichen.abi.argument import Arg, argument, show_address
+from lichen.abi.argument import Arg, argument, show_address, show_bytes
 from lichen.abi.convention import Convention
 from lichen.abi.layout import DataModel, compile_source
 from lichen.abi.memory import Fault
@@ -30,6 +30,8 @@ from lichen.abi.memory import Fault
 Body = TypeVar("Body", bound=Callable[..., Any])
 Enter = Callable[[Any, tuple[int, ...]], Any]
 Restart = Literal["always", "signal", "never"]
+_SHOWN_CONTENT = 32
+"""Bytes of what is written that a trace shows, as strace does."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,13 +266,17 @@ def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[in
     source = f"def attempts(thread, args):\n{plan.prologue}    return (\n{attempts}    )\n"
     compile_source(f"<trace {convention.name} {call.name}>", source, plan.scope)
     attempts_at = plan.scope["attempts"]
+    sized = [index for index, arg in enumerate(plan.arguments) if arg.sized]
 
     def show(thread: Any, args: tuple[int, ...]) -> list[str]:
         try:
             found = attempts_at(thread, args)
         except Fault as fault:  # the stack that holds the arguments
             return [f"arguments at {show_address(fault.address)}"]
-        return [_show_argument(arg, *pair) for arg, pair in zip(plan.arguments, found, strict=True)]
+        shown = [_show_argument(arg, *pair) for arg, pair in zip(plan.arguments, found, strict=True)]
+        for index in sized:
+            shown[index] = _show_content(thread, found[index][0], found[index + 1][0]) or shown[index]
+        return shown
 
     return show
 
@@ -280,6 +286,15 @@ def _show_argument(arg: Arg, decode: Callable[[], Any], raw: Callable[[], int]) 
         return arg.show(decode())
     except Exception:  # a decoder may fail by any of its subsystem's errors, and tracing must not fail a call
         return show_address(raw())
+
+
+def _show_content(thread: Any, address: Callable[[], int], size: Callable[[], int]) -> str:
+    """The first bytes of what a call is given, or nothing when they cannot be read."""
+    try:
+        count = min(size(), _SHOWN_CONTENT + 1)
+        return show_bytes(thread.memory.read(address(), count), _SHOWN_CONTENT) if address() else ""
+    except Exception:  # as above
+        return ""
 
 
 def _reference_order(number: int | None, name: str) -> tuple[bool, int, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -18,15 +19,26 @@ from typing import Any, Final
 from lichen.abi.convention import AMD64, X64, Convention
 from lichen.abi.declare import decode_for_trace
 from lichen.executive.io.attributes import Kind
-from lichen.executive.processes import Process, Thread
-from lichen.executive.status import Failure, Interrupted
+from lichen.executive.processes import ExitStatus, Process, Thread
+from lichen.executive.scheduler import Scheduler
+from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.passed import PassedNode
+from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 
 _MOST_WAITING: Final = 16 << 20
 _MOST_KNOWN: Final = 4096
 _LARGE: Final = 1 << 31
 _CONVENTIONS: Final[dict[str, Convention]] = {"linux": AMD64, "nt": X64}
+
+_UNDECLARED: Final = {"linux": {number: name for name, number in AMD64_NUMBERS.items()}, "nt": {}}
+"""Names of calls that do not exist here."""
+_WITHOUT_RETURN: Final = (
+    *("exit", "exit_group", "rt_sigreturn"),
+    *("NtContinue", "NtRaiseException", "NtSetContextThread", "NtTerminateProcess", "NtTerminateThread"),
+)
+_STATUSES: Final = {value: name for name, value in vars(Status).items() if isinstance(value, int)}
+_SIGNALS: Final = frozenset(signal.Signals)
 
 SystemCall = Callable[[Thread, int, tuple[int, ...]], Any]
 
@@ -83,8 +95,8 @@ class Output:
 class Tracing:
     """The traces of a machine: which process belongs to which."""
 
-    def __init__(self, subsystems: Sequence[Any]) -> None:
-        self._subsystems = list(subsystems)
+    def __init__(self, subsystems: Sequence[Any], scheduler: Scheduler) -> None:
+        self._subsystems, self._scheduler = list(subsystems), scheduler
         self._outputs: list[Output] = []
         self._known: dict[int, tuple[Process, Output | None]] = {}
 
@@ -101,6 +113,7 @@ class Tracing:
                 subsystem.system_call = self._traced(subsystem, subsystem.system_call)
         self._outputs.append(output)
         self._known[process.id] = process, output
+        self._scheduler.spawn(self._tell_end(process, output))
 
     def end(self, output: Output) -> None:
         """Stop what `begin` began; harmless when it is stopped."""
@@ -120,7 +133,17 @@ class Tracing:
                 self._known = {id: pair for id, pair in self._known.items() if not pair[0].is_zombie}
             creator = self._known.get(process.creator)
             known = self._known[process.id] = process, creator[1] if creator else None
+            if known[1] is not None:
+                self._scheduler.spawn(self._tell_end(process, known[1]))
         return known[1]
+
+    def _tell_end(self, process: Process, output: Output) -> Blocks[None]:
+        while process.exit_status is None:
+            yield Wait((process.ended,))
+        if output in self._outputs:
+            output.write(
+                f"{_now(time.time_ns())} [{process.id}:{process.id}] +++ {_show_end(process.exit_status)} +++"
+            )
 
     def _traced(self, subsystem: Any, original: SystemCall) -> SystemCall:
         """What stands for a subsystem's `system_call` while anything is traced."""
@@ -152,8 +175,10 @@ class _Line:
         self.output, self.subsystem, self.thread = output, subsystem, thread
         self.ids = f"[{thread.process.id}:{thread.id}]"
         entry = subsystem.table.get(number)
+        self.name = entry.call.name if entry else ""
         if entry is None:
-            self.text = f"call_{number}({', '.join(f'{value:#x}' for value in arguments)})"
+            name = _UNDECLARED[subsystem.name].get(number, f"call_{number}")
+            self.text = f"{name}({', '.join(f'{value:#x}' for value in arguments)})"
         else:
             self.text = decode_for_trace(entry.call, _CONVENTIONS[subsystem.name], thread, arguments)
         self.began, self.clock = time.time_ns(), time.monotonic_ns()
@@ -183,13 +208,20 @@ class _Line:
             self.returned(result)
 
     def returned(self, result: Any) -> None:
+        """The call ended; without a result when the guest carries it out itself, which for some is their end."""
+        if result is None and self.name not in _WITHOUT_RETURN:
+            result = 0
         self._tell("?" if result is None else _SHOWN[self.subsystem.name](result))
 
     def _tell(self, result: str) -> None:
         took = (time.monotonic_ns() - self.clock) / 1e9
-        seconds, rest = divmod(self.began, 1_000_000_000)
-        clock = time.strftime("%H:%M:%S", time.localtime(seconds))
-        self.output.write(f"{clock}.{rest // 1000:06d} {self.ids} {self.text} = {result} <{took:.6f}>")
+        self.output.write(f"{_now(self.began)} {self.ids} {self.text} = {result} <{took:.6f}>")
+
+
+def _now(nanoseconds: int) -> str:
+    """A time of the day, to the microsecond."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{rest // 1000:06d}"
 
 
 def _show_linux(result: int) -> str:
@@ -200,7 +232,16 @@ def _show_linux(result: int) -> str:
 
 
 def _show_nt(result: int) -> str:
-    return f"{result & 0xFFFFFFFF:#010x}"
+    name = _STATUSES.get(result & 0xFFFFFFFF, "") if result else ""
+    return f"{result & 0xFFFFFFFF:#010x}" + f" STATUS_{name}" * bool(name)
+
+
+def _show_end(status: ExitStatus) -> str:
+    if status.signal:
+        return (
+            f"killed by {signal.Signals(status.signal).name if status.signal in _SIGNALS else status.signal}"
+        )
+    return f"exited with {status.code if status.code < _LARGE else hex(status.code)}"
 
 
 _SHOWN: Final[dict[str, Callable[[int], str]]] = {"linux": _show_linux, "nt": _show_nt}

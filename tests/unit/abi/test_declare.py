@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import pytest
 
-from lichen.abi.argument import Arg, In, OptionalIn, OptionalOut, Out, show_bytes
+from lichen.abi.argument import Arg, In, OptionalIn, OptionalOut, Out, show_address, show_bytes
 from lichen.abi.convention import AMD64, I386, X64, X86, Convention
 from lichen.abi.declare import Calls, Entry, Row, decode_for_trace, entry_source
 from lichen.abi.layout import i32, i64, long, ptr, u32, u64, ulong
@@ -31,6 +31,7 @@ class IoStatusBlock(NamedTuple):
     information: ptr
 
 
+Content = Annotated[int, Arg("{x}", show_address, sized=True)]
 Path = Annotated[bytes, Arg("memory.cstring({x}, 4096)", show_bytes)]
 Count = Annotated[int, Arg("halve({x})", uses={"halve": lambda x: x // 2})]
 
@@ -196,6 +197,22 @@ def test_trace_prints_decoded_arguments() -> None:
         decode_for_trace(call, AMD64, thread, (0xFFFFFF9C, BASE, 0, 7, 0, 0)) == 'openat(-100, "a\\nb", 0, 7)'
     )
     assert decode_for_trace(linux.by_name["getpid"], AMD64, thread, (0,) * 6) == "getpid()"
+
+
+def test_trace_shows_what_is_written() -> None:
+    calls = Calls("linux")
+
+    @calls.call(amd64=1)
+    def write(thread: Thread, fd: i32, buffer: Content, count: ulong) -> Any:
+        """Write."""
+
+    thread = GuestThread()
+    thread.memory.write(BASE, b"a\0" * 20)
+    for count, shown in ((3, '"a\\0a"'), (40, '"' + "a\\0" * 16 + '"...'), (0, '""')):
+        line = decode_for_trace(calls.by_name["write"], AMD64, thread, (1, BASE, count, 0, 0, 0))
+        assert line == f"write(1, {shown}, {count})"
+    line = decode_for_trace(calls.by_name["write"], AMD64, thread, (1, 0x10, 3, 0, 0, 0))
+    assert line == "write(1, 0x10, 3)"
 
 
 def test_trace_shows_raw_what_it_cannot_decode() -> None:

@@ -81,6 +81,8 @@ OptionalPathName = Annotated[
 ]
 Address = Annotated[int, Arg("{x}", show_address)]
 """A guest address that the call itself reads from or writes to."""
+Content = Annotated[int, Arg("{x}", show_address, sized=True)]
+"""The address of bytes that the call takes, as many as the next parameter says."""
 
 Size = Annotated[int, Arg("{x}", str)]
 """size_t: unsigned, 64 bits."""

@@ -80,6 +80,8 @@ Text = Annotated[
     str, Arg("read_optional_string(memory, {x})", repr, {"read_optional_string": read_optional_string})
 ]
 Address = Annotated[int, Arg("{x}", show_address)]
+Content = Annotated[int, Arg("{x}", show_address, sized=True)]
+"""The address of bytes that the call takes, as many as the next parameter says."""
 Size = Annotated[int, Arg("{x}", str)]
 """SIZE_T."""
 Boolean = Annotated[bool, Arg("bool({x} & 0xff)", str)]

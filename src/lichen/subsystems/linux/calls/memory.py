@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Final
 
+from lichen.abi.argument import Arg, flag_names
 from lichen.executive.interfaces import PAGE, Map, MemoryOperation, Move, Protect, Protection, Unmap
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.opening import Access
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_TYPE = 1, 2, 3, 0xF
 MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_GROWSDOWN, MAP_FIXED_NOREPLACE = 0x10, 0x20, 0x40, 0x100, 0x100000
+MAP_DENYWRITE, MAP_EXECUTABLE, MAP_LOCKED, MAP_NORESERVE = 0x800, 0x1000, 0x2000, 0x4000
+MAP_POPULATE, MAP_NONBLOCK, MAP_STACK, MAP_HUGETLB = 0x8000, 0x10000, 0x20000, 0x40000
+PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 MLOCK_ONFAULT, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 1, 2, 4
 MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
@@ -41,9 +46,25 @@ _ABOUT_FORK: Final = (10, 11, 18, 19)
 _MOST_MAPPINGS: Final = 65530
 
 
+def _flags(prefix: str) -> Arg:
+    """A parameter that prints by the constants above that begin with `prefix`."""
+    constants = {name: value for name, value in globals().items() if name.startswith(prefix)}
+    return Arg("{x} & 0xffffffff", flag_names(SimpleNamespace(**constants)))
+
+
+MappingFlags = Annotated[int, _flags("MAP_")]
+ProtectionFlags = Annotated[int, _flags("PROT_")]
+
+
 @linux.call(amd64=9)
 def mmap(
-    thread: Thread, address: Address, size: Size, protection: Flags, flags: Flags, fd: Fd, offset: Size
+    thread: Thread,
+    address: Address,
+    size: Size,
+    protection: ProtectionFlags,
+    flags: MappingFlags,
+    fd: Fd,
+    offset: Size,
 ) -> Result:
     """Map a file or anonymous memory."""
     if size == 0 or offset % PAGE or flags & MAP_TYPE not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
@@ -155,7 +176,7 @@ def _end(thread: Thread, address: int, size: int) -> int:
 
 
 @linux.call(amd64=10, partial="protection keys are refused")
-def mprotect(thread: Thread, address: Address, size: Size, protection: Flags) -> Result:
+def mprotect(thread: Thread, address: Address, size: Size, protection: ProtectionFlags) -> Result:
     """Change the protection of whole pages."""
     if address % PAGE or protection & ~(_PROTECTIONS | _IGNORED_PROTECTIONS):
         raise Failure(Status.INVALID_PARAMETER)

@@ -22,7 +22,7 @@ from lichen.subsystems.linux.sockaddr import pack_address, read_address, write_a
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import clock_of, deadline_of
 from lichen.subsystems.linux.transfers import PIECE, Span, broken, held, span_of, span_of_vectors
-from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size, Uint
+from lichen.subsystems.linux.types import Address, Content, Fd, Flags, Int, Result, Size, Uint
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -43,7 +43,7 @@ _PASSED_ON: Final = ~(MSG_NOSIGNAL | MSG_WAITFORONE | MSG_CMSG_CLOEXEC)
 
 @linux.call(amd64=44)
 def sendto(
-    thread: Thread, fd: Fd, buffer: Address, size: Size, flags: Flags, address: Address, length: Int
+    thread: Thread, fd: Fd, buffer: Content, size: Size, flags: Flags, address: Address, length: Int
 ) -> Result:
     """Send bytes, to an address if one is given."""
     socket = socket_of(thread, fd)

@@ -35,7 +35,14 @@ from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Mode, Pa
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-OpenFlags = Annotated[int, Arg("{x} & 0xffffffff", flag_names(OpenFlag, "O_"))]
+_show_flags = flag_names(OpenFlag, "O_")
+OpenFlags = Annotated[
+    int,
+    Arg(
+        "{x} & 0xffffffff",
+        lambda flags: ("" if flags & ACCESS_MODE or not flags else "O_RDONLY|") + _show_flags(flags),
+    ),
+]
 
 RESOLVE_NO_XDEV, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS = 1, 2, 4
 RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_CACHED = 8, 0x10, 0x20

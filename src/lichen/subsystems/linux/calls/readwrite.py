@@ -32,7 +32,7 @@ from lichen.subsystems.linux.transfers import (
     within_limit,
     without_waiting,
 )
-from lichen.subsystems.linux.types import Address, Fd, Flags, Long, Result, Size, Uint
+from lichen.subsystems.linux.types import Address, Content, Fd, Flags, Long, Result, Size, Uint
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -109,7 +109,7 @@ def _arrived(file: File, stored: int, read: int, offset: int | None) -> int:
 
 
 @linux.call(amd64=1)
-def write(thread: Thread, fd: Fd, address: Address, size: Size) -> Result:
+def write(thread: Thread, fd: Fd, address: Content, size: Size) -> Result:
     """Write to a file at its position."""
     return _write(thread, file_of(thread, fd), address, size, None)
 
@@ -153,7 +153,7 @@ def pread64(thread: Thread, fd: Fd, address: Address, size: Size, offset: Long) 
 
 
 @linux.call(amd64=18)
-def pwrite64(thread: Thread, fd: Fd, address: Address, size: Size, offset: Long) -> Result:
+def pwrite64(thread: Thread, fd: Fd, address: Content, size: Size, offset: Long) -> Result:
     """Write to a file at an offset."""
     return _write(thread, seekable_file(thread, fd, offset, size), address, size, offset)
 

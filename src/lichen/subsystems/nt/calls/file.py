@@ -24,7 +24,7 @@ from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result
+from lichen.subsystems.nt.types import Address, Content, Flags, Handle, ObjectName, Result
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -125,7 +125,7 @@ def NtWriteFile(
     routine: Address,
     context: Address,
     status: Address,
-    buffer: Address,
+    buffer: Content,
     size: u32,
     position: OptionalIn[i64],
     key: Address,

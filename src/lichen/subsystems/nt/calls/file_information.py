@@ -38,7 +38,7 @@ from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle, Named, Result, decode, encode
+from lichen.subsystems.nt.types import Address, Content, Flags, Handle, Named, Result, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -355,7 +355,7 @@ def NtFsControlFile(
     context: Address,
     status: Address,
     code: Flags,
-    input: Address,
+    input: Content,
     input_size: u32,
     output: Address,
     output_size: u32,
@@ -398,7 +398,7 @@ def NtDeviceIoControlFile(
     context: Address,
     status: Address,
     code: Flags,
-    input: Address,
+    input: Content,
     input_size: u32,
     output: Address,
     output_size: u32,

@@ -23,6 +23,7 @@ from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     Address,
     Boolean,
+    Content,
     Flags,
     Handle,
     Named,
@@ -298,7 +299,7 @@ def NtQueryMultipleValueKey(
 
 @nt.call()
 def NtSetValueKey(
-    thread: Thread, handle: Handle, name: Text, title: u32, type: u32, data: Address, size: u32
+    thread: Thread, handle: Handle, name: Text, title: u32, type: u32, data: Content, size: u32
 ) -> int:
     """Set a value."""
     if size > _LARGEST_DATA:
