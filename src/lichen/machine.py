@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from lichen import drives
+from lichen import drives, private_files
 from lichen.executive import programs
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -64,7 +64,6 @@ _FIRST_DEVICE: Final = 32
 _MEMORY_MAJOR: Final = 1
 _RESOLVER: Final = "/etc/resolv.conf"
 """How names of hosts are found; many hosts keep it in /run."""
-_ADMINISTRATOR_HOME: Final = "/root"
 _NOT_SHARED: Final = ("", "dev", "proc", "sys")
 """The root and the folders below it that no share may cover: without them there is no machine."""
 _MOST_CARRIED: Final = 1 << 16
@@ -202,9 +201,8 @@ class Machine:
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
             )
             self.mount(state, empty, "tmpfs")
-        if os.geteuid() == 0 and not self._has(_ADMINISTRATOR_HOME):
-            # The host's own is not for others to read, and so is this one.
-            make_directory(self._administrator, Name(self._administrator.root, ("root",)), 0o700)
+        if os.geteuid() == 0:
+            private_files.provide(self._administrator)
         self._carry_over(_RESOLVER)
 
     def _carry_over(self, path: str) -> None:

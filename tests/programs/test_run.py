@@ -179,6 +179,15 @@ def test_users(lichen: Lichen) -> None:
     assert (done.returncode, b"no user nobody-at-all" in done.stderr) == (125, True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the host's /etc/shadow shows to nobody")
+def test_root_has_a_home_and_passwords_of_the_machines_own(lichen: Lichen) -> None:
+    script = "stat -c '%a %U' /root /etc/shadow; grep -v ':[*]:::::::$' /etc/shadow; "
+    script += "su daemon -s /bin/sh -c 'id -un; cat /etc/shadow'"
+    done = shell(lichen, script, "--fresh")
+    assert done.stdout == b"700 root\n640 root\ndaemon\n", done.stderr
+    assert b"/etc/shadow: Permission denied" in done.stderr
+
+
 def test_what_is_written_stays_in_the_machine(lichen: Lichen) -> None:
     name = f"/var/tmp/lichen-test-{os.getpid()}"
     assert shell(lichen, f"echo private > {name}").returncode == 0

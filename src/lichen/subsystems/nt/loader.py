@@ -29,6 +29,8 @@ HIGHEST_ADDRESS: Final = 0x7FFFFFFE0000
 _SHARED_DATA, _SHARED_DATA_END = 0x7FFE0000, 0x7FFF0000
 _API_SET_SECTION: Final = b".apiset"
 _SESSION: Final = 1
+_LONGEST_FOLDER: Final = 258
+"""Units of a current folder: MAX_PATH without the separator and the NUL that follow it."""
 _NO_SET_ID: Final = 0, 0, 0
 _OF_DESCRIPTORS: Final = (
     Access.READ_ATTRIBUTES | Access.WRITE_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE
@@ -58,6 +60,8 @@ class PeLoader:
             raise Failure(Status.INVALID_IMAGE_FORMAT)
         seat = None if program.parameters else seat_for(process)
         parameters = program.parameters or self._parameters(process, program, seat.handle if seat else 0)
+        if len(parameters.current_directory.rstrip("\\")) > _LONGEST_FOLDER:
+            raise Failure(Status.NAME_TOO_LONG)
         guest = self.subsystem.guests.blank()
         space = AddressSpace(high=HIGHEST_ADDRESS)
         try:
