@@ -318,7 +318,7 @@ class Machine:
 
     def missing_calls(self) -> dict[str, dict[str, int]]:
         """By subsystem: the calls that were made and do not exist here, and how often."""
-        return {s.name: {str(call): times for call, times in s.missing.items()} for s in self.subsystems}
+        return {subsystem.name: subsystem.missing for subsystem in self.subsystems}
 
     # ---- what sessions ask for
 

@@ -210,14 +210,17 @@ def test_help_and_version(lichen: Lichen) -> None:
 
 def test_trace(lichen: Lichen, tmp_path: Path) -> None:
     done = lichen.run(
-        "run", "--fresh", f"--trace={tmp_path}/calls", "--", "sh", "-c", "/bin/echo hi; cat /none"
+        *("run", "--machine", "traced", f"--trace={tmp_path}/calls"),
+        *("--", "sh", "-c", "/bin/echo hi; cat /none"),
     )
     assert (done.returncode, done.stdout) == (1, b"hi\n")
     calls = (tmp_path / "calls").read_text()
     assert calls.endswith(" +++ exited with 1 +++\n")
     assert 'write(1, "hi\\n", 3) = 3' in calls
     assert "PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x" in calls
-    assert "call_" not in calls
+    assert "rseq(0x" in calls
+    status = lichen.run("status", "traced")
+    assert re.search(rb"^missing calls +.*rseq", status.stdout, re.MULTILINE)
     assert not re.search(r"(munmap|mprotect)\(.* = \?", calls)
     assert '"/etc/ld.so.cache", O_RDONLY|O_CLOEXEC' in calls
     assert '"/none"' in calls

@@ -30,6 +30,7 @@ from lichen.abi.memory import Fault
 Body = TypeVar("Body", bound=Callable[..., Any])
 Enter = Callable[[Any, tuple[int, ...]], Any]
 Restart = Literal["always", "signal", "never"]
+_MOST_MISSING = 1000
 _SHOWN_CONTENT = 32
 """Bytes of what is written that a trace shows, as strace does."""
 
@@ -68,6 +69,15 @@ class Call:
             f"{k}: {v if isinstance(v, str) else inspect.formatannotation(v)}" for k, v in written.items()
         )
         return f"{self.name}({', '.join(texts)})"
+
+
+class Missing(dict[str, int]):
+    """Calls that guests made without a declaration, and how often; a guest that tries every number fills no memory."""
+
+    def count(self, name: str) -> None:
+        """One more call of this name."""
+        if name in self or len(self) < _MOST_MISSING:
+            self[name] = self.get(name, 0) + 1
 
 
 class Entry(NamedTuple):

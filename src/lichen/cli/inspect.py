@@ -14,6 +14,9 @@ from lichen.cli.hostcheck import findings
 from lichen.cli.tables import show
 from lichen.daemon import places
 
+_MOST_NAMED = 8
+"""How many missing calls are named."""
+
 
 def of_machine(command: Callable[[str], None]) -> Callable[..., None]:
     """Give a command the machine that NAME or, as with `run`, --machine says; else the default one."""
@@ -79,7 +82,8 @@ def status(machine: str) -> None:
 
 
 def _machine_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
-    missing = sum(len(numbers) for numbers in told["missing"].values())
+    missing = [name for names in told["missing"].values() for name in sorted(names)]
+    more = f" and {len(missing) - _MOST_NAMED} more" * (len(missing) > _MOST_NAMED)
     return [
         ("kernel", f"Lichen {told['version']}, host process {told['pid']}, up {duration(told['uptime'])}"),
         ("placement", f"kernel and guests share core {told['processor']}"),
@@ -87,6 +91,6 @@ def _machine_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("extension", "in use" if told["extension"] else "not in use: pure Python"),
         ("sessions", str(told["sessions"])),
         ("processes", str(told["processes"])),
-        ("missing calls", f"{missing} that programs asked for do not exist here"),
+        ("missing calls", ", ".join(missing[:_MOST_NAMED]) + more or "none that programs asked for"),
         ("kernel errors", f"{told['errors']}, see the log" if told["errors"] else "none"),
     ]

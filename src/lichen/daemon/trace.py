@@ -24,15 +24,12 @@ from lichen.executive.scheduler import Scheduler
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.passed import PassedNode
-from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 
 _MOST_WAITING: Final = 16 << 20
 _MOST_KNOWN: Final = 4096
 _LARGE: Final = 1 << 31
 _CONVENTIONS: Final[dict[str, Convention]] = {"linux": AMD64, "nt": X64}
 
-_UNDECLARED: Final = {"linux": {number: name for name, number in AMD64_NUMBERS.items()}, "nt": {}}
-"""Names of calls that do not exist here."""
 _WITHOUT_RETURN: Final = (
     *("exit", "exit_group", "rt_sigreturn"),
     *("NtContinue", "NtRaiseException", "NtSetContextThread", "NtTerminateProcess", "NtTerminateThread"),
@@ -177,8 +174,7 @@ class _Line:
         entry = subsystem.table.get(number)
         self.name = entry.call.name if entry else ""
         if entry is None:
-            name = _UNDECLARED[subsystem.name].get(number, f"call_{number}")
-            self.text = f"{name}({', '.join(f'{value:#x}' for value in arguments)})"
+            self.text = f"{subsystem.call_name(number)}({', '.join(f'{value:#x}' for value in arguments)})"
         else:
             self.text = decode_for_trace(entry.call, _CONVENTIONS[subsystem.name], thread, arguments)
         self.began, self.clock = time.time_ns(), time.monotonic_ns()

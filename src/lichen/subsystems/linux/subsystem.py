@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lichen.abi.convention import AMD64
-from lichen.abi.declare import Calls
+from lichen.abi.declare import Calls, Missing
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault as BadAddress
 from lichen.executive.interfaces import Fault, Platform
@@ -21,6 +21,7 @@ from lichen.executive.status import Failure, Interrupted
 from lichen.subsystems.linux import delivery, signals
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.execution import ElfLoader, ScriptLoader
+from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.processes import watch_processor_limit
 from lichen.subsystems.linux.siginfo import SiginfoChild, SiginfoFault
 from lichen.subsystems.linux.state import RLIMIT_CPU, UNLIMITED, LinuxProcess, LinuxThread, default_limits
@@ -35,6 +36,7 @@ log = logging.getLogger("lichen.linux")
 linux: Final = Calls("linux")
 """Every Linux call is declared on this."""
 
+_NAMES: Final = {number: name for name, number in AMD64_NUMBERS.items()}
 _CHILD: Final = layout(SiginfoChild, LP64)
 _FAULT: Final = layout(SiginfoFault, LP64)
 CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
@@ -78,8 +80,7 @@ class LinuxSubsystem:
         self.open_program = open_program
         self.table = declare_calls().table(AMD64)
         self.loaders = (ElfLoader(self), ScriptLoader(self))
-        self.missing: dict[int, int] = {}
-        """Numbers that were called without a declaration, and how often."""
+        self.missing = Missing()
 
     # ---- calls
 
@@ -87,9 +88,13 @@ class LinuxSubsystem:
         """Decode and run one call."""
         entry = self.table.get(number)
         if entry is None:
-            self.missing[number] = self.missing.get(number, 0) + 1
+            self.missing.count(self.call_name(number))
             return -errno.ENOSYS
         return entry.enter(thread, arguments)
+
+    def call_name(self, number: int) -> str:
+        """What people call a system call, declared or not."""
+        return _NAMES.get(number, f"call_{number}")
 
     def failed(self, thread: Thread, error: Exception) -> int:
         """The errno of a call that failed."""

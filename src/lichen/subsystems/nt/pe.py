@@ -223,6 +223,8 @@ def _parse(data: bytes) -> PeFile:
     )
     if any(section.address % _PAGE or section.address + section.size > size for section in sections):
         raise Failure(Status.INVALID_IMAGE_FORMAT)
+    if any(s.offset and s.offset + min(s.file_size, s.size) > len(data) for s in sections):
+        raise Failure(Status.INVALID_IMAGE_FORMAT)  # as after a download that broke off
     return PeFile(
         data,
         machine,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lichen.abi.convention import X64
-from lichen.abi.declare import Calls
+from lichen.abi.declare import Calls, Missing
 from lichen.abi.memory import Fault as BadAddress
 from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
 from lichen.executive.memory import page_down
@@ -133,7 +133,7 @@ class NtSubsystem:
         numbers = self.ntdll.file.system_calls
         self.table = declare_calls().table(X64, numbers)
         self.names = {number: name for name, number in numbers.items()}
-        self.missing: dict[str, int] = {}
+        self.missing = Missing()
         """Calls without a declaration that were made, and how often."""
         self._ticking = False
         self.keyed_event: Any = importlib.import_module(
@@ -154,9 +154,13 @@ class NtSubsystem:
             return entry.enter(thread, arguments)
         if number == UNIX_CALL:
             return unix_call(thread, *arguments[:3])
-        name = self.names.get(number, f"{number:#x}")
-        self.missing[name] = self.missing.get(name, 0) + 1
+        name = self.call_name(number)
+        self.missing.count(name)
         return Status.NOT_IMPLEMENTED if name[:2] == "Nt" or number >= 0x1000 else 0xC000001C
+
+    def call_name(self, number: int) -> str:
+        """What people call a system call, declared or not."""
+        return self.names.get(number, f"call_{number:#x}")
 
     def failed(self, thread: Thread, error: Exception) -> int:
         """The status of a call that failed, of which nothing is left."""

@@ -51,6 +51,17 @@ def test_lies_are_refused_or_do_no_harm() -> None:
     assert accepted
 
 
+def test_a_file_that_broke_off_is_refused() -> None:
+    data = forwarder.build("whole.dll", {"Export": "other.Export"})
+    section = pe.parse(data).sections[0]
+    end = section.offset + min(section.file_size, section.size)
+    pe.parse(data[:end])  # what only fills the file up may be missing
+    for size in (end - 1, section.offset):
+        with pytest.raises(Failure) as failure:
+            pe.parse(data[:size])
+        assert failure.value.status == Status.INVALID_IMAGE_FORMAT
+
+
 def test_names_of_exports_have_an_end() -> None:
     data = bytearray(forwarder.build("long.dll", {f"E{number}": "other.Export" for number in range(1000)}))
     data[0x400 + 40 + 10 * 1000 :] = b"x" * (4 << 20)
