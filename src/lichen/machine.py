@@ -201,8 +201,7 @@ class Machine:
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
             )
             self.mount(state, empty, "tmpfs")
-        if os.geteuid() == 0:
-            private_files.provide(self._administrator)
+        private_files.provide(self._administrator)
         self._carry_over(_RESOLVER)
 
     def _carry_over(self, path: str) -> None:

@@ -179,11 +179,10 @@ def test_users(lichen: Lichen) -> None:
     assert (done.returncode, b"no user nobody-at-all" in done.stderr) == (125, True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="the host's /etc/shadow shows to nobody")
 def test_root_has_a_home_and_passwords_of_the_machines_own(lichen: Lichen) -> None:
     script = "stat -c '%a %U' /root /etc/shadow; grep -v ':[*]:::::::$' /etc/shadow; "
     script += "su daemon -s /bin/sh -c 'id -un; cat /etc/shadow'"
-    done = shell(lichen, script, "--fresh")
+    done = shell(lichen, script, "--fresh", "--user", "root")
     assert done.stdout == b"700 root\n640 root\ndaemon\n", done.stderr
     assert b"/etc/shadow: Permission denied" in done.stderr
 
@@ -312,6 +311,7 @@ def test_a_state_folder_that_cannot_be_used(lichen: Lichen, tmp_path: Path) -> N
     (tmp_path / "file").touch()
     done = lichen.run("run", "true", variables={"LICHEN_HOME": str(tmp_path / "file")})
     assert (done.returncode, done.stderr.startswith(b"lichen: cannot make ")) == (125, True)
+    assert done.stderr.endswith(b"/file is no folder\n")
     (tmp_path / "open" / "machines").mkdir(parents=True)
     (tmp_path / "open" / "machines").chmod(0o777)
     done = lichen.run("run", "true", variables={"LICHEN_HOME": str(tmp_path / "open")})
@@ -325,3 +325,4 @@ def test_a_full_disk_is_told(lichen: Lichen) -> None:
     done = lichen.run("run", "--fresh", "true", preexec_fn=only_small_files)
     assert done.returncode == 125
     assert b"Traceback" not in done.stderr
+    assert b"fresh" not in lichen.run("list").stdout

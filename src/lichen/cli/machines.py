@@ -17,6 +17,7 @@ from lichen.daemon import places
 )
 def list_machines(verbose: bool) -> None:
     """List the machines of this user."""
+    places.remove_dead_fresh_machines()
     titles = ["NAME", "STATE", *(["VERSION", "KERNEL", "CORE", "SESSIONS", "PROCESSES"] if verbose else [])]
     show(titles, [_row(name, verbose) for name in places.names()])
 

@@ -63,6 +63,8 @@ def make_folder(name: str) -> str:
         for path in (machines(), folder):
             os.makedirs(path, 0o700, exist_ok=True)
             check_private(path)
+    except FileExistsError as error:
+        raise PlaceError(f"cannot make {folder}: {error.filename} is no folder") from error
     except OSError as error:
         raise PlaceError(f"cannot make {folder}: {error.strerror}") from error
     return folder
