@@ -225,6 +225,7 @@ def test_trace(lichen: Lichen, tmp_path: Path) -> None:
     assert '"/etc/ld.so.cache", O_RDONLY|O_CLOEXEC' in calls
     assert '"/none"' in calls
     assert "-1 ENOENT" in calls
+    assert re.search(r'execve\("[a-z/]*/cat", \["cat", "/none"\], 0x[0-9a-f]+\) = 0 <', calls)
     assert "exit_group(1)" in calls
     assert len({line.split()[1].partition(":")[0] for line in calls.splitlines()}) == 3
 

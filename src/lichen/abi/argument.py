@@ -26,7 +26,7 @@ class Arg:
     `decode` is a Python expression without effects, in which `{x}` stands for the raw unsigned value. It may
     use `memory`, `thread`, `model` and the names in `uses`. `show` prints what it made. `wide` is for 64-bit
     values, which take two slots, low half first, where a slot has 32 bits. `sized` is for the address of bytes
-    that the call takes, as many as the next parameter says: a trace shows them.
+    that the call takes, as many as the next parameter says: a trace shows them. `peek` prints what another address leads to.
     """
 
     decode: str
@@ -34,6 +34,7 @@ class Arg:
     uses: Mapping[str, Any] = field(default_factory=dict)
     wide: bool = False
     sized: bool = False
+    peek: Callable[[Memory, int], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -276,6 +276,7 @@ def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[in
     source = f"def attempts(thread, args):\n{plan.prologue}    return (\n{attempts}    )\n"
     compile_source(f"<trace {convention.name} {call.name}>", source, plan.scope)
     attempts_at = plan.scope["attempts"]
+    peeks = [(index, arg.peek) for index, arg in enumerate(plan.arguments) if arg.peek]
     sized = [index for index, arg in enumerate(plan.arguments) if arg.sized]
 
     def show(thread: Any, args: tuple[int, ...]) -> list[str]:
@@ -286,6 +287,8 @@ def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[in
         shown = [_show_argument(arg, *pair) for arg, pair in zip(plan.arguments, found, strict=True)]
         for index in sized:
             shown[index] = _show_content(thread, found[index][0], found[index + 1][0]) or shown[index]
+        for index, peek in peeks:
+            shown[index] = _peek(thread, peek, found[index][0]) or shown[index]
         return shown
 
     return show
@@ -303,6 +306,13 @@ def _show_content(thread: Any, address: Callable[[], int], size: Callable[[], in
     try:
         count = min(size(), _SHOWN_CONTENT + 1)
         return show_bytes(thread.memory.read(address(), count), _SHOWN_CONTENT) if address() else ""
+    except Exception:  # as above
+        return ""
+
+
+def _peek(thread: Any, peek: Callable[[Any, int], str], address: Callable[[], int]) -> str:
+    try:
+        return peek(thread.memory, address())
     except Exception:  # as above
         return ""
 

@@ -16,6 +16,8 @@ PATH_LIMIT: Final = 4096
 _REMEMBERED: Final = 255
 """Paths of up to this many bytes are taken apart once: programs use the same few again and again."""
 AT_FDCWD: Final = -100
+_MOST_SHOWN, _LONGEST_SHOWN = 32, 129
+"""How many strings of a vector a trace shows, and how much of one."""
 
 Result = int | Blocks[int] | None
 """What a call returns: its result, a generator when it has to wait, None when the thread went on by itself."""
@@ -67,6 +69,15 @@ def _show_path(path: Any) -> str:
     return "NULL" if path is None else show_bytes(path.text)
 
 
+def _show_strings(memory: Memory, vector: int) -> str:
+    shown: list[str] = []
+    while (pointer := int.from_bytes(memory.read(vector + 8 * len(shown), 8), "little")) and len(
+        shown
+    ) < _MOST_SHOWN:
+        shown.append(show_bytes(memory.cstring(pointer, _LONGEST_SHOWN), _LONGEST_SHOWN - 1))
+    return f"[{', '.join(shown + ['...'] * bool(pointer))}]"
+
+
 def _show_mode(value: int) -> str:
     return f"{value:#o}"
 
@@ -81,6 +92,8 @@ OptionalPathName = Annotated[
 ]
 Address = Annotated[int, Arg("{x}", show_address)]
 """A guest address that the call itself reads from or writes to."""
+Strings = Annotated[int, Arg("{x}", show_address, peek=_show_strings)]
+"""The address of a vector of strings that ends with a null pointer."""
 Content = Annotated[int, Arg("{x}", show_address, sized=True)]
 """The address of bytes that the call takes, as many as the next parameter says."""
 

@@ -25,7 +25,18 @@ from lichen.subsystems.linux.records import CloneArgs
 from lichen.subsystems.linux.signals import LAST, SIGCHLD
 from lichen.subsystems.linux.state import RLIMIT_NPROC, AlternateStack
 from lichen.subsystems.linux.subsystem import linux
-from lichen.subsystems.linux.types import AT_FDCWD, Address, Fd, Flags, Int, PathName, Pid, Result, Size
+from lichen.subsystems.linux.types import (
+    AT_FDCWD,
+    Address,
+    Fd,
+    Flags,
+    Int,
+    PathName,
+    Pid,
+    Result,
+    Size,
+    Strings,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
@@ -248,7 +259,7 @@ def _until_image_left(child: Process) -> Blocks[int]:
 
 
 @linux.call(amd64=59)
-def execve(thread: Thread, path: PathName, arguments: Address, environment: Address) -> Result:
+def execve(thread: Thread, path: PathName, arguments: Strings, environment: Address) -> Result:
     """Replace the program of the calling process."""
     file = opened_for_execution(thread.process, path, AT_FDCWD, follow=True)
     return _execute(thread, file, path.text, arguments, environment)
@@ -256,7 +267,7 @@ def execve(thread: Thread, path: PathName, arguments: Address, environment: Addr
 
 @linux.call(amd64=322)
 def execveat(
-    thread: Thread, directory: Fd, path: PathName, arguments: Address, environment: Address, flags: Flags
+    thread: Thread, directory: Fd, path: PathName, arguments: Strings, environment: Address, flags: Flags
 ) -> Result:
     """As execve, with a path relative to a directory, or (AT_EMPTY_PATH) an open file itself."""
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH):
