@@ -13,6 +13,7 @@ from lichen.abi.layout import LP64
 from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import Process, Thread
 from lichen.subsystems.linux import records, types
+from lichen.subsystems.linux.calls.memory import MappingFlags, ProtectionFlags
 from lichen.subsystems.linux.calls.open import OpenFlags
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from tests.fuzz.arguments import WORD, Source
@@ -81,10 +82,14 @@ class LinuxSource(Source):
             types.PathName: self.path,
             types.OptionalPathName: self.path,
             types.Address: self.address,
+            types.Content: self.address,
+            types.Strings: self.address,
             types.Size: self.size,
             types.Pid: self.task,
             types.Signal: lambda: self.random.randrange(66),
             types.Flags: self.flags,
+            MappingFlags: self.flags,
+            ProtectionFlags: self.flags,
             types.Mode: lambda: self.random.choice((0o644, 0o755, 0o777, 0o100644, 0o10600, 0o20666, 0)),
             types.Uid: lambda: self.random.choice((0, 1000, 7, WORD)),
             "flags": self.flags,

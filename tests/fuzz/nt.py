@@ -98,6 +98,7 @@ class NtSource(Source):
             types.ObjectName: self.name,
             types.Text: self.string,
             types.Address: lambda: self.random.choice((0, self.buffer(), self.buffer())),
+            types.Content: lambda: self.random.choice((0, self.buffer(), self.buffer())),
             types.Size: self.size,
             types.Flags: self.flags,
             types.Boolean: lambda: self.random.randrange(2),
