@@ -71,6 +71,7 @@ IN_C = {
     siginfo.SiginfoSys: InC("siginfo_t", SIGINFO, "si_"),
     siginfo.SignalfdSiginfo: InC("struct signalfd_siginfo", ("linux/signalfd.h",), "ssi_"),
     records.Termios: InC("struct termios", ("asm/termbits.h",), "c_"),
+    records.Termio: InC("struct termio", ("asm/termios.h",), "c_"),
     records.Termios2: InC("struct termios2", ("asm/termbits.h",), "c_"),
     records.Winsize: InC("struct winsize", ("sys/ioctl.h",), "ws_"),
     records.SockaddrUn: InC("struct sockaddr_un", ("sys/un.h",), "sun_"),

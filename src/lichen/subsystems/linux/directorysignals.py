@@ -11,7 +11,14 @@ from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.watch import Change
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.signaldriven import F_OWNER_PID, POLL_MSG, OwnerEx, Ownership, ownership_of
+from lichen.subsystems.linux.signaldriven import (
+    F_OWNER_PID,
+    POLL_MSG,
+    OwnerEx,
+    Ownership,
+    ownership_of,
+    set_owner,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
@@ -74,7 +81,7 @@ def notify_of_directory(thread: Thread, fd: int, file: File, argument: int) -> i
         raise Failure(Status.NOT_A_DIRECTORY)
     ownership = ownership_of(thread, file)
     if not ownership.owner.pid:
-        ownership.owner = OwnerEx(F_OWNER_PID, thread.process.id)
+        set_owner(thread, file, OwnerEx(F_OWNER_PID, thread.process.id))
     if known is None:
         known = _notifications[file] = Notification(ownership)
         assert file.when_closed is not None, "whoever has an owner has this"
