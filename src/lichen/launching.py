@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen import drives
 from lichen.executive import programs
@@ -14,12 +14,15 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import find
+from lichen.executive.io.manager import open_location
+from lichen.executive.io.opening import Access, Open, Options, Share
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.terminal.terminal import Terminal
 from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.errors import errno_of
+from lichen.subsystems.linux.execution import first_line
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.types import path_of
 
@@ -33,6 +36,11 @@ _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 _NO_WINDOWS: Final = (
     "this machine has no Windows userland: `lichen windows` fetches one for machines that start afterwards"
+)
+
+
+_READABLE: Final = Open(
+    Access.READ, share=Share.READ | Share.DELETE, options=Options.IMAGE | Options.NON_DIRECTORY
 )
 
 
@@ -99,7 +107,7 @@ def _found(machine: Machine, process: Process, launch: Launch) -> tuple[bytes, F
     name, failure = launch.program, Failure(Status.OBJECT_NAME_NOT_FOUND)
     for path in _candidates(name, launch.environment.get(b"PATH", b"")):
         try:
-            return path, opened_for_execution(process, path_of(path))
+            return path, _opened(process, path, machine.has_windows)
         except Failure as error:
             if not is_missing(error):
                 failure = error
@@ -110,6 +118,21 @@ def _found(machine: Machine, process: Process, launch: Launch) -> tuple[bytes, F
             hint = f"; {_NO_WINDOWS}"
         raise LaunchError(f"{shown}: no such program{hint}", _NOT_FOUND)
     raise LaunchError(f"{shown}: {_why_not(process, name, failure)}", _NOT_EXECUTABLE)
+
+
+def _opened(process: Process, path: bytes, has_windows: bool) -> File:
+    """The file of a program; of a Windows program that one may read, too: archives and packages give it no x bit."""
+    try:
+        return opened_for_execution(process, path_of(path))
+    except Failure as failure:
+        if failure.status != Status.ACCESS_DENIED or not has_windows:
+            raise
+        context = process.files
+        start = context.root if path[:1] == b"/" else context.current
+        location = find(context, start, path_of(path).components)
+        if location.node.kind != Kind.REGULAR or location.node.read_at(0, 2) != b"MZ":
+            raise
+        return cast(File, open_location(context, location, _READABLE))
 
 
 def _candidates(name: bytes, search: bytes) -> Iterable[bytes]:
@@ -141,7 +164,9 @@ def _refusal(machine: Machine, path: bytes, file: File, failure: Failure) -> Lau
     if failure.status == Status.INVALID_IMAGE_FORMAT:
         return LaunchError(f"{shown}: {_what_else(machine, head)}", _NOT_EXECUTABLE)
     if is_missing(failure) and (interpreter := _interpreter(file, head)):
-        return LaunchError(f"{shown}: its interpreter {interpreter} is missing", _NOT_FOUND)
+        named = interpreter if interpreter.isprintable() else repr(interpreter)
+        hint = "; the script has the line ends of Windows" if interpreter.endswith("\r") else ""
+        return LaunchError(f"{shown}: its interpreter {named} is missing{hint}", _NOT_FOUND)
     return LaunchError(
         f"{shown}: cannot be executed: {os.strerror(errno_of(failure.status))}", _NOT_EXECUTABLE
     )
@@ -161,8 +186,7 @@ def _what_else(machine: Machine, head: bytes) -> str:
 def _interpreter(file: File, head: bytes) -> str:
     """The name of the program that is needed to run a file: a script's, or the dynamic linker of an ELF file."""
     if head[:2] == b"#!":
-        words = head[2:].split(b"\n", 1)[0].split()
-        return os.fsdecode(words[0]) if words else ""
+        return os.fsdecode(first_line(head)[0])
     return os.fsdecode(elf.parse(file.node.read_at).interpreter or b"") if head[:4] == elf.MAGIC else ""
 
 

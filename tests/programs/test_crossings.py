@@ -361,12 +361,3 @@ def test_what_linux_has_open_counts_for_windows(
     """A Linux program denies nobody anything, but a Windows one cannot deny what is going on already."""
     script = f"touch {linux}/busy; exec 3{mode} {linux}/busy; $hold '{windows}\\busy' {access} {share}; rm {linux}/busy"
     assert shell(script, input=b"").stdout.split() == [error]
-
-
-def test_a_current_folder_too_long_for_windows(machine: Lichen) -> None:
-    """MAX_PATH holds for it whatever the file system can do: an honest error beats a program without its DLLs."""
-    folder = "/var/tmp" + f"/{100 * 'x'}" * 3
-    script = f"mkdir -p {folder}; cd {folder}; hostname.exe"
-    done = machine.run("run", "bash", "-c", script)
-    assert (done.returncode, done.stdout) == (126, b"")
-    assert b"File name too long" in done.stderr

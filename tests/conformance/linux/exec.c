@@ -208,6 +208,33 @@ static void make_script(const char *path, const char *text) {
     make_program(path, text, strlen(text));
 }
 
+static pid_t started(const char *path) {
+    pid_t child = fork();
+    if (child == 0)
+        _exit(run(path) ? 127 : 0);
+    return child;
+}
+
+/* A first line ends at its newline, names end at blanks and zeros, and nothing else is a blank. */
+static void first_lines(void) {
+    static const char zero[] = "#!./self exit\0more\n";
+    char line[300] = "#!./self exit";
+    make_script("return", "#!./self\r\n");
+    CHECK_ERRNO(run("./return"), ENOENT, "a carriage return is part of the interpreter's name");
+    make_script("return-alone", "#!\r\n");
+    CHECK_ERRNO(run("./return-alone"), ENOENT, "also when it is all of it");
+    make_script("form-feed", "#!./self\fexit\n");
+    CHECK_ERRNO(run("./form-feed"), ENOENT, "and so is a form feed");
+    make_program("zero", zero, sizeof zero - 1);
+    CHECK(exited_with(status_of(started("./zero")), 0), "a zero ends the line");
+    memset(line + strlen(line), ' ', sizeof line - strlen(line));
+    make_program("long", line, sizeof line);
+    CHECK(exited_with(status_of(started("./long")), 0), "a line that is longer than what is looked at");
+    memset(line + 2, 'a', sizeof line - 2);
+    make_program("long-name", line, sizeof line);
+    CHECK_ERRNO(run("./long-name"), ENOEXEC, "an interpreter's name that is longer");
+}
+
 static void scripts(void) {
     char name[16], line[64];
     make_script("script", "#! ./self script with words \t\nexit 1\n");
@@ -359,6 +386,7 @@ int main(int count, char **arguments) {
     memset(longest, 'a', LONGEST);
     what_is_given();
     scripts();
+    first_lines();
     refused_paths();
     refused_sizes();
     refused_formats();

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import struct
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ MOST_STRINGS: Final = 6 << 20
 LONGEST_STRING: Final = 128 << 10
 _DEEPEST_SCRIPT: Final = 5
 _WORD: Final = struct.Struct("<Q")
+_FIRST_LINE: Final = re.compile(rb"[ \t]*([^ \t\0]*)([ \t]*)([^\0]*)")
 
 AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 3, 4, 5, 6, 7, 8, 9
 AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK, AT_SECURE = 11, 12, 13, 14, 15, 16, 17, 23
@@ -143,15 +145,11 @@ class ScriptLoader:
 
     def load(self, process: Process, program: Program, head: bytes) -> Loaded:
         """Load the interpreter that the first line names, with the script's name among its arguments."""
-        words = head[2:HEAD_SIZE].split(b"\n", 1)[0].strip(b" \t").split(None, 1)
-        if not words:
-            raise Failure(Status.INVALID_IMAGE_FORMAT)
+        interpreter, *option = first_line(head)
         if not program.reachable:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         if self._depth >= _DEEPEST_SCRIPT:
             raise Failure(POSIX | errno.ELOOP)
-        interpreter = words[0]
-        option = tuple(word.rstrip(b" \t") for word in words[1:])
         arguments = (interpreter, *option, program.name, *program.arguments[1:])
         file = self.subsystem.open_program(process, interpreter)
         self._depth += 1
@@ -163,6 +161,21 @@ class ScriptLoader:
             file.release()
         loaded.program = loaded.program._replace(name=program.name)
         return loaded
+
+
+def first_line(head: bytes) -> list[bytes]:
+    """The interpreter that a script names, and what follows it as one argument, if anything does; INVALID_IMAGE_FORMAT.
+
+    Blanks are spaces and tabs only: a carriage return is part of a name, which then leads nowhere.
+    """
+    line, newline, _ = head[2:HEAD_SIZE].partition(b"\n")
+    found = _FIRST_LINE.match(line)
+    assert found is not None
+    interpreter, blank, option = found.groups()
+    cut_off = len(head) >= HEAD_SIZE and not newline and not blank and found.end() == len(line)
+    if not interpreter or cut_off:
+        raise Failure(Status.INVALID_IMAGE_FORMAT)
+    return [interpreter, *filter(None, (option.rstrip(b" \t"),))]
 
 
 def check_strings(program: Program, stack_limit: int) -> None:

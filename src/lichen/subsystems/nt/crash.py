@@ -38,14 +38,14 @@ _PARAMETERS: Final = 0x20
 def report(process: Process, code: int, address: int) -> None:
     """Tell on the process's standard error; quietly nothing where there is none."""
     where = _where(process, address)
-    _tell(process, f"unhandled exception {code:#010x} ({_NAMES.get(code, 'exception')}) at {where}")
+    tell(process, f"unhandled exception {code:#010x} ({_NAMES.get(code, 'exception')}) at {where}")
 
 
 def explain(process: Process, code: int) -> None:
     """When the system's DLLs end their process with `code` because something is missing, tell what it is."""
     if code in _EXPLAINED:
         for complaint in process.personality.complaints:
-            _tell(process, _CHANNEL.sub("", complaint.splitlines()[0]).replace("\\\\", "\\"))
+            tell(process, _CHANNEL.sub("", complaint.splitlines()[0]).replace("\\\\", "\\"))
 
 
 def is_complaint(message: str) -> bool:
@@ -62,7 +62,8 @@ def error_output(process: Process) -> File | None:
     return output if isinstance(output, File) else None
 
 
-def _tell(process: Process, text: str) -> None:
+def tell(process: Process, text: str) -> None:
+    """Write a line about a process on its standard error, if there is one."""
     output = error_output(process)
     program = process.personality.image_path.rpartition("\\")[2]
     if output is not None:

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import GuestThread, MemoryOperation
 from lichen.executive.io.file import File
+from lichen.executive.io.location import Location
 from lichen.executive.io.opening import Access
 from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import memory, pe, threads
+from lichen.subsystems.nt import crash, memory, pe, threads
 from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
+from lichen.subsystems.nt.environment import location_of
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.parameters import PEB_SIZE, Parameters, command_line_of, process_environment_block
 from lichen.subsystems.nt.protection import PAGE_READONLY, PAGE_READWRITE
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import Entries
+from lichen.subsystems.nt.types import encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -31,6 +34,8 @@ _API_SET_SECTION: Final = b".apiset"
 _SESSION: Final = 1
 _LONGEST_FOLDER: Final = 258
 """Units of a current folder: MAX_PATH without the separator and the NUL that follow it."""
+_ELSEWHERE: Final = "C:\\windows"
+"""Where programs start whose current folder Windows has no room for, as cmd.exe does in those that it cannot be in."""
 _NO_SET_ID: Final = 0, 0, 0
 _OF_DESCRIPTORS: Final = (
     Access.READ_ATTRIBUTES | Access.WRITE_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE
@@ -60,8 +65,8 @@ class PeLoader:
             raise Failure(Status.INVALID_IMAGE_FORMAT)
         seat = None if program.parameters else seat_for(process)
         parameters = program.parameters or self._parameters(process, program, seat.handle if seat else 0)
-        if len(parameters.current_directory.rstrip("\\")) > _LONGEST_FOLDER:
-            raise Failure(Status.NAME_TOO_LONG)
+        parameters.check()
+        elsewhere = self._elsewhere(process, parameters) if program.parameters is None else None
         guest = self.subsystem.guests.blank()
         space = AddressSpace(high=HIGHEST_ADDRESS)
         try:
@@ -74,6 +79,8 @@ class PeLoader:
 
         def enter_with_console(process: Process) -> None:
             enter(process)
+            if elsewhere is not None:
+                _move(process, elsewhere)
             if program.parameters is None:
                 _widen(process)
             if seat is not None:
@@ -95,6 +102,14 @@ class PeLoader:
             console=console,
             standard=(standard[0], standard[1], standard[2]),
         )
+
+    @staticmethod
+    def _elsewhere(process: Process, parameters: Parameters) -> Location | None:
+        """Where a program starts instead of a current folder whose name is too long for Windows."""
+        if len(encode(parameters.current_directory.rstrip("\\"))) <= 2 * _LONGEST_FOLDER:
+            return None
+        parameters.current_directory = _ELSEWHERE
+        return location_of(process, _ELSEWHERE)
 
     def _build(
         self,
@@ -144,6 +159,15 @@ def _widen(process: Process) -> None:
     for _, slot in process.handles:
         if isinstance(slot.object, File):
             slot.access |= _OF_DESCRIPTORS
+
+
+def _move(process: Process, folder: Location) -> None:
+    """Have a program be in another folder, of which it and its user are told."""
+    process.files = process.files.copy()
+    process.files.current = folder
+    crash.tell(
+        process, f"the current folder's name is too long for Windows; the program starts in {_ELSEWHERE}"
+    )
 
 
 class _Blocks:

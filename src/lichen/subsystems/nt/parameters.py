@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from lichen.abi.memory import Memory
+from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.types import decode, encode, to_bytes
 
@@ -18,7 +19,11 @@ _FIXED_SIZE: Final = 0x410
 _CURRENT_DIRECTORY_ROOM: Final = 520
 _NORMALISED: Final = 1
 PEB_SIZE: Final = 0x8000
-LONGEST_ENVIRONMENT: Final = 1 << 20
+LONGEST_ENVIRONMENT: Final = 4 << 20
+"""Bytes of an environment block."""
+_LONGEST_TEXT: Final = 32766
+"""Units of a text without its NUL: a UNICODE_STRING counts bytes in 16 bits."""
+_SYSTEM_FOLDERS: Final = "C:\\windows\\system32;C:\\windows\\system;C:\\windows;."
 _PEB_PARAMETERS, _ENVIRONMENT, _ENVIRONMENT_SIZE = 0x20, 0x80, 0x3F0
 """Where the PEB leads to the parameters, and these to the environment."""
 _DEBUG_CHANNELS: Final = 0x2000
@@ -35,7 +40,6 @@ class Parameters:
     command_line: str
     current_directory: str
     environment: Mapping[str, str]
-    dll_path: str = "C:\\windows\\system32"
     window_title: str = ""
     desktop: str = ""
     shell_information: str = ""
@@ -46,6 +50,26 @@ class Parameters:
     window_flags: int = 0
     current_directory_handle: int = 0
     runtime: bytes = field(default=b"")
+
+    @property
+    def dll_path(self) -> str:
+        """Where DLLs are looked for at start, by either world's programs: as Windows' documentation of DLL search has it."""
+        folder = self.image.rpartition("\\")[0]
+        folder += "\\" if folder.endswith(":") else ""
+        search = next((value for name, value in self.environment.items() if name.upper() == "PATH"), "")
+        path = f"{folder};{_SYSTEM_FOLDERS};{search}"
+        return path if _units(path) <= _LONGEST_TEXT else path[: path.rfind(";", 0, _LONGEST_TEXT // 2)]
+
+    def check(self) -> None:
+        """Refuse what Windows has no room for: NAME_TOO_LONG, or INVALID_BUFFER_SIZE (E2BIG)."""
+        names = self.image, self.window_title, self.desktop, self.shell_information
+        if any(_units(text) > _LONGEST_TEXT for text in names):
+            raise Failure(Status.NAME_TOO_LONG)
+        variables = [_units(name) + 1 + _units(value) for name, value in self.environment.items()]
+        if max(_units(self.command_line), *variables, 0) > _LONGEST_TEXT:
+            raise Failure(Status.INVALID_BUFFER_SIZE)
+        if 2 * (sum(variables) + len(variables) + 1) > LONGEST_ENVIRONMENT:
+            raise Failure(Status.INVALID_BUFFER_SIZE)
 
     def pack(self, base: int) -> bytes:
         """The whole block as it lies at `base`."""
@@ -77,6 +101,10 @@ class Parameters:
         struct.pack_into("<Q", fixed, 0x48, self.current_directory_handle)
         struct.pack_into("<2I", fixed, 0xA4, self.window_flags, self.show_window)
         return bytes(fixed + blob)
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(encode(text)) // 2
 
 
 def encode_environment(environment: Mapping[str, str]) -> bytes:

@@ -27,7 +27,7 @@ from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import is_limited, new_handle
-from lichen.subsystems.nt.parameters import Parameters, arguments_of, decode_environment
+from lichen.subsystems.nt.parameters import LONGEST_ENVIRONMENT, Parameters, arguments_of, decode_environment
 from lichen.subsystems.nt.records import SectionImageInformation
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import nt
@@ -40,7 +40,6 @@ _BREAKAWAY, _INHERIT_HANDLES, _SUSPENDED = 0x1, 0x4, 0x1
 _ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_NAME, _ATTRIBUTE_IMAGE_INFORMATION = 3, 4, 5, 6
 _ATTRIBUTE_STANDARD_HANDLES, _ATTRIBUTE_HANDLE_LIST = 10, 11
 _HANDLE_LIMIT: Final = 4096
-_LONGEST_ENVIRONMENT: Final = 1 << 20
 _LONGEST_NAME: Final = 0xFFFF
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 _RUN: Final = Open(
@@ -123,7 +122,9 @@ def _read_parameters(thread: Thread, address: int) -> Parameters:
     console, console_flags, *standard = struct.unpack("<QI4x3Q", memory.read(address + 0x10, 40))
     (block,) = struct.unpack("<Q", memory.read(address + 0x80, 8))
     (size,) = struct.unpack("<Q", memory.read(address + 0x3F0, 8))
-    data = memory.read(block, min(size, _LONGEST_ENVIRONMENT)) if block else b""
+    if size > LONGEST_ENVIRONMENT:
+        raise Failure(Status.INVALID_PARAMETER)
+    data = memory.read(block, size) if block else b""
     window_flags, show = struct.unpack("<2I", memory.read(address + 0xA4, 8))
     texts = {offset: read_string(memory, address + offset) for offset in (0x38, 0x60, 0x70, 0xB0, 0xC0, 0xD0)}
     return Parameters(
