@@ -237,7 +237,11 @@ class Scheduler:
         """Throw Interrupted into a parked generator."""
         if parking.wait is not None:
             parking.leave()
-            self._advance(parking, Interrupted())
+            interruption = Interrupted()
+            self._advance(parking, interruption)
+            interruption.__traceback__ = (
+                None  # the frames that were under way hold it in their turn: a circle
+            )
 
     def cancel(self, parking: Parking) -> None:
         """Close a parked generator: its thread will not go on with it."""

@@ -145,6 +145,7 @@ class ConnectedSocket(LocalSocket):
             embryo.release()
         super().closed()
         self._joiners.wake()
+        self.peer = None  # the other end may go on referring to this one
 
     def _leave(self, unread: bool) -> None:
         """Let the other end know that this one goes, and whether that cost it something."""

@@ -18,6 +18,7 @@ RECORD_SIZE: Final = 40
 _LIST: Final = 0x8912  # SIOCGIFCONF
 _LISTING: Final = struct.Struct("@i4xP")
 _MOST: Final = 1024
+_Room: Final = ctypes.c_char * (_MOST * RECORD_SIZE)
 
 
 class HostInterfaces:
@@ -32,7 +33,7 @@ class HostInterfaces:
     @hosted
     def list(self) -> bytes:
         """A struct ifreq, one after the other, for each IPv4 address of an interface."""
-        room = ctypes.create_string_buffer(_MOST * RECORD_SIZE)
+        room = _Room()
         request = _LISTING.pack(len(room), ctypes.addressof(room))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
             size, _ = _LISTING.unpack(fcntl.ioctl(host, _LIST, request))

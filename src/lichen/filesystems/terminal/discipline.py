@@ -52,8 +52,8 @@ class Discipline:
         self._literally = self._erasing = False
         self._signals: list[int] = []
         self._flushed = False
-        self._edit: dict[int, Callable[[int], None]] = {}
-        self._special: dict[int, Callable[[int], None]] = {}
+        self._edit: dict[int, _Action] = {}
+        self._special: dict[int, _Action] = {}
         self._find_special()
 
     # ---- settings
@@ -82,38 +82,38 @@ class Discipline:
         special = dict(self._edit)
         iflag, local, characters = self.settings.input, self.settings.local, self.settings.characters
         if iflag & (Input.IGNCR | Input.ICRNL):
-            special[RETURN] = self._carriage_return
+            special[RETURN] = Discipline._carriage_return
         if iflag & Input.INLCR:
-            special[NEWLINE] = lambda byte: self._translated(RETURN)
+            special[NEWLINE] = lambda discipline, byte: discipline._translated(RETURN)
         if local & Local.ISIG:
             for index, number in (
                 (Character.SUSP, SIGTSTP),
                 (Character.QUIT, SIGQUIT),
                 (Character.INTR, SIGINT),
             ):
-                special[characters[index]] = self._signal_sender(number)
+                special[characters[index]] = _signal_sender(number)
         if iflag & Input.IXON:
-            special[characters[Character.STOP]] = self._stop
-            special[characters[Character.START]] = self._start
+            special[characters[Character.STOP]] = Discipline._stop
+            special[characters[Character.START]] = Discipline._start
         special.pop(_DISABLED, None)
         self._special = special
 
-    def _editing(self) -> dict[int, Callable[[int], None]]:
+    def _editing(self) -> dict[int, _Action]:
         characters, extended = self.settings.characters, self.settings.local & Local.IEXTEN
-        edit: dict[int, Callable[[int], None]] = {}
+        edit: dict[int, _Action] = {}
         if extended:
-            edit[characters[Character.EOL2]] = self._other_end
-        edit[characters[Character.EOL]] = self._other_end
-        edit[characters[Character.EOF]] = self._end_of_file
-        edit[NEWLINE] = self._newline
+            edit[characters[Character.EOL2]] = Discipline._other_end
+        edit[characters[Character.EOL]] = Discipline._other_end
+        edit[characters[Character.EOF]] = Discipline._end_of_file
+        edit[NEWLINE] = Discipline._newline
         if extended:
             if self.settings.local & Local.ECHO:
-                edit[characters[Character.REPRINT]] = self._reprint
-            edit[characters[Character.LNEXT]] = self._literal_next
-        edit[characters[Character.KILL]] = self._kill_line
+                edit[characters[Character.REPRINT]] = Discipline._reprint
+            edit[characters[Character.LNEXT]] = Discipline._literal_next
+        edit[characters[Character.KILL]] = Discipline._kill_line
         if extended:
-            edit[characters[Character.WERASE]] = self._erase_word
-        edit[characters[Character.ERASE]] = self._erase_character
+            edit[characters[Character.WERASE]] = Discipline._erase_word
+        edit[characters[Character.ERASE]] = Discipline._erase_character
         edit.pop(_DISABLED, None)
         return edit
 
@@ -153,7 +153,7 @@ class Discipline:
                 self._literally = False
                 self._plain(byte)
             else:
-                self._special.get(byte, self._plain)(byte)
+                self._special.get(byte, Discipline._plain)(self, byte)
         return len(data)
 
     def _plain(self, byte: int) -> None:
@@ -180,7 +180,7 @@ class Discipline:
         self._start_by_any()
         edit = self._edit.get(byte)
         if edit is not None:
-            edit(byte)
+            edit(self, byte)
             return
         if byte == NEWLINE and self.settings.local & Local.ECHO:
             self._finish_erasing()
@@ -203,19 +203,16 @@ class Discipline:
         if self.display.stopped and not self.display.held and self.settings.input & both == both:
             self._start(0)
 
-    def _signal_sender(self, number: int) -> Callable[[int], None]:
-        def send(byte: int) -> None:
-            self._signals.append(number)
-            if not self.settings.local & Local.NOFLSH:
-                self.display.drop_echo()
-                self.flush_input()
-                self._flushed = True
-            if self.settings.input & Input.IXON:
-                self.display.start()
-            if self.settings.local & Local.ECHO:
-                self.display.show(byte)
-
-        return send
+    def _send(self, number: int, byte: int) -> None:
+        self._signals.append(number)
+        if not self.settings.local & Local.NOFLSH:
+            self.display.drop_echo()
+            self.flush_input()
+            self._flushed = True
+        if self.settings.input & Input.IXON:
+            self.display.start()
+        if self.settings.local & Local.ECHO:
+            self.display.show(byte)
 
     def flush_input(self) -> None:
         """Drop what was typed and not read."""
@@ -402,3 +399,11 @@ class Discipline:
         self._taken += count
         if self._ends[0] == self._taken:
             self._ends.popleft()
+
+
+_Action = Callable[[Discipline, int], None]
+"""What a special character does; not a bound method, in which a discipline would refer to itself."""
+
+
+def _signal_sender(number: int) -> _Action:
+    return lambda discipline, byte: discipline._send(number, byte)

@@ -40,6 +40,7 @@ from lichen.filesystems.terminal.terminal import (
     SLAVE_MAJOR,
     Change,
     FarSide,
+    Nobody,
     Terminal,
     controlling_terminal,
 )
@@ -92,6 +93,7 @@ class Terminals:
     def remove(self, terminal: Terminal) -> None:
         """The far side is gone for good: hang up; files that are still open keep what is left."""
         terminal.hang_up()
+        terminal.far = Nobody()
         if self.terminals.get(terminal.number) is terminal:
             location = self.location(terminal)
             del self.terminals[terminal.number]

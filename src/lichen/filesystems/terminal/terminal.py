@@ -61,6 +61,25 @@ class FarSide(Protocol):
         """How many bytes of the output still wait to leave (tcdrain)."""
 
 
+class Nobody:
+    """The far side of a terminal whose own is gone for good."""
+
+    def output_changed(self) -> None:
+        """Nobody looks."""
+
+    def output_flushed(self) -> None:
+        """Nobody would have seen it."""
+
+    def input_wanted(self) -> None:
+        """Nobody types."""
+
+    def files_changed(self) -> None:
+        """Nobody minds."""
+
+    def in_transit(self) -> int:
+        return 0
+
+
 class Change(Condition):
     """Something to wait for that every change of a terminal may bring about."""
 

@@ -127,11 +127,13 @@ def ptrace(request: int, tid: int, address: int, data: int) -> int:
 
 def read_memory(tid: int, address: int, size: int) -> bytes:
     """Guest memory, shorter than `size` where it ends."""
-    buffer = ctypes.create_string_buffer(size)
-    _here[0], _here[1] = ctypes.addressof(buffer), size
+    if size <= 0:
+        return b""
+    buffer = bytearray(size)
+    _here[0], _here[1] = ctypes.addressof(ctypes.c_char.from_buffer(buffer)), size
     _there[0], _there[1] = address & 0xFFFFFFFFFFFFFFFF, size
     done = _readv(tid, _here_address, 1, _there_address, 1, 0)
-    return buffer.raw[:done] if done > 0 else b""
+    return bytes(buffer[:done]) if done > 0 else b""
 
 
 def write_memory(tid: int, address: int, data: bytes | bytearray | memoryview) -> int:

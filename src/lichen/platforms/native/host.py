@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import GuestGone
-from lichen.executive.registers import Registers
 from lichen.platforms.native import fallback
 
 
@@ -63,6 +62,9 @@ NOTIFICATION_SET_FLAGS: Final = 0x40082104
 SYNC_WAKE_UP: Final = 1
 CONTINUE_CALL: Final = 1
 
+_VECTOR: Final = struct.Struct("=QQ")
+"""struct iovec."""
+
 
 def system_call(number: int, *arguments: int) -> int:
     """A raw system call of the host; OSError on failure."""
@@ -91,30 +93,33 @@ def event_message(tid: int) -> int:
 
 def signal_information(tid: int) -> tuple[int, int, int]:
     """(signal, code, address) of the signal at whose delivery `tid` stopped."""
-    record = ctypes.create_string_buffer(128)
-    ptrace(GETSIGINFO, tid, 0, ctypes.addressof(record))
-    number, code, address = struct.unpack_from("<i4xi4xQ", record.raw)
+    record = bytearray(128)
+    ptrace(GETSIGINFO, tid, 0, address_of(record))
+    number, code, address = struct.unpack_from("<i4xi4xQ", record)
     return number, code, address
 
 
 def extended_state(tid: int, size: int = 16384) -> bytes:
     """The XSAVE area of a stopped thread."""
-    buffer = ctypes.create_string_buffer(size)
-    vector = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), size)
-    ptrace(GETREGSET, tid, XSTATE, ctypes.addressof(vector))
-    return buffer.raw[: vector[1]]
+    state = bytearray(size)
+    vector = bytearray(_VECTOR.pack(address_of(state), size))
+    ptrace(GETREGSET, tid, XSTATE, address_of(vector))
+    return bytes(state[: _VECTOR.unpack(vector)[1]])
 
 
 def set_extended_state(tid: int, state: bytes) -> None:
     """Load the XSAVE area of a stopped thread; OSError when the host finds it malformed."""
-    buffer = ctypes.create_string_buffer(state, len(state))
-    vector = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), len(state))
-    ptrace(SETREGSET, tid, XSTATE, ctypes.addressof(vector))
+    content = bytearray(state + b"\0")
+    vector = bytearray(_VECTOR.pack(address_of(content), len(state)))
+    ptrace(SETREGSET, tid, XSTATE, address_of(vector))
 
 
-def address_of(registers: Registers) -> int:
-    """The host address of a register block, which lives as long as the block."""
-    return ctypes.addressof((ctypes.c_char * Registers.SIZE).from_buffer(registers.raw))
+def address_of(content: bytearray) -> int:
+    """The host address of a block that is not empty, which holds as long as its size does.
+
+    An array type of ctypes for every size would be 3 KB of cyclic garbage, for every thread one.
+    """
+    return ctypes.addressof(ctypes.c_char.from_buffer(content))
 
 
 def signal_descriptor(number: int) -> int:

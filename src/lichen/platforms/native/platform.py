@@ -171,6 +171,9 @@ class NativePlatform:
             raise OSError("the zygote ended")
         if hasattr(guest, "owner"):
             self.events.exited(guest)
+            del (
+                guest.owner
+            )  # which asks this one for what it used as long as anybody asks: without a circle, both can go
 
     # ---- waiting for one thread
 

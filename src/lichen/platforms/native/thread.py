@@ -82,7 +82,7 @@ class NativeThread:
         self.in_call = False
         self.idle = False
         self._registers = Registers()
-        self._address = host.address_of(self._registers)
+        self._address = host.address_of(self._registers.raw)
         self._loaded = False
         self.account = Account(tid)
         self._bound = self._away = False

@@ -219,7 +219,7 @@ class _Builder:
     def __init__(self, pid: int, signals: int) -> None:
         self.pid, self.signals = pid, signals
         self.registers = Registers()
-        self.address = host.address_of(self.registers)
+        self.address = host.address_of(self.registers.raw)
 
     def build(self, init: int, program: bytes, isolation: str) -> Zygote:
         host.ptrace(host.SEIZE, self.pid, 0, host.OPTIONS)

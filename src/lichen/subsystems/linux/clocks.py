@@ -172,6 +172,11 @@ class ClockTimer:
             self._timer.cancel()
             self._timer = None
 
+    def close(self) -> None:
+        """Expire no more, and let go of whom it would have told."""
+        self.cancel()
+        self.expired = lambda missed: None
+
     def remaining(self) -> float:
         """How long until it expires; 0 when it is not set."""
         return 0.0 if self.target is None else max(self.target - self.clock.now(), _NANOSECOND)

@@ -177,7 +177,7 @@ class LinuxSubsystem:
         state.dispositions = state.dispositions.after_exec()
         state.executed, state.dumpable, state.exit_signal = True, 1, signals.SIGCHLD
         for timer in state.timers.values():
-            timer.cancel()
+            timer.close()
         state.timers.clear()
         thread.personality = LinuxThread(mask=old.mask, pending=old.pending, scheduling=old.scheduling)
         if old.scheduling.affinity:
@@ -197,7 +197,9 @@ class LinuxSubsystem:
         if not isinstance(state, LinuxProcess):
             return
         for timer in (*state.alarms.values(), *state.timers.values()):
-            timer.cancel()
+            timer.close()
+        state.alarms.clear()
+        state.timers.clear()
         if process.session.leader is process:
             self._session_ends(process)
         for group in {member.group for member in _ties(process)}:

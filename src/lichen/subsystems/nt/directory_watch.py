@@ -78,6 +78,7 @@ class DirectoryWatch:
         for each in tuple(self._watched):
             watch.remove(each.location.node, each)
         self._watched.clear()
+        self._changed = Condition(lambda: False)  # the one until now refers to this watch
 
     def wait(self) -> Blocks[None]:
         """Wait for a change; DELETE_PENDING when the directory itself has gone."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TIMER_ABSTIME: Final = 1
 _TIMEX_SIZE: Final = 208
+_Timex: Final = ctypes.c_char * _TIMEX_SIZE
 _READ_ONLY: Final = (0, 0xA001)
 _NOT_SET: Final = "no clock is ever set"
 
@@ -113,7 +114,7 @@ def clock_adjtime(thread: Thread, clock: Int, buffer: Address) -> int:
 
 
 def _adjust(thread: Thread, address: int) -> int:
-    record = ctypes.create_string_buffer(thread.memory.read(address, _TIMEX_SIZE), _TIMEX_SIZE)
+    record = _Timex.from_buffer_copy(thread.memory.read(address, _TIMEX_SIZE))
     modes = int.from_bytes(record.raw[:4], "little")
     if modes not in _READ_ONLY:
         raise Failure(Status.PRIVILEGE_NOT_HELD)

@@ -129,6 +129,10 @@ class PosixTimer:
     def cancel(self) -> None:
         self.countdown.cancel()
 
+    def close(self) -> None:
+        """It is deleted."""
+        self.countdown.close()
+
     def overruns(self) -> int:
         """How many expirations the signal that was taken last stood for besides its own."""
         self._settle()
@@ -237,6 +241,6 @@ def timer_getoverrun(thread: Thread, id: Int) -> int:
 @linux.call(amd64=226)
 def timer_delete(thread: Thread, id: Int) -> int:
     """Remove a timer."""
-    _timer(thread, id).cancel()
+    _timer(thread, id).close()
     del thread.process.personality.timers[id]
     return 0

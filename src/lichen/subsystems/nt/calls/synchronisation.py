@@ -330,7 +330,10 @@ def NtWaitForAlertByThreadId(thread: Thread, address: Address, timeout: Optional
 def _wait_for_alert(thread: Thread, deadline: float | None) -> Blocks[int]:
     state = thread.personality
     state.alert = Condition(lambda: state.alerted_by_id)
-    index = yield Wait((state.alert,), deadline, interruptible=False)
+    try:
+        index = yield Wait((state.alert,), deadline, interruptible=False)
+    finally:
+        state.alert = Waitable()  # the condition refers to the thread's state
     if index == TIMED_OUT:
         return Status.TIMEOUT
     state.alerted_by_id = False
