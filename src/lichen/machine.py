@@ -360,9 +360,22 @@ class Machine:
         if state.st_mode >> 12 == Kind.CHARACTER and os.major(state.st_rdev) == _MEMORY_MAJOR:
             for device in simple_devices.SIMPLE:
                 if device.minor == os.minor(state.st_rdev):
-                    open = Open(Access.READ | Access.WRITE, options=Options.POSIX)
-                    return cast(File, create_file(context, context.root, ("dev", device.name), open))
+                    return _own_device(context, device.name)
         raise LaunchError("standard files must be terminals, pipes, sockets, regular files or /dev/null")
+
+
+def _own_device(context: FileSystemContext, name: str) -> File:
+    """The machine's device of a name that the host has too; guests may have removed it or put something else there."""
+    request = Open(Access.READ | Access.WRITE, options=Options.POSIX | Options.NONBLOCKING)
+    try:
+        file = create_file(context, context.root, ("dev", name), request)
+    except Failure as failure:
+        reason = os.strerror(errno_of(failure.status))
+        raise LaunchError(f"the machine's /dev/{name}, a standard file: {reason}") from failure
+    if not isinstance(file, File):
+        raise LaunchError(f"the machine's /dev/{name}, a standard file, is not the device")
+    file.options &= ~Options.NONBLOCKING
+    return file
 
 
 class _WindowsLoader:

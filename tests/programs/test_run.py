@@ -104,6 +104,19 @@ def test_sockets_and_the_null_device_are_standard_files(lichen: Lichen) -> None:
     assert done.stdout == b"/dev/null\n"
 
 
+def test_a_standard_file_that_the_machine_has_lost_is_told(lichen: Lichen) -> None:
+    shell(lichen, "mv /dev/null /dev/other", "--user", "root")
+    done = lichen.run("run", "true", input=None, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (125, b"")
+    assert b"the machine's /dev/null, a standard file: No such file or directory" in done.stderr
+    assert shell(lichen, "mkdir /dev/null", "--user", "root").returncode == 0
+    done = lichen.run("run", "true", input=None, stdin=subprocess.DEVNULL)
+    assert (done.returncode, b"the machine's /dev/null" in done.stderr) == (125, True)
+    restored = shell(lichen, "rmdir /dev/null; mv /dev/other /dev/null", "--user", "root")
+    assert restored.returncode == 0
+    assert lichen.run("run", "true", input=None, stdin=subprocess.DEVNULL).returncode == 0
+
+
 def test_descriptors_that_are_closed_stay_closed(lichen: Lichen) -> None:
     command = lichen.command("run", "--fresh", "sh", "-c", "test -e /proc/self/fd/0 || echo closed")
     script = 'exec "$@" <&-'

@@ -242,7 +242,7 @@ class Socket(File):
     # ---- messages
 
     def send(self, caller: Caller | None, message: Message) -> int | Blocks[int]:
-        """Send; how many bytes were taken. PIPE_BROKEN when nobody can get them any more."""
+        """Send; how many bytes were taken. PIPE_CLOSING when nobody can get them any more."""
         raise Failure(Status.NOT_SUPPORTED)
 
     def receive(self, size: int, flags: int = 0) -> Received | Blocks[Received]:

@@ -69,6 +69,8 @@ class Status:
     PIPE_NOT_AVAILABLE: Final = 0xC00000AC
     PIPE_BUSY: Final = 0xC00000AE
     PIPE_DISCONNECTED: Final = 0xC00000B0
+    PIPE_CLOSING: Final = 0xC00000B1
+    """Nobody reads any more what is to be written."""
     IO_TIMEOUT: Final = 0xC00000B5
     FILE_IS_A_DIRECTORY: Final = 0xC00000BA
     NOT_SUPPORTED: Final = 0xC00000BB
@@ -85,6 +87,7 @@ class Status:
     FILE_CLOSED: Final = 0xC0000128
     INVALID_ADDRESS: Final = 0xC0000141
     PIPE_BROKEN: Final = 0xC000014B
+    """Nobody will write any more, and all is read; or the reader went while a writer waited."""
     IO_DEVICE_ERROR: Final = 0xC0000185
     POSSIBLE_DEADLOCK: Final = 0xC0000194
     INVALID_BUFFER_SIZE: Final = 0xC0000206
@@ -149,7 +152,7 @@ HOST_ERRORS: Final[dict[int, int]] = {
     errno.ENOSPC: Status.DISK_FULL,
     errno.EROFS: Status.MEDIA_WRITE_PROTECTED,
     errno.EMLINK: Status.TOO_MANY_LINKS,
-    errno.EPIPE: Status.PIPE_BROKEN,
+    errno.EPIPE: Status.PIPE_CLOSING,
     errno.EDEADLK: Status.POSSIBLE_DEADLOCK,
     errno.ENAMETOOLONG: Status.NAME_TOO_LONG,
     errno.ENOLCK: Status.LOCK_NOT_GRANTED,

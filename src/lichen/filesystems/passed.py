@@ -171,7 +171,7 @@ class PassedNode(Node):
 
     @hosted
     def send(self, data: Data) -> int:
-        """Write what there is room for now and return how much that was; PIPE_BROKEN when nobody will read it."""
+        """Write what there is room for now and return how much that was; PIPE_CLOSING when nobody will read it."""
         try:
             if self.kind == Kind.SOCKET:
                 with _socket(self.descriptor) as connection:

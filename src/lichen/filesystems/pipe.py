@@ -309,7 +309,7 @@ class PipeEnd(File):
         if not count:
             return 0
         if not pipe.readers:
-            raise Failure(Status.PIPE_BROKEN)
+            raise Failure(Status.PIPE_CLOSING)
         if not isinstance(data, bytes):
             data = bytes(data)
         packets = self.options & Options.DIRECT
@@ -347,7 +347,7 @@ class PipeEnd(File):
             if not done:
                 raise
         if not done:
-            raise Failure(Status.PIPE_BROKEN)
+            raise Failure(Status.PIPE_CLOSING)
         return done
 
     # ---- state

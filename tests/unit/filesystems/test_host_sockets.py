@@ -141,7 +141,7 @@ class TestStream:
         client, server = loopback.connected()
         client.shut_down(ShutDown.SEND)
         assert loopback.finish(server.receive(10)).data == b""
-        assert status_of(client.send, loopback.caller, Message(b"x")) == Status.PIPE_BROKEN
+        assert status_of(client.send, loopback.caller, Message(b"x")) == Status.PIPE_CLOSING
         assert status_of(client.shut_down, 9) == Status.INVALID_PARAMETER
 
     def test_nobody_listens(self, loopback: Loopback) -> None:

@@ -32,7 +32,8 @@ _OUTCOMES: Final = {
     Disposition.OVERWRITE_IF: Outcome.OVERWRITTEN,
 }
 _HELD: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
-"""Kinds whose content is the file system's own, so that a read-only one protects it."""
+"""Kinds whose content is the file system's own: a read-only one protects it, and those who have it open may deny it."""
+_DEVICES: Final = frozenset({Kind.CHARACTER, Kind.BLOCK})
 
 
 def create_file(
@@ -72,7 +73,7 @@ def open_location(context: FileSystemContext, location: Location, open: Open) ->
         access = open.access
     outcome = _OUTCOMES.get(open.disposition, Outcome.OPENED)
     _check_access(context.token, location, open, outcome != Outcome.OPENED)
-    if node.files or node.delete_pending:
+    if (node.files and node.kind in _HELD) or node.delete_pending:
         _check_sharing(location, open)
     if node.kind == Kind.SYMLINK:
         return _opened(PathFile(location, open), outcome)
@@ -120,6 +121,8 @@ def _check_access(token: Token, location: Location, open: Open, overwrites: bool
     if access & Access.EXECUTE:
         wanted |= security.EXECUTE
     deletes = open.options & Options.DELETE_ON_CLOSE
+    if deletes and not open.options & Options.POSIX:
+        require_removable(node)
     if (writes or deletes) and not open.options & Options.POSIX and node.attributes().read_only:
         raise Failure(Status.CANNOT_DELETE if deletes else Status.ACCESS_DENIED)
     if wanted and (not token.overrides or access & Access.EXECUTE):
@@ -245,6 +248,12 @@ def _create_unnamed(context: FileSystemContext, directory: Location, open: Open)
 # ---- deletion at close
 
 
+def require_removable(node: Node) -> None:
+    """INVALID_PARAMETER for a device: to NT its name stands for the device, which nobody deletes, renames or replaces."""
+    if node.kind in _DEVICES:
+        raise Failure(Status.INVALID_PARAMETER)
+
+
 def set_disposition(file: File, delete: bool, posix: bool = False) -> None:
     """Let the name go when the last open file of the node closes, or keep it after all (NT: FileDisposition).
 
@@ -253,6 +262,7 @@ def set_disposition(file: File, delete: bool, posix: bool = False) -> None:
     """
     node, location = file.node, file.location
     if delete:
+        require_removable(node)
         if location.parent is None or location.mounted is not None or node.attributes().read_only:
             raise Failure(Status.CANNOT_DELETE)
         if node.kind == Kind.DIRECTORY and next(iter(node.entries()), None) is not None:

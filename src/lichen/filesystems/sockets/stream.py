@@ -44,7 +44,7 @@ class StreamSocket(ConnectedSocket):
 
     def check_target(self, target: LocalSocket) -> None:
         if self.is_cut_off(target):
-            raise Failure(Status.PIPE_BROKEN)
+            raise Failure(Status.PIPE_CLOSING)
 
     # ---- sending
 

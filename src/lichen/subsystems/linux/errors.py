@@ -44,6 +44,7 @@ _MORE: Final[dict[int, int]] = {
     Status.PIPE_NOT_AVAILABLE: errno.EBUSY,
     Status.PIPE_BUSY: errno.EBUSY,
     Status.PIPE_DISCONNECTED: errno.EPIPE,
+    Status.PIPE_BROKEN: errno.EPIPE,
     Status.INTERNAL_ERROR: errno.EIO,
     Status.PROCESS_IS_TERMINATING: errno.ESRCH,
     Status.CANNOT_DELETE: errno.EACCES,

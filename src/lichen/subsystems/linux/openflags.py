@@ -125,6 +125,8 @@ def status_flags(file: File) -> int:
     for option, flag in _SHOWN:
         if options & option:
             flags |= flag
+    if access & Access.CONTENT == Access.APPEND:  # a handle of NT's that may only append
+        flags |= OpenFlag.APPEND
     if not options & Options.PATH_ONLY and (file.seekable or file.location.mount is not None):
         flags |= OpenFlag.LARGEFILE
     return flags

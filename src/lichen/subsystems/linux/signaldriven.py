@@ -89,10 +89,8 @@ class Ownership:
                 signals.send(thread.process, number, information, thread)
             return
         for process in filter(self._may_tell, self._processes(kind, id)):
-            if process.subsystem.name == "linux":
+            if process.subsystem.name == "linux":  # no Windows program has asked for it, nor could it handle it
                 signals.send(process, number, information)
-            else:
-                process.signal(number)
 
     def _may_tell(self, process: Process) -> bool:
         return self.token is not None and rules_over(self.token, process)

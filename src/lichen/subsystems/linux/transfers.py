@@ -280,7 +280,7 @@ def _send_long(thread: Thread, file: File, span: Span, offset: int | None) -> Bl
 
 def broken(thread: Thread, failure: Failure) -> None:
     """A write to what nobody reads any more: SIGPIPE comes with the error."""
-    if failure.status == Status.PIPE_BROKEN:
+    if failure.status == Status.PIPE_CLOSING:
         send_signal(thread, signals.SIGPIPE)
 
 

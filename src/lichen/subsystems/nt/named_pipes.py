@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from lichen.subsystems.nt.descriptors import Descriptor
 
 INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
-PIPE_CONNECTED, PIPE_CLOSING, PIPE_LISTENING = 0xC00000B2, 0xC00000B1, 0xC00000B3
-INVALID_READ_MODE: Final = 0xC00000B4
+PIPE_CONNECTED, PIPE_LISTENING = 0xC00000B2, 0xC00000B3
+INVALID_READ_MODE, PIPE_EMPTY = 0xC00000B4, 0xC00000D9
 DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
 """FILE_PIPE_*_STATE."""
 SHARE_READ, SHARE_WRITE = 1, 2
@@ -153,15 +153,23 @@ class PipeEnd(File):
     def read(self, size: int, offset: int | None = None) -> bytes | Blocks[bytes]:
         if not self.access & _READING:
             raise Failure(Status.INVALID_HANDLE)
-        if self._readable(size):
+        if not size or self._readable():
             return self._take(size)
-        if not self.waits or self.options & Options.NONBLOCKING:
+        if self.options & Options.NONBLOCKING:
             raise Failure(Status.DEVICE_NOT_READY)
         return self._read_later(size)
 
-    def _readable(self, size: int) -> bool:
+    def receive(self, size: int) -> bytes | Blocks[bytes]:
+        """Read as NT does: whether that waits is set for the end itself, and a read of no bytes waits as well."""
+        if self._readable():
+            return self._take(size)
+        if not self.waits:
+            raise Failure(PIPE_EMPTY)
+        return self._read_later(size)
+
+    def _readable(self) -> bool:
         """Whether a read need not wait, for data or because none will come."""
-        if self.received.parts or not size or self.state == CLOSING:
+        if self.received.parts or self.state == CLOSING:
             return True
         self._require_connection()
         return False
@@ -180,7 +188,7 @@ class PipeEnd(File):
         return data
 
     def _read_later(self, size: int) -> Blocks[bytes]:
-        while not self._readable(size):
+        while not self._readable():
             yield Wait((self.ready(Poll.READABLE | Poll.HANGUP | Poll.ERROR),))
         return self._take(size)
 
@@ -191,14 +199,21 @@ class PipeEnd(File):
         done = self._put(data)
         if done == len(data):
             return done
-        if not self.waits or self.options & Options.NONBLOCKING:
+        if self.options & Options.NONBLOCKING:
+            if not done:
+                raise Failure(Status.DEVICE_NOT_READY)
             return done
         return self._write_later(data, done)
+
+    def send(self, data: bytes) -> int | Blocks[int]:
+        """Write as NT does: an end that does not wait takes what there is room for, which may be nothing."""
+        done = self._put(data)
+        return done if done == len(data) or not self.waits else self._write_later(data, done)
 
     def _put(self, data: bytes) -> int:
         self._require_connection()
         if self.partner is None:
-            raise Failure(Status.PIPE_BROKEN)
+            raise Failure(Status.PIPE_CLOSING)
         count = self.partner.received.put(data)
         if count or self.pipe.shape.messages:
             self.partner.notify()
@@ -217,7 +232,7 @@ class PipeEnd(File):
         self._require_connection()
         if self.received.parts:
             raise Failure(Status.PIPE_BUSY)
-        return then(self.write(message), lambda _: self.read(size))
+        return then(self.send(message), lambda _: self.receive(size))
 
     def flush(self) -> Blocks[None]:
         """Wait until the other end has read everything."""
@@ -248,7 +263,7 @@ class PipeEnd(File):
         if self.state == CONNECTED:
             raise Failure(PIPE_CONNECTED)
         if self.state == CLOSING:
-            raise Failure(PIPE_CLOSING)
+            raise Failure(Status.PIPE_CLOSING)
         if self.state == DISCONNECTED:
             self.state = LISTENING
             self.pipe.notify()

@@ -17,6 +17,7 @@ from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait, then
+from lichen.subsystems.nt import transfers
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.named_pipes import PipeEnd
@@ -104,8 +105,11 @@ def NtReadFile(
     if size > _PART and file.node.kind == Kind.REGULAR:
         return completion.carry_out(_read_much(thread, file, completion, buffer, size, offset))
 
+    clock = thread.process.machine.scheduler.clock
+    found = transfers.read(file, min(size, _MOST_AT_ONCE), offset, clock)
+
     def done(data: bytes) -> int:
-        if not data and size and not (isinstance(file, PipeEnd) and not file.at_end):
+        if not data and (file.at_end if isinstance(file, PipeEnd) else size):
             ended = file.seekable or file.node.kind == Kind.CHARACTER
             return completion.end(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
@@ -114,7 +118,7 @@ def NtReadFile(
         cut_short = isinstance(file, PipeEnd) and file.cut_short
         return completion.end(Status.BUFFER_OVERFLOW if cut_short else Status.SUCCESS, len(data))
 
-    return completion.carry_out(then(file.read(min(size, _MOST_AT_ONCE), offset), done))
+    return completion.carry_out(then(found, done))
 
 
 @nt.call()
@@ -137,7 +141,7 @@ def NtWriteFile(
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     data = thread.memory.read(buffer, size) if size and not large else b""
     offset = _offset(file, position)
-    if offset == _WRITE_TO_END:
+    if offset == _WRITE_TO_END or (offset is not None and _appends(file)):
         offset = file.node.size()
     completion = Completion(thread, file, event, routine, context, status)
     counters = thread.process.counters
@@ -145,12 +149,15 @@ def NtWriteFile(
     if large:
         return completion.carry_out(_write_much(thread, file, completion, buffer, size, offset))
 
+    clock = thread.process.machine.scheduler.clock
+    written = transfers.write(file, data, offset, clock)
+
     def done(count: int) -> int:
         counters.written_bytes += count
         _move(file, offset, count)
         return completion.end(Status.SUCCESS, count)
 
-    return completion.carry_out(then(file.write(data, offset), done))
+    return completion.carry_out(then(written, done))
 
 
 def _read_much(
@@ -200,6 +207,11 @@ def _move(file: File, offset: int | None, count: int) -> None:
     """Reading and writing at a place of one's own moves the position too, where there is one (no overlapped file's)."""
     if offset is not None and not file.options & Options.OVERLAPPED:
         file.position = offset + count
+
+
+def _appends(file: File) -> bool:
+    """Whether all that is written to a file goes to its end, wherever a call wants it."""
+    return bool(file.options & Options.APPEND) or not file.access & Access.WRITE
 
 
 def _offset(file: File, position: int | None) -> int | None:

@@ -15,7 +15,7 @@ from lichen.executive.io import names as io_names
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
-from lichen.executive.io.manager import set_disposition
+from lichen.executive.io.manager import require_removable, set_disposition
 from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, rename_location
 from lichen.executive.io.opening import Access, Options
@@ -204,6 +204,7 @@ def _set_delete_ex(thread: Thread, file: File, data: bytes) -> None:
 
 def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool = False) -> None:
     """FILE_RENAME_INFORMATION(_EX): to a name below a root handle, a full NT name, or within the same directory."""
+    require_removable(file.node)
     root, length = struct.unpack_from("<QI", data, 8)
     text = decode(data[20 : 20 + length])
     context = thread.process.files
@@ -235,7 +236,7 @@ def _let_run(thread: Thread, file: File, name: str) -> None:
 def _check_replaced(replaced: Location, posix: bool) -> None:
     """What is replaced is no directory, not read-only, and only with POSIX's semantics open."""
     node = replaced.node
-    if node.kind == Kind.DIRECTORY or node.attributes().read_only or (node.files and not posix):
+    if node.kind in (Kind.DIRECTORY, Kind.CHARACTER, Kind.BLOCK) or node.attributes().read_only or (node.files and not posix):
         raise Failure(Status.ACCESS_DENIED)
 
 
@@ -251,6 +252,7 @@ def _target(thread: Thread, name: Named) -> Name:
 
 
 def _link(thread: Thread, file: File, data: bytes) -> None:
+    require_removable(file.node)
     root, length = struct.unpack_from("<QI", data, 8)
     text = decode(data[20 : 20 + length])
     io_names.link(thread.process.files, file.location, _target(thread, Named(root & 0xFFFFFFFF, text, 0)))
