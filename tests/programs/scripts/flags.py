@@ -59,7 +59,7 @@ def broken() -> None:
 
 def driven() -> None:
     """The program is the owner of a file that sends SIGIO."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = (end.detach() for end in socket.socketpair())
 
     def own() -> None:
         fcntl.fcntl(theirs, fcntl.F_SETOWN, os.getpid())
@@ -67,8 +67,8 @@ def driven() -> None:
 
     running = subprocess.Popen([program, "read"], stdin=theirs, stdout=subprocess.PIPE, preexec_fn=own)
     time.sleep(0.2)
-    ours.send(PIECE)
-    ours.close()
+    os.write(ours, PIECE)
+    os.close(ours)
     print("driven", running.communicate()[0].decode().strip(), running.returncode)
 
 
