@@ -23,7 +23,7 @@ TIMED_OUT: Final = -1
 class Waiter(Protocol):
     """Whoever parked on an object: told when the object may have become signalled."""
 
-    def wake(self) -> None: ...
+    def wake(self) -> object: ...
 
 
 class Waitable:

@@ -27,6 +27,7 @@ class NullFile(File):
 
     seekable = True
     discards = True
+    splices_out = False
 
     def read(self, size: int, offset: int | None = None) -> bytes:
         self.require(Access.READ)
@@ -45,6 +46,8 @@ class ZeroFile(NullFile):
 
     __slots__ = ()
 
+    splices_out = True
+
     def read(self, size: int, offset: int | None = None) -> bytes:
         self.require(Access.READ)
         return bytes(min(size, _LONGEST_READ))
@@ -59,6 +62,7 @@ class FullFile(ZeroFile):
     __slots__ = ()
 
     discards = False
+    splices_in = False
 
     def write(self, data: Data, offset: int | None = None) -> int:
         self.require(Access.CONTENT)
@@ -74,6 +78,7 @@ class RandomFile(NullFile):
     __slots__ = ()
 
     discards = False
+    splices_out = True
 
     def read(self, size: int, offset: int | None = None) -> bytes:
         self.require(Access.READ)

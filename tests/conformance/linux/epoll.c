@@ -2,6 +2,8 @@
 #include "helpers.h"
 
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -227,6 +229,76 @@ static void signals(void) {
     close(epoll);
 }
 
+/* Whether a thread of this process waits for something. */
+static int sleeps(int thread) {
+    char path[64], line[256] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    int fd = open(path, O_RDONLY);
+    ssize_t size = read(fd, line, sizeof line - 1);
+    close(fd);
+    const char *end = size > 0 ? strrchr(line, ')') : NULL;
+    return end && end[2] == 'S';
+}
+
+struct waiter {
+    pthread_t thread;
+    int epoll, id, woken;
+};
+
+static void *wait_for_any(void *argument) {
+    struct waiter *own = argument;
+    struct epoll_event event;
+    __atomic_store_n(&own->id, (int)syscall(SYS_gettid), __ATOMIC_SEQ_CST);
+    int count = epoll_wait(own->epoll, &event, 1, -1);
+    __atomic_store_n(&own->woken, count, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static void begin_to_wait(struct waiter *own, int epoll) {
+    *own = (struct waiter){.epoll = epoll};
+    NEED(pthread_create(&own->thread, NULL, wait_for_any, own) == 0);
+    while (!__atomic_load_n(&own->id, __ATOMIC_SEQ_CST) || !sleeps(own->id))
+        sched_yield();
+}
+
+static void exclusive(void) {
+    int end[2], epoll[3];
+    NEED(pipe(end) == 0);
+    for (int index = 0; index < 3; index++) {
+        epoll[index] = epoll_create1(0);
+        NEED(control(epoll[index], EPOLL_CTL_ADD, end[0], EPOLLIN | EPOLLEXCLUSIVE, 1) == 0);
+    }
+    CHECK_ERRNO(control(epoll[0], EPOLL_CTL_MOD, end[0], EPOLLIN, 1), EINVAL, "EPOLLEXCLUSIVE cannot be changed");
+    CHECK_ERRNO(control(epoll[0], EPOLL_CTL_ADD, end[1], EPOLLOUT | EPOLLEXCLUSIVE | EPOLLONESHOT, 1), EINVAL,
+                "EPOLLEXCLUSIVE with EPOLLONESHOT");
+    struct waiter waiter[3];
+    for (int index = 0; index < 3; index++)
+        begin_to_wait(&waiter[index], epoll[index]);
+    NEED(write(end[1], "x", 1) == 1);
+    int woken, first = -1;
+    do
+        for (int index = woken = 0; index < 3; index++)
+            if (__atomic_load_n(&waiter[index].woken, __ATOMIC_SEQ_CST))
+                woken++, first = index;
+    while (!woken);
+    CHECK_EQ(ready(epoll[0]) + ready(epoll[1]) + ready(epoll[2]), EPOLLIN, "EPOLLEXCLUSIVE: one epoll is told");
+    CHECK(woken == 1 && ready(epoll[first]) == EPOLLIN, "the one that was waited for");
+    close(end[1]);
+    for (int index = 0; index < 3; index++)
+        pthread_join(waiter[index].thread, NULL);
+    CHECK(waiter[0].woken + waiter[1].woken + waiter[2].woken == 3, "of the end all are told");
+    for (int index = 0; index < 3; index++)
+        close(epoll[index]);
+    close(end[0]);
+    NEED(pipe(end) == 0);
+    NEED((epoll[0] = epoll_create1(0)) >= 0 && (epoll[1] = epoll_create1(0)) >= 0);
+    NEED(control(epoll[0], EPOLL_CTL_ADD, end[0], EPOLLIN | EPOLLEXCLUSIVE, 1) == 0);
+    NEED(control(epoll[1], EPOLL_CTL_ADD, end[0], EPOLLIN | EPOLLEXCLUSIVE, 1) == 0);
+    NEED(write(end[1], "x", 1) == 1);
+    CHECK(ready(epoll[0]) == EPOLLIN && ready(epoll[1]) == EPOLLIN, "where nobody waits all are told");
+    CHECK_EQ(control(epoll[0], EPOLL_CTL_DEL, end[0], 0, 0), 0, "EPOLL_CTL_DEL with EPOLLEXCLUSIVE");
+}
+
 int main(void) {
     begin();
     changing();
@@ -236,5 +308,6 @@ int main(void) {
     events();
     timers();
     signals();
+    exclusive();
     return finish();
 }

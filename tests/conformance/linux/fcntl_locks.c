@@ -195,6 +195,33 @@ static void open_file_locks(void) {
     close(second);
 }
 
+static void take_three(void) {
+    NEED(lock(first, F_SETLK, F_WRLCK, 50, 10) == 0 && lock(first, F_SETLK, F_WRLCK, 20, 10) == 0);
+    NEED(lock(first, F_SETLK, F_WRLCK, 35, 10) == 0);
+}
+
+static void which_is_told(void) {
+    first = open("file", O_RDWR);
+    int ends[2];
+    char byte;
+    NEED(pipe(ends) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        take_three();
+        NEED(write(ends[1], "", 1) == 1);
+        pause();
+    }
+    NEED(child > 0 && read(ends[0], &byte, 1) == 1);
+    struct flock found = holder(first, F_GETLK, F_WRLCK, 0, 0);
+    CHECK(found.l_start == 20 && found.l_len == 10 && found.l_pid == child, "F_GETLK tells the lock that starts lowest");
+    found = holder(first, F_GETLK, F_WRLCK, 30, 100);
+    CHECK(found.l_start == 35 && found.l_len == 10, "of those in the way");
+    stop_child(child);
+    close(ends[0]);
+    close(ends[1]);
+    close(first);
+}
+
 static void whole_files(void) {
     first = open("file", O_RDONLY);
     second = open("file", O_RDONLY);
@@ -223,6 +250,7 @@ int main(void) {
     locks_and_forks();
     waiting();
     open_file_locks();
+    which_is_told();
     whole_files();
     return finish();
 }

@@ -84,6 +84,9 @@ class File(Object):
     seekable: ClassVar[bool] = False
     discards: ClassVar[bool] = False
     """Whether what is written vanishes without being looked at."""
+    splices_out: ClassVar[bool] = True
+    splices_in: ClassVar[bool] = True
+    """Whether its bytes go to, and come from, another file without a program's memory between (splice, sendfile)."""
     has_position: ClassVar[bool] = True
     """Whether `position` is kept in the object; else the subclass knows it otherwise."""
 

@@ -113,9 +113,19 @@ class Locks:
             for held in [held for held in self.ranges if _continues(held, wanted)]:
                 self.ranges.remove(held)
                 wanted = wanted._replace(start=min(held.start, wanted.start), end=max(held.end, wanted.end))
-        self.ranges.append(wanted)
+        self.ranges.insert(self._place(wanted), wanted)
         self._wake()
         self.node.locks = self
+
+    def _place(self, wanted: Range) -> int:
+        """Where a range goes: an owner's lie together, the lowest first, which is then the one that is told of."""
+        place = len(self.ranges)
+        for index, held in enumerate(self.ranges):
+            if held.owner is wanted.owner:
+                if held.start > wanted.start:
+                    return index
+                place = index + 1
+        return place
 
     def unlock(self, owner: object, start: int, end: int) -> None:
         """Give a range back, whatever parts of it are locked (POSIX and OFD)."""

@@ -14,6 +14,7 @@ from lichen.executive.processes import ExitStatus
 from lichen.subsystems.linux import frames, signals
 from lichen.subsystems.linux.records import Sigaction
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, bit
+from lichen.subsystems.linux.state import SS_AUTODISARM, AlternateStack
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -129,22 +130,46 @@ def _run_handler(
         raise GuestGone("the thread ended before its signal")
     _settle_call(thread, result, restart, action)
     mask = state.mask if state.saved_mask is None else state.saved_mask
-    state.saved_mask = None
-    stack = state.stack.reported(guest.registers.rsp)
+    if action.flags & signals.SA_RESETHAND:
+        thread.process.personality.dispositions.reset(number)
+    stack = state.stack.address, state.stack.flags, state.stack.size
     top = state.stack.top(guest.registers.rsp) if action.flags & signals.SA_ONSTACK else None
     trap, state.trap = state.trap, (0, 0, 0)
     try:
         frames.push(guest, number, action, information, mask, stack, top, trap)
     except BadAddress:
-        thread.process.terminate(ExitStatus(128 + signals.SIGSEGV, signals.SIGSEGV))
+        frame_failed(thread, number)
         return
+    state.saved_mask = None
+    if state.stack.flags & SS_AUTODISARM:
+        state.stack = AlternateStack()
     state.mask |= action.mask & ~NEVER_BLOCKED
     if not action.flags & signals.SA_NODEFER:
         state.mask |= bit(number)
-    if action.flags & signals.SA_RESETHAND:
-        thread.process.personality.dispositions.actions.pop(number, None)
     thread.attention = thread.personality.has_deliverable(thread)
     if thread.attention:
         attend(thread, None)
     else:
         guest.resume()
+
+
+def frame_failed(thread: Thread, number: int = 0) -> None:
+    """The stack has no room for the frame of a handler (of `number`), or none to go back to (0): that is a SIGSEGV.
+
+    Its handler may have a stack of its own; where its own frame found no room, nothing is left to be done.
+    """
+    if number == signals.SIGSEGV:
+        thread.process.terminate(ExitStatus(128 + number, number))
+        return
+    force(thread, signals.SIGSEGV, signals.sent_by(signals.SIGSEGV, None))
+
+
+def force(thread: Thread, number: int, information: bytes) -> None:
+    """Deliver a signal that cannot be put off: one that is blocked or ignored does what it does by default."""
+    state, dispositions = thread.personality, thread.process.personality.dispositions
+    if state.mask & bit(number) or dispositions.get(number).handler == signals.SIG_IGN:
+        dispositions.reset(number)
+        state.mask &= ~bit(number)
+    state.pending.add(number, information)
+    thread.attention = True
+    attend(thread, None)

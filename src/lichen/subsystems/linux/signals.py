@@ -168,6 +168,10 @@ class Dispositions:
     def get(self, number: int) -> Sigaction:
         return self.actions.get(number, DEFAULT)
 
+    def reset(self, number: int) -> None:
+        """Go back to the default, but for the flags and the mask, which sigaction goes on to show."""
+        self.actions[number] = self.get(number)._replace(handler=SIG_DFL)
+
     def is_ignored(self, number: int) -> bool:
         """Whether delivery would do nothing."""
         handler = self.get(number).handler

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 MINIMUM_STACK: Final = 2048
-SS_ONSTACK, SS_DISABLE = 1, 2
+SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, -1 << 31
 UNLIMITED: Final = 0xFFFFFFFFFFFFFFFF
 
 RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_NPROC = 0, 1, 2, 3, 4, 6
@@ -33,7 +33,11 @@ class AlternateStack:
     size: int = 0
 
     def holds(self, pointer: int) -> bool:
-        return not self.flags & SS_DISABLE and self.address <= pointer < self.address + self.size
+        """Whether a handler runs on it; one that a handler takes out of use (SS_AUTODISARM) never counts as in use."""
+        return (
+            not self.flags & (SS_DISABLE | SS_AUTODISARM)
+            and self.address <= pointer < self.address + self.size
+        )
 
     def top(self, pointer: int) -> int | None:
         """Where a handler's frame begins that is to run here; None to go on on the current stack."""

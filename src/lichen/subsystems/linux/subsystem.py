@@ -129,17 +129,10 @@ class LinuxSubsystem:
 
     def fault(self, thread: Thread, fault: Fault) -> None:
         """A trap of the processor becomes a signal that cannot be put off."""
-        number, state = fault.signal, thread.personality
-        dispositions = thread.process.personality.dispositions
-        if state.mask & signals.bit(number) or dispositions.get(number).handler == signals.SIG_IGN:
-            dispositions.actions.pop(number, None)
-            state.mask &= ~signals.bit(number)
-        information = _FAULT.pack(SiginfoFault(number, 0, fault.code, fault.address))
+        number = fault.signal
         if number == signals.SIGSEGV:
-            state.trap = (fault.error, _PAGE_FAULT_TRAP, fault.address)
-        state.pending.add(number, information)
-        thread.attention = True
-        delivery.attend(thread, None)
+            thread.personality.trap = (fault.error, _PAGE_FAULT_TRAP, fault.address)
+        delivery.force(thread, number, _FAULT.pack(SiginfoFault(number, 0, fault.code, fault.address)))
 
     # ---- life of threads and processes
 

@@ -81,9 +81,9 @@ class Span:
             done += count
         return done
 
-    def first_piece(self) -> Span:
-        """As much of the beginning as is moved without letting others run."""
-        room, self.size = PIECE, min(self.size, PIECE)
+    def first(self, size: int = PIECE) -> Span:
+        """At most the first `size` bytes, by default as much as is moved without letting others run."""
+        room, self.size = size, min(self.size, size)
         for index, (address, size) in enumerate(self.parts):
             self.parts[index] = address, min(size, room)
             room -= self.parts[index][1]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lichen.executive.io.file import File
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
-from lichen.subsystems.linux.calls.signal import may_signal, queued_information
+from lichen.subsystems.linux.calls.signal import may_signal, queue_signal, queued_information
 from lichen.subsystems.linux.descriptors.installing import O_NONBLOCK, install
 from lichen.subsystems.linux.descriptors.process import ProcessFile, process_file_of, signalled_by
 from lichen.subsystems.linux.processes import check_inspection
@@ -38,13 +38,11 @@ def pidfd_send_signal(thread: Thread, fd: Fd, number: Signal, information: Addre
         raise Failure(Status.INVALID_PARAMETER)
     target = signalled_by(thread, fd)
     data = queued_information(thread, target.id, number, information) if information else None
+    if information and int.from_bytes(thread.memory.read(information, 4), "little") != number:
+        raise Failure(Status.INVALID_PARAMETER)
     if not may_signal(thread.process, target, number):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    if data is None or target.subsystem is not thread.process.subsystem:
-        target.signal(number, thread.process)
-    elif number and not signals.send(target, number, data):
-        raise Failure(Status.DEVICE_NOT_READY)
-    return 0
+    return queue_signal(thread, target, number, data)
 
 
 @linux.call(amd64=438)

@@ -196,7 +196,7 @@ def preadv2(
     file, at = _positioned(thread, fd, offset)
     span = span_of_vectors(thread, vectors, count)
     if flags & RWF_NOWAIT:
-        return _read_spans(thread, without_waiting(file, lambda: receive(file, span.first_piece(), at)))
+        return _read_spans(thread, without_waiting(file, lambda: receive(file, span.first(), at)))
     return _read_spans(thread, receive(file, span, at))
 
 
@@ -215,7 +215,7 @@ def pwritev2(
         else:
             at = file.node.size()
     if flags & RWF_NOWAIT:
-        result = without_waiting(file, lambda: send(thread, file, span.first_piece(), at))
+        result = without_waiting(file, lambda: send(thread, file, span.first(), at))
     else:
         result = send(thread, file, span, at)
     result = _written_spans(thread, result)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.argument import In, OptionalIn, OptionalOut
 from lichen.abi.layout import u64
 from lichen.abi.memory import Fault
-from lichen.executive.processes import INIT, ExitStatus, Process
+from lichen.executive.processes import INIT, Process
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.subsystems.linux import delivery, frames, signals
-from lichen.subsystems.linux.processes import rules_over
+from lichen.subsystems.linux.processes import process_of, rules_over
 from lichen.subsystems.linux.records import Sigaction, StackT, Timespec
 from lichen.subsystems.linux.signals import LAST, NEVER_BLOCKED, SignalWait, bit
-from lichen.subsystems.linux.state import MINIMUM_STACK, SS_DISABLE, SS_ONSTACK, AlternateStack
+from lichen.subsystems.linux.state import MINIMUM_STACK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, AlternateStack
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import deadline_of
 from lichen.subsystems.linux.types import Address, Int, Pid, Result, Signal, Size
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = 0, 1, 2
 _SET_SIZE: Final = 8
-_SS_AUTODISARM: Final = 0x80000000
 
 
 def check_set_size(size: int) -> None:
@@ -135,11 +134,13 @@ def sigaltstack(thread: Thread, new: OptionalIn[StackT], old: OptionalOut[StackT
     if new is not None:
         if before.holds(pointer):
             raise Failure(Status.PRIVILEGE_NOT_HELD)
-        if new.flags & 0xFFFFFFFF & ~(SS_ONSTACK | SS_DISABLE | _SS_AUTODISARM):
+        if new.flags & ~SS_AUTODISARM not in (0, SS_ONSTACK, SS_DISABLE):
             raise Failure(Status.INVALID_PARAMETER)
         if not new.flags & SS_DISABLE and new.size < MINIMUM_STACK:
             raise Failure(Status.NO_MEMORY)
-        state.stack = AlternateStack() if new.flags & SS_DISABLE else AlternateStack(new.sp, 0, new.size)
+        state.stack = AlternateStack(new.sp, new.flags & SS_AUTODISARM, new.size)
+        if new.flags & SS_DISABLE:
+            state.stack = AlternateStack()
     old.write(StackT(*before.reported(pointer)))
     return 0
 
@@ -153,12 +154,12 @@ def rt_sigreturn(thread: Thread) -> Result:
     try:
         mask, (address, flags, size) = frames.pop(guest)
     except (Fault, OSError):
-        thread.process.terminate(ExitStatus(128 + signals.SIGSEGV, signals.SIGSEGV))
+        delivery.frame_failed(thread)
         return None
     state = thread.personality
     state.mask = mask & ~NEVER_BLOCKED
     if not state.stack.holds(guest.registers.rsp):
-        state.stack = AlternateStack(address, flags & SS_DISABLE, size)
+        state.stack = AlternateStack() if flags & SS_DISABLE else AlternateStack(address, flags, size)
     thread.attention = state.has_deliverable(thread)
     if thread.attention:
         delivery.attend(thread, None)
@@ -245,12 +246,21 @@ def _send_to_thread(
 
 @linux.call(amd64=129)
 def rt_sigqueueinfo(thread: Thread, pid: Pid, number: Signal, information: Address) -> int:
-    """Send a signal with data to a process."""
+    """Send a signal with data to a process, which any of its threads' ids names."""
     data = queued_information(thread, pid, number, information)
-    target = thread.process.machine.process(pid)
+    if pid <= 0:
+        raise Failure(Status.INVALID_CID)
+    target = process_of(thread, pid)
     if not may_signal(thread.process, target, number):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    if number and not signals.send(target, number, data):
+    return queue_signal(thread, target, number, data)
+
+
+def queue_signal(thread: Thread, target: Process, number: int, information: bytes | None) -> int:
+    """Send a signal with data to a process; one of another world knows of none."""
+    if information is None or target.subsystem is not thread.process.subsystem:
+        target.signal(number, thread.process)
+    elif number and not signals.send(target, number, information):
         raise Failure(Status.DEVICE_NOT_READY)
     return 0
 
@@ -258,16 +268,19 @@ def rt_sigqueueinfo(thread: Thread, pid: Pid, number: Signal, information: Addre
 @linux.call(amd64=297)
 def rt_tgsigqueueinfo(thread: Thread, pid: Pid, tid: Pid, number: Signal, information: Address) -> int:
     """Send a signal with data to a thread."""
-    return _send_to_thread(thread, pid, tid, number, queued_information(thread, pid, number, information))
+    data = queued_information(thread, tid, number, information)
+    if pid <= 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    return _send_to_thread(thread, pid, tid, number, data)
 
 
-def queued_information(thread: Thread, pid: int, number: int, address: int) -> bytes:
-    """The caller's siginfo_t, which may not claim to be the kernel's."""
+def queued_information(thread: Thread, id: int, number: int, address: int) -> bytes:
+    """The caller's siginfo_t for `id`. That it is the kernel's, or kill's, a thread may only claim towards itself."""
     data = bytearray(thread.memory.read(address, 128))
     if not 0 <= number <= LAST:
         raise Failure(Status.INVALID_PARAMETER)
     code = int.from_bytes(data[8:12], "little", signed=True)
-    if (code >= 0 or code == signals.SI_TKILL) and pid != thread.process.id:
+    if (code >= 0 or code == signals.SI_TKILL) and id != thread.id:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     data[0:4] = number.to_bytes(4, "little")
     return bytes(data)

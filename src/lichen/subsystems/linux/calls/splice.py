@@ -1,6 +1,7 @@
 """Moving bytes into, out of and between pipes: splice, tee, vmsplice.
 
-What is in a pipe is looked at first and taken only when it has reached its target, so that an error loses nothing.
+What is in a pipe is looked at first and taken only when it has reached its target, so that an error loses nothing. A call
+waits until there is something to move, and never until all of it is: what fits is moved, and how much that was is told.
 
 Source: splice(2), tee(2), vmsplice(2).
 """
@@ -24,6 +25,7 @@ from lichen.subsystems.linux.files import opened_file_of
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.transfers import (
     PIECE,
+    Span,
     broken,
     receive,
     send,
@@ -56,10 +58,10 @@ def splice(
         raise Failure(Status.INVALID_PARAMETER)
     reader, writer = _ends(thread, source, target)
     pipes = [file for file in (reader, writer) if file.node.kind == Kind.FIFO]
+    if len(pipes) == 1 and (source_offset or target_offset):
+        _check_seekable(*((reader, target_offset) if pipes == [writer] else (writer, source_offset)))
     start, end = Cursor(reader, source_offset), Cursor(writer, target_offset)
-    if not pipes or reader.node is writer.node or writer.options & Options.APPEND:
-        raise Failure(Status.INVALID_PARAMETER)
-    if reader.node.kind == Kind.DIRECTORY:
+    if not pipes or reader.node is writer.node or writer.options & Options.APPEND or not writer.splices_in:
         raise Failure(Status.INVALID_PARAMETER)
     waits = not flags & SPLICE_F_NONBLOCK and not any(file.options & Options.NONBLOCKING for file in pipes)
     return _move(thread, start, end, min(size, PIECE), waits, take=True)
@@ -88,11 +90,31 @@ def vmsplice(thread: Thread, fd: Fd, vectors: Address, count: Size, flags: Flags
     if file.node.kind != Kind.FIFO:
         raise Failure(Status.INVALID_HANDLE)
     span = span_of_vectors(thread, vectors, count)
-    writes = file.access & Access.CONTENT
-    if flags & SPLICE_F_NONBLOCK:
-        piece = span.first_piece()
-        return without_waiting(file, lambda: send(thread, file, piece) if writes else receive(file, piece))
-    return send(thread, file, span) if writes else receive(file, span)
+    if not span.size:
+        return 0
+    return _between_memory_and_pipe(thread, file, span, waits=not flags & SPLICE_F_NONBLOCK)
+
+
+def _between_memory_and_pipe(thread: Thread, pipe: File, span: Span, waits: bool) -> Blocks[int]:
+    """Fill a pipe from memory as far as it goes, or empty it into memory, once there is room or content."""
+    pipe.reference()
+    try:
+        if pipe.access & Access.CONTENT:
+            piece = span.first((yield from _room(pipe, waits)))
+            moved = without_waiting(pipe, lambda: send(thread, pipe, piece))
+        elif (yield from _wait_for_content(pipe, waits)):
+            moved = without_waiting(pipe, lambda: receive(pipe, span.first()))
+        else:
+            return 0
+    finally:
+        pipe.release()
+    return cast(int, moved)
+
+
+def _check_seekable(other: File, offset_of_pipe: OptionalInOut[i64]) -> None:
+    """A pipe has no offset (ESPIPE), which is told first; nor have many of the files at its other side (EINVAL)."""
+    if not offset_of_pipe and not other.seekable:
+        raise Failure(Status.INVALID_PARAMETER)
 
 
 def _ends(thread: Thread, source: int, target: int) -> tuple[File, File]:
@@ -112,6 +134,8 @@ def _move(thread: Thread, source: Cursor, target: Cursor, size: int, waits: bool
             if not (yield from _wait_for_content(source.file, waits)):
                 return 0
             data = cast(bytes, source.file.control(PeekPipe(size)))
+        elif source.file.node.kind == Kind.DIRECTORY or not source.file.splices_out:
+            raise Failure(Status.INVALID_PARAMETER)
         else:
             data = yield from _read(source, size, waits)
         try:

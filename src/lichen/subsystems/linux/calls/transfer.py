@@ -72,6 +72,8 @@ def sendfile(thread: Thread, target: Fd, source: Fd, offset: OptionalInOut[i64],
         raise Failure(Status.INVALID_HANDLE)
     if reader.node.kind not in _WITH_CONTENT or start.at is None or writer.options & Options.APPEND:
         raise Failure(Status.INVALID_PARAMETER)
+    if not reader.splices_out or not writer.splices_in:
+        raise Failure(Status.INVALID_PARAMETER)
     if start.at + size > LARGEST_OFFSET:
         raise Failure(Status.INVALID_PARAMETER)
     return _copy(thread, start, Cursor(writer), min(size, MOST))

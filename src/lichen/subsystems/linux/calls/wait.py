@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import OptionalOut
 from lichen.abi.layout import i32
 from lichen.executive.interfaces import ProcessorTime
+from lichen.executive.io.opening import Options
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
@@ -126,13 +127,17 @@ def waitid(
         raise Failure(Status.INVALID_PARAMETER)
     if id < 0 and kind != P_ALL:
         raise Failure(Status.INVALID_PARAMETER)
+    nonblocking = False
     if kind == P_PIDFD:
-        kind, id = P_PID, process_file_of(thread, id).process.id
+        file = process_file_of(thread, id)
+        kind, id, nonblocking = P_PID, file.process.id, bool(file.options & Options.NONBLOCKING)
     elif kind == P_PGID:
         id = id or thread.process.group.id
 
     def store(child: Process | None) -> int:
         if child is None:
+            if not options & WNOHANG:
+                raise Failure(Status.DEVICE_NOT_READY)
             information.write(SiginfoChild(0, 0, 0, 0, 0, 0))
             return 0
         code, status = child_status(child)
@@ -141,7 +146,8 @@ def waitid(
             usage.write(usage_of(child))
         return 0
 
-    return _wait(Wanted(thread, kind, id, options), options, store)
+    wanted = Wanted(thread, kind, id, options)
+    return _wait(wanted, options | (WNOHANG if nonblocking else 0), store)
 
 
 def _wait(wanted: Wanted, options: int, store: Store) -> Result:

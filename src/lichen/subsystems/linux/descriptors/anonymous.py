@@ -20,6 +20,8 @@ class AnonymousFile(File):
     __slots__ = ()
 
     label: ClassVar[str]
+    splices_out = False
+    splices_in = False
 
     def __init__(self, thread: Thread, nonblocking: bool = False, access: int = _ACCESS) -> None:
         context = thread.process.files

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Waiter
 from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
 from lichen.subsystems.linux.readiness import UNASKED, events_of, interest_in
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 EXCLUSIVE, WAKE_UP, ONE_SHOT, EDGE = 1 << 28, 1 << 29, 1 << 30, 1 << 31
 _BEHAVIOUR: Final = EXCLUSIVE | WAKE_UP | ONE_SHOT | EDGE
+_OVER: Final = Poll.ERROR | Poll.HANGUP
 _DEEPEST: Final = 5
 """How many epolls may lie within each other."""
 _MOST_WAYS: Final = (1, 500, 100, 50, 10, 0)
@@ -38,6 +40,33 @@ class Found(NamedTuple):
     data: int
 
 
+class Exclusive:
+    """The entries with EPOLLEXCLUSIVE in one list of those to wake, as one: they are told in turn until somebody goes on.
+
+    What is over, an error or the other end's close, all of them learn.
+    """
+
+    __slots__ = ("entries",)
+
+    def __init__(self) -> None:
+        self.entries: dict[Entry, None] = {}
+
+    @staticmethod
+    def of(waiters: dict[Waiter, None]) -> Exclusive:
+        """That of a list, made on the first need."""
+        found = next((waiter for waiter in waiters if isinstance(waiter, Exclusive)), None)
+        if found is None:
+            found = Exclusive()
+            waiters[found] = None
+        return found
+
+    def wake(self) -> None:
+        for entry in tuple(self.entries):
+            waited_for = entry.epoll.is_waited_for
+            if entry.wake() and waited_for and not entry.file.poll() & _OVER:
+                return
+
+
 class Entry:
     """One file that an epoll watches, by the descriptor it had when it was added."""
 
@@ -51,13 +80,18 @@ class Entry:
         """Begin to watch for `events`; whoever waits learns at once of what is ready already."""
         self.events, self.data, self.enabled = events, data, True
         self.interest = self.file.ready(interest_in(events & ~_BEHAVIOUR | UNASKED))
-        self.interest.waiters[self] = None
+        if events & EXCLUSIVE:
+            Exclusive.of(self.interest.waiters).entries[self] = None
+        else:
+            self.interest.waiters[self] = None
         self.wake()
 
-    def wake(self) -> None:
-        """The file's readiness has changed."""
+    def wake(self) -> bool:
+        """The file's readiness has changed; returns whether there is something to tell."""
         if self.enabled and self.interest.signalled(None):
             self.epoll.became_ready(self)
+            return True
+        return False
 
     def found(self) -> int:
         """The events to tell about now."""
@@ -65,7 +99,14 @@ class Entry:
 
     def ignore(self) -> None:
         """Stop watching."""
-        self.interest.waiters.pop(self, None)
+        waiters = self.interest.waiters
+        if self.events & EXCLUSIVE:
+            others = Exclusive.of(waiters)
+            others.entries.pop(self, None)
+            if not others.entries:
+                del waiters[others]
+        else:
+            waiters.pop(self, None)
 
     def file_closed(self) -> None:
         self.epoll.forget(self)
@@ -184,6 +225,11 @@ class Epoll(AnonymousFile):
             ways[length] += count
 
     # ---- what is ready
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether anybody waits for this epoll who would go on."""
+        return any(not isinstance(waiter, Entry | Exclusive) for waiter in self.readiness.waiters)
 
     def became_ready(self, entry: Entry) -> None:
         """A watched file is ready: so is this one."""
