@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Final, cast
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
-from lichen.executive.io.lookup import find
+from lichen.executive.io.location import Location
+from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_directory, remove
 from lichen.executive.io.opening import Access, Disposition, Open
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.host import HostFileSystem
+from lichen.filesystems.links import LinksFileSystem
 from lichen.filesystems.union import UnionFileSystem
-from lichen.subsystems.nt import forwarder, userland
+from lichen.subsystems.nt import forwarder, linux_programs, userland
 
 if TYPE_CHECKING:
     from lichen.machine import Machine
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 MOUNT_POINT: Final = "/mnt/c"
 _GUEST: Final = Path(__file__).parent / "guest"
 """What machines have of Lichen's own, at the same places: scripts, so that they run on every machine."""
+_SYSTEM_PROGRAMS: Final = _GUEST / "mnt/c/windows/system32"
+"""Windows' programs that userlands lack: scripts too, which are found and started like all programs there."""
+_OURS: Final = b"#!/bin/sh\n# Lichen: "
+_PROGRAM_FOLDERS: Final = ("bin", "system32")
 _FOLDERS: Final = ("windows", "windows/system32", "Program Files")
 _PROFILE: Final = ("", "/AppData", "/AppData/Local", "/AppData/Roaming")
 _OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
@@ -82,11 +88,21 @@ def mount_drives(
     for path in _FOLDERS + _OPEN_FOLDERS:
         _make_folder(everything, path, 0o1777 if path in _OPEN_FOLDERS else 0o755)
     files = HostFileSystem(found.system, machine.next_device(), machine.devices, True, executable=True)
-    system = UnionFileSystem(files, _made(folder, "system32"), machine.next_device(), machine.devices)
+    layer = _made(folder, "system32")
+    _give_way(found, layer)
+    system = UnionFileSystem(files, layer, machine.next_device(), machine.devices)
     system_files = machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
     system_files.enforces_sharing = True
+    links = LinksFileSystem(
+        linux_programs.FOLDERS,
+        functools.partial(_folder, context),
+        linux_programs.hides,
+        machine.next_device(),
+        machine.devices,
+    )
+    machine.mount(f"{MOUNT_POINT}/{linux_programs.PLACE}", links, "links", "ro,relatime")
     _copy_extra_libraries(found, context)
-    _provide(context)
+    _provide(context, found)
     machine.table.drives = {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
 
 
@@ -132,12 +148,33 @@ def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) 
             file.release()
 
 
-def _provide(context: FileSystemContext) -> None:
+def _folder(context: FileSystemContext, path: tuple[str, ...]) -> Location | None:
+    """A folder of the machine; None when it is not there, or has another path and so is shown elsewhere."""
+    try:
+        location = find(context, context.root, path, Walk.FOLLOW | Walk.DIRECTORY)
+    except Failure:
+        return None
+    return location if location.place(None).components == path else None
+
+
+def _give_way(found: userland.Userland, layer: Path) -> None:
+    """Remove programs of ours that an older userland lacked: the present one's are Windows' own."""
+    for source in _SYSTEM_PROGRAMS.iterdir():
+        ours = layer / source.name
+        if (found.system / source.name).is_file() and ours.is_file():
+            with open(ours, "rb") as file:
+                if file.read(len(_OURS)) == _OURS:
+                    ours.unlink()
+
+
+def _provide(context: FileSystemContext, found: userland.Userland) -> None:
     """Put what is below `guest` into the machine's private layer, where an older Lichen's may be."""
     for source in sorted(path for path in _GUEST.rglob("*") if path.is_file()):
+        if source.parent == _SYSTEM_PROGRAMS and (found.system / source.name).is_file():
+            continue
         target = source.relative_to(_GUEST).parts
         with suppress(Failure):  # a machine without such a folder does without the file
-            _put(context, target, source.read_bytes(), 0o755 if "bin" in target else 0o644)
+            _put(context, target, source.read_bytes(), 0o755 if target[-2] in _PROGRAM_FOLDERS else 0o644)
 
 
 def _put(context: FileSystemContext, target: tuple[str, ...], content: bytes, mode: int) -> None:

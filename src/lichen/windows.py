@@ -11,6 +11,7 @@ from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.opening import Open
 from lichen.executive.registry import Registry
+from lichen.executive.status import Failure
 from lichen.platforms.native import stub
 from lichen.subsystems.nt import environment, names, pe, registry_seeds, userland
 from lichen.subsystems.nt.console import files as console_files
@@ -18,6 +19,7 @@ from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
 from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.shell_patches import patch_shell
 from lichen.subsystems.nt.sids import sid_text, user_sid
 from lichen.subsystems.nt.subsystem import NtSubsystem, stopping_numbers
 
@@ -51,6 +53,7 @@ class Windows:
         file = self._open("windows", "system32", "ntdll.dll")
         self.subsystem = NtSubsystem(machine.platform, guests, machine.table, file, found.nls, _PROCESSORS)
         self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(stub.UNIX_DISPATCH)
+        self._patch_shell()
         api_set = pe.parse((found.system / "apisetschema.dll").read_bytes())
         self.loader = PeLoader(self.subsystem, api_set, self.describe)
 
@@ -76,6 +79,14 @@ class Windows:
     def _open(self, *components: str) -> File:
         drive = self.machine.table.drives["C"]
         return cast(File, create_file(self.context, drive, components, Open(walk=Walk.FOLLOW)))
+
+    def _patch_shell(self) -> None:
+        try:
+            file = self._open("windows", "system32", "cmd.exe")
+        except Failure:
+            return
+        self.subsystem.images.patches[self.subsystem.images.key_of(file)] = patch_shell
+        file.release()
 
     def describe(self, process: Process, program: Program) -> tuple[str, str, dict[str, str]]:
         """(image path, current folder, environment) in Windows' terms."""

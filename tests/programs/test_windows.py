@@ -111,7 +111,7 @@ def test_timeout(machine: Lichen, sleeper: Path) -> None:
 
 
 def test_one_tree_of_processes(machine: Lichen, sleeper: Path) -> None:
-    script = f"""cmd.exe /c timeout 60 {sleeper} & sleep 1; ps -eo pid=,ppid=,comm=; echo "shell $$"
+    script = rf"""cmd.exe /c 'Z:\usr\bin\timeout' 60 {sleeper} & sleep 1; ps -eo pid=,ppid=,comm=; echo "shell $$"
         pkill sleeper"""
     output = bash(machine, script, sleeper.parent).stdout.decode()
     *lines, last = [line.split(None, 2) for line in output.splitlines() if line.strip() != "ready"]

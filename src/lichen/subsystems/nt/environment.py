@@ -15,7 +15,7 @@ from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.registry import Key
 from lichen.executive.status import Failure
-from lichen.subsystems.nt import wslenv
+from lichen.subsystems.nt import linux_programs, wslenv
 from lichen.subsystems.nt.names import dos_path
 from lichen.subsystems.nt.types import to_bytes
 
@@ -43,7 +43,7 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
     given = dict(line.partition("=")[::2] for line in map(os.fsdecode, environment) if "=" in line)
     folders = [
         *_SYSTEM_PATH,
-        *filter(None, (windows_path(process, p) for p in _folders(given.pop("PATH", ""), ":"))),
+        *filter(None, (_search_folder(process, p) for p in _folders(given.pop("PATH", ""), ":"))),
     ]
     user = given.get("USER", "root")
     profile = f"C:\\users\\{user}"
@@ -114,14 +114,25 @@ def _from_registry(process: Process) -> dict[str, str]:
 
 def windows_path(process: Process, path: str) -> str | None:
     """An absolute Linux path in Windows' terms; None for one that does not exist."""
+    location = _existing(process, path)
+    return None if location is None else dos_path(process, location)
+
+
+def _search_folder(process: Process, path: str) -> str | None:
+    """As `windows_path`, for a folder in which programs are looked for."""
+    location = _existing(process, path)
+    return None if location is None else linux_programs.shown_as(location) or dos_path(process, location)
+
+
+def _existing(process: Process, path: str) -> Location | None:
+    """What an absolute Linux path leads to; None when that is nothing."""
     if not path.startswith("/") or len(path) > _LONGEST:
         return None
     context = process.files
     try:
-        location = find(context, context.root, tuple(part for part in path.split("/") if part))
+        return find(context, context.root, _parts(path, "/"))
     except Failure:
         return None
-    return dos_path(process, location)
 
 
 def windows_name(process: Process, path: str) -> str:
@@ -182,7 +193,8 @@ def linux_name(process: Process, path: str) -> str | None:
 
 def linux_path(process: Process, location: Location) -> bytes:
     """The absolute path of a location as Linux programs see it."""
-    return os.fsencode("/" + "/".join(location.place(process.files.root).components))
+    shown = linux_programs.stands_for(location, process.machine.drives["C"])
+    return os.fsencode("/" + "/".join(shown or location.place(process.files.root).components))
 
 
 def to_linux(process: Process, environment: Mapping[str, str]) -> tuple[bytes, ...]:

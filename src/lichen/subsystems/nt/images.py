@@ -65,12 +65,11 @@ class ImageCache:
         self._cache = cache
         self._images: OrderedDict[object, Image] = OrderedDict()
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
-        """What to change in an image before it is shared, by its key (ntdll's pointer to the unix dispatcher)."""
+        """What to change in an image before it is shared, by its key."""
 
     def open(self, file: File) -> Image:
         """The image in an open file; INVALID_IMAGE_FORMAT when it is none."""
-        node = file.location.node
-        key = node.mapping().key or _key(node.attributes())
+        node, key = file.location.node, self.key_of(file)
         image = self._images.get(key)
         if image is None:
             size = node.size()
@@ -82,6 +81,12 @@ class ImageCache:
                 self._images.popitem(last=False)
         self._images.move_to_end(key)
         return image
+
+    @staticmethod
+    def key_of(file: File) -> object:
+        """What an image is known by as long as its file stays as it is."""
+        node = file.location.node
+        return node.mapping().key or _key(node.attributes())
 
     def map(
         self, space: AddressSpace, image: Image, path: str, at: int | None = None
