@@ -143,7 +143,7 @@ class Fuzzer:
 
     def _caller(self) -> Thread:
         """A thread that can make a call; a new process when all of them wait."""
-        ready = [t for t in self.world.table.threads.values() if t.guest.state == "runs" and not t.suspended]
+        ready = [t for t in self.world.table.threads.values() if t.guest.state == "runs" and not t.held_back]
         thread: Thread = self.random.choice(ready) if ready else self.half.process().first_thread
         return thread
 
@@ -156,7 +156,7 @@ class Fuzzer:
             values: list[int] = []
             self._guarded(lambda: values.extend(recipe(Steps(self.half, thread))))
             guest: Any = thread.guest
-            runs = guest.state == "runs" and not thread.suspended
+            runs = guest.state == "runs" and not thread.held_back
             if runs and (values or not self.half.calls[name].parameters):
                 if values and self.random.random() < _SPOILED:
                     values[self.random.randrange(len(values))] = self.half.source.wild()
@@ -177,7 +177,7 @@ class Fuzzer:
         self._guarded(lambda: self.world.scheduler.system_call(guest, number, raw))
         if self._failed and any(now > then for now, then in zip(self._things(thread), before, strict=True)):
             self.report.problem(None, f"{self.latest} failed and left something")
-        if guest.state == "held" and not (thread.parking or thread.suspended or thread.dead):
+        if guest.state == "held" and not (thread.parking or thread.held_back or thread.dead):
             self.report.problem(None, f"{self.latest} is never answered")
         if name in self.half.unanswered and guest.state in ("runs", "gone") and self._went_on(thread):
             self._answered(guest, 0)

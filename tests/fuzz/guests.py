@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from lichen.abi.memory import Fault
@@ -123,6 +124,15 @@ class Guest:
             return False
         self.state = "stopped"
         return True
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        runs = self.state == "runs"
+        if not self.stop():
+            raise GuestGone("the guest is gone")
+        yield
+        if runs:
+            self.resume()
 
     def kill(self) -> None:
         self.state = "gone"

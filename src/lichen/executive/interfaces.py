@@ -7,6 +7,7 @@ handle. A subsystem is one personality: it decodes system calls, loads programs 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -174,6 +175,12 @@ class GuestThread(Protocol):
         never issued again (DECISIONS 1). A call that the kernel has not seen yet will be issued again.
         """
 
+    def at_rest(self) -> AbstractContextManager[None]:
+        """Stop the thread for a block, and leave it in the state that it was in: running, held or stopped.
+
+        Whoever stops another's thread for a moment does it by this. GuestGone when the thread has ended.
+        """
+
     def complete(self, result: int) -> None:
         """End the system call that the kernel holds, with `result` in the result register, and let the thread go on."""
 
@@ -293,6 +300,9 @@ class Subsystem(Protocol):
 
         `result` ends the call that the kernel holds; None when the thread stopped outside of a call.
         """
+
+    def released(self, thread: Thread) -> None:
+        """`thread`, blocked in a call and with `attention` set, is no longer held back."""
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """Another process asks for a POSIX signal to be delivered to `process`."""

@@ -62,6 +62,9 @@ class Thread:
         self.call: tuple[int, tuple[int, ...]] = (0, ())
         self.attention = False
         self.suspended = 0
+        """How often NtSuspendThread was called for it and not undone."""
+        self.held_back = 0
+        """How many reasons there are for it not to run: suspensions, and a stop of its process."""
         self.deferred: int | None = None
         self.waiting_to_run = False
         self.ended = Ended()
@@ -97,7 +100,7 @@ class Thread:
         """End the current call with `result` and let the thread go on, unless something stands in its way."""
         if self.dead:
             return
-        if self.suspended:
+        if self.held_back:
             self.deferred = result
         elif self.attention:
             self.process.subsystem.attend(self, result)
@@ -124,19 +127,37 @@ class Thread:
         )
 
     def suspend(self) -> None:
-        """Keep the thread from running until as many `resume` calls; a blocked call goes on waiting."""
+        """Keep the thread from running until as many `resume` calls."""
         self.suspended += 1
-        if self.suspended > 1 or self.parking is not None or self.dead:
+        self.hold_back()
+
+    def resume(self) -> None:
+        """Undo one `suspend`."""
+        if self.suspended:
+            self.suspended -= 1
+            self.release()
+
+    def hold_back(self) -> None:
+        """Keep the thread from running until as many `release` calls; a blocked call goes on waiting."""
+        self.held_back += 1
+        if self.held_back > 1 or self.parking is not None or self.dead:
             return
         if not self.process.machine.scheduler.works_for(self):
             self.waiting_to_run = self.guest.stop()
 
-    def resume(self) -> None:
-        """Undo one `suspend`."""
-        if self.suspended == 0:
-            return
-        self.suspended -= 1
-        if self.suspended or self.dead:
+    def begin(self, suspended: bool) -> None:
+        """Let a new thread, which is stopped, run from its first instruction, unless something holds it back."""
+        self.suspended = int(suspended)
+        self.held_back = self.suspended + int(self.process.stopped)
+        if self.held_back:
+            self.waiting_to_run = True
+        else:
+            self.guest.resume()
+
+    def release(self) -> None:
+        """Undo one `hold_back`; a blocked call is cut short by what came meanwhile."""
+        self.held_back -= 1
+        if self.held_back or self.dead:
             return
         if self.deferred is not None:
             result, self.deferred = self.deferred, None
@@ -147,6 +168,8 @@ class Thread:
                 self.process.subsystem.attend(self, None)
             else:
                 self.guest.resume()
+        elif self.attention and self.parking is not None:
+            self.process.subsystem.released(self)
 
     def cancel(self) -> None:
         """Drop whatever the thread was blocked in."""

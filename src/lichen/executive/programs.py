@@ -78,10 +78,7 @@ def start(process: Process, loaded: Loaded, suspended: bool = False) -> Thread:
     thread = process.machine.new_thread(process, loaded.guest)
     loaded.subsystem.thread_started(thread, None)
     loaded.enter(process)
-    if suspended:
-        thread.suspended, thread.waiting_to_run = 1, True
-    else:
-        loaded.guest.resume()
+    thread.begin(suspended)
     return thread
 
 
@@ -93,7 +90,8 @@ def execute(thread: Thread, loaded: Loaded) -> None:
             other._end(0)
     _take_leader_id(thread)
     thread.cancel()
-    thread.suspended, thread.deferred, thread.waiting_to_run = 0, None, False
+    thread.suspended = thread.held_back = 0
+    thread.deferred, thread.waiting_to_run = None, False
     old = process.space
     if process.handles.users > 1:
         process.handles.users -= 1

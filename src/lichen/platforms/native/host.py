@@ -53,6 +53,8 @@ SYSCALL_STOP: Final = 5 | 0x80
 OPTIONS: Final = (
     0x100000 | 0x80 | 0x10 | 0x8 | 0x4 | 0x2 | 0x1
 )  # EXITKILL SECCOMP EXEC CLONE VFORK FORK SYSGOOD
+FROM_KERNEL: Final = 0x80
+"""si_code of a breakpoint, and of a fault that has no address: a general protection fault."""
 XSTATE: Final = 0x202
 ANY_CHILD: Final = 0x40000000
 """waitpid(2)'s __WALL: threads and clones too."""

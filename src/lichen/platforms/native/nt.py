@@ -83,7 +83,7 @@ class NtThread(NativeThread):
         if stub.holds(registers.rip):
             registers.rdi, registers.rip = struct.unpack("<2Q", self.memory.read(registers.rsp, 16))
             registers.rsp += 16
-        registers.orig_rax = -1
+        registers.rax, registers.orig_rax = 0, -1
 
     def _take_back(self) -> None:
         """Have the call made again, from ntdll's own `call` instruction; an operation of a reply is made at once."""

@@ -30,8 +30,6 @@ Ready = tuple[int, int, None]
 _POOL: Final = 2
 _FAULTS: Final = frozenset((signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP))
 _PAGE_FAULTS: Final = frozenset((signal.SIGSEGV, signal.SIGBUS))
-_FROM_KERNEL: Final = 0x80
-"""si_code of a fault that has no address: a general protection fault."""
 _CLOSE_ON_EXEC: Final = 0o2000000
 _ADD_DESCRIPTOR: Final = struct.Struct("=QIIII")
 _SET_DESCRIPTOR: Final = 1
@@ -113,6 +111,9 @@ class NativePlatform:
         guest = self.threads.get(tid)
         if guest is None:
             return
+        if guest.state == State.HELD:
+            guest.called_again(notification)
+            return
         guest.notification, guest.state = notification, State.HELD
         if _STUB <= pointer < _STUB_END:
             self._notified_by_stub(guest, call)
@@ -137,22 +138,25 @@ class NativePlatform:
             self.ended(guest, status)
             return
         event, number = status >> 16, (status >> 8) & 0xFF
+        held = guest.state == State.HELD
         guest.entered(event == host.EVENT_SECCOMP)
         try:
             if event == host.EVENT_SECCOMP:
                 self._stopped_in_call(guest)
-            elif event == 0 and number in _FAULTS:
-                self._faulted(guest, number)
-            else:
-                guest.resume()  # a stop of the host's own making: the signal behind it is no guest's
+            elif event or number not in _FAULTS or not self._faulted(guest, number):
+                guest.disturbed(held)
         except GuestGone:
             guest.kill()
 
-    def _faulted(self, guest: NativeThread, number: int) -> None:
+    def _faulted(self, guest: NativeThread, number: int) -> bool:
+        """Report a trap of the processor; False when somebody on the host sent the signal."""
         signal_number, code, address = host.signal_information(guest.tid)
-        of_page = number in _PAGE_FAULTS and 0 < code < _FROM_KERNEL
+        if code <= 0:
+            return False
+        of_page = number in _PAGE_FAULTS and code < host.FROM_KERNEL
         error = guest.fault_error(number) if of_page else 0
         self.events.fault(guest, Fault(signal_number, code, address, error))
+        return True
 
     def _stopped_in_call(self, guest: NativeThread) -> None:
         registers = guest.registers

@@ -9,27 +9,25 @@ again when the thread goes on (DECISIONS 1).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import (
     GuestGone,
-    MappingUsage,
     MemoryOperation,
-    MemoryUsage,
-    ProcessorTime,
     TaskUsage,
 )
 from lichen.executive.registers import Registers
 from lichen.platforms.native import filters, host, stub
-from lichen.platforms.native.accounting import Account
 from lichen.platforms.native.memory import Space
 from lichen.platforms.native.steps import MAP, MASK, MOVE, OPERATION, Step, encode
+from lichen.platforms.native.task import HostTask
 
 if TYPE_CHECKING:
     from lichen.platforms.native.platform import NativePlatform
@@ -52,6 +50,8 @@ _CLONE_PARENT, _CLONE_VM, _CLONE_THREAD_ALL, _CLONE_SETTLS, _CLONE_CHILD_CLEARTI
 _ERROR_CODE_OFFSET: Final = 40 + 19 * 8
 """Of the error code in the ucontext of a signal frame."""
 _IN_PLACE: Final = frozenset((MAP, MOVE, _CLONE))
+_RESTART: Final = 219
+_HAS_RESTART_BLOCK: Final = -516 & 0xFFFFFFFFFFFFFFFF
 RESTARTS: Final = frozenset((-result) & 0xFFFFFFFFFFFFFFFF for result in (512, 513, 514, 516))
 
 Kind = TypeVar("Kind", bound="NativeThread")
@@ -70,22 +70,23 @@ class State:
     DEAD: Final = 4
 
 
-class NativeThread:
+class NativeThread(HostTask):
     """The platform's side of one executive thread."""
 
     owner: Any
 
     def __init__(self, platform: NativePlatform, tid: int, memory: Space) -> None:
-        self.platform, self.tid, self.memory = platform, tid, memory
+        super().__init__(tid, platform.processors)
+        self.platform, self.memory = platform, memory
         self.state: int = State.STOPPED
         self.notification = 0
+        self._late: tuple[int, int] | None = None
+        self._number = 0
         self.in_call = False
         self.idle = False
         self._registers = Registers()
         self._address = host.address_of(self._registers.raw)
         self._loaded = False
-        self.account = Account(tid)
-        self._bound = self._away = False
         memory.threads.add(self)
         platform.threads[tid] = self
 
@@ -105,20 +106,31 @@ class NativeThread:
     def complete(self, result: int) -> None:
         """End the call that the kernel holds, with `result`, and let the thread go on."""
         if self.state == State.HELD:
-            self.state = State.RUNNING
-            host.core.reply(self.platform.listener, self.notification, result, 0)
+            self._answer(result, 0)
         elif self.state == State.STOPPED:
             self.registers.rax = result
             self.registers.orig_rax = -1
             self.resume()
 
+    def _answer(self, result: int, flags: int) -> None:
+        self.state = State.RUNNING
+        if host.core.reply(self.platform.listener, self.notification, result, flags) == errno.ENOENT:
+            self.state, self._late = State.HELD, (result, flags)
+
     def proceed(self) -> None:
         """Let the host carry out the reported call, whose arguments are registers only, and go on."""
         if self.state == State.HELD:
-            self.state = State.RUNNING
-            host.core.reply(self.platform.listener, self.notification, 0, host.CONTINUE_CALL)
+            self._answer(0, host.CONTINUE_CALL)
         elif self.in_call:
             self._continue(host.CONT)
+        elif self.state == State.STOPPED:
+            self.complete(self._make_again())
+
+    def _make_again(self) -> int:
+        """The result of the held call that was cancelled on the host, now that it is to be made after all."""
+        registers = self.registers
+        arguments = registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9
+        return self._native(self._number, *arguments)
 
     def resume(self) -> None:
         """Let a stopped thread go on with its registers as they are."""
@@ -131,6 +143,42 @@ class NativeThread:
                 host.ptrace(host.SETREGS, self.tid, 0, self._address)
             host.ptrace(request, self.tid, 0, signal_number)
         self.state, self.in_call, self.idle, self._loaded = State.RUNNING, False, False, False
+
+    def called_again(self, notification: int) -> None:
+        """The host has cut a held call short for reasons of its own (it slept), and issued it again: it is the same call."""
+        self.notification = notification
+        if self._late is not None:
+            late, self._late = self._late, None
+            self._answer(*late)
+
+    def disturbed(self, held: bool) -> None:
+        """A signal that no guest sent stopped the thread: it goes on as it was, a held call to be completed by registers."""
+        if held:
+            self._leave_call()
+            held = self._late is None
+            self._take_late()
+        else:
+            self.platform.forget(self.tid)  # the host will issue it again
+        if not held:
+            self.resume()
+
+    def _take_late(self) -> None:
+        """The held call was cancelled on the host before its answer came: put that into the registers."""
+        if self._late is not None:
+            (result, flags), self._late = self._late, None
+            self.registers.rax = self._make_again() if flags else result
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Stop the thread for as long as the block lasts; then it is in the state that it was in. GuestGone without it."""
+        runs = self.state == State.RUNNING or self._late is not None
+        if not self.stop():
+            raise GuestGone("the thread is gone")
+        try:
+            yield
+        finally:
+            if runs:
+                self.resume()
 
     # ---- stopping
 
@@ -151,6 +199,7 @@ class NativeThread:
         try:
             if held:
                 self._leave_call()
+                self._take_late()
             elif self.platform.forget(self.tid):
                 self._take_back()
             else:
@@ -185,7 +234,7 @@ class NativeThread:
 
     def _leave_call(self) -> None:
         """The held call was cancelled on the host: stand behind it, to be completed by registers."""
-        self.registers.orig_rax = -1
+        self._number, self.registers.orig_rax = self.registers.orig_rax, -1
 
     def call_arguments(self, arguments: tuple[int, ...]) -> tuple[int, ...]:
         """The arguments of a reported call, in the guest's convention."""
@@ -206,10 +255,12 @@ class NativeThread:
             number = registers.orig_rax
             if registers.rax in RESTARTS and number < 1 << 63 and number not in filters.HOST_ANSWERS:
                 self._take_back()
-        elif (status >> 8) & 0xFF == signal.SIGTRAP and event == 0:
-            registers.rip -= (
-                1  # a breakpoint reports the address behind it; other faults will recur by themselves
-            )
+        elif (
+            (status >> 8) & 0xFF == signal.SIGTRAP
+            and event == 0
+            and host.signal_information(self.tid)[1] == host.FROM_KERNEL
+        ):
+            registers.rip -= 1  # a breakpoint reports the address behind it; other faults will recur
 
     def fault_error(self, number: int) -> int:
         """The processor's error code of the page fault that the thread has just stopped for; 0 when it cannot be had.
@@ -295,8 +346,13 @@ class NativeThread:
         self._continue(host.SYSCALL)
 
     def _restore(self, saved: bytes) -> None:
-        self.registers.restore(saved)
-        self.registers.orig_rax = -1
+        """Put the guest's registers back, as they are outside of a call: one that the host answers is made again."""
+        registers = self.registers
+        registers.restore(saved)
+        if registers.rax in RESTARTS and registers.orig_rax in filters.HOST_ANSWERS:
+            registers.rax = _RESTART if registers.rax == _HAS_RESTART_BLOCK else registers.orig_rax
+            registers.rip -= 2
+        registers.orig_rax = -1
 
     def _go(self, address: int) -> None:
         """Send the stopped thread to a place in the stub."""
@@ -387,10 +443,8 @@ class NativeThread:
 
     def _started(self, saved: bytes, creator: NativeThread) -> None:
         """The first stop of a clone: give it its creator's registers. Its processors are the creator's too."""
-        self.registers.restore(saved)
-        self.registers.orig_rax = -1
-        self._bound, self._away = creator._bound, creator._away
-        self.come_home()
+        self._restore(saved)
+        self.moved_like(creator)
 
     def _clone(self, flags: int, stack: int, clear_tid: int, tls: int) -> int:
         """Run clone in place; returns the new thread's host id, seen at its first stop."""
@@ -422,23 +476,6 @@ class NativeThread:
             if self.stop():
                 self._native(_FUTEX, address, _FUTEX_WAKE, 1)
 
-    def extended_state(self) -> bytes:
-        return host.extended_state(self.tid)
-
-    def set_extended_state(self, state: bytes) -> None:
-        host.set_extended_state(self.tid, state)
-
-    def processor_time(self) -> ProcessorTime:
-        """What this thread has used since it was made."""
-        return self.account.read()
-
-    def memory_usage(self) -> MemoryUsage:
-        """How much memory the whole host process holds."""
-        return self.account.memory()
-
-    def mappings(self) -> Iterator[MappingUsage]:
-        return self.account.mappings()
-
     def usage(self) -> TaskUsage:
         """What the thread does and has used. It sleeps only in a call that the host answers: other sleep is our doing."""
         usage = self.account.usage()
@@ -446,26 +483,6 @@ class NativeThread:
         if not asleep or (usage.state == "S" and self.account.call() not in filters.HOST_ANSWERS):
             return usage._replace(state="R")
         return usage
-
-    def run_on(self, processors: frozenset[int] | None) -> None:
-        """Bind the host thread to these processors; None: to the platform's own."""
-        self._bound, self._away = processors is not None, False
-        self._place(processors or self.platform.processors)
-
-    def leave_home(self, processors: Set[int]) -> None:
-        """Run on these processors for a while, unless the guest chose some."""
-        if not self._bound and not self._away:
-            self._away = True
-            self._place(processors)
-
-    def come_home(self) -> None:
-        """Run beside the kernel again."""
-        if self._away:
-            self.run_on(None)
-
-    def _place(self, processors: Set[int]) -> None:
-        with contextlib.suppress(OSError):  # it may have ended, or a host's cpuset may have shrunk
-            os.sched_setaffinity(self.tid, processors)
 
     def exit(self) -> None:
         """End this one thread on the host."""

@@ -255,7 +255,7 @@ def notify(thread: Thread) -> None:
     """A signal waits for `thread`, which does not block it: act at once, or get it to look."""
     thread.attention = True
     scheduler = thread.process.machine.scheduler
-    if scheduler.works_for(thread) or thread.suspended:
+    if scheduler.works_for(thread) or thread.held_back:
         return
     if thread.parking is not None:
         thread.interrupt()
@@ -264,12 +264,12 @@ def notify(thread: Thread) -> None:
 
 
 def stop(process: Process, number: int) -> None:
-    """Suspend all threads of a process, as job control does, and tell its parent."""
+    """Hold all threads of a process back, as job control does, and tell its parent."""
     if process.stopped:
         return
     process.stopped = True
     for thread in process.threads.values():
-        thread.suspend()
+        thread.hold_back()
     process.tell_job_change(number)
 
 
@@ -280,4 +280,4 @@ def resume(process: Process) -> None:
     process.stopped = False
     process.tell_job_change(0)
     for thread in list(process.threads.values()):
-        thread.resume()
+        thread.release()

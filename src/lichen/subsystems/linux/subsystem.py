@@ -117,6 +117,11 @@ class LinuxSubsystem:
 
     # ---- signals and faults
 
+    def released(self, thread: Thread) -> None:
+        """A signal that came while the thread was held back ends its wait."""
+        if thread.personality.has_deliverable(thread):
+            thread.interrupt()
+
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """Send a signal that any process or the kernel asks for."""
         if number:

@@ -229,9 +229,12 @@ class NtSubsystem:
 
     def _may_run(self, thread: Thread) -> bool:
         waits = thread.parking is not None and thread.parking.wait is not None
-        return not waits and not thread.suspended and thread.process.subsystem is self
+        return not waits and not thread.held_back and thread.process.subsystem is self
 
     # ---- signals and faults
+
+    def released(self, thread: Thread) -> None:
+        """An APC has ended an alertable wait when it was queued, and no other wait."""
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """What POSIX signals mean to an NT process (DECISIONS 17)."""
@@ -251,7 +254,7 @@ class NtSubsystem:
             return
         process.stopped = True
         for thread in process.threads.values():
-            thread.suspend()
+            thread.hold_back()
         signals.job_changed(process)
         process.tell_job_change(number)
 
@@ -263,7 +266,7 @@ class NtSubsystem:
         signals.job_changed(process)
         process.tell_job_change(0)
         for thread in list(process.threads.values()):
-            thread.resume()
+            thread.release()
 
     def ignores(self, thread: Thread, number: int) -> bool:
         """NT processes ignore no signal that a terminal sends."""

@@ -126,10 +126,7 @@ def _clone(thread: Thread, wanted: CloneArgs) -> Result:
         _tell(child, wanted.child_tid, child.id)
     child.guest.registers.rax = 0
     child.guest.registers.orig_rax = -1
-    if thread.process.stopped:
-        child.suspended, child.waiting_to_run = 1, True
-    else:
-        child.guest.resume()
+    child.begin(suspended=False)
     if flags & CLONE_VFORK:
         return _until_image_left(child.process)
     return child.id

@@ -70,7 +70,7 @@ def state_letter(task: Task, usage: TaskUsage | None = None) -> str:
     leader = task.leader
     if leader is None:
         return "S"
-    if task.process.stopped or leader.suspended:
+    if task.process.stopped or leader.held_back:
         return "T"
     parking = leader.parking
     if parking is not None and parking.wait is not None:
@@ -83,7 +83,7 @@ def state_letter(task: Task, usage: TaskUsage | None = None) -> str:
 def is_running(thread: Thread) -> bool:
     """Whether a thread uses a processor or wants to."""
     parked = thread.parking is not None and thread.parking.wait is not None
-    return not (parked or thread.suspended or thread.process.stopped) and thread.usage().state == "R"
+    return not (parked or thread.held_back) and thread.usage().state == "R"
 
 
 def ticks(seconds: float) -> int:

@@ -65,10 +65,8 @@ def change(thread: Thread, process: Process, operations: list[MemoryOperation]) 
         thread.guest.change_memory_on_return(operations)
         return
     guest = process.first_thread.guest
-    was_stopped = guest.stopped
-    guest.change_memory(operations)
-    if not was_stopped and process.first_thread.parking is None:
-        guest.resume()
+    with guest.at_rest():
+        guest.change_memory(operations)
 
 
 @nt.call()

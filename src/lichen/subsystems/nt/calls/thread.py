@@ -6,11 +6,13 @@ Source: NtCreateThreadEx, NtContinue, NtRaiseException, NtGetContextThread (phnt
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import LLP64, layout, ptr, u32
-from lichen.executive.interfaces import Unmap
+from lichen.executive.interfaces import GuestGone, Unmap
 from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process
@@ -82,13 +84,11 @@ def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: in
     process, guest = creator.process, creator.guest
     subsystem = cast("NtSubsystem", process.subsystem)
     state: NtProcess = process.personality
-    was_running = (
-        not guest.stopped and not process.machine.scheduler.works_for(creator) and creator.parking is None
-    )
     id = process.machine.new_id()
-    new = threads.prepare(process.space, stack_reserve or state.image.file.stack_reserve)
-    guest.change_memory([*_given_back(process), *new.operations])
-    host = guest.clone_thread(0, None, 0)
+    with guest.at_rest():
+        new = threads.prepare(process.space, stack_reserve or state.image.file.stack_reserve)
+        guest.change_memory([*_given_back(process), *new.operations])
+        host = guest.clone_thread(0, None, 0)
     created = process.machine.new_thread(process, host, id)
     created.personality = new.state(start)
     if creator.personality.affinity or affinity.of_process(process) != affinity.of_system(process):
@@ -100,13 +100,7 @@ def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: in
     except BaseException:  # as when the host has no memory left
         created.exit(0)
         raise
-    finally:
-        if was_running:
-            guest.resume()
-    if suspended or process.stopped:
-        created.suspended, created.waiting_to_run = int(suspended) + int(process.stopped), True
-    else:
-        host.resume()
+    created.begin(suspended)
     return created
 
 
@@ -168,8 +162,8 @@ def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) 
         raise Failure(_STATUS_SUSPEND_COUNT_EXCEEDED)
     previous.write(found.suspended)
     if found is thread:
-        thread.suspended += 1
         thread.deferred = Status.SUCCESS
+        thread.suspend()
         return None
     found.suspend()
     return Status.SUCCESS
@@ -210,7 +204,8 @@ def _alert(target: Thread) -> None:
 def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
     """The registers of a thread."""
     found = thread_of(thread, target, ThreadAccess.GET_CONTEXT)
-    captured = _stopped(thread, found, lambda: context.capture(found.guest))
+    with _at_rest(found):
+        captured = context.capture(found.guest)
     given = thread.memory.read(address, context.SIZE)
     thread.memory.write(address, context.merge(given, captured))
     return Status.SUCCESS
@@ -223,24 +218,32 @@ def NtSetContextThread(thread: Thread, target: Handle, address: Address) -> Resu
     wanted = thread.memory.read(address, context.SIZE)
     if found is thread:
         thread.guest.stop()
-        context.load(thread.guest, wanted)
+        _load(thread, wanted)
         thread.guest.resume()
         return None
-    _stopped(thread, found, lambda: context.load(found.guest, wanted))
+    with _at_rest(found):
+        _load(found, wanted)
     return Status.SUCCESS
 
 
-def _stopped(caller: Thread, target: Thread, action: object) -> bytearray:
-    """Do something to a thread that must be stopped for it, and let it go on if it was not."""
+def _load(thread: Thread, wanted: bytes) -> None:
+    """Set the registers of a stopped thread; INVALID_PARAMETER when the processor cannot have such."""
+    try:
+        context.load(thread.guest, wanted)
+    except OSError as error:
+        raise Failure(Status.INVALID_PARAMETER) from error
+
+
+@contextmanager
+def _at_rest(target: Thread) -> Iterator[None]:
+    """Have a thread stand still for a block, after which it is in the state that it was in."""
     if target.dead or not isinstance(target.personality, NtThread):
         raise Failure(Status.THREAD_IS_TERMINATING if target.dead else Status.ACCESS_DENIED)
-    runs = not target.guest.stopped and target.parking is None and target is not caller
-    if not target.guest.stop():
-        raise Failure(Status.THREAD_IS_TERMINATING)
-    result: bytearray = action()  # type: ignore[operator]
-    if runs:
-        target.guest.resume()
-    return result
+    try:
+        with target.guest.at_rest():
+            yield
+    except GuestGone:
+        raise Failure(Status.THREAD_IS_TERMINATING) from None
 
 
 @nt.call()
@@ -249,10 +252,7 @@ def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
     wanted = thread.memory.read(address, context.SIZE)
     state: NtThread = thread.personality
     thread.guest.stop()
-    try:
-        context.load(thread.guest, wanted)
-    except OSError as error:
-        raise Failure(Status.INVALID_PARAMETER) from error
+    _load(thread, wanted)
     if not _is_in_ntdll(thread.process, context.register_of(wanted, "rip")):
         state.last_exception = (
             0,
@@ -261,8 +261,6 @@ def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
     if alertable and state.apcs:
         thread.attention = True
         thread.process.subsystem.attend(thread, Status.USER_APC)
-    elif thread.suspended:
-        thread.waiting_to_run = True
     else:
         thread.guest.resume()
     return None
@@ -284,7 +282,7 @@ def NtRaiseException(thread: Thread, record: Address, captured: Address, first_c
         subsystem.end_by_exception(thread.process, exception.code, exception.address)  # type: ignore[attr-defined]
         return None
     thread.guest.stop()
-    context.load(thread.guest, wanted)
+    _load(thread, wanted)
     subsystem.raise_exception(thread, exception, wanted)  # type: ignore[attr-defined]
     return None
 

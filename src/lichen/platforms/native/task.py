@@ -1,0 +1,65 @@
+"""A guest thread as a task of the host: what it has used, which processors it may run on, its extended registers.
+
+Nothing here depends on what the thread is doing, or on how the kernel holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Set
+
+from lichen.executive.interfaces import MappingUsage, MemoryUsage, ProcessorTime
+from lichen.platforms.native import host
+from lichen.platforms.native.accounting import Account
+
+
+class HostTask:
+    """One task of the host; `home` are the processors of the platform's own."""
+
+    def __init__(self, tid: int, home: frozenset[int]) -> None:
+        self.tid, self.home = tid, home
+        self.account = Account(tid)
+        self._bound = self._away = False
+
+    def extended_state(self) -> bytes:
+        return host.extended_state(self.tid)
+
+    def set_extended_state(self, state: bytes) -> None:
+        host.set_extended_state(self.tid, state)
+
+    def processor_time(self) -> ProcessorTime:
+        """What this thread has used since it was made."""
+        return self.account.read()
+
+    def memory_usage(self) -> MemoryUsage:
+        """How much memory the whole host process holds."""
+        return self.account.memory()
+
+    def mappings(self) -> Iterator[MappingUsage]:
+        return self.account.mappings()
+
+    def run_on(self, processors: frozenset[int] | None) -> None:
+        """Bind the host thread to these processors; None: to the platform's own."""
+        self._bound, self._away = processors is not None, False
+        self._place(processors or self.home)
+
+    def leave_home(self, processors: Set[int]) -> None:
+        """Run on these processors for a while, unless the guest chose some."""
+        if not self._bound and not self._away:
+            self._away = True
+            self._place(processors)
+
+    def come_home(self) -> None:
+        """Run beside the kernel again."""
+        if self._away:
+            self.run_on(None)
+
+    def _place(self, processors: Set[int]) -> None:
+        with contextlib.suppress(OSError):  # it may have ended, or a host's cpuset may have shrunk
+            os.sched_setaffinity(self.tid, processors)
+
+    def moved_like(self, creator: HostTask) -> None:
+        """A clone's processors are its creator's."""
+        self._bound, self._away = creator._bound, creator._away
+        self.come_home()
