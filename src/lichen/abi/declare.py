@@ -29,7 +29,7 @@ from lichen.abi.memory import Fault
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 Enter = Callable[[Any, tuple[int, ...]], Any]
-Restart = Literal["always", "signal", "never"]
+Restart = Literal["always", "signal", "never", "cut"]
 _MOST_MISSING = 1000
 _SHOWN_CONTENT = 32
 """Bytes of what is written that a trace shows, as strace does."""
@@ -41,7 +41,7 @@ class Call:
 
     `partial` says what is missing from it, if anything. `restart` says what becomes of the call when a signal
     handler has interrupted it: begun again always, only if the handler has SA_RESTART (`signal`), or never
-    (EINTR).
+    (EINTR). A `cut` call is not even begun again after a stop, which no handler sees.
     """
 
     name: str

@@ -61,10 +61,8 @@ class Thread:
         self.parking: Parking | None = None
         self.call: tuple[int, tuple[int, ...]] = (0, ())
         self.attention = False
-        self.suspended = 0
-        """How often NtSuspendThread was called for it and not undone."""
-        self.held_back = 0
-        """How many reasons there are for it not to run: suspensions, and a stop of its process."""
+        self.suspended = self.held_back = 0
+        """How often it was suspended, and how many reasons it has not to run: those, and a stop of its process."""
         self.deferred: int | None = None
         self.waiting_to_run = False
         self.ended = Ended()

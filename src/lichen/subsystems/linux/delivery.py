@@ -48,7 +48,7 @@ def attend(thread: Thread, result: int | None) -> None:
             return
     thread.attention = False
     _restore_mask(thread)
-    if restart:
+    if restart and restart != "cut":
         _again(thread)
         thread.guest.resume()
     elif result is None:
@@ -126,6 +126,7 @@ def _run_handler(
     thread: Thread, number: int, action: Sigaction, information: bytes, result: int | None, restart: str
 ) -> None:
     guest, state = thread.guest, thread.personality
+    state.unfinished = None
     if not guest.stop():
         raise GuestGone("the thread ended before its signal")
     _settle_call(thread, result, restart, action)

@@ -233,7 +233,6 @@ def _cancel_opposites(process: Process, number: int) -> None:
     """SIGCONT drops pending stops and continues the process, a stop signal drops pending SIGCONT."""
     if number == SIGCONT:
         dropped = STOPPING
-        resume(process)
     elif bit(number) & STOPPING:
         dropped = bit(SIGCONT)
     else:
@@ -241,6 +240,8 @@ def _cancel_opposites(process: Process, number: int) -> None:
     process.personality.pending.discard(dropped)
     for thread in process.threads.values():
         thread.personality.pending.discard(dropped)
+    if number == SIGCONT:
+        resume(process)
 
 
 def _choose(process: Process, number: int) -> Thread:

@@ -125,6 +125,8 @@ class LinuxThread:
     mask: int = 0
     saved_mask: int | None = None
     """The mask to put back when a call that replaced it ends (sigsuspend, ppoll, pselect, epoll_pwait)."""
+    unfinished: tuple[object, float] | None = None
+    """A wait that was cut short and will begin again: its arguments, and when it was to end."""
     waiting_for: int = 0
     """Signals that sigtimedwait is about to take: they are not ignored meanwhile."""
     pending: Pending = field(default_factory=Pending)

@@ -6,9 +6,11 @@ several clocks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from lichen.executive.status import Failure, Status
+from lichen.executive.status import Failure, Interrupted, Status
+from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.clocks import (
     BOOTTIME,
     BOOTTIME_ALARM,
@@ -22,6 +24,8 @@ from lichen.subsystems.linux.records import Timespec, Timeval
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+
+T = TypeVar("T")
 
 NANOSECONDS: Final = 1_000_000_000
 _WAITABLE: Final = frozenset((REALTIME, MONOTONIC, BOOTTIME, REALTIME_ALARM, BOOTTIME_ALARM, TAI))
@@ -56,6 +60,26 @@ def timeval_of(seconds: float) -> Timeval:
 def deadline_of(thread: Thread, timeout: Timespec | None) -> float | None:
     """The deadline of a relative timeout; None for none."""
     return None if timeout is None else clock_of(thread) + seconds_of(timeout)
+
+
+def deadline_before(thread: Thread, wait: object) -> float | None:
+    """When this very wait was to end, if it was cut short by what no handler saw (a stop) and begins again."""
+    state = thread.personality
+    before, state.unfinished = state.unfinished, None
+    return before[1] if before is not None and before[0] == wait else None
+
+
+def keeping_deadline(thread: Thread, wait: object, deadline: float, result: T | Blocks[T]) -> T | Blocks[T]:
+    """Have a wait that is cut short and begins again end when it was to end at first: see `deadline_before`."""
+    return _kept(thread, wait, deadline, result) if type(result) is GeneratorType else result
+
+
+def _kept(thread: Thread, wait: object, deadline: float, blocked: Any) -> Blocks[Any]:
+    try:
+        return (yield from blocked)
+    except Interrupted:
+        thread.personality.unfinished = wait, deadline
+        raise
 
 
 def clock_of(thread: Thread) -> float:

@@ -21,7 +21,13 @@ from lichen.subsystems.linux.clocks import REALTIME, THREAD_TIME, Clock, Process
 from lichen.subsystems.linux.processes import require
 from lichen.subsystems.linux.records import Timespec, Timeval, Timezone
 from lichen.subsystems.linux.subsystem import linux
-from lichen.subsystems.linux.times import seconds_of, seconds_of_timeval, timespec_of
+from lichen.subsystems.linux.times import (
+    deadline_before,
+    keeping_deadline,
+    seconds_of,
+    seconds_of_timeval,
+    timespec_of,
+)
 from lichen.subsystems.linux.types import Address, Flags, Int, Result
 
 if TYPE_CHECKING:
@@ -61,7 +67,9 @@ def clock_nanosleep(
         raise Failure(Status.INVALID_PARAMETER)
     if flags & TIMER_ABSTIME:
         return _sleep(found, length, None)
-    return _sleep(found, found.now() + length, left)
+    wait = (clock, time)
+    target = deadline_before(thread, wait) or found.now() + length
+    return keeping_deadline(thread, wait, target, _sleep(found, target, left))
 
 
 def _sleep(clock: Clock, target: float, left: OptionalOut[Timespec] | None) -> Blocks[int]:

@@ -84,13 +84,13 @@ def epoll_ctl(thread: Thread, epoll: Fd, operation: Int, fd: Fd, event: Address)
     return 0
 
 
-@linux.call(amd64=232, restart="never")
+@linux.call(amd64=232, restart="cut")
 def epoll_wait(thread: Thread, epoll: Fd, events: Address, most: Int, milliseconds: Int) -> Result:
     """Wait until a watched descriptor is ready, for some milliseconds (negative: without end)."""
     return _wait(thread, epoll, events, most, _deadline_of(thread, milliseconds), milliseconds != 0)
 
 
-@linux.call(amd64=281, restart="never")
+@linux.call(amd64=281, restart="cut")
 def epoll_pwait(
     thread: Thread,
     epoll: Fd,
@@ -106,7 +106,7 @@ def epoll_pwait(
     return _wait(thread, epoll, events, most, _deadline_of(thread, milliseconds), milliseconds != 0, mask)
 
 
-@linux.call(amd64=441, restart="never")
+@linux.call(amd64=441, restart="cut")
 def epoll_pwait2(
     thread: Thread,
     epoll: Fd,

@@ -26,7 +26,9 @@ from lichen.subsystems.linux.records import Timespec, Timeval
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import (
     clock_of,
+    deadline_before,
     deadline_of,
+    keeping_deadline,
     seconds_of_timeval,
     timespec_of,
     timeval_of,
@@ -61,8 +63,12 @@ class Interest(NamedTuple):
 @linux.call(amd64=7, restart="never")
 def poll(thread: Thread, descriptors: Address, count: Size, milliseconds: Int) -> Result:
     """Wait until one of some descriptors is ready, for some milliseconds (negative: without end)."""
-    deadline = None if milliseconds < 0 else clock_of(thread) + milliseconds / 1000
-    return _poll(thread, descriptors, count, deadline, milliseconds != 0)
+    if milliseconds <= 0:
+        return _poll(thread, descriptors, count, None, milliseconds != 0)
+    wait = (descriptors, count, milliseconds)
+    deadline = deadline_before(thread, wait) or clock_of(thread) + milliseconds / 1000
+    result = _poll(thread, descriptors, count, deadline, may_wait=True)
+    return keeping_deadline(thread, wait, deadline, result)
 
 
 @linux.call(amd64=271, restart="never")

@@ -289,7 +289,7 @@ def queued_information(thread: Thread, id: int, number: int, address: int) -> by
 # ---- waiting
 
 
-@linux.call(amd64=128, restart="never")
+@linux.call(amd64=128, restart="cut")
 def rt_sigtimedwait(
     thread: Thread, wanted: In[u64], information: Address, timeout: OptionalIn[Timespec], size: Size
 ) -> Result:
