@@ -162,10 +162,7 @@ class Thread:
             self.finish(result)
         elif self.waiting_to_run:
             self.waiting_to_run = False
-            if self.attention:
-                self.process.subsystem.attend(self, None)
-            else:
-                self.guest.resume()
+            self.process.subsystem.attend(self, None)
         elif self.attention and self.parking is not None:
             self.process.subsystem.released(self)
 

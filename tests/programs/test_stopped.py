@@ -1,0 +1,32 @@
+"""Stops of job control upon Windows programs, in the midst of what their own threads ask of each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lichen.drives import find_userland
+from tests.programs.conftest import Lichen, bash
+from tests.toolchain import Toolchain
+
+_SUSPENDING = Path(__file__).parent.parent / "conformance" / "nt" / "suspending.c"
+
+
+@pytest.mark.skipif(find_userland() is None, reason="needs the package libwine")
+def test_a_windows_program_that_is_stopped_again_and_again_goes_on_as_it_was(
+    machine: Lichen, windows_c: Toolchain
+) -> None:
+    program = windows_c.compile(_SUSPENDING)
+    script = f"""
+        {program} > /tmp/told &
+        while kill -STOP $!; do
+            ps -o stat= -p $! >> /tmp/states
+            kill -CONT $!
+            sleep 0.05
+        done 2> /dev/null
+        wait $! && grep -c ^ok /tmp/told
+        grep -v ^ok /tmp/told; sort -u /tmp/states | grep -v T
+    """
+    run = bash(machine, script, program.parent)
+    assert (run.stdout.split(), run.stderr) == ([b"78"], b"")
