@@ -89,7 +89,9 @@ class Ownership:
                 signals.send(thread.process, number, information, thread)
             return
         for process in filter(self._may_tell, self._processes(kind, id)):
-            if process.subsystem.name == "linux":  # no Windows program has asked for it, nor could it handle it
+            if (
+                process.subsystem.name == "linux"
+            ):  # no Windows program has asked for it, nor could it handle it
                 signals.send(process, number, information)
 
     def _may_tell(self, process: Process) -> bool:

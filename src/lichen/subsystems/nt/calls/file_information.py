@@ -236,7 +236,11 @@ def _let_run(thread: Thread, file: File, name: str) -> None:
 def _check_replaced(replaced: Location, posix: bool) -> None:
     """What is replaced is no directory, not read-only, and only with POSIX's semantics open."""
     node = replaced.node
-    if node.kind in (Kind.DIRECTORY, Kind.CHARACTER, Kind.BLOCK) or node.attributes().read_only or (node.files and not posix):
+    if (
+        node.kind in (Kind.DIRECTORY, Kind.CHARACTER, Kind.BLOCK)
+        or node.attributes().read_only
+        or (node.files and not posix)
+    ):
         raise Failure(Status.ACCESS_DENIED)
 
 
