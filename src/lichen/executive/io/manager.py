@@ -31,6 +31,7 @@ _OUTCOMES: Final = {
     Disposition.OVERWRITE: Outcome.OVERWRITTEN,
     Disposition.OVERWRITE_IF: Outcome.OVERWRITTEN,
 }
+_EMPTIED: Final = frozenset(_OUTCOMES.values())
 _HELD: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
 """Kinds whose content is the file system's own: a read-only one protects it, and those who have it open may deny it."""
 _DEVICES: Final = frozenset({Kind.CHARACTER, Kind.BLOCK})
@@ -79,8 +80,6 @@ def open_location(context: FileSystemContext, location: Location, open: Open) ->
         return _opened(PathFile(location, open), outcome)
     if outcome != Outcome.OPENED and node.kind == Kind.REGULAR:
         node.change(AttributeChange(size=0, flags=None if options & Options.POSIX else open.flags))
-        if watch.active:
-            watch.notify(location, Change.MODIFY)
     return then(node.open(location, open, context.token), lambda file: _opened(file, outcome))
 
 
@@ -88,6 +87,8 @@ def _opened(file: File, outcome: int) -> File:
     file.outcome = outcome
     if watch.active and not file.options & Options.PATH_ONLY:
         watch.notify(file.location, Change.OPEN)
+        if outcome in _EMPTIED and file.node.kind == Kind.REGULAR:
+            watch.notify(file.location, Change.MODIFY)
     return file
 
 

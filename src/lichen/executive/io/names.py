@@ -179,6 +179,8 @@ def rename_location(
     if replaced is not None and flags & RENAME_EXCHANGE:
         source.parent.node.exchange(source.name, source.node, directory.node, replaced.name, replaced.node)
         source.exchanged(replaced)
+        if watch.active:
+            _tell_exchange(source, replaced)
         return
     over = None if replaced is None or replaced is source else replaced
     cookie = watch.new_cookie() if watch.active else 0
@@ -187,14 +189,30 @@ def rename_location(
     )
     if watch.active:
         watch.notify_name(source, Change.MOVED_FROM, cookie)
-        if over is not None:
-            watch.tell(over.node, Change.DELETE_SELF, None)
     if over is not None:
         over.removed()
     source.moved(directory, name)
     if watch.active:
         watch.notify_name(source, Change.MOVED_TO, cookie)
+        if over is not None:
+            watch.tell(over.node, Change.ATTRIBUTES | _directory_bit(over), None)
         watch.tell(source.node, Change.MOVE_SELF, None)
+        if over is not None:
+            watch.notify_unlinked(over.node)
+
+
+def _tell_exchange(first: Location, second: Location) -> None:
+    """Two objects have taken each other's place: both have moved."""
+    for moved, other in ((first, second), (second, first)):
+        cookie, bit = watch.new_cookie(), _directory_bit(moved)
+        if moved.parent is not None and other.parent is not None:
+            watch.tell(other.parent.node, Change.MOVED_FROM | bit, other.name, cookie)
+            watch.tell(moved.parent.node, Change.MOVED_TO | bit, moved.name, cookie)
+        watch.tell(moved.node, Change.MOVE_SELF, None)
+
+
+def _directory_bit(location: Location) -> int:
+    return Change.IS_DIRECTORY if location.node.kind == Kind.DIRECTORY else 0
 
 
 def _check_rename(

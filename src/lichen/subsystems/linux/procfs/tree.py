@@ -12,6 +12,7 @@ from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text
 from lichen.executive.io.location import Location
 from lichen.subsystems.linux.procfs import (
     descriptors,
+    locks,
     memory,
     mounts,
     namespaces,
@@ -127,6 +128,7 @@ def tree() -> Folder[Whole]:
         "devices": _fixed(whole.DEVICES),
         "filesystems": Text(mounts.file_systems),
         "loadavg": Text(whole.load_average),
+        "locks": Text(locks.all_locks),
         "meminfo": Text(whole.memory),
         "modules": _fixed(b""),
         "mounts": Link(lambda _: "self/mounts"),
