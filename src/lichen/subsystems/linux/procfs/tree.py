@@ -72,6 +72,7 @@ _TASK: Final[dict[str, Entry[Task]]] = {
     "ns": namespaces.tree(),
     "oom_score": Text(tasks.oom_score),
     "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
+    "personality": Text(tasks.personality, mode=_OWNER_READS, private=True),
     "root": _magic(descriptors.root),
     "sessionid": _fixed(_NO_SESSION),
     "setgroups": _fixed(b"allow\n"),
