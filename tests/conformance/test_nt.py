@@ -21,6 +21,7 @@ BEYOND_WINE = {
     "limits": "Wine 8 tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
     "placeholders": "Wine 8 has no placeholders",
+    "shares": "the server is WSL's",
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",
 }

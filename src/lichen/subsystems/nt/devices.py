@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from lichen.executive.io.file import File
-from lichen.executive.io.location import Location
+from lichen.executive.io.location import Location, fold
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file, open_location
 from lichen.executive.io.opening import Open
@@ -27,6 +27,10 @@ _FOR_LOOKING: Final = present(
 )
 """The descriptor of a directory that programs find things in, and only administrators put any."""
 _PROGRAMS: Final = (".exe", ".com")
+_BAD_NETWORK_PATH, _BAD_NETWORK_NAME = 0xC00000BE, 0xC00000CC
+SERVERS: Final = frozenset(("WSL.LOCALHOST", "WSL$"))
+DISTRIBUTION: Final = "Lichen"
+"""`\\\\wsl.localhost\\Lichen` is the root of the machine, as in WSL that of a distribution."""
 
 
 class Opener(Protocol):
@@ -71,6 +75,20 @@ def volume(location: Location) -> Device:
     return Device(open_below)
 
 
+def shares(location: Location) -> Device:
+    """Servers of a network: WSL's name for the machine itself, whose one share is its tree as WSL shows a distribution's."""
+    opener = volume(location).opener
+
+    def open_share(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+        if not rest or fold(rest[0]) not in SERVERS:
+            raise Failure(_BAD_NETWORK_PATH)
+        if len(rest) < 2 or fold(rest[1]) != fold(DISTRIBUTION):
+            raise Failure(_BAD_NETWORK_NAME)
+        return opener(process, rest[2:], open)
+
+    return Device(open_share)
+
+
 def single(location: Location) -> Device:
     """A device that is one object of the machine's tree (NUL)."""
 
@@ -109,6 +127,8 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
         dos.insert(f"{letter}:", SymbolicLink(("Device", f"HarddiskVolume{number}")))
     devices.insert("Null", single(null))
     dos.insert("NUL", SymbolicLink(("Device", "Null")))
+    devices.insert("Mup", shares(machine.drives["Z"]))
+    dos.insert("UNC", SymbolicLink(("Device", "Mup")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
     root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))
     sessions = root.make("Sessions")
