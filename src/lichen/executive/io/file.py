@@ -127,6 +127,15 @@ class File(Object):
 
             finish_delete(self)
 
+    def stand_for(self, location: Location) -> None:
+        """Go on as an open file of what has taken the place of its object."""
+        denies = self.share != Share.ALL
+        self.node.files.pop(self, None)
+        self.node.denials -= denies
+        self.location, self.node = location, location.node
+        self.node.files[self] = None
+        self.node.denials += denies
+
     def handle_closed(self, owner: object) -> None:
         if self.node.locks is not None:
             self.node.locks.release(owner)

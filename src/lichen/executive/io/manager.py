@@ -13,6 +13,7 @@ from lichen.executive.io import watch
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File, PathFile
+from lichen.executive.io.links import leads_to_directory
 from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
 from lichen.executive.io.node import Node
@@ -66,7 +67,10 @@ def create_file(
 def open_location(context: FileSystemContext, location: Location, open: Open) -> File | Blocks[File]:
     """Open an existing object that was found already."""
     node, options, access = location.node, open.options, open.access
-    _check_kind(node.kind, open)
+    if node.kind == Kind.SYMLINK and not options & Options.POSIX:
+        _check_link(context, location, open)
+    else:
+        _check_kind(node.kind, open)
     if options & Options.PATH_ONLY:
         return _opened(PathFile(location, open), Outcome.OPENED)
     if access & Access.MAXIMUM_ALLOWED:
@@ -109,6 +113,18 @@ def _check_kind(kind: int, open: Open) -> None:
         )
     if options & Options.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
+
+
+def _check_link(context: FileSystemContext, location: Location, open: Open) -> None:
+    """NT opens a link itself as a directory or not, whichever it leads to."""
+    if open.disposition in _OUTCOMES:
+        raise Failure(Status.OBJECT_NAME_COLLISION)
+    if open.options & (Options.DIRECTORY | Options.NON_DIRECTORY):
+        directory = leads_to_directory(context, location)
+        if directory and open.options & Options.NON_DIRECTORY:
+            raise Failure(Status.FILE_IS_A_DIRECTORY)
+        if not directory and open.options & Options.DIRECTORY:
+            raise Failure(Status.NOT_A_DIRECTORY)
 
 
 def _check_access(token: Token, location: Location, open: Open, overwrites: bool) -> None:

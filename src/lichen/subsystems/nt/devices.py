@@ -65,14 +65,18 @@ def runnable(location: Location, rest: tuple[str, ...], open: Open) -> Open:
     return open._replace(mode=runnable_mode(rest[-1], open.mode)) if rest else open
 
 
-def volume(location: Location) -> Device:
+class Volume(Device):
     """A drive: names behind it are looked up in a folder of the machine's tree, blind to case."""
 
-    def open_below(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
-        open = runnable(location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
-        return create_file(process.files, location, rest, open)
+    __slots__ = ("location",)
 
-    return Device(open_below)
+    def __init__(self, location: Location) -> None:
+        super().__init__(self._open)
+        self.location = location
+
+    def _open(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+        open = runnable(self.location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
+        return create_file(process.files, self.location, rest, open)
 
 
 def shares(location: Location) -> Device:
@@ -123,7 +127,7 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
         "Local", SymbolicLink(("Sessions", "1", "BaseNamedObjects"))
     )
     for number, (letter, location) in enumerate(machine.drives.items(), 1):
-        devices.insert(f"HarddiskVolume{number}", volume(location))
+        devices.insert(f"HarddiskVolume{number}", Volume(location))
         dos.insert(f"{letter}:", SymbolicLink(("Device", f"HarddiskVolume{number}")))
     devices.insert("Null", single(null))
     dos.insert("NUL", SymbolicLink(("Device", "Null")))
