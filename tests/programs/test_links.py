@@ -139,11 +139,12 @@ def test_links_of_the_tree_are_links(machine: Lichen) -> None:
     script = r"""ln -s /etc/hostname /tmp/absolute; ln -s loop /tmp/loop
         cmd.exe /c "type Z:\tmp\absolute & type Z:\tmp\loop & type Z:\proc\self\comm"
         cmd.exe /c "mklink C:\users\link Z:\tmp\absolute" > /dev/null; readlink /mnt/c/users/link
-        cmd.exe /c "del C:\users\link & del Z:\tmp\loop & del Z:\tmp\absolute"; ls /tmp /mnt/c/users"""
+        cmd.exe /c "mklink C:\users\far \\wsl.localhost\Lichen\tmp & ren \\wsl.localhost\Lichen\mnt\c\users\far link2"
+        readlink /mnt/c/users/link2; cmd.exe /c "rd C:\users\link2 & del C:\users\link & del Z:\tmp\loop & del Z:\tmp\absolute"; ls /tmp /mnt/c/users"""
     done = machine.run("run", "--", "bash", "-c", script, stderr=subprocess.STDOUT)
     host = Path("/etc/hostname").read_text()
     text = done.stdout.decode().replace("\r", "")
     assert text.startswith(f"{host}The filename cannot be resolved.\n"), text
-    assert "cmd.exe\n/tmp/absolute\n" in text
+    assert "cmd.exe\n/tmp/absolute\n/tmp\n" in text
     assert "link" not in text
     assert "absolute" not in text.rpartition("/tmp:")[2]

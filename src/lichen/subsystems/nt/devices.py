@@ -74,23 +74,27 @@ class Volume(Device):
         super().__init__(self._open)
         self.location = location
 
+    def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
+        """Where the walk along the rest of a name starts, and the components from there."""
+        return self.location, rest
+
     def _open(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
-        open = runnable(self.location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
-        return create_file(process.files, self.location, rest, open)
+        start, rest = self.place(rest)
+        open = runnable(start, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
+        return create_file(process.files, start, rest, open)
 
 
-def shares(location: Location) -> Device:
+class Shares(Volume):
     """Servers of a network: WSL's name for the machine itself, whose one share is its tree as WSL shows a distribution's."""
-    opener = volume(location).opener
 
-    def open_share(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+    __slots__ = ()
+
+    def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
         if not rest or fold(rest[0]) not in SERVERS:
             raise Failure(_BAD_NETWORK_PATH)
         if len(rest) < 2 or fold(rest[1]) != fold(DISTRIBUTION):
             raise Failure(_BAD_NETWORK_NAME)
-        return opener(process, rest[2:], open)
-
-    return Device(open_share)
+        return self.location, rest[2:]
 
 
 def single(location: Location) -> Device:
@@ -131,7 +135,7 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
         dos.insert(f"{letter}:", SymbolicLink(("Device", f"HarddiskVolume{number}")))
     devices.insert("Null", single(null))
     dos.insert("NUL", SymbolicLink(("Device", "Null")))
-    devices.insert("Mup", shares(machine.drives["Z"]))
+    devices.insert("Mup", Shares(machine.drives["Z"]))
     dos.insert("UNC", SymbolicLink(("Device", "Mup")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
     root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))

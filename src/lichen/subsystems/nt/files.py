@@ -98,4 +98,4 @@ def name_for(thread: Thread, name: Named) -> Name:
     found = names.lookup(thread, name)
     if not isinstance(found.object, Volume):
         raise Failure(Status.NOT_SAME_DEVICE)
-    return Name(found.object.location, found.rest, Walk.CASE_BLIND)
+    return Name(*found.object.place(found.rest), Walk.CASE_BLIND)

@@ -173,7 +173,7 @@ def _linux_text(
         found = names.lookup(thread, Named(0, path, 0))
         if not isinstance(found.object, Volume):
             raise Failure(_DATA_INVALID)
-        start, components = found.object.location, found.rest
+        start, components = found.object.place(found.rest)
         place = start.place(process.files.root)
         if not place.reachable:
             raise Failure(_DATA_INVALID)
@@ -221,7 +221,9 @@ def make_symbolic_link(thread: Thread, name: Named, path: str, flags: int) -> No
         path = _NT_PREFIX + path[4:]
     elif path[1:3] == ":\\":
         path = _NT_PREFIX + path
-    elif path.startswith("\\\\") or path[1:2] == ":":
+    elif path.startswith("\\\\"):
+        path = f"{_NT_PREFIX}UNC{path[1:]}"
+    elif path[1:2] == ":":
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
     else:
         relative = True
