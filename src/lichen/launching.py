@@ -39,6 +39,7 @@ _NO_WINDOWS: Final = (
 )
 
 
+_OWN_TREES: Final = (b"/dev/", b"/proc/", b"/run/", b"/sys/", b"/tmp/")
 _READABLE: Final = Open(
     Access.READ, share=Share.READ | Share.DELETE, options=Options.IMAGE | Options.NON_DIRECTORY
 )
@@ -113,7 +114,7 @@ def _found(machine: Machine, process: Process, launch: Launch) -> tuple[bytes, F
                 failure = error
     shown = os.fsdecode(name)
     if is_missing(failure):
-        hint = hint_at(os.path.join(launch.folder, name)) if b"/" in name else ""
+        hint = _where_it_is(machine, launch)
         if not machine.has_windows and drives.paths_of(name):
             hint = f"; {_NO_WINDOWS}"
         raise LaunchError(f"{shown}: no such program{hint}", _NOT_FOUND)
@@ -195,10 +196,35 @@ def is_missing(failure: Failure) -> bool:
     return errno_of(failure.status) in (errno.ENOENT, errno.ENOTDIR)
 
 
-def hint_at(path: bytes) -> str:
-    """What to do about a path that the machine does not have, when the host has it."""
+def _where_it_is(machine: Machine, launch: Launch) -> str:
+    """What to do about a program that the machine does not have, when the host has it at the same place."""
+    for path in _candidates(launch.program, launch.environment.get(b"PATH", b"")):
+        place = os.path.join(launch.folder, path)
+        if os.path.isfile(place) and (b"/" in launch.program or os.access(place, os.X_OK)):
+            return hint_at(place, machine.hides_private)
+    return ""
+
+
+def hint_at(path: bytes, hides_private: bool) -> str:
+    """What to do about a path that the machine does not have, when the host has it.
+
+    `hides_private`: the machine shows no files that only root may read.
+    """
     path = os.path.normpath(path)
     if not os.path.exists(path):
         return ""
-    folder = os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path))
-    return f" on the machine; it is on the host, so show it to the machine with --share {os.path.normpath(folder)}"
+    folder = os.path.normpath(os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path)))
+    share = f"show it to the machine with --share {folder}"
+    if hides_private and _is_private(os.path.realpath(path)):
+        return f" on the machine; only root may read it on the host: start the machine with --root-files, or {share}"
+    return f" on the machine; it is on the host, so {share}"
+
+
+def _is_private(path: bytes) -> bool:
+    """Whether others may not come to a path of the host, or not read what is there, and it would show otherwise."""
+    if path.startswith(_OWN_TREES):
+        return False
+    if not os.stat(path).st_mode & (0o001 if os.path.isdir(path) else 0o004):
+        return True
+    above = os.path.dirname(path)
+    return above != path and _is_private(above)

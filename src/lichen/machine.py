@@ -107,7 +107,9 @@ class Machine:
         self._device_numbers = count(_FIRST_DEVICE)
         self._register_drivers()
         self._shares: dict[str, tuple[Share, Mount]] = {}
-        root = self._root(folder, root_files)
+        self.hides_private = os.geteuid() == 0 and not root_files
+        """Whether files of the host that only root may read are not shown."""
+        root = self._root(folder)
         self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
         self._mount_own_trees(state)
         self.linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
@@ -180,10 +182,9 @@ class Machine:
         Pipes().register(self.devices)
         sockets.register(self.devices, self.scheduler, self.platform)
 
-    def _root(self, folder: str | os.PathLike[str], root_files: bool) -> Location:
-        public_only = os.geteuid() == 0 and not root_files
+    def _root(self, folder: str | os.PathLike[str]) -> Location:
         lower = HostFileSystem(
-            "/", next(self._device_numbers), self.devices, read_only=True, public_only=public_only
+            "/", next(self._device_numbers), self.devices, read_only=True, public_only=self.hides_private
         )
         union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices)
         mount = Mount(union, "lichen")
@@ -329,7 +330,7 @@ class Machine:
             context.current = find(context, root, path_of(folder).components, Walk.FOLLOW | Walk.DIRECTORY)
         except Failure as failure:
             reason = os.strerror(errno_of(failure.status))
-            hint = hint_at(folder) if os.path.isdir(folder) else ""
+            hint = hint_at(folder, self.hides_private) if os.path.isdir(folder) else ""
             raise LaunchError(f"{os.path.normpath(os.fsdecode(folder))}: {reason}{hint}") from failure
         return context
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -95,7 +98,7 @@ def test_the_longest_command_line(shell: Shell) -> None:
 
 
 def test_xargs_makes_it_fit(shell: Shell) -> None:
-    done = shell("seq 10000 | xargs ./start.exe echo | tr ' ' '\\n' | grep -c .")
+    done = shell("seq 10000 | xargs ./start.exe 'Z:\\usr\\bin\\echo' | tr ' ' '\\n' | grep -c .")
     assert (done.stdout, done.stderr) == (b"10000\n", b"")
 
 
@@ -163,3 +166,35 @@ def test_what_one_may_not_read_is_not_run(machine: Lichen, folder: Path) -> None
     assert (done.returncode, b"is not executable" in done.stderr) == (126, True)
     done = machine.run("run", "/var/tmp/closed")
     assert (done.returncode, b"is not executable" in done.stderr) == (126, True)
+
+
+# ---- what the machine does not have
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has files that the machine hides")
+def test_programs_in_folders_that_only_root_may_read(machine: Lichen, tmp_path: Path) -> None:
+    """A PATH that leads there, as root's often does, finds nothing on a machine."""
+    hidden = Path(tempfile.mkdtemp(prefix=".lichen-test-", dir="/root"))
+    try:
+        program = hidden / "own-program"
+        program.write_text("#!/bin/sh\necho own\n")
+        program.chmod(0o755)
+        path = {"PATH": f"{hidden}:{os.environ['PATH']}"}
+        for name in ("own-program", str(program)):
+            done = machine.run("run", "--cwd", "/", "--", name, variables=path)
+            assert (done.returncode, done.stdout) == (127, b"")
+            assert b"only root may read it on the host: start the machine with --root-files" in done.stderr
+            assert f"--share {hidden}\n".encode() in done.stderr
+        share = ("--share", str(hidden))
+        assert machine.run("run", *share, "own-program", variables=path).stdout == b"own\n"
+    finally:
+        shutil.rmtree(hidden)
+
+
+def test_programs_in_folders_that_are_the_machines_own(machine: Lichen, tmp_path: Path) -> None:
+    program = tmp_path / "own-program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    done = machine.run("run", "--cwd", "/", "own-program", variables={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert done.returncode == 127
+    assert f"it is on the host, so show it to the machine with --share {tmp_path}\n".encode() in done.stderr
