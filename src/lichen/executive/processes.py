@@ -416,8 +416,8 @@ class ProcessTable:
         """Security descriptors of objects that were given one (NT)."""
         self.directory_watches: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         """What has changed in the directories that are watched through handles (NT)."""
-        self.completion_ports: WeakKeyDictionary[Any, tuple[Any, int]] = WeakKeyDictionary()
-        """Files whose completions are queued to a port, with the port and the file's key."""
+        self.completion_ports: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+        """How the ends of operations on a file are told beyond its signal: the port they are queued to (NT)."""
         self.system = System(Load(scheduler.clock()))
         self.time_of_ended_threads = ProcessorTime()
         self._next_id = 2 * _ID_STEP

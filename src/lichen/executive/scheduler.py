@@ -194,6 +194,8 @@ class Scheduler:
                 return
         except Exception as error:
             result = self._failed(thread, error)
+        if self.ready:
+            self._run_tasks()
         if result is not None:
             self._finish(thread, result)
         else:
@@ -232,6 +234,14 @@ class Scheduler:
         parking = Parking(self, None, generator)
         self._advance(parking, None)
         return parking
+
+    def _run_tasks(self) -> None:
+        """Run what a call has woken of the kernel itself, so that its caller finds done what the call has made possible."""
+        tasks = [entry for entry in self.ready if entry[0].thread is None]
+        if tasks:
+            self.ready = deque(entry for entry in self.ready if entry[0].thread is not None)
+            for parking, index in tasks:
+                self._advance(parking, index)
 
     def interrupt(self, parking: Parking) -> None:
         """Throw Interrupted into a parked generator."""

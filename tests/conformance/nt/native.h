@@ -1,4 +1,4 @@
-/* Calls of ntdll that no import library has: `native(NtClose)(handle)`. */
+/* Calls of ntdll, most of which no header declares: `native(NtClose)(handle)`. Pointers among the arguments are no plain 0. */
 #include <winternl.h>
 
-#define native(name) ((__typeof__(&(name)))(void *)GetProcAddress(GetModuleHandleA("ntdll"), #name))
+#define native(name) ((NTSTATUS(NTAPI *)())(void *)GetProcAddress(GetModuleHandleA("ntdll"), #name))

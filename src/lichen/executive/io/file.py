@@ -120,21 +120,12 @@ class File(Object):
         if watch.active:
             wrote = self.access & Access.CONTENT
             watch.notify(self.location, Change.CLOSE_WRITE if wrote else Change.CLOSE_NO_WRITE)
-            if self.location.deleted:
-                watch.notify_closed(node)
+            if self.location.deleted and not node.files and not node.attributes().links:
+                watch.tell(node, Change.DELETE_SELF, None)
         if self.options & Options.DELETE_ON_CLOSE or node.delete_pending:
             from lichen.executive.io.manager import finish_delete
 
             finish_delete(self)
-
-    def stand_for(self, location: Location) -> None:
-        """Go on as an open file of what has taken the place of its object."""
-        denies = self.share != Share.ALL
-        self.node.files.pop(self, None)
-        self.node.denials -= denies
-        self.location, self.node = location, location.node
-        self.node.files[self] = None
-        self.node.denials += denies
 
     def handle_closed(self, owner: object) -> None:
         if self.node.locks is not None:
@@ -203,7 +194,7 @@ class File(Object):
     def done(self) -> Event:
         """Signalled when an operation that goes on after its call has completed (NT: the event in a file object)."""
         if self._done is None:
-            self._done = Event()
+            self._done = Event(is_set=True)
         return self._done
 
     def ready(self, mask: int) -> Ready:
@@ -280,7 +271,7 @@ class RegularFile(File):
             if offset < 0:
                 raise Failure(Status.INVALID_PARAMETER)
             data = self.node.read_at(offset, size) if offset < LARGEST_OFFSET else b""
-        if watch.active and data:
+        if watch.active:
             watch.notify(self.location, Change.ACCESS)
         return data
 

@@ -92,6 +92,8 @@ class Options:
     """Do not make a terminal the controlling one (O_NOCTTY)."""
     OVERLAPPED: Final = 0x8000
     """NT: calls on the handle may be left pending; without this they wait."""
+    ALERTABLE: Final = 0x1_0000
+    """NT: a user APC cuts short what waits for the file."""
 
 
 class Poll:

@@ -5,8 +5,10 @@ Source: facts of Windows 10's I/O manager: status block, event, APC, completion 
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from types import GeneratorType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Fault
@@ -24,6 +26,7 @@ from lichen.subsystems.nt.types import Result
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+    from lichen.subsystems.nt.calls.completion import CompletionPort
 
 _STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
 _MOST_PENDING: Final = 16384
@@ -33,6 +36,20 @@ _MOST_PENDING: Final = 16384
 def has_event(file: File) -> bool:
     """Whether a wait for the file waits for its operations to complete."""
     return bool(file.options & Options.OVERLAPPED) or isinstance(file, PipeEnd | DirectoryFile)
+
+
+class Telling(NamedTuple):
+    """How the end of an operation is told beyond the file's signal and what the call names itself."""
+
+    port: CompletionPort | None = None
+    key: int = 0
+    modes: int = 0
+    """FILE_SKIP_* of FileIoCompletionNotificationInformation."""
+
+
+SKIP_PACKET, SKIP_SIGNAL = 1, 2
+"""No packet for what ends within its call; the file object is not signalled."""
+_USUAL: Final = Telling()
 
 
 class Completion:
@@ -46,12 +63,10 @@ class Completion:
         self.pended = False
         self._pending: Pending | None = None
         self.event = object_of(thread, event, EventObject, StateAccess.MODIFY_STATE).event if event else None
-        if self.event is None and has_event(file):
-            self.event = file.done
         if self.event is not None:
             self.event.reset()
-        self.port = thread.process.machine.completion_ports.get(file)
-        if routine and self.port is not None:
+        self.told: Telling = thread.process.machine.completion_ports.get(file) or _USUAL
+        if routine and self.told.port is not None:
             raise Failure(Status.INVALID_PARAMETER)
 
     def carry_out(self, result: Result) -> Result:
@@ -61,17 +76,22 @@ class Completion:
         """
         if type(result) is not GeneratorType:
             return result
-        return self.pend(result) if self.file.options & Options.OVERLAPPED else self._wait(result)
+        return self.pend(result) if self.file.options & Options.OVERLAPPED else self.wait(result)
 
-    def _wait(self, operation: Blocks[int]) -> Blocks[int]:
+    def wait(self, operation: Blocks[int]) -> Blocks[int]:
+        """Let the thread wait for an operation; who cancels that interrupts it."""
         state: NtThread = self.thread.personality
+        alertable = self.file.options & Options.ALERTABLE
         state.synchronous = self
+        if has_event(self.file):
+            self.file.done.reset()
         try:
-            return (yield from operation)
+            return (yield from _alertably(self.thread, operation) if alertable else operation)
         except Interrupted:
-            self.pended = True
-            self._failed(Status.CANCELLED)
-            return Status.CANCELLED
+            if alertable and state.apcs:
+                state.cut_short = self.thread.attention = True
+                return Status.CANCELLED
+            return Status.CANCELLED  # and nobody else is told
         finally:
             state.synchronous = None
 
@@ -79,16 +99,26 @@ class Completion:
         """Let an operation go on by itself: the call answers PENDING."""
         process, file = self.thread.process, self.file
         state: NtProcess = process.personality
-        if len(state.pending) >= _MOST_PENDING:
-            raise Failure(Status.INSUFFICIENT_RESOURCES)
+        try:
+            if len(state.pending) >= _MOST_PENDING:
+                raise Failure(Status.INSUFFICIENT_RESOURCES)
+            if self.status:
+                self.thread.memory.read(
+                    self.status, _STATUS_BLOCK.size
+                )  # it is written when the operation ends
+        except (Failure, Fault):
+            _withdraw(operation)
+            raise
         self.pended = True
-        if self.status:
-            self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(Status.PENDING, 0)))
+        if has_event(file):
+            file.done.reset()
         parking = process.machine.scheduler.spawn(self._run(operation))
         if parking.wait is None:
             return Status.PENDING
         pending = self._pending = Pending(
-            file, self.status, self.thread, parking, lambda: process.machine.scheduler.interrupt(parking)
+            *(file, self.status, self.thread, parking),
+            cancel=lambda: process.machine.scheduler.interrupt(parking),
+            abandon=self._abandon,
         )
         state.pending[parking] = pending
         if file.when_closed is None:
@@ -109,6 +139,12 @@ class Completion:
         finally:
             self._forget()
 
+    def _abandon(self) -> None:
+        """The process has ended: there is nobody to be told but who waits for the event or at the port."""
+        self.status = self.routine = 0
+        if self._pending is not None:
+            self._pending.cancel()
+
     def _failed(self, status: int) -> None:
         try:
             self.end(status, 0)
@@ -127,6 +163,8 @@ class Completion:
         """Tell everybody; returns the status of the call."""
         if status >= Status.UNSUCCESSFUL and status != Status.END_OF_FILE and not self.pended:
             return status
+        if self.pended:
+            self.told = self.thread.process.machine.completion_ports.get(self.file) or _USUAL
         if self.status:
             self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(status, information)))
         if status == Status.END_OF_FILE and not self.pended:
@@ -134,9 +172,39 @@ class Completion:
         if self.routine:
             apc = UserApc(self.routine, (self.context, self.status, 0))
             self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
-        elif self.port is not None and self.context:
-            port, key = self.port
-            port.post(key, self.context, status, information)
+        elif (
+            self.told.port is not None and self.context and (self.pended or not self.told.modes & SKIP_PACKET)
+        ):
+            self.told.port.post(self.told.key, self.context, status, information)
         if self.event is not None:
             self.event.set()
+        if has_event(self.file) and not self.told.modes & SKIP_SIGNAL:
+            self.file.done.reset() if self.event is not None else self.file.done.set()
         return status
+
+
+def _alertably(thread: Thread, operation: Blocks[int]) -> Blocks[int]:
+    """Carry out an operation that a user APC interrupts, be it queued already or while the operation waits."""
+    try:
+        wait = next(operation)
+        while True:
+            try:
+                if wait.interruptible and thread.personality.apcs:
+                    raise Interrupted
+                index = yield replace(wait, alertable=wait.interruptible)
+            except Interrupted as cut:
+                wait = operation.throw(cut)
+            else:
+                wait = operation.send(index)
+    except StopIteration as end:
+        return cast(int, end.value)
+    finally:
+        operation.close()
+
+
+def _withdraw(operation: Blocks[int]) -> None:
+    """Have an operation that was to wait take back what it has begun."""
+    with suppress(StopIteration, Interrupted, Failure, Fault):
+        next(operation)
+        operation.throw(Interrupted())
+    operation.close()

@@ -66,8 +66,6 @@ class ImageCache:
         self._images: OrderedDict[object, Image] = OrderedDict()
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
         """What to change in an image before it is shared, by its key."""
-        self.mend: Callable[[pe.PeFile, bytearray], None] = lambda file, image: None
-        """What to change in any other image before it is shared."""
 
     def open(self, file: File) -> Image:
         """The image in an open file; INVALID_IMAGE_FORMAT when it is none."""
@@ -112,10 +110,12 @@ class ImageCache:
     def _content(self, image: Image, base: int) -> int:
         """A host descriptor of the image relocated to `base`."""
         content = image.file.relocated(base)
-        changed = bytearray(content)
-        self.patches.get(image.key, self.mend)(image.file, changed)
+        if patch := self.patches.get(image.key):
+            changed = bytearray(content)
+            patch(image.file, changed)
+            content = bytes(changed)
         descriptor = os.memfd_create("lichen-image", os.MFD_CLOEXEC)
-        os.write(descriptor, changed)
+        os.write(descriptor, content)
         return descriptor
 
     @staticmethod

@@ -8,7 +8,6 @@ Source: NtCreateNamedPipeFile (phnt), [MS-FSA] 2.1.5.10.26-33, [MS-FSCC] 2.3.30-
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from lichen.executive.io.attributes import Kind
@@ -17,10 +16,11 @@ from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.objects.rights import FILE, GENERIC_READ, Rights
-from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable, then
+from lichen.executive.status import Failure, Interrupted, Status
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.subsystems.nt.access import granted, protect, require
 from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.pipe_queues import Budget, Message, Queue, Transfer
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -31,10 +31,14 @@ if TYPE_CHECKING:
 INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
 PIPE_CONNECTED, PIPE_LISTENING = 0xC00000B2, 0xC00000B3
 INVALID_READ_MODE, PIPE_EMPTY = 0xC00000B4, 0xC00000D9
+INVALID_PIPE_STATE, ILLEGAL_FUNCTION = 0xC00000AD, 0xC00000AF
 DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
 """FILE_PIPE_*_STATE."""
 SHARE_READ, SHARE_WRITE = 1, 2
-_LEAST_QUOTA, _MOST_QUOTA = 4096, 1 << 20
+_MOST_QUOTA: Final = 1 << 20
+_MOST_QUEUED: Final = 128 << 20
+_LEAST_ROOM: Final = 4096
+"""What a pipe without a quota takes of a Linux program that may not wait, since `poll` calls it writable."""
 _CREATE_INSTANCE: Final = Access.APPEND
 _READING: Final = Access.READ | Access.EXECUTE
 
@@ -51,128 +55,124 @@ class Shape(NamedTuple):
     """How long a client waits for an instance by default: relative, 100 ns."""
 
 
-class Queue:
-    """What one end has written and the other has not read yet."""
-
-    def __init__(self, quota: int, messages: bool) -> None:
-        self.quota = min(max(quota, _LEAST_QUOTA), _MOST_QUOTA)
-        self.messages = messages
-        self.parts: deque[bytes] = deque()
-        self.size = 0
-
-    @property
-    def has_room(self) -> bool:
-        """Whether a writer that waits should try again: a message may need all of the room."""
-        return not self.size if self.messages else self.size < self.quota
-
-    def put(self, data: bytes) -> int:
-        """Append what there is room for (a message: all of it or nothing, even if it is empty); how much that was."""
-        room = self.quota - self.size
-        if self.messages:
-            if self.parts and len(data) > room:
-                return 0
-            taken = data
-        else:
-            taken = data[: max(room, 0)]
-        if taken or self.messages:
-            self.parts.append(taken)
-            self.size += len(taken)
-        return len(taken)
-
-    def take(self, size: int, one_message: bool) -> tuple[bytes, bool]:
-        """Up to `size` bytes, and whether a message was cut short by that."""
-        found: list[bytes] = []
-        cut = False
-        while self.parts and size:
-            part = self.parts.popleft()
-            found.append(part[:size])
-            if len(part) > size:
-                self.parts.appendleft(part[size:])
-                cut = one_message
-            size -= len(found[-1])
-            if one_message:
-                break
-        data = b"".join(found)
-        self.size -= len(data)
-        return data, cut
-
-    def peek(self, size: int) -> bytes:
-        return b"".join(self.parts)[:size]
-
-
 class PipeEnd(File):
     """The server's or the client's end of one instance."""
 
     __slots__ = (
-        "at_end",
-        "cut_short",
+        "_flushes",
+        "_listens",
+        "_reads",
         "is_server",
         "one_message",
+        "openers",
         "partner",
         "pipe",
         "received",
         "state",
+        "thrown_out",
         "waits",
     )
 
-    def __init__(self, location: Location, open: Open, pipe: NamedPipe, is_server: bool) -> None:
-        super().__init__(location, open)
+    def __init__(self, process: Process, open: Open, pipe: NamedPipe, is_server: bool) -> None:
+        super().__init__(_place(process), open)
         self.pipe, self.is_server = pipe, is_server
+        self.openers = [process.id, process.id]
+        """The processes that opened the server's and the client's end."""
         self.partner: PipeEnd | None = None
         self.state = LISTENING
         self.one_message, self.waits = False, True
-        """Whether reads end with a message, and whether operations wait."""
-        self.cut_short = False
-        """Whether the last read left the rest of a message behind."""
-        self.at_end = False
-        """Whether the last read found nothing, and nothing will come."""
+        """Whether reads end with a message, and whether operations of NT's wait."""
+        self.thrown_out = False
+        """Whether the server has disconnected this client, which knows no pipe since."""
         quota = pipe.shape.inbound_quota if is_server else pipe.shape.outbound_quota
-        self.received = Queue(quota, pipe.shape.messages)
+        self.received = Queue(min(quota, _MOST_QUOTA), pipe.shape.messages, pipe.device.budget)
+        self._reads: dict[Transfer, None] = {}
+        self._listens: dict[Transfer, None] = {}
+        self._flushes: dict[Transfer, None] = {}
 
     def closed(self) -> None:
-        self.leave()
+        for waiting in (*self._reads, *self._listens, *self._flushes):
+            waiting.end(Status.CANCELLED)
+        self._part(CLOSING, Status.PIPE_BROKEN)
+        self.received.abandon(Status.PIPE_BROKEN, held_too=True)
         if self.is_server:
             self.pipe.remove(self)
         super().closed()
 
-    def leave(self) -> None:
-        """Part from the other end, which may still read what it has received."""
+    def _part(self, state: int, status: int) -> None:
+        """The two ends have nothing to do with each other any more; what waits at them ends."""
         partner, self.partner = self.partner, None
+        ends = (self,) if partner is None else (self, partner)
         if partner is not None:
-            partner.partner, partner.state = None, CLOSING
-            partner.notify()
+            partner.partner = None
+        for end in ends:
+            end.state = state
+            end.received.abandon(status, held_too=state == DISCONNECTED)
+            if state == DISCONNECTED:
+                end.done.reset()
+            for waiting in (*end._reads, *end._listens, *end._flushes):
+                waiting.end(status)
+            end.notify()
 
     def connect(self, client: PipeEnd) -> None:
         """A client has come."""
         self.partner, client.partner = client, self
         self.state = client.state = CONNECTED
+        self.openers[1], client.openers[0] = client.openers[1], self.openers[0]
+        self.pipe.listeners.pop(self, None)
+        for listen in self._listens:
+            listen.end()
         self.notify()
 
-    # ---- content
+    # ---- content, as Linux programs read and write it
 
     def read(self, size: int, offset: int | None = None) -> bytes | Blocks[bytes]:
         if not self.access & _READING:
             raise Failure(Status.INVALID_HANDLE)
-        if not size or self._readable():
+        if not size:
+            return b""
+        if self.received.parts:
             return self._take(size)
+        if self.state == CLOSING:
+            return b""
+        self._require_connection()
         if self.options & Options.NONBLOCKING:
             raise Failure(Status.DEVICE_NOT_READY)
-        return self._read_later(size)
+        return self._read_to_the_end(size)
+
+    def _read_to_the_end(self, size: int) -> Blocks[bytes]:
+        try:
+            return (yield from self._read_later(size))
+        except Failure as failure:
+            if failure.status != Status.PIPE_BROKEN:
+                raise
+            return b""
+
+    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
+        if not self.access & Access.CONTENT:
+            raise Failure(Status.INVALID_HANDLE)
+        waits = not self.options & Options.NONBLOCKING
+        written = self._write(bytes(data), waits, foreign=True)
+        if not written and data and not waits:
+            raise Failure(Status.DEVICE_NOT_READY)
+        return written
+
+    # ---- content, as NT reads and writes it
 
     def receive(self, size: int) -> bytes | Blocks[bytes]:
-        """Read as NT does: whether that waits is set for the end itself, and a read of no bytes waits as well."""
-        if self._readable():
+        """Read, even no bytes only when there is something; PIPE_BROKEN at the end, PIPE_EMPTY instead of waiting."""
+        if self.received.parts:
             return self._take(size)
+        if self.state == CLOSING:
+            raise Failure(Status.PIPE_BROKEN)
+        self._require_connection()
         if not self.waits:
             raise Failure(PIPE_EMPTY)
         return self._read_later(size)
 
-    def _readable(self) -> bool:
-        """Whether a read need not wait, for data or because none will come."""
-        if self.received.parts or self.state == CLOSING:
-            return True
-        self._require_connection()
-        return False
+    def send(self, data: bytes) -> int | Blocks[int]:
+        """Write; an end that does not wait writes all if there is room for it, else what is read at this moment."""
+        return self._write(data, self.waits, foreign=False)
 
     def _require_connection(self) -> None:
         if self.state == LISTENING:
@@ -181,64 +181,95 @@ class PipeEnd(File):
             raise Failure(Status.PIPE_DISCONNECTED)
 
     def _take(self, size: int) -> bytes:
-        self.at_end = not self.received.parts
-        data, self.cut_short = self.received.take(size, self.one_message)
-        if self.partner is not None:
-            self.partner.notify()
+        data = self.received.take(size, self.one_message)
+        self._taken()
         return data
 
+    def _taken(self) -> None:
+        """There is less to read: those who write or flush may go on."""
+        self.received.settle()
+        partner = self.partner
+        if partner is not None:
+            if not self.received.parts:
+                for flush in partner._flushes:
+                    flush.end()
+            partner.notify()
+
     def _read_later(self, size: int) -> Blocks[bytes]:
-        while not self._readable():
-            yield Wait((self.ready(Poll.READABLE | Poll.HANGUP | Poll.ERROR),))
-        return self._take(size)
+        read = Transfer(size)
+        self._reads[read] = None
+        yield from _over(read, self._reads)
+        return read.data
 
-    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
-        if not self.access & Access.CONTENT:
-            raise Failure(Status.INVALID_HANDLE)
-        data = bytes(data)
-        done = self._put(data)
-        if done == len(data):
-            return done
-        if self.options & Options.NONBLOCKING:
-            if not done:
-                raise Failure(Status.DEVICE_NOT_READY)
-            return done
-        return self._write_later(data, done)
+    def _serve(self) -> None:
+        """Give what there is to those who wait for it."""
+        while self.received.parts and self._reads:
+            read = next(iter(self._reads))
+            del self._reads[read]
+            read.end(data=self.received.take(read.size, self.one_message))
+        self._taken()
+        self.notify()
 
-    def send(self, data: bytes) -> int | Blocks[int]:
-        """Write as NT does: an end that does not wait takes what there is room for, which may be nothing."""
-        done = self._put(data)
-        return done if done == len(data) or not self.waits else self._write_later(data, done)
-
-    def _put(self, data: bytes) -> int:
+    def _write(self, data: bytes, waits: bool, foreign: bool) -> int | Blocks[int]:
         self._require_connection()
         if self.partner is None:
             raise Failure(Status.PIPE_CLOSING)
-        count = self.partner.received.put(data)
-        if count or self.pipe.shape.messages:
-            self.partner.notify()
-        return count
+        queue = self.partner.received
+        if not data and not queue.messages:
+            return 0
+        room = 0
+        if foreign:
+            room = max(0, max(queue.quota, _LEAST_ROOM) - queue.size) if not queue.messages else len(data)
+            room = room if not queue.messages or not queue.size else 0
+        write = Transfer(len(data))
+        message = queue.put(data, write)
+        self.partner._serve()
+        if write.is_over:
+            return len(data)
+        if waits:
+            return self._write_later(self.partner, message, write, foreign)
+        return queue.keep(message, min(message.rest, room))
 
-    def _write_later(self, data: bytes, done: int) -> Blocks[int]:
-        while done < len(data):
-            yield Wait((self.ready(Poll.WRITABLE | Poll.HANGUP | Poll.ERROR),))
-            done += self._put(data[done:])
-        return done
+    def _write_later(self, reader: PipeEnd, message: Message, write: Transfer, foreign: bool) -> Blocks[int]:
+        try:
+            yield from _over(write, None)
+        except Interrupted:
+            if not foreign or not message.start:
+                raise
+            return message.start
+        finally:
+            if not write.is_over:
+                reader.received.drop(message)
+                reader._taken()
+        return write.size
 
     def transceive(self, message: bytes, size: int) -> bytes | Blocks[bytes]:
         """Write a message and read the one that answers it (FSCTL_PIPE_TRANSCEIVE); PIPE_BUSY with one still to be read."""
+        if self.partner is None:
+            raise Failure(Status.PIPE_DISCONNECTED if self.thrown_out else INVALID_PIPE_STATE)
         if not self.one_message:
             raise Failure(INVALID_READ_MODE)
-        self._require_connection()
         if self.received.parts:
             raise Failure(Status.PIPE_BUSY)
-        return then(self.send(message), lambda _: self.receive(size))
+        self.partner.received.put(message, None)
+        self.partner._serve()
+        return self._take(size) if self.received.parts else self._read_later(size)
 
-    def flush(self) -> Blocks[None]:
+    def flush(self) -> Blocks[None] | None:
         """Wait until the other end has read everything."""
-        yield Wait((_Drained(self),))
+        self.require_pipe()
+        if self.partner is None or not self.partner.received.parts:
+            return None
+        flush = Transfer(0)
+        self._flushes[flush] = None
+        return _over(flush, self._flushes)
 
     # ---- state
+
+    def require_pipe(self) -> None:
+        """PIPE_DISCONNECTED for a client that was thrown out: it may only be closed."""
+        if self.thrown_out:
+            raise Failure(Status.PIPE_DISCONNECTED)
 
     def poll(self) -> int:
         ready = Poll.READABLE if self.received.parts else 0
@@ -259,49 +290,45 @@ class PipeEnd(File):
     def listen(self) -> int | Blocks[int]:
         """Wait for a client (FSCTL_PIPE_LISTEN)."""
         if not self.is_server:
-            raise Failure(Status.INVALID_PARAMETER)
+            raise Failure(ILLEGAL_FUNCTION)
         if self.state == CONNECTED:
             raise Failure(PIPE_CONNECTED)
         if self.state == CLOSING:
             raise Failure(Status.PIPE_CLOSING)
-        if self.state == DISCONNECTED:
-            self.state = LISTENING
-            self.pipe.notify()
-        return self._listen() if self.waits else PIPE_LISTENING
+        self.state = LISTENING
+        self.pipe.listeners[self] = None
+        self.pipe.notify()
+        if not self.waits:
+            raise Failure(PIPE_LISTENING)
+        return self._listen()
 
     def _listen(self) -> Blocks[int]:
-        while self.state == LISTENING:
-            yield Wait((self.ready(Poll.READABLE | Poll.WRITABLE | Poll.HANGUP),))
-        if self.state == DISCONNECTED:
-            raise Failure(Status.PIPE_DISCONNECTED)
+        listen = Transfer(0)
+        self._listens[listen] = None
+        yield from _over(listen, self._listens)
         return Status.SUCCESS
 
     def disconnect(self) -> None:
         """Throw the client out, with whatever it has not read (FSCTL_PIPE_DISCONNECT)."""
         if not self.is_server:
-            raise Failure(Status.INVALID_PARAMETER)
+            raise Failure(ILLEGAL_FUNCTION)
         if self.state in (LISTENING, DISCONNECTED):
             raise Failure(PIPE_LISTENING if self.state == LISTENING else Status.PIPE_DISCONNECTED)
-        client = self.partner
-        self.leave()
-        if client is not None:
-            client.state = DISCONNECTED
-            client.received = Queue(client.received.quota, client.received.messages)
-        self.state = DISCONNECTED
-        self.received = Queue(self.received.quota, self.received.messages)
-        self.notify()
+        if self.partner is not None:
+            self.partner.thrown_out = True
+        self._part(DISCONNECTED, Status.PIPE_DISCONNECTED)
 
 
-class _Drained(Waitable):
-    """Signalled when nobody has anything left to read of what an end has written."""
-
-    __slots__ = ("end",)
-
-    def __init__(self, end: PipeEnd) -> None:
-        self.end, self.waiters = end, end.readiness.waiters
-
-    def signalled(self, waiter: object) -> bool:
-        return self.end.partner is None or not self.end.partner.received.parts
+def _over(transfer: Transfer, among: dict[Transfer, None] | None) -> Blocks[None]:
+    """Wait until a transfer is over, and raise the failure that it ended with."""
+    try:
+        while not transfer.is_over:
+            yield Wait((transfer,))
+    finally:
+        if among is not None:
+            among.pop(transfer, None)
+    if transfer.status:
+        raise Failure(transfer.status)
 
 
 class NamedPipe:
@@ -313,11 +340,13 @@ class NamedPipe:
     def __init__(self, device: NamedPipes, name: str, shape: Shape) -> None:
         self.device, self.name, self.shape = device, name, shape
         self.maker: Token | None = None
-        self.instances: list[PipeEnd] = []
+        self.instances: dict[PipeEnd, None] = {}
+        self.listeners: dict[PipeEnd, None] = {}
+        """The instances that a client can have, the one that has waited longest first."""
         self.waiting: list[Condition] = []
 
     def available(self) -> PipeEnd | None:
-        return next((end for end in self.instances if end.state == LISTENING), None)
+        return next(iter(self.listeners), None)
 
     def notify(self) -> None:
         """An instance has become available, or the last one has gone."""
@@ -325,7 +354,8 @@ class NamedPipe:
             condition.wake()
 
     def remove(self, end: PipeEnd) -> None:
-        self.instances.remove(end)
+        del self.instances[end]
+        self.listeners.pop(end, None)
         if not self.instances:
             self.device.pipes.pop(fold(self.name), None)
             self.notify()
@@ -358,11 +388,12 @@ class PipeRoot(File):
 class NamedPipes(Device):
     r"""\Device\NamedPipe."""
 
-    __slots__ = ("pipes",)
+    __slots__ = ("budget", "pipes")
     type_name: ClassVar[str] = "Device"
 
     def __init__(self) -> None:
         super().__init__(self.open)
+        self.budget = Budget(_MOST_QUEUED)
         self.pipes: dict[str, NamedPipe] = {}
 
     def create(
@@ -380,15 +411,15 @@ class NamedPipes(Device):
                 self.pipes[fold(name)] = pipe
         else:
             require(process, pipe, _CREATE_INSTANCE)
-            if open.disposition == 2 or pipe.shape.directions != shape.directions:
-                raise Failure(Status.ACCESS_DENIED)
             if len(pipe.instances) >= pipe.shape.most_instances:
                 raise Failure(INSTANCE_NOT_AVAILABLE)
+            if open.disposition == 2 or pipe.shape.directions != shape.directions:
+                raise Failure(Status.ACCESS_DENIED)
             outcome = Outcome.OPENED
         open = open._replace(access=FILE.of_maker(open.access))
-        end = PipeEnd(_place(process), open, pipe, is_server=True)
+        end = PipeEnd(process, open, pipe, is_server=True)
         end.outcome = outcome
-        pipe.instances.append(end)
+        pipe.instances[end] = pipe.listeners[end] = None
         pipe.notify()
         return end
 
@@ -413,7 +444,7 @@ def connect(process: Process, pipe: NamedPipe, open: Open) -> PipeEnd:
     server = pipe.available()
     if server is None:
         raise Failure(Status.PIPE_NOT_AVAILABLE)
-    client = PipeEnd(_place(process), open, pipe, is_server=False)
+    client = PipeEnd(process, open, pipe, is_server=False)
     server.connect(client)
     return client
 

@@ -47,6 +47,17 @@ def lookup(thread: Thread, name: Named, follow_last: bool = True) -> Found:
     return namespace.find(root, _start(thread, name), components_of(name.name), follow_last)
 
 
+def rest_of(name: str, found: Found) -> str:
+    """What of a name is behind a device, character by character: to some devices backslashes at its end are a part of it."""
+    consumed = len(components_of(name)) - len(found.rest)
+    parts = name.split("\\")
+    for index, part in enumerate(parts):
+        if consumed <= 0:
+            return "\\".join(parts[index:])
+        consumed -= bool(part)
+    return ""
+
+
 def find(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
     """The named object; OBJECT_NAME_NOT_FOUND, OBJECT_TYPE_MISMATCH."""
     if not name.name:
@@ -117,39 +128,13 @@ def enter(thread: Thread, name: Named, made: Object) -> None:
 
 def dos_path(process: Process, location: Location) -> str:
     """The path of a location as Windows programs see it: on the drive whose root is nearest above it."""
-    return joined(*drive_of(process, location))
-
-
-def joined(letter: str, components: tuple[str, ...]) -> str:
-    """A path on a drive."""
-    return f"{letter}:\\" + "\\".join(components)
-
-
-def drive_of(process: Process, location: Location) -> tuple[str, tuple[str, ...]]:
-    """The letter of the drive whose root is nearest above a location, and the components from there."""
     drives: dict[str, Location] = process.machine.drives
-    best: tuple[str, tuple[str, ...]] | None = None
+    best: tuple[int, str] | None = None
     for letter, root in drives.items():
         place = location.place(root)
-        if place.reachable and (best is None or len(place.components) < len(best[1])):
-            best = letter, place.components
-    return best or ("Z", location.place(None).components)
-
-
-def drive_above(process: Process, components: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The drive whose root is nearest above a name of Linux', and what is left of that. Links in it stay as they are.
-
-    OBJECT_PATH_NOT_FOUND in a root of one's own, without drives.
-    """
-    roots = {
-        letter: location.place(process.files.root).components
-        for letter, location in process.machine.drives.items()
-    }
-    above = {letter: root for letter, root in roots.items() if components[: len(root)] == root}
-    if not above:
-        raise Failure(Status.OBJECT_PATH_NOT_FOUND)
-    letter = max(above, key=lambda letter: len(above[letter]))
-    return letter, components[len(above[letter]) :]
+        if place.reachable and (best is None or len(place.components) < best[0]):
+            best = len(place.components), f"{letter}:\\" + "\\".join(place.components)
+    return best[1] if best else "Z:\\" + "\\".join(location.place(None).components)
 
 
 def name_of(process: Process, found: object) -> str:

@@ -23,9 +23,19 @@ def handle(thread: Thread, number: int) -> Handle:
     return thread.process.handles.handle(index_of(number))
 
 
+def _slot(thread: Thread, number: int) -> Handle:
+    """As `handle`; OBJECT_TYPE_MISMATCH for a pseudo handle, which is good where a process or thread is wanted."""
+    try:
+        return thread.process.handles.handle(index_of(number))
+    except Failure:
+        if number in (CURRENT_PROCESS, CURRENT_THREAD):
+            raise Failure(Status.OBJECT_TYPE_MISMATCH) from None
+        raise
+
+
 def object_of(thread: Thread, number: int, kind: type[Kind], access: int) -> Kind:
     """The object of a handle that has the rights in `access`; OBJECT_TYPE_MISMATCH, ACCESS_DENIED."""
-    slot = thread.process.handles.handle(index_of(number))
+    slot = _slot(thread, number)
     found = slot.object
     if not isinstance(found, kind):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
@@ -36,7 +46,7 @@ def object_of(thread: Thread, number: int, kind: type[Kind], access: int) -> Kin
 
 def file_of(thread: Thread, number: int, any_of: int = 0) -> File:
     """The file of a handle that has one of some rights at least; OBJECT_TYPE_MISMATCH, ACCESS_DENIED."""
-    slot = thread.process.handles.handle(index_of(number))
+    slot = _slot(thread, number)
     found = slot.object
     if not isinstance(found, File):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)

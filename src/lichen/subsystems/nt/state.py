@@ -26,13 +26,17 @@ class UserApc(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """An I/O operation that goes on after its call: what it is on, its status block's address, and how to cancel it."""
+    """An I/O operation that goes on after its call: what it is on, its status block's address, and how to cancel it.
+
+    `abandon` cancels it when its process has ended, so that only others hear of that.
+    """
 
     file: File
     status: int
     thread: Thread
     parking: Parking
     cancel: Callable[[], None]
+    abandon: Callable[[], None]
 
 
 HANDLE_LIMIT: Final = 1 << 16
@@ -93,6 +97,8 @@ class NtThread:
     impersonation: Any = None
     synchronous: Completion | None = None
     """The I/O operation that the thread itself waits for."""
+    cut_short: bool = False
+    """An APC has ended the I/O operation that the thread waited for, and runs whatever the call answers."""
     control_event: int | None = None
     """The control event that the thread was made to handle."""
     last_exception: tuple[int, int] = (0, 0)

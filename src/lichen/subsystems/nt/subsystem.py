@@ -9,7 +9,7 @@ import signal as posix
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from lichen.abi.convention import X64
 from lichen.abi.declare import Calls, Missing
@@ -181,12 +181,14 @@ class NtSubsystem:
     def attend(self, thread: Thread, result: int | None) -> None:
         """Run the next APC of a thread that waited alertably; then let it go on."""
         state: NtThread = thread.personality
-        if result == Status.USER_APC and state.apcs and thread.guest.stop():
+        delivers = result is not None and (result == Status.USER_APC or state.cut_short) and bool(state.apcs)
+        state.cut_short = False
+        if delivers and thread.guest.stop():
             apc = state.apcs.popleft()
             thread.attention = bool(state.apcs)
             entries = self.entries(thread.process)
             try:
-                exceptions.call_apc(thread, entries.apc_dispatcher, apc, result)
+                exceptions.call_apc(thread, entries.apc_dispatcher, apc, cast(int, result))
             except BadAddress:
                 self.end_by_exception(thread.process, Status.ACCESS_VIOLATION)
                 return
@@ -387,8 +389,8 @@ class NtSubsystem:
         """I/O that goes on ends with its process; its console is the others' alone."""
         signals.left(process)
         if isinstance(process.personality, NtProcess):
-            for parking in list(process.personality.pending):
-                self.machine.scheduler.cancel(parking)
+            for pending in list(process.personality.pending.values()):
+                pending.abandon()
 
     def child_ended(self, parent: Process, child: Process) -> bool:
         """NT parents never make zombies: the child's object lives while handles do (DECISIONS 19)."""

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from types import GeneratorType
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import OptionalIn, Out
 from lichen.abi.layout import i64, ptr, u32
-from lichen.executive.io.attributes import Attributes, Flag, Kind
+from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.file import File
+from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt import transfers
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
-from lichen.subsystems.nt.links import shown_by_name
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, new_handle
+from lichen.subsystems.nt.pipe_queues import Part
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
@@ -109,14 +111,13 @@ def NtReadFile(
     found = transfers.read(file, min(size, _MOST_AT_ONCE), offset, clock)
 
     def done(data: bytes) -> int:
-        if not data and (file.at_end if isinstance(file, PipeEnd) else size):
+        if not data and size and not isinstance(file, PipeEnd):
             ended = file.seekable or file.node.kind == Kind.CHARACTER
             return completion.end(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
         counters.read_bytes += len(data)
         _move(file, offset, len(data))
-        cut_short = isinstance(file, PipeEnd) and file.cut_short
-        return completion.end(Status.BUFFER_OVERFLOW if cut_short else Status.SUCCESS, len(data))
+        return completion.end(Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS, len(data))
 
     return completion.carry_out(then(found, done))
 
@@ -224,32 +225,31 @@ def _offset(file: File, position: int | None) -> int | None:
 
 
 @nt.call()
-def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Out[IoStatusBlock]) -> int | Blocks[int]:
-    """Bring a file's content to the disk, a pipe's to who reads it."""
+def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Address) -> Result:
+    """Bring a file's content to the disk, a pipe's to who reads it; that is waited for whatever the handle's mode."""
     file = file_of(thread, handle, Access.CONTENT)
-
-    def done(_: None) -> int:
-        status.write(IoStatusBlock(Status.SUCCESS, 0))
-        return Status.SUCCESS
-
+    completion = Completion(thread, file, 0, 0, 0, status)
     if isinstance(file, PipeEnd):
-        return then(file.flush(), done)
-    return then(file.sync() if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY) else None, done)
+        flushed = file.flush()
+    else:
+        flushed = file.sync() if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY) else None
+    result: Result = then(flushed, lambda _: completion.end(Status.SUCCESS, 0))
+    return completion.wait(cast(Blocks[int], result)) if type(result) is GeneratorType else result
 
 
 # ---- by name, without a handle
 
 
 def _located(thread: Thread, name: ObjectName) -> Attributes:
-    """The attributes of what has a name."""
-    request = Open(Access.READ_ATTRIBUTES, options=Options.PATH_ONLY | Options.OPEN_LINK)
+    """The attributes of what a name leads to."""
+    request = Open(Access.READ_ATTRIBUTES, options=Options.PATH_ONLY, walk=Walk.FOLLOW)
     file = open_named(thread, name, request)
     if not isinstance(file, File):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     try:
         if file.node.delete_pending:
             raise Failure(Status.DELETE_PENDING)
-        return shown_by_name(thread.process.files, file.location)
+        return file.attributes()
     finally:
         file.release()
 
@@ -287,12 +287,12 @@ def time_of(nanoseconds: int) -> int:
 
 
 def flags_of(attributes: Attributes) -> int:
-    """FILE_ATTRIBUTE_* of an object; a link's attributes are those that `links.shown` gives."""
+    """FILE_ATTRIBUTE_* of an object."""
     flags = attributes.flags
     if attributes.kind == Kind.DIRECTORY:
         flags |= 0x10
     elif attributes.kind == Kind.SYMLINK:
-        flags |= 0x400 if flags & Flag.DIRECTORY else 0x420
+        flags |= 0x400
     elif attributes.kind == Kind.REGULAR:
         flags |= 0x20
     if attributes.kind == Kind.REGULAR and not attributes.mode & 0o222:
@@ -311,15 +311,11 @@ def basic_information(attributes: Attributes) -> bytes:
     return times_of(attributes) + struct.pack("<I4x", flags_of(attributes))
 
 
-def size_of(attributes: Attributes) -> int:
-    return attributes.size if not flags_of(attributes) & Flag.DIRECTORY else 0
-
-
 def allocation_of(attributes: Attributes) -> int:
-    return attributes.blocks * 512 if not flags_of(attributes) & Flag.DIRECTORY else 0
+    return attributes.blocks * 512 if attributes.kind != Kind.DIRECTORY else 0
 
 
 def network_open_information(attributes: Attributes) -> bytes:
     """FILE_NETWORK_OPEN_INFORMATION."""
-    sizes = allocation_of(attributes), size_of(attributes)
-    return times_of(attributes) + struct.pack("<2QI4x", *sizes, flags_of(attributes))
+    size = attributes.size if attributes.kind != Kind.DIRECTORY else 0
+    return times_of(attributes) + struct.pack("<2QI4x", allocation_of(attributes), size, flags_of(attributes))

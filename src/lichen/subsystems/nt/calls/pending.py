@@ -61,10 +61,9 @@ def NtCancelSynchronousIoFile(
 ) -> int:
     """Cancel the operation that a thread waits for."""
     found = thread_of(thread, target, ThreadAccess.TERMINATE)
-    if not _waits(found, which) or not found.interrupt():
-        raise Failure(_NOT_FOUND)
-    status.write(IoStatusBlock(Status.SUCCESS, 0))
-    return Status.SUCCESS
+    outcome = Status.SUCCESS if _waits(found, which) and found.interrupt() else _NOT_FOUND
+    status.write(IoStatusBlock(outcome, 0))
+    return outcome
 
 
 def _waits(thread: Thread, which: int, file: File | None = None) -> bool:

@@ -24,7 +24,10 @@ from lichen.subsystems.nt.access import given_descriptor
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.files import open_of
 from lichen.subsystems.nt.named_pipes import (
+    CLOSING,
     CONNECTED,
+    ILLEGAL_FUNCTION,
+    INVALID_PIPE_STATE,
     SHARE_READ,
     SHARE_WRITE,
     NamedPipe,
@@ -34,16 +37,20 @@ from lichen.subsystems.nt.named_pipes import (
     Shape,
 )
 from lichen.subsystems.nt.objects import new_handle
+from lichen.subsystems.nt.pipe_queues import Part
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Flags, Named, ObjectName, decode
+from lichen.subsystems.nt.types import Flags, Named, ObjectName, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _DISCONNECT, _LISTEN, _PEEK, _WAIT, _TRANSCEIVE = 0x110004, 0x110008, 0x11400C, 0x110018, 0x11C017
+_CONNECTION_ATTRIBUTE: Final = 0x110030
+_ATTRIBUTES: Final = (b"ServerProcessId\0", b"ClientProcessId\0")
+_ATTRIBUTE_SIZE: Final = 4
 _PEEK_HEADER: Final = 16
-_WAIT_HEADER: Final = 14
+_WAIT_HEADER, _WAIT_SIZE = 14, 16
 _SHAREABLE: Final = SHARE_READ | SHARE_WRITE
 _STREAMS: Final = (Kind.FIFO, Kind.SOCKET)
 """Kinds of Linux' files that are pipes to Windows programs."""
@@ -94,9 +101,10 @@ def _device_of(thread: Thread, name: Named) -> tuple[NamedPipes, str]:
         if isinstance(start, PipeRoot):
             return start.device, name.name
     found = names.lookup(thread, name)
-    if not isinstance(found.object, NamedPipes) or not found.rest:
+    rest = names.rest_of(name.name, found)
+    if not isinstance(found.object, NamedPipes) or not rest:
         raise Failure(Status.OBJECT_NAME_INVALID)
-    return found.object, "\\".join(found.rest)
+    return found.object, rest
 
 
 # ---- FSCTL_PIPE_*
@@ -106,31 +114,44 @@ def pipe_control(
     thread: Thread, file: File, code: int, data: bytes, room: int
 ) -> Answer | Blocks[Answer] | None:
     """What a control code does; None for a code or file that is not meant."""
-    if isinstance(file, PipeRoot) and code == _WAIT:
+    if isinstance(file, PipeRoot):
+        if code != _WAIT:
+            raise Failure(Status.NOT_SUPPORTED)
         return then(_wait(thread, file, data), lambda status: (status, b""))
     if not isinstance(file, PipeEnd):
         return _peek_stream(file, room) if code == _PEEK and file.node.kind in _STREAMS else None
     if code == _LISTEN:
         return then(file.listen(), lambda status: (status, b""))
     if code == _TRANSCEIVE:
-        return then(file.transceive(data, room), lambda answer: _received(file, answer))
+        return then(file.transceive(data, room), _received)
     if code == _DISCONNECT:
         file.disconnect()
         return Status.SUCCESS, b""
+    if code == _CONNECTION_ATTRIBUTE:
+        return Status.SUCCESS, _attribute(file, data, room)
     return _peek(file, room) if code == _PEEK else None
 
 
-def _received(end: PipeEnd, data: bytes) -> Answer:
-    if end.at_end:
-        raise Failure(Status.PIPE_BROKEN)
-    return (Status.BUFFER_OVERFLOW if end.cut_short else Status.SUCCESS), data
+def _attribute(end: PipeEnd, name: bytes, room: int) -> bytes:
+    """A fact of the connection: which process opened which end."""
+    if name not in _ATTRIBUTES:
+        raise Failure(ILLEGAL_FUNCTION)
+    if room < _ATTRIBUTE_SIZE:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    return struct.pack("<I", end.openers[_ATTRIBUTES.index(name)])
+
+
+def _received(data: bytes) -> Answer:
+    return (Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS), data
 
 
 def _wait(thread: Thread, root: PipeRoot, data: bytes) -> Blocks[int]:
     """FILE_PIPE_WAIT_FOR_BUFFER."""
-    if len(data) < _WAIT_HEADER:
+    if len(data) < _WAIT_SIZE:
         raise Failure(Status.INVALID_PARAMETER)
     timeout, length, specified = struct.unpack_from("<qI?", data)
+    if len(data) < _WAIT_HEADER + length:
+        raise Failure(Status.INVALID_PARAMETER)
     name = decode(data[_WAIT_HEADER : _WAIT_HEADER + length])
     pipe = root.device.pipes.get(fold(name))
     if pipe is None:
@@ -143,14 +164,15 @@ def _peek(end: PipeEnd, room: int) -> Answer:
     if room < _PEEK_HEADER:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     queue = end.received
-    if not queue.parts and end.partner is None:
+    if end.state not in (CONNECTED, CLOSING):
+        raise Failure(Status.PIPE_DISCONNECTED if end.thrown_out else INVALID_PIPE_STATE)
+    if not queue.parts and end.state == CLOSING:
         raise Failure(Status.PIPE_BROKEN)
-    message = len(queue.parts[0]) if queue.messages and queue.parts else 0
+    message = queue.parts[0].rest if queue.messages and queue.parts else 0
     content = queue.peek(min(room - _PEEK_HEADER, message) if queue.messages else room - _PEEK_HEADER)
     waiting = len(queue.parts) if queue.messages else 0
     header = struct.pack("<4I", end.state, queue.size, waiting, message)
-    more = len(content) < (message if queue.messages else queue.size)
-    return (Status.BUFFER_OVERFLOW if more and content else Status.SUCCESS), header + content
+    return (Status.BUFFER_OVERFLOW if len(content) < message else Status.SUCCESS), header + content
 
 
 def _peek_stream(file: File, room: int) -> Answer:
@@ -161,8 +183,7 @@ def _peek_stream(file: File, room: int) -> Answer:
     if not size and file.poll() & Poll.HANGUP:
         raise Failure(Status.PIPE_BROKEN)
     content = _asked(file, PeekPipe(room - _PEEK_HEADER), b"")
-    status = Status.BUFFER_OVERFLOW if content and len(content) < size else Status.SUCCESS
-    return status, struct.pack("<4I", CONNECTED, size, 0, 0) + content
+    return Status.SUCCESS, struct.pack("<4I", CONNECTED, size, 0, 0) + content
 
 
 def _asked(file: File, request: object, otherwise: Known) -> Known:
@@ -179,10 +200,18 @@ def _asked(file: File, request: object, otherwise: Known) -> Known:
 def _end_of(file: File) -> PipeEnd | None:
     """The end of a pipe of NT's; None for a pipe of Linux'."""
     if isinstance(file, PipeEnd):
+        file.require_pipe()
         return file
     if file.node.kind not in _STREAMS:
         raise Failure(Status.INVALID_PARAMETER)
     return None
+
+
+def name_information(end: PipeEnd) -> bytes:
+    """FILE_NAME_INFORMATION."""
+    end.require_pipe()
+    name = encode("\\" + end.pipe.name)
+    return struct.pack("<I", len(name)) + name
 
 
 def _pipe_information(thread: Thread, file: File) -> bytes:
@@ -222,3 +251,5 @@ def set_pipe_information(thread: Thread, file: File, data: bytes) -> None:
 
 ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {23: _pipe_information, 24: _local_information}
 """Classes of NtQueryInformationFile that pipes answer."""
+NEEDS: Final = dict.fromkeys(ANSWERS, Access.READ_ATTRIBUTES)
+"""The right that a handle needs for them."""

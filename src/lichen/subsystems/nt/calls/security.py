@@ -101,6 +101,7 @@ def _reached(thread: Thread, number: int) -> tuple[Any, int, Rights]:
     elif isinstance(found, KeyObject):
         stands_for = found.key
     elif isinstance(found, PipeEnd):
+        found.require_pipe()
         stands_for = found.pipe
     return stands_for, slot.access, found.rights
 
