@@ -42,10 +42,12 @@ clean:
 $(VENV)/.installed: $(BUILD_INPUTS)
 	@tools/make-venv $(VENV) $(PYTHON)
 	$(BIN)/pip --disable-pip-version-check install --editable .
+	@tools/isolate $(BIN)/lichen
 	@touch $@
 
 # The test environment is a superset, so making it makes the other stamp true as well.
 $(VENV)/.installed-test: $(BUILD_INPUTS)
 	@tools/make-venv $(VENV) $(PYTHON)
 	$(BIN)/pip --disable-pip-version-check install --editable '.[test]'
+	@tools/isolate $(BIN)/lichen
 	@touch $(VENV)/.installed $@

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> int:
     """Carry out the command line; returns the exit status."""
+    if not sys.flags.isolated and any(map(_concerns_python, os.environ)):
+        _start_again()
     arguments = sys.argv[1:]
     try:
         if not arguments or arguments[0] == "run":
@@ -21,6 +28,20 @@ def main() -> int:
     except ModuleNotFoundError as error:
         print(f"lichen: the package {error.name} is missing: `make setup` installs it", file=sys.stderr)
         return 1
+
+
+def _concerns_python(name: str) -> bool:
+    """Whether a variable is one of those that change what Python does."""
+    return name.startswith("PYTHON") and name[6:7].isalpha()
+
+
+def _start_again() -> NoReturn:
+    """Be started in isolation: what the user says to Python is for programs on the machine, which get it as it is."""
+    from lichen.cli.variables import of_caller
+
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = f"import sys; sys.path.append({folder!r}); from lichen.__main__ import main; sys.exit(main())"
+    os.execve(sys.executable, [sys.executable, "-I", "-c", code, *sys.argv[1:]], of_caller())
 
 
 if __name__ == "__main__":

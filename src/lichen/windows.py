@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -13,7 +14,7 @@ from lichen.executive.io.opening import Open
 from lichen.executive.registry import Registry
 from lichen.executive.status import Failure
 from lichen.platforms.native import stub
-from lichen.subsystems.nt import environment, names, pe, registry_seeds, userland
+from lichen.subsystems.nt import environment, mends, names, pe, registry_seeds, userland
 from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
@@ -54,6 +55,7 @@ class Windows:
         self.subsystem = NtSubsystem(machine.platform, guests, machine.table, file, found.nls, _PROCESSORS)
         self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(stub.UNIX_DISPATCH)
         self._patch_shell()
+        self.subsystem.images.mend = functools.partial(mends.mend, dispatcher=stub.UNIX_DISPATCH)
         api_set = pe.parse((found.system / "apisetschema.dll").read_bytes())
         self.loader = PeLoader(self.subsystem, api_set, self.describe)
 

@@ -18,9 +18,11 @@ from tests.toolchain import Toolchain
 SOURCES = sorted((Path(__file__).parent / "nt").glob("*.c"))
 BEYOND_WINE = {
     "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",
+    "links": "Wine makes no symbolic links, has none as objects of their own, and knows junctions of its own only",
     "limits": "Wine 8 tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
     "placeholders": "Wine 8 has no placeholders",
+    "shares": "the server is WSL's",
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",
 }

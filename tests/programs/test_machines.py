@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -150,15 +151,15 @@ def test_clients_that_come_at_once_start_one_machine(lichen: Lichen) -> None:
     assert lichen.log().count("booted") == 1
 
 
-def test_another_versions_machine(lichen: Lichen, tmp_path: Path) -> None:
+def test_another_versions_machine(lichen: Lichen, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client of another version is told what to do, and its `terminate` works."""
     assert lichen.run("run", "true").returncode == 0
-    (tmp_path / "sitecustomize.py").write_text("import lichen\nlichen.__version__ = '9.9'\n")
-    other = {"PYTHONPATH": str(tmp_path)}
-    done = lichen.run("run", "true", variables=other)
+    code = "import lichen; lichen.__version__ = '9.9'; from lichen.__main__ import main; raise SystemExit(main())"
+    monkeypatch.setattr(lichen, "command", lambda *words: [sys.executable, "-I", "-c", code, *words])
+    done = lichen.run("run", "true")
     assert (done.returncode, b"lichen terminate default" in done.stderr) == (125, True)
     assert b"9.9" in done.stderr
-    assert lichen.run("terminate", "default", variables=other).returncode == 0
+    assert lichen.run("terminate", "default").returncode == 0
 
 
 def test_no_permission_to_trace(lichen: Lichen) -> None:

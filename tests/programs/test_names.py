@@ -163,6 +163,21 @@ def test_linux_by_the_names_of_wsl(batch: Batch, command: str, output: bytes) ->
     assert (done.stdout.replace(b"\r", b"").strip(), done.stderr) == (output, b"")
 
 
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        ('bash.exe -c "uname -s"', b"Linux"),
+        ('echo "a  b" "c"', b'"a  b" "c"'),
+        ('Z:\\usr\\bin\\printf "[%s]" "a b" c\\', b"[a b][c\\]"),
+        ('"Z:\\usr\\bin\\printf" "[%s]" "a b"', b"[a b]"),
+    ],
+)
+def test_a_shell_gets_the_line_as_it_is(machine: Lichen, command: str, output: bytes) -> None:
+    """cmd.exe takes no line apart into arguments: quotes in it reach the program that it starts."""
+    assert machine.run("run", "cmd.exe", "/c", command).stdout.strip() == output
+    assert machine.run("run", "cmd.exe", "/d", "/C", command).stdout.strip() == output
+
+
 def test_exit_codes_and_input_pass_through_wsl(batch: Batch) -> None:
     done = batch(
         "wsl exit 7", "echo %errorlevel%", "wsl cat", "wsl -d Debian true", "echo %errorlevel%", input=b"in\n"

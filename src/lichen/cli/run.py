@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 
+from lichen.cli.variables import for_machine
 from lichen.daemon import places, protocol, starting
 
 TYPE_CHECKING = False
@@ -185,7 +186,7 @@ class Client:
 
     def _request(self) -> protocol.Start:
         options = self.options
-        variables = _caller_variables()
+        variables = for_machine()
         for text in options.environment:
             name, equals, value = os.fsencode(text).partition(b"=")
             if not name or not equals:
@@ -322,16 +323,6 @@ def _is_open(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _caller_variables() -> dict[bytes, bytes]:
-    """The caller's environment, without the LC_CTYPE that Python gives itself where the locale is C (PEP 538)."""
-    variables = dict(os.environb)
-    if b"LC_CTYPE" in variables:
-        with open("/proc/self/environ", "rb") as file:
-            if b"\0LC_CTYPE=" not in b"\0" + file.read():
-                del variables[b"LC_CTYPE"]
-    return variables
 
 
 def _current_folder() -> str:

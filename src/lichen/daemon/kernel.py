@@ -110,7 +110,7 @@ class Kernel:
         )
         root = os.path.join(self.folder, "root")
         os.makedirs(root, 0o700, exist_ok=True)
-        self.machine = Machine(root, self.processor, self.root_files, state=places.home())
+        self.machine = Machine(root, self.processor, self.root_files, state=places.state_of(self.folder))
         self.tracing = Tracing(self.machine.subsystems, self.machine.scheduler)
         self.machine.subsystem_added = self.tracing.subsystem_added
         log.info("booted %s on core %d", self.name, self.processor)

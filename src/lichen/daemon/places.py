@@ -55,6 +55,11 @@ def folder_of(name: str) -> str:
     return os.path.join(machines(), name)
 
 
+def state_of(folder: str) -> str:
+    """Lichen's state folder that a machine's folder is in: whatever the environment says."""
+    return os.path.dirname(os.path.dirname(folder))
+
+
 def make_folder(name: str) -> str:
     """The folder of a machine, made if it is missing; nobody else can look into it."""
     folder = folder_of(name)

@@ -16,6 +16,8 @@ from lichen.executive.interfaces import PAGE, USER_END
 from lichen.executive.status import Failure, Status
 
 LOWEST: Final = 0x10000
+GUARD_GAP: Final = 256 * PAGE
+"""What stays free below a region that grows, so that an overflow does not reach its neighbour."""
 
 
 def page_down(address: int) -> int:
@@ -34,7 +36,8 @@ class Region:
 
     `file` is the open file that it shows from byte `offset` on (None: anonymous memory); `shared` when writes go to the file
     or to other processes; `name` for /proc ("[stack]", "[heap]"). `allocation` is NT's allocation that it is part of, and
-    `state` the NT protection of its pages, 0 while they are only reserved.
+    `state` the NT protection of its pages, 0 while they are only reserved. `grows` when it is made larger at its start by
+    whoever touches what lies below it.
     """
 
     start: int
@@ -46,10 +49,16 @@ class Region:
     name: str = ""
     allocation: Any = None
     state: int = 0
+    grows: bool = False
 
     @property
     def size(self) -> int:
         return self.end - self.start
+
+    @property
+    def floor(self) -> int:
+        """Where what is below it may end at most."""
+        return self.start - GUARD_GAP if self.grows else self.start
 
     def part(self, start: int, end: int) -> Region:
         """The same content in a smaller range."""
@@ -64,6 +73,7 @@ class Region:
             self.name,
             self.allocation,
             self.state,
+            self.grows,
         )
 
     def continues(self, other: Region) -> bool:
@@ -76,6 +86,7 @@ class Region:
             and self.name == other.name
             and self.allocation is other.allocation
             and self.state == other.state
+            and self.grows == other.grows
             and (self.file is None or self.offset + self.size == other.offset)
         )
 
@@ -140,6 +151,14 @@ class AddressSpace:
             return self.regions[index]
         return None
 
+    def around(self, address: int) -> tuple[Region | None, Region | None]:
+        """The regions below and above an address that is in none."""
+        index = bisect_right(self._starts, address)
+        return (
+            self.regions[index - 1] if index else None,
+            self.regions[index] if index < len(self.regions) else None,
+        )
+
     def overlapping(self, start: int, end: int) -> Iterator[Region]:
         """The regions that have a byte in [start, end), by address."""
         index = max(0, bisect_right(self._starts, start) - 1)
@@ -180,7 +199,7 @@ class AddressSpace:
         index = bisect_right(self._starts, end - 1) - 1
         while (start := (end - size) & -alignment) >= self.low:
             if index >= 0 and self.regions[index].end > start:
-                end = min(end, self._starts[index])
+                end = min(end, self.regions[index].floor)
                 index -= 1
             elif blocking := [
                 range_.start for range_ in draining if range_.start < start + size and start < range_.stop
@@ -240,7 +259,7 @@ class AddressSpace:
         self._replace(first, last, left)
         if removed and end > self._searched.end:
             index = bisect_right(self._starts, end - 1)
-            above = self._starts[index] if index < len(self._starts) else self.high
+            above = self.regions[index].floor if index < len(self.regions) else self.high
             self._searched = self._searched._replace(end=min(above, self._searched.top))
         return removed
 

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 static int watcher;
 static char queue[4096];
@@ -174,6 +175,90 @@ static void queueing(void) {
     NEED(waitpid(child, NULL, 0) == child && close(watcher) == 0);
 }
 
+/* Whether the watcher's fdinfo has a line that begins so and has this mask. */
+static int described(int watch, uint32_t mask) {
+    char path[64], line[256], head[32], tail[64];
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", watcher);
+    snprintf(head, sizeof head, "inotify wd:%x ino:", (unsigned)watch);
+    snprintf(tail, sizeof tail, " mask:%x ignored_mask:0 ", mask);
+    FILE *file = fopen(path, "r");
+    int found = 0;
+    while (file && fgets(line, sizeof line, file))
+        found |= strncmp(line, head, strlen(head)) == 0 && strstr(line, tail) != NULL;
+    return file && fclose(file) == 0 && found;
+}
+
+static void order(void) {
+    watcher = inotify_init1(IN_NONBLOCK);
+    NEED(watcher >= 0 && mkdir("other", 0755) == 0);
+    make_file("other/one", "1");
+    int above = inotify_add_watch(watcher, "other", IN_ALL_EVENTS);
+    int watch = inotify_add_watch(watcher, "other/one", IN_ALL_EVENTS);
+    CHECK(described(above, IN_ALL_EVENTS) && described(watch, IN_ALL_EVENTS), "fdinfo lists the watches");
+    int fd = open("other/one", O_RDWR | O_TRUNC);
+    CHECK(came(above, IN_OPEN, "one") && came(watch, IN_OPEN, ""), "the folder is told first");
+    CHECK(came(above, IN_MODIFY, "one") && came(watch, IN_MODIFY, ""), "opened, then emptied");
+    char byte;
+    NEED(read(fd, &byte, 1) == 0);
+    CHECK(nothing_came(), "a read of nothing is none");
+    NEED(unlink("other/one") == 0);
+    CHECK(came(watch, IN_ATTRIB, "") && came(above, IN_DELETE, "one"), "an open file loses a link with its name");
+    NEED(write(fd, "2", 1) == 1);
+    CHECK(came(above, IN_MODIFY, "one") && came(watch, IN_MODIFY, ""), "and goes on, for its folder too");
+    NEED(close(fd) == 0);
+    CHECK(came(above, IN_CLOSE_WRITE, "one") && came(watch, IN_CLOSE_WRITE, ""), "until it is closed");
+    CHECK(came(watch, IN_DELETE_SELF, "") && came(watch, IN_IGNORED, "") && nothing_came(), "and then it is deleted");
+    CHECK(!described(watch, IN_ALL_EVENTS), "and watched no longer");
+    make_file("other/two", "");
+    make_file("other/three", "");
+    NEED(inotify_rm_watch(watcher, above) == 0);
+    while (!nothing_came())
+        ;
+    above = inotify_add_watch(watcher, "other", IN_ALL_EVENTS | IN_EXCL_UNLINK);
+    CHECK(described(above, IN_ALL_EVENTS | IN_EXCL_UNLINK), "fdinfo tells IN_EXCL_UNLINK");
+    watch = inotify_add_watch(watcher, "other/three", IN_ALL_EVENTS);
+    NEED(rename("other/two", "other/three") == 0);
+    CHECK(came(above, IN_MOVED_FROM, "two") && came(above, IN_MOVED_TO, "three"), "a move over a name");
+    CHECK(came(watch, IN_ATTRIB, "") && came(watch, IN_DELETE_SELF, ""), "whose file is gone behind it");
+    CHECK(came(watch, IN_IGNORED, "") && nothing_came(), "as it is not open");
+    fd = open("other/three", O_WRONLY);
+    NEED(unlink("other/three") == 0 && close(fd) == 0);
+    CHECK(came(above, IN_OPEN, "three") && came(above, IN_DELETE, "three") && nothing_came(),
+          "IN_EXCL_UNLINK: what is unlinked is the folder's no longer");
+}
+
+static void folders_and_exchanges(void) {
+    NEED(mkdir("other/a", 0755) == 0);
+    int watch = inotify_add_watch(watcher, "other/a", IN_ALL_EVENTS), fd = open("other/a", O_RDONLY);
+    while (!nothing_came())
+        ;
+    NEED(rmdir("other/a") == 0);
+    while (!nothing_came())
+        ;
+    NEED(close(fd) == 0);
+    struct inotify_event *event = next();
+    while (event->wd != watch && event->mask)
+        event = next();
+    CHECK_EQ(event->mask, IN_CLOSE_NOWRITE | IN_ISDIR, "a folder goes on while it is open");
+    CHECK(came(watch, IN_DELETE_SELF, "") && came(watch, IN_IGNORED, ""), "and is deleted with its last close");
+    make_file("other/x", "");
+    NEED(mkdir("other/y", 0755) == 0);
+    watch = inotify_add_watch(watcher, "other/x", IN_MOVE_SELF);
+    while (!nothing_came())
+        ;
+    NEED(syscall(SYS_renameat2, AT_FDCWD, "other/x", AT_FDCWD, "other/y", 2) == 0);
+    event = next();
+    CHECK(event->mask == IN_MOVED_FROM && event->cookie && strcmp(event->name, "x") == 0, "RENAME_EXCHANGE: one leaves");
+    uint32_t cookie = event->cookie;
+    event = next();
+    CHECK(event->mask == IN_MOVED_TO && event->cookie == cookie && strcmp(event->name, "y") == 0, "for the other's name");
+    CHECK(came(watch, IN_MOVE_SELF, ""), "and has moved");
+    event = next();
+    CHECK(event->mask == (IN_MOVED_FROM | IN_ISDIR) && event->cookie != cookie && strcmp(event->name, "y") == 0, "the other leaves");
+    event = next();
+    CHECK(event->mask == (IN_MOVED_TO | IN_ISDIR) && strcmp(event->name, "x") == 0, "for the name of the first");
+}
+
 int main(void) {
     begin();
     setting_up();
@@ -181,5 +266,7 @@ int main(void) {
     moving();
     on_a_file();
     queueing();
+    order();
+    folders_and_exchanges();
     return finish();
 }

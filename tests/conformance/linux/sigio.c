@@ -114,6 +114,16 @@ static void directories(void) {
     NEED(unlink("folder/three") == 0);
     CHECK(heard > now, "a signal when a file is removed");
     CHECK_OK(fcntl(fd, F_NOTIFY, 0), "F_NOTIFY ends it");
+    CHECK_OK(fcntl(fd, F_NOTIFY, DN_RENAME | DN_MULTISHOT), "F_NOTIFY for renamings");
+    make_file("folder/five", "");
+    now = heard;
+    NEED(rename("folder/five", "folder/six") == 0);
+    CHECK_EQ(heard, now + 1, "DN_RENAME: within the folder");
+    NEED(rename("folder/six", "six") == 0);
+    CHECK_EQ(heard, now + 1, "not out of it");
+    NEED(rename("six", "folder/six") == 0 && unlink("folder/six") == 0);
+    CHECK_EQ(heard, now + 1, "nor into it");
+    CHECK_OK(fcntl(fd, F_NOTIFY, 0), "F_NOTIFY ends that too");
     now = heard;
     NEED(unlink("folder/two") == 0);
     CHECK_EQ(heard, now, "nothing is told any more");

@@ -11,7 +11,7 @@ import pytest
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import File
-from lichen.executive.io.locks import END, MOST_RANGES, Locks, Range, locks_of
+from lichen.executive.io.locks import END, MOST_RANGES, Locks, Range, WholeLock, locks_of
 from lichen.executive.io.opening import Open
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.status import Failure, Status
@@ -148,7 +148,7 @@ def test_closing_drops_the_locks_of_a_process(context: FileSystemContext) -> Non
 def test_closing_the_last_reference_drops_the_locks_of_a_file(context: FileSystemContext) -> None:
     table, file = HandleTable(), opened(context, "file")
     locks_of(file.node).lock(Range(file, 0, END, True), wait=False)
-    locks_of(file.node).lock_whole(file, exclusive=True, wait=False)
+    locks_of(file.node).lock_whole(file, WholeLock(True, 1), wait=False)
     index, copy = table.insert(file), table.insert(file.reference())
     table.close(index)
     assert file.node.locks is not None
@@ -158,14 +158,14 @@ def test_closing_the_last_reference_drops_the_locks_of_a_file(context: FileSyste
 
 def test_whole_file_locks(context: FileSystemContext, locks: Locks) -> None:
     one, two = opened(context, "file"), opened(context, "file")
-    locks.lock_whole(one, exclusive=False, wait=False)
-    locks.lock_whole(two, exclusive=False, wait=False)
-    assert status_of(locks.lock_whole, one, exclusive=True, wait=False) == Status.FILE_LOCK_CONFLICT
-    blocked = parked(locks.lock_whole(one, exclusive=True, wait=True))
+    locks.lock_whole(one, WholeLock(False, 1), wait=False)
+    locks.lock_whole(two, WholeLock(False, 2), wait=False)
+    assert status_of(locks.lock_whole, one, WholeLock(True, 1), wait=False) == Status.FILE_LOCK_CONFLICT
+    blocked = parked(locks.lock_whole(one, WholeLock(True, 1), wait=True))
     locks.unlock_whole(two)
     finish(blocked)
-    assert locks.whole == {one: True}
-    assert status_of(locks.lock_whole, two, exclusive=False, wait=False) == Status.FILE_LOCK_CONFLICT
+    assert locks.whole == {one: WholeLock(True, 1)}
+    assert status_of(locks.lock_whole, two, WholeLock(False, 2), wait=False) == Status.FILE_LOCK_CONFLICT
     one.release()
     assert locks.node.locks is None
     two.release()

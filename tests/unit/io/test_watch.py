@@ -106,6 +106,7 @@ def test_names(context: FileSystemContext, folder: Recorder, file: Recorder) -> 
         (Change.ATTRIBUTES, None),
         (Change.ATTRIBUTES, None),
         (Change.ATTRIBUTES, None),
+        (Change.UNLINKED, None),
         (Change.DELETE_SELF, None),
     ]
 

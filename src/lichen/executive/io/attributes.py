@@ -32,6 +32,8 @@ class Flag:
     READONLY: Final = 0x1
     HIDDEN: Final = 0x2
     SYSTEM: Final = 0x4
+    DIRECTORY: Final = 0x10
+    """Of a symlink that NT shows: it leads to a directory. Never kept."""
     ARCHIVE: Final = 0x20
     NOT_CONTENT_INDEXED: Final = 0x2000
     KEPT: Final = 0x2027

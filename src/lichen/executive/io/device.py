@@ -61,3 +61,8 @@ def major(rdev: int) -> int:
 
 def minor(rdev: int) -> int:
     return rdev & 0xFF | rdev >> 12 & ~0xFF
+
+
+def kernel_number(rdev: int) -> int:
+    """A device's number as the kernel writes it to itself: twelve bits of major, twenty of minor."""
+    return major(rdev) << 20 | minor(rdev)

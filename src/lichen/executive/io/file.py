@@ -120,12 +120,21 @@ class File(Object):
         if watch.active:
             wrote = self.access & Access.CONTENT
             watch.notify(self.location, Change.CLOSE_WRITE if wrote else Change.CLOSE_NO_WRITE)
-            if self.location.deleted and not node.files and not node.attributes().links:
-                watch.tell(node, Change.DELETE_SELF, None)
+            if self.location.deleted:
+                watch.notify_closed(node)
         if self.options & Options.DELETE_ON_CLOSE or node.delete_pending:
             from lichen.executive.io.manager import finish_delete
 
             finish_delete(self)
+
+    def stand_for(self, location: Location) -> None:
+        """Go on as an open file of what has taken the place of its object."""
+        denies = self.share != Share.ALL
+        self.node.files.pop(self, None)
+        self.node.denials -= denies
+        self.location, self.node = location, location.node
+        self.node.files[self] = None
+        self.node.denials += denies
 
     def handle_closed(self, owner: object) -> None:
         if self.node.locks is not None:
@@ -271,7 +280,7 @@ class RegularFile(File):
             if offset < 0:
                 raise Failure(Status.INVALID_PARAMETER)
             data = self.node.read_at(offset, size) if offset < LARGEST_OFFSET else b""
-        if watch.active:
+        if watch.active and data:
             watch.notify(self.location, Change.ACCESS)
         return data
 

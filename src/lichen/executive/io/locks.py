@@ -43,6 +43,15 @@ class Range(NamedTuple):
         return self.owner is not wanted.owner or (wanted.mandatory and wanted.exclusive)
 
 
+class WholeLock(NamedTuple):
+    """A lock on a whole file, or one that is wanted; `process` is the id of who asked for it."""
+
+    exclusive: bool
+    process: int
+
+
+active: Final[dict[Locks, None]] = {}
+"""The locks of all nodes that have any, of every machine in this process."""
 _blocked: list[tuple[Locks, Range]] = []
 """The POSIX ranges that are waited for, of all nodes: the edges of the graph in which a deadlock is a circle."""
 
@@ -53,8 +62,9 @@ class Locks:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.ranges: list[Range] = []
-        self.whole: dict[File, bool] = {}
-        """flock(2): open file -> whether exclusive."""
+        self.whole: dict[File, WholeLock] = {}
+        """flock(2), by open file."""
+        self.waiting_for_whole: dict[Condition, WholeLock] = {}
         self._waiting: dict[Condition, None] = {}
 
     # ---- byte ranges
@@ -115,7 +125,7 @@ class Locks:
                 wanted = wanted._replace(start=min(held.start, wanted.start), end=max(held.end, wanted.end))
         self.ranges.insert(self._place(wanted), wanted)
         self._wake()
-        self.node.locks = self
+        self._settle()
 
     def _place(self, wanted: Range) -> int:
         """Where a range goes: an owner's lie together, the lowest first, which is then the one that is told of."""
@@ -126,6 +136,10 @@ class Locks:
                     return index
                 place = index + 1
         return place
+
+    def waiting_for_ranges(self) -> list[Range]:
+        """The POSIX ranges that are waited for."""
+        return [wanted for locks, wanted in _blocked if locks is self]
 
     def unlock(self, owner: object, start: int, end: int) -> None:
         """Give a range back, whatever parts of it are locked (POSIX and OFD)."""
@@ -160,32 +174,35 @@ class Locks:
 
     # ---- whole files
 
-    def lock_whole(self, file: File, exclusive: bool, wait: bool) -> Blocks[None] | None:
+    def lock_whole(self, file: File, wanted: WholeLock, wait: bool) -> Blocks[None] | None:
         """flock(2); a lock that the open file has already is given up first, as when it is converted."""
         self.whole.pop(file, None)
         self._wake()
-        self.node.locks = self
-        if self._whole_is_free(file, exclusive):
-            self.whole[file] = exclusive
+        self._settle()
+        if self._whole_is_free(file, wanted):
+            self.whole[file] = wanted
             return None
         if not wait:
             self._tidy()
             raise Failure(Status.FILE_LOCK_CONFLICT)
-        return self._wait_for_whole(file, exclusive)
+        return self._wait_for_whole(file, wanted)
 
-    def _whole_is_free(self, file: File, exclusive: bool) -> bool:
-        return not any(other is not file and (held or exclusive) for other, held in self.whole.items())
+    def _whole_is_free(self, file: File, wanted: WholeLock) -> bool:
+        return not any(
+            other is not file and (held.exclusive or wanted.exclusive) for other, held in self.whole.items()
+        )
 
-    def _wait_for_whole(self, file: File, exclusive: bool) -> Blocks[None]:
-        free = Condition(lambda: self._whole_is_free(file, exclusive))
+    def _wait_for_whole(self, file: File, wanted: WholeLock) -> Blocks[None]:
+        free = Condition(lambda: self._whole_is_free(file, wanted))
         self._waiting[free] = None
+        self.waiting_for_whole[free] = wanted
         try:
-            while not self._whole_is_free(file, exclusive):
+            while not self._whole_is_free(file, wanted):
                 yield Wait((free,))
-            self.whole[file] = exclusive
-            self.node.locks = self
+            self.whole[file] = wanted
+            self._settle()
         finally:
-            del self._waiting[free]
+            del self._waiting[free], self.waiting_for_whole[free]
             self._tidy()
 
     def unlock_whole(self, file: File) -> None:
@@ -197,7 +214,7 @@ class Locks:
     def release(self, owner: object) -> None:
         """Drop every lock of a process (its handle table) or of an open file that closes."""
         self.ranges = [held for held in self.ranges if held.owner is not owner]
-        self.whole = {file: exclusive for file, exclusive in self.whole.items() if file is not owner}
+        self.whole = {file: held for file, held in self.whole.items() if file is not owner}
         self._wake()
 
     def _wake(self) -> None:
@@ -209,6 +226,12 @@ class Locks:
         """Leave the node when nothing is locked, so that reads and writes need not ask."""
         if not (self.ranges or self.whole or self._waiting) and self.node.locks is self:
             self.node.locks = None
+            active.pop(self, None)
+
+    def _settle(self) -> None:
+        """Stay with the node: something is locked."""
+        self.node.locks = self
+        active[self] = None
 
 
 def locks_of(node: Node) -> Locks:

@@ -13,6 +13,7 @@ from lichen.executive.io import watch
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File, PathFile
+from lichen.executive.io.links import leads_to_directory
 from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
 from lichen.executive.io.node import Node
@@ -31,6 +32,7 @@ _OUTCOMES: Final = {
     Disposition.OVERWRITE: Outcome.OVERWRITTEN,
     Disposition.OVERWRITE_IF: Outcome.OVERWRITTEN,
 }
+_EMPTIED: Final = frozenset(_OUTCOMES.values())
 _HELD: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
 """Kinds whose content is the file system's own: a read-only one protects it, and those who have it open may deny it."""
 _DEVICES: Final = frozenset({Kind.CHARACTER, Kind.BLOCK})
@@ -65,7 +67,10 @@ def create_file(
 def open_location(context: FileSystemContext, location: Location, open: Open) -> File | Blocks[File]:
     """Open an existing object that was found already."""
     node, options, access = location.node, open.options, open.access
-    _check_kind(node.kind, open)
+    if node.kind == Kind.SYMLINK and not options & Options.POSIX:
+        _check_link(context, location, open)
+    else:
+        _check_kind(node.kind, open)
     if options & Options.PATH_ONLY:
         return _opened(PathFile(location, open), Outcome.OPENED)
     if access & Access.MAXIMUM_ALLOWED:
@@ -79,8 +84,6 @@ def open_location(context: FileSystemContext, location: Location, open: Open) ->
         return _opened(PathFile(location, open), outcome)
     if outcome != Outcome.OPENED and node.kind == Kind.REGULAR:
         node.change(AttributeChange(size=0, flags=None if options & Options.POSIX else open.flags))
-        if watch.active:
-            watch.notify(location, Change.MODIFY)
     return then(node.open(location, open, context.token), lambda file: _opened(file, outcome))
 
 
@@ -88,6 +91,8 @@ def _opened(file: File, outcome: int) -> File:
     file.outcome = outcome
     if watch.active and not file.options & Options.PATH_ONLY:
         watch.notify(file.location, Change.OPEN)
+        if outcome in _EMPTIED and file.node.kind == Kind.REGULAR:
+            watch.notify(file.location, Change.MODIFY)
     return file
 
 
@@ -108,6 +113,18 @@ def _check_kind(kind: int, open: Open) -> None:
         )
     if options & Options.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
+
+
+def _check_link(context: FileSystemContext, location: Location, open: Open) -> None:
+    """NT opens a link itself as a directory or not, whichever it leads to."""
+    if open.disposition in _OUTCOMES:
+        raise Failure(Status.OBJECT_NAME_COLLISION)
+    if open.options & (Options.DIRECTORY | Options.NON_DIRECTORY):
+        directory = leads_to_directory(context, location)
+        if directory and open.options & Options.NON_DIRECTORY:
+            raise Failure(Status.FILE_IS_A_DIRECTORY)
+        if not directory and open.options & Options.DIRECTORY:
+            raise Failure(Status.NOT_A_DIRECTORY)
 
 
 def _check_access(token: Token, location: Location, open: Open, overwrites: bool) -> None:

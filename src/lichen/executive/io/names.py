@@ -8,6 +8,8 @@ from lichen.executive import security
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
+from lichen.executive.io.file import File
+from lichen.executive.io.links import leads_to_directory
 from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
 from lichen.executive.io.manager import make_entry, remove_entry
@@ -56,15 +58,24 @@ def make_directory(context: FileSystemContext, name: Name, mode: int = 0o777) ->
 
 def symlink(context: FileSystemContext, target: str, name: Name) -> Location:
     """Make a symlink whose text is `target`."""
-    if not target:
-        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-    if len(target.encode("utf-8", "surrogateescape")) > LONGEST_TARGET:
-        raise Failure(Status.NAME_TOO_LONG)
+    check_target(target)
     parent, last, _ = _free(context, name, False)
     check_name(last)
     check_add(context.token, parent)
     node = parent.node.symlink(last, target, context.token.fsuid, context.token.fsgid)
     return _announce(parent.added(last, node))
+
+
+def check_target(text: str) -> None:
+    """Refuse what no symlink's text can be: OBJECT_NAME_NOT_FOUND when empty, NAME_TOO_LONG, OBJECT_NAME_INVALID."""
+    if not text:
+        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+    try:
+        size = len(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        raise Failure(Status.OBJECT_NAME_INVALID) from None
+    if size > LONGEST_TARGET:
+        raise Failure(Status.NAME_TOO_LONG)
 
 
 def link(context: FileSystemContext, source: Location, name: Name) -> Location:
@@ -179,6 +190,8 @@ def rename_location(
     if replaced is not None and flags & RENAME_EXCHANGE:
         source.parent.node.exchange(source.name, source.node, directory.node, replaced.name, replaced.node)
         source.exchanged(replaced)
+        if watch.active:
+            _tell_exchange(source, replaced)
         return
     over = None if replaced is None or replaced is source else replaced
     cookie = watch.new_cookie() if watch.active else 0
@@ -187,14 +200,30 @@ def rename_location(
     )
     if watch.active:
         watch.notify_name(source, Change.MOVED_FROM, cookie)
-        if over is not None:
-            watch.tell(over.node, Change.DELETE_SELF, None)
     if over is not None:
         over.removed()
     source.moved(directory, name)
     if watch.active:
         watch.notify_name(source, Change.MOVED_TO, cookie)
+        if over is not None:
+            watch.tell(over.node, Change.ATTRIBUTES | _directory_bit(over), None)
         watch.tell(source.node, Change.MOVE_SELF, None)
+        if over is not None:
+            watch.notify_unlinked(over.node)
+
+
+def _tell_exchange(first: Location, second: Location) -> None:
+    """Two objects have taken each other's place: both have moved."""
+    for moved, other in ((first, second), (second, first)):
+        cookie, bit = watch.new_cookie(), _directory_bit(moved)
+        if moved.parent is not None and other.parent is not None:
+            watch.tell(other.parent.node, Change.MOVED_FROM | bit, other.name, cookie)
+            watch.tell(moved.parent.node, Change.MOVED_TO | bit, moved.name, cookie)
+        watch.tell(moved.node, Change.MOVE_SELF, None)
+
+
+def _directory_bit(location: Location) -> int:
+    return Change.IS_DIRECTORY if location.node.kind == Kind.DIRECTORY else 0
 
 
 def _check_rename(
@@ -227,3 +256,51 @@ def _check_rename(
                 raise Failure(Status.FILE_IS_A_DIRECTORY)
     if is_directory and parent is not directory and not token.overrides:
         security.check(token, source.node.attributes(), security.WRITE, directory=True)
+
+
+# ---- objects that become links, and back (NT: setting and deleting reparse points)
+
+
+def become_link(context: FileSystemContext, file: File, text: str) -> None:
+    """Let the empty file or directory, or the link, that `file` has open become a symlink; `file` stands for that then.
+
+    DIRECTORY_NOT_EMPTY; NOT_SUPPORTED for a file with content, which a symlink has no place for.
+    """
+    check_target(text)
+    parent = _parent_of(context, file)
+    node, name = file.node, file.location.name
+    if node.kind not in (Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK) or (
+        node.kind == Kind.REGULAR and node.size()
+    ):
+        raise Failure(Status.NOT_SUPPORTED)
+    before = node.attributes()
+    remove_entry(file.location)
+    try:
+        made = symlink(context, text, Name(parent, (name,)))
+    except Failure:
+        if node.kind != Kind.SYMLINK:
+            make_entry(context, parent, name, node.kind, before.mode)
+        raise
+    file.stand_for(made)
+
+
+def become_plain(context: FileSystemContext, file: File) -> None:
+    """Let the link that `file` has open become an empty directory, or an empty file, as it counts now."""
+    parent = _parent_of(context, file)
+    directory = leads_to_directory(context, file.location)
+    name = file.location.name
+    remove_entry(file.location)
+    kind, mode = (Kind.DIRECTORY, 0o777) if directory else (Kind.REGULAR, 0o666)
+    file.stand_for(make_entry(context, parent, name, kind, mode))
+
+
+def _parent_of(context: FileSystemContext, file: File) -> Location:
+    """The directory in which the object of an open file may be exchanged for another one."""
+    location = file.location
+    if location.parent is None or location.mounted is not None:
+        raise Failure(Status.ACCESS_DENIED)
+    if location.deleted or file.node.delete_pending:
+        raise Failure(Status.DELETE_PENDING)
+    check_add(context.token, location.parent)
+    check_remove(context.token, location.parent, location.node)
+    return location.parent

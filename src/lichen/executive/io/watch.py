@@ -33,6 +33,9 @@ class Change:
     MOVE_SELF: Final = 0x800
     UNMOUNT: Final = 0x2000
     IS_DIRECTORY: Final = 0x4000_0000
+    UNLINKED: Final = 0x1_0000
+    """No bit of inotify's. With a name: it is the object's no longer, which goes on while it is open; else: the last name of
+    the watched object is gone."""
 
 
 class Watcher(Protocol):
@@ -62,14 +65,15 @@ def remove(node: Node, watcher: Watcher) -> None:
 
 
 def notify(location: Location, change: int, cookie: int = 0) -> None:
-    """Something happened to the object at `location`: tell its watchers and those of its directory."""
+    """Something happened to the object at `location`: tell the watchers of its directory, and then its own."""
     if not active:
         return
     if location.node.kind == Kind.DIRECTORY:
         change |= Change.IS_DIRECTORY
+    if location.parent is not None:
+        unlinked = Change.UNLINKED if location.deleted else 0
+        tell(location.parent.node, change | unlinked, location.name, cookie)
     tell(location.node, change, None, cookie)
-    if location.parent is not None and not location.deleted:
-        tell(location.parent.node, change, location.name, cookie)
 
 
 def tell(node: Node, change: int, name: str | None, cookie: int = 0) -> None:
@@ -89,15 +93,30 @@ def notify_name(location: Location, change: int, cookie: int = 0) -> None:
 
 def notify_removed(location: Location) -> None:
     """A name has been removed from its directory, but not yet from the tree of names."""
-    notify_name(location, Change.DELETE)
     node = location.node
-    if node.watchers is None:
-        return
-    if node.kind != Kind.DIRECTORY:
-        tell(node, Change.ATTRIBUTES, None)
-        if node.files or node.attributes().links:
-            return
-    tell(node, Change.DELETE_SELF, None)
+    if node.watchers is not None:
+        if node.kind != Kind.DIRECTORY:
+            tell(node, Change.ATTRIBUTES, None)
+        notify_unlinked(node)
+    notify_name(location, Change.DELETE)
+
+
+def notify_unlinked(node: Node) -> None:
+    """A name of the object has gone: perhaps it was the last one, and the object itself goes unless it is open."""
+    if node.watchers is not None and _has_no_name(node):
+        tell(node, Change.UNLINKED, None)
+        notify_closed(node)
+
+
+def notify_closed(node: Node) -> None:
+    """Perhaps nobody has the object open any more: without a name it goes then."""
+    if node.watchers is not None and not node.files and _has_no_name(node):
+        tell(node, Change.DELETE_SELF, None)
+
+
+def _has_no_name(node: Node) -> bool:
+    """Whether an object of which one name has gone had no other."""
+    return node.kind == Kind.DIRECTORY or not node.attributes().links
 
 
 def new_cookie() -> int:

@@ -7,8 +7,9 @@ thread that is younger than a tick, as most programs are when they end, is not w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Final
+import time
+from collections.abc import Iterator, Set
+from typing import Final, NamedTuple
 
 from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, TaskUsage
 
@@ -16,18 +17,50 @@ _TICK: Final = 1 / os.sysconf("SC_CLK_TCK")
 _MOST: Final = 4096
 _STATE, _MINOR, _MAJOR, _USER, _SYSTEM, _RESIDENT, _PROCESSOR = 0, 7, 9, 11, 12, 21, 36
 """Fields of `stat`, counted from the one behind the name."""
+_SLEEPS: Final = b"\nvoluntary_ctxt_switches:"
 _MEMORY: Final = (b"VmRSS", b"VmHWM", b"RssAnon", b"RssFile", b"RssShmem", b"VmSwap")
+
+
+class Look(NamedTuple):
+    """What a thread did in the last `passed` seconds: it ran for `used`, in so many turns, and `waited` for a processor."""
+
+    passed: float
+    used: float
+    waited: float
+    turns: int
+
+
+def busy_time(processors: Set[int]) -> float | None:
+    """The seconds that processors of the host have been used since it was booted; None where the host does not tell."""
+    names = {b"cpu%d" % number for number in processors}
+    ticks = 0
+    try:
+        with open("/proc/stat", "rb") as file:
+            for line in file:
+                name, _, rest = line.partition(b" ")
+                if name in names:
+                    names.discard(name)
+                    user, nice, system, _, _, *interrupts = map(int, rest.split()[:8])
+                    ticks += user + nice + system + sum(interrupts)
+                elif not names or not name.startswith(b"cpu"):
+                    break
+    except (OSError, ValueError):
+        return None
+    return None if names else ticks * _TICK
 
 
 class Account:
     """The processor time of one host thread, which stays as it was last seen when the thread is gone, and its memory."""
 
-    __slots__ = ("_folder", "_looked_at", "_seen")
+    __slots__ = ("_folder", "_looked_at", "_seen", "_sleeps", "awake")
 
     def __init__(self, tid: int) -> None:
         self._folder = f"/proc/{tid}/task/{tid}/"
         self._seen = ProcessorTime()
-        self._looked_at = 0, 0
+        self._looked_at = time.monotonic(), 0, 0, 0
+        self._sleeps = 0
+        self.awake = True
+        """Whether the thread had done anything when it was looked at last."""
 
     def read(self) -> ProcessorTime:
         """The time until now; neither part ever goes back."""
@@ -42,14 +75,26 @@ class Account:
             return self._seen
         return self._seen
 
-    def since_last_look(self) -> tuple[int, int]:
-        """Nanoseconds of processor time since this was last asked, and how many turns on a processor they were."""
+    def look(self, now: float) -> Look:
+        """What the thread did since this was last asked."""
+        then, *before = self._looked_at
         try:
-            used, _, turns = map(int, self._file("schedstat").split())
+            used, waited, turns = map(int, self._file("schedstat").split())
         except (OSError, ValueError):
-            return 0, 0
-        before, self._looked_at = self._looked_at, (used, turns)
-        return used - before[0], turns - before[1]
+            return Look(now - then, 0.0, 0.0, 0)
+        self._looked_at = now, used, waited, turns
+        self.awake = turns != before[2] or used != before[0]
+        return Look(now - then, (used - before[0]) * 1e-9, (waited - before[1]) * 1e-9, turns - before[2])
+
+    def sleeps(self) -> int:
+        """How often the thread has waited for something since this was last asked."""
+        try:
+            text = self._file("status")
+            found = int(text[text.index(_SLEEPS) + len(_SLEEPS) :].split(None, 1)[0])
+        except (OSError, ValueError):
+            return 0
+        before, self._sleeps = self._sleeps, found
+        return found - before
 
     def memory(self) -> MemoryUsage:
         """The memory of the thread's process; zeros when the thread is gone."""

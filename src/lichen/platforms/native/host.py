@@ -8,6 +8,7 @@ import errno
 import importlib
 import os
 import struct
+import time
 from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +65,8 @@ NOTIFICATION_SET_FLAGS: Final = 0x40082104
 SYNC_WAKE_UP: Final = 1
 CONTINUE_CALL: Final = 1
 
+_TIMER: Final = struct.Struct("=4q")
+"""struct itimerspec: interval, value."""
 _VECTOR: Final = struct.Struct("=QQ")
 """struct iovec."""
 
@@ -128,6 +131,18 @@ def signal_descriptor(number: int) -> int:
     """A non-blocking signalfd(2) for one signal, which the caller has blocked."""
     mask = ctypes.c_uint64(1 << (number - 1))
     return system_call(289, -1, ctypes.addressof(mask), 8, os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def timer_descriptor() -> int:
+    """A timerfd(2) of the monotonic clock, which is not set."""
+    return system_call(283, time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def set_timer(descriptor: int, seconds: float) -> None:
+    """Have a timerfd expire once after so many seconds, or (0) not at all; an expiration that was not read is forgotten."""
+    whole = int(seconds)
+    setting = bytearray(_TIMER.pack(0, 0, whole, int((seconds - whole) * 1e9)))
+    system_call(286, descriptor, 0, address_of(setting), 0)
 
 
 def punch_hole(descriptor: int, offset: int, size: int) -> None:

@@ -45,13 +45,13 @@ class NativePlatform:
         self.events = events
         self.threads: dict[int, NativeThread] = {}
         self.page_cache = PageCache(self._mapped)
-        available = os.sched_getaffinity(0)
+        available = frozenset(os.sched_getaffinity(0))
         if processor is not None:
             os.sched_setaffinity(0, {processor})
         self.processors = frozenset(os.sched_getaffinity(0))
         """Where guests run that ask for nothing else: beside the kernel."""
-        self._balance = Balance(self.threads, available, self.processors)
-        self._events_until_look = 1
+        self._clock = host.timer_descriptor()
+        self._balance = Balance(self.threads, available, self.processors, self._look_after)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.signals = host.signal_descriptor(signal.SIGCHLD)
         self.zygote = zygote.start(self.page_cache.read_only, self.signals, filters.linux_filter(nt_stopping))
@@ -64,6 +64,7 @@ class NativePlatform:
             poll.register(self.listener, select.EPOLLIN)
             poll.register(self.signals, select.EPOLLIN)
         self._watches: dict[int, Callable[[int], None]] = {}
+        self.watch(self._clock, select.EPOLLIN, self._look)
         self._queue: deque[Change | Call] = deque()
         self._born: set[int] = set()
         self._pool: list[NativeThread] = []
@@ -81,6 +82,16 @@ class NativePlatform:
         except OSError:
             return
 
+    # ---- where guests run
+
+    def _look_after(self, seconds: float) -> None:
+        host.set_timer(self._clock, seconds)
+
+    def _look(self, events: int) -> None:
+        """The timer is ready; setting it anew takes the expiration away."""
+        host.set_timer(self._clock, 0)
+        self._balance.look()
+
     # ---- events
 
     def step(self, timeout: float | None) -> None:
@@ -88,17 +99,12 @@ class NativePlatform:
         if self._queue:
             event: Change | Call | Ready | None = self._queue.popleft()
         else:
-            milliseconds = self._balance.patience
-            if timeout is not None:
-                wanted = max(0, int(timeout * 1000 + 0.999))
-                milliseconds = wanted if milliseconds < 0 else min(wanted, milliseconds)
+            milliseconds = -1 if timeout is None else max(0, int(timeout * 1000 + 0.999))
             event = host.core.wait(self._epoll_number, self.listener, self.signals, milliseconds)
+        if self._balance.resting:
+            self._balance.begin()
         if event is None:
-            self._events_until_look = self._balance.after_silence()
             return
-        self._events_until_look -= 1
-        if not self._events_until_look:
-            self._events_until_look = self._balance.after_events()
         if len(event) == 5:
             self._notified(event)
         elif len(event) == 2:
@@ -291,6 +297,6 @@ class NativePlatform:
         self.threads.clear()
         self._epoll.close()
         self._guests_only.close()
-        for descriptor in (self.listener, self.signals):
+        for descriptor in (self.listener, self.signals, self._clock):
             os.close(descriptor)
         self.page_cache.close()

@@ -20,7 +20,7 @@ class HostTask:
     def __init__(self, tid: int, home: frozenset[int]) -> None:
         self.tid, self.home = tid, home
         self.account = Account(tid)
-        self._bound = self._away = False
+        self._bound = self.away = False
 
     def extended_state(self) -> bytes:
         return host.extended_state(self.tid)
@@ -41,19 +41,24 @@ class HostTask:
 
     def run_on(self, processors: frozenset[int] | None) -> None:
         """Bind the host thread to these processors; None: to the platform's own."""
-        self._bound, self._away = processors is not None, False
+        self._bound, self.away = processors is not None, False
         self._place(processors or self.home)
 
-    def leave_home(self, processors: Set[int]) -> None:
-        """Run on these processors for a while, unless the guest chose some."""
-        if not self._bound and not self._away:
-            self._away = True
-            self._place(processors)
+    def leave_home(self, processors: Set[int], first: Set[int]) -> bool:
+        """Run on `processors` for a while, now on one of `first`, unless the guest chose some; whether it did not yet."""
+        if self._bound or self.away:
+            return False
+        self.away = True
+        self._place(first)
+        self._place(processors)
+        return True
 
-    def come_home(self) -> None:
-        """Run beside the kernel again."""
-        if self._away:
-            self.run_on(None)
+    def come_home(self) -> bool:
+        """Run beside the kernel again; whether that is new."""
+        if not self.away:
+            return False
+        self.run_on(None)
+        return True
 
     def _place(self, processors: Set[int]) -> None:
         with contextlib.suppress(OSError):  # it may have ended, or a host's cpuset may have shrunk
@@ -61,5 +66,5 @@ class HostTask:
 
     def moved_like(self, creator: HostTask) -> None:
         """A clone's processors are its creator's."""
-        self._bound, self._away = creator._bound, creator._away
+        self._bound, self.away = creator._bound, creator.away
         self.come_home()

@@ -32,10 +32,9 @@ _CHANGES: Final = {
     DN_MODIFY: Change.MODIFY,
     DN_CREATE: Change.CREATE | Change.MOVED_TO,
     DN_DELETE: Change.DELETE | Change.MOVED_FROM,
-    DN_RENAME: Change.MOVED_FROM,
     DN_ATTRIB: Change.ATTRIBUTES,
 }
-_EVENTS: Final = sum(_CHANGES)
+_EVENTS: Final = sum(_CHANGES) | DN_RENAME
 
 
 class Notification:
@@ -43,10 +42,15 @@ class Notification:
 
     def __init__(self, ownership: Ownership) -> None:
         self.ownership, self.changes, self.always, self.fd = ownership, 0, False, -1
+        self.renamings = False
+        self._left = 0
+        """The cookie of the latest move out of the directory, which is a renaming when it leads back in."""
 
     def ask(self, events: int, fd: int) -> None:
         """Watch for more; a signal with data names `fd`."""
-        self.changes |= sum(changes for event, changes in _CHANGES.items() if events & event)
+        for event, changes in _CHANGES.items():
+            self.changes |= changes if events & event else 0
+        self.renamings |= bool(events & DN_RENAME)
         self.always |= bool(events & DN_MULTISHOT)
         self.fd = fd
         watch.add(self.ownership.file.node, self)
@@ -54,9 +58,18 @@ class Notification:
     def changed(self, node: Node, change: int, name: str | None, cookie: int) -> None:
         """The executive tells of a change."""
         if change & self.changes:
-            if not self.always:
-                self.stop()
-            self.ownership.send(POLL_MSG, self.fd)
+            self._tell()
+        if change & Change.MOVED_FROM:
+            self._left = cookie
+        elif change & Change.MOVED_TO and cookie == self._left and self.renamings:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self.ownership.file not in _notifications:
+            return
+        if not self.always:
+            self.stop()
+        self.ownership.send(POLL_MSG, self.fd)
 
     def stop(self) -> None:
         """Watch no longer."""

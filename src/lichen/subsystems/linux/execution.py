@@ -250,7 +250,7 @@ class _Builder:
 
     def stack(self, size: int, executable: bool) -> None:
         protection = Protection.READ | Protection.WRITE | (Protection.EXECUTE if executable else 0)
-        self.anonymous(Region(first_stack_address(size), STACK_TOP, protection, name="[stack]"))
+        self.anonymous(Region(first_stack_address(size), STACK_TOP, protection, name="[stack]", grows=True))
 
     def carry_out(self) -> None:
         """Let the guest map all of it, and clear what follows the data in the last file page."""

@@ -1,4 +1,7 @@
-"""The first stack of a process: it is mapped whole at exec, and what RLIMIT_STACK denies is closed to access.
+"""Memory that grows at its lower end, and the first stack of a process.
+
+A mapping with MAP_GROWSDOWN becomes larger when somebody touches what lies below it. The first stack is mapped whole at
+exec, and what RLIMIT_STACK denies is closed to access.
 
 The host would grow a stack fault by fault; here no fault reaches the kernel before it is too late, so a limit that is
 lowered while the program runs shows as pages without access, from which a fault is a stack overflow all the same.
@@ -8,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lichen.executive.interfaces import MemoryOperation, Protect, Protection
-from lichen.executive.memory import page_down
-from lichen.subsystems.linux.state import STACK_TOP
+from lichen.executive.interfaces import Map, MemoryOperation, Protect, Protection
+from lichen.executive.memory import GUARD_GAP, Region, page_down
+from lichen.subsystems.linux.state import RLIMIT_AS, RLIMIT_STACK, STACK_TOP
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -35,3 +38,23 @@ def limit_stack(thread: Thread, size: int) -> None:
             space.protect(start, end, protection)
     if operations:
         thread.guest.change_memory(operations)
+
+
+def grow(thread: Thread, address: int) -> bool:
+    """Have the region above `address`, where nothing is, reach down to it; False when that may not be.
+
+    It may not be larger than RLIMIT_STACK says, nor come near to its neighbour, unless that cannot be touched anyway.
+    """
+    space, start = thread.process.space, page_down(address)
+    below, region = space.around(address)
+    if region is None or not region.grows or start < space.low:
+        return False
+    if below is not None and below.protection and not below.grows and start < below.end + GUARD_GAP:
+        return False
+    limits = thread.process.personality.limits
+    added = region.start - start
+    if region.end - start > limits[RLIMIT_STACK][0] or space.total() + added > limits[RLIMIT_AS][0]:
+        return False
+    thread.guest.change_memory((Map(start, added, region.protection),))
+    space.insert(Region(start, region.start, region.protection, name=region.name, grows=True))
+    return True

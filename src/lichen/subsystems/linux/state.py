@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 MINIMUM_STACK: Final = 2048
+PER_MASK, PER_LINUX32 = 0xFF, 0x8
+UNAME26, ADDR_COMPAT_LAYOUT, READ_IMPLIES_EXEC, STICKY_TIMEOUTS = 0x20000, 0x200000, 0x400000, 0x4000000
 SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, -1 << 31
 UNLIMITED: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -138,6 +140,8 @@ class LinuxThread:
     clear_tid_native: bool = False
     robust_list: int = 0
     scheduling: Scheduling = field(default_factory=Scheduling)
+    domain: int = 0
+    """The execution domain (personality(2)) that the thread asked for; its children and programs have the same."""
 
     def has_deliverable(self, thread: Thread) -> bool:
         """Whether a pending signal is not blocked."""

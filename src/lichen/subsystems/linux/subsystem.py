@@ -24,7 +24,15 @@ from lichen.subsystems.linux.execution import ElfLoader, ScriptLoader
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.processes import watch_processor_limit
 from lichen.subsystems.linux.siginfo import SiginfoChild, SiginfoFault
-from lichen.subsystems.linux.state import RLIMIT_CPU, UNLIMITED, LinuxProcess, LinuxThread, default_limits
+from lichen.subsystems.linux.stacks import grow
+from lichen.subsystems.linux.state import (
+    READ_IMPLIES_EXEC,
+    RLIMIT_CPU,
+    UNLIMITED,
+    LinuxProcess,
+    LinuxThread,
+    default_limits,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
@@ -41,6 +49,8 @@ _CHILD: Final = layout(SiginfoChild, LP64)
 _FAULT: Final = layout(SiginfoFault, LP64)
 CLD_EXITED, CLD_KILLED, CLD_STOPPED, CLD_CONTINUED = 1, 2, 5, 6
 _PAGE_FAULT_TRAP: Final = 14
+_NOTHING_MAPPED: Final = 1
+"""SEGV_MAPERR"""
 _FUTEX_WAITERS, _FUTEX_OWNER_DIED, _FUTEX_TID = 0x80000000, 0x40000000, 0x3FFFFFFF
 
 ProgramOpener = Callable[["Process", bytes], "File"]
@@ -136,6 +146,9 @@ class LinuxSubsystem:
         """A trap of the processor becomes a signal that cannot be put off."""
         number = fault.signal
         if number == signals.SIGSEGV:
+            if fault.code == _NOTHING_MAPPED and grow(thread, fault.address):
+                delivery.attend(thread, None)
+                return
             thread.personality.trap = (fault.error, _PAGE_FAULT_TRAP, fault.address)
         delivery.force(thread, number, _FAULT.pack(SiginfoFault(number, 0, fault.code, fault.address)))
 
@@ -155,6 +168,7 @@ class LinuxSubsystem:
         if creator is not None and isinstance(creator.personality, LinuxThread):
             state.mask = creator.personality.mask
             state.scheduling = replace(creator.personality.scheduling)
+            state.domain = creator.personality.domain
             if creator.process is not process and process.personality.limits[RLIMIT_CPU][0] != UNLIMITED:
                 watch_processor_limit(process)
         thread.personality = state
@@ -177,7 +191,12 @@ class LinuxSubsystem:
         for timer in state.timers.values():
             timer.close()
         state.timers.clear()
-        thread.personality = LinuxThread(mask=old.mask, pending=old.pending, scheduling=old.scheduling)
+        thread.personality = LinuxThread(
+            mask=old.mask,
+            pending=old.pending,
+            scheduling=old.scheduling,
+            domain=old.domain & ~READ_IMPLIES_EXEC,
+        )
         if old.scheduling.affinity:
             thread.guest.run_on(old.scheduling.affinity)
         thread.attention = thread.personality.has_deliverable(thread)

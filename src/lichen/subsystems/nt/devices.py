@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from lichen.executive.io.file import File
-from lichen.executive.io.location import Location
+from lichen.executive.io.location import Location, fold
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file, open_location
 from lichen.executive.io.opening import Open
@@ -27,6 +27,10 @@ _FOR_LOOKING: Final = present(
 )
 """The descriptor of a directory that programs find things in, and only administrators put any."""
 _PROGRAMS: Final = (".exe", ".com")
+_BAD_NETWORK_PATH, _BAD_NETWORK_NAME = 0xC00000BE, 0xC00000CC
+SERVERS: Final = frozenset(("WSL.LOCALHOST", "WSL$"))
+DISTRIBUTION: Final = "Lichen"
+"""`\\\\wsl.localhost\\Lichen` is the root of the machine, as in WSL that of a distribution."""
 
 
 class Opener(Protocol):
@@ -61,14 +65,36 @@ def runnable(location: Location, rest: tuple[str, ...], open: Open) -> Open:
     return open._replace(mode=runnable_mode(rest[-1], open.mode)) if rest else open
 
 
-def volume(location: Location) -> Device:
+class Volume(Device):
     """A drive: names behind it are looked up in a folder of the machine's tree, blind to case."""
 
-    def open_below(process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
-        open = runnable(location, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
-        return create_file(process.files, location, rest, open)
+    __slots__ = ("location",)
 
-    return Device(open_below)
+    def __init__(self, location: Location) -> None:
+        super().__init__(self._open)
+        self.location = location
+
+    def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
+        """Where the walk along the rest of a name starts, and the components from there."""
+        return self.location, rest
+
+    def _open(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+        start, rest = self.place(rest)
+        open = runnable(start, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
+        return create_file(process.files, start, rest, open)
+
+
+class Shares(Volume):
+    """Servers of a network: WSL's name for the machine itself, whose one share is its tree as WSL shows a distribution's."""
+
+    __slots__ = ()
+
+    def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
+        if not rest or fold(rest[0]) not in SERVERS:
+            raise Failure(_BAD_NETWORK_PATH)
+        if len(rest) < 2 or fold(rest[1]) != fold(DISTRIBUTION):
+            raise Failure(_BAD_NETWORK_NAME)
+        return self.location, rest[2:]
 
 
 def single(location: Location) -> Device:
@@ -105,10 +131,12 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
         "Local", SymbolicLink(("Sessions", "1", "BaseNamedObjects"))
     )
     for number, (letter, location) in enumerate(machine.drives.items(), 1):
-        devices.insert(f"HarddiskVolume{number}", volume(location))
+        devices.insert(f"HarddiskVolume{number}", Volume(location))
         dos.insert(f"{letter}:", SymbolicLink(("Device", f"HarddiskVolume{number}")))
     devices.insert("Null", single(null))
     dos.insert("NUL", SymbolicLink(("Device", "Null")))
+    devices.insert("Mup", Shares(machine.drives["Z"]))
+    dos.insert("UNC", SymbolicLink(("Device", "Mup")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
     root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))
     sessions = root.make("Sessions")

@@ -53,8 +53,9 @@ class _Watched:
 
     def changed(self, node: Node, change: int, name: str | None, cookie: int) -> None:
         if name is not None:
-            self.owner.note(self.location, change, name, cookie)
-        elif change & Change.DELETE_SELF:
+            if not change & Change.UNLINKED:
+                self.owner.note(self.location, change, name, cookie)
+        elif change & Change.UNLINKED:
             self.owner.forget(self)
 
 

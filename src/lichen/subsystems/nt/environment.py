@@ -8,6 +8,7 @@ from __future__ import annotations
 import ntpath
 import os
 import posixpath
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,7 @@ from lichen.executive.io.lookup import Walk, find
 from lichen.executive.registry import Key
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import linux_programs, wslenv
+from lichen.subsystems.nt.devices import DISTRIBUTION, SERVERS
 from lichen.subsystems.nt.names import dos_path
 from lichen.subsystems.nt.types import to_bytes
 
@@ -36,6 +38,9 @@ _ALWAYS_CONVERTED: Final = frozenset(("PATH", "TEMP", "TMP"))
 _MOST_FOLDERS: Final = 512
 _LONGEST: Final = 4096
 _LONG_PATH: Final = "\\\\?\\"
+_SHARE: Final = re.compile(
+    rf"(?:\\\\|\\\\\?\\UNC\\)(?:{'|'.join(map(re.escape, SERVERS))})\\{DISTRIBUTION}(?=\\|$)", re.IGNORECASE
+)
 
 
 def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, str]:
@@ -162,8 +167,14 @@ def _as_far_as_there(
 
 
 def _on_drive(process: Process, path: str) -> tuple[Location, str] | None:
-    """The drive that an absolute Windows path is on, and the rest of the path; None when it is on no drive."""
-    path = path.replace("/", "\\").removeprefix(_LONG_PATH)
+    """The drive that an absolute Windows path is on, and the rest of the path; None when it is on no drive.
+
+    `\\\\wsl.localhost\\Lichen` is the drive of Linux' tree by another name.
+    """
+    path = path.replace("/", "\\")
+    if (share := _SHARE.match(path)) is not None:
+        return process.machine.drives["Z"], path[share.end() :] or "\\"
+    path = path.removeprefix(_LONG_PATH)
     drive = process.machine.drives.get(path[:1].upper()) if path[1:2] == ":" else None
     return None if drive is None else (drive, path[2:])
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file
-from lichen.executive.io.opening import Open, Options, Share
+from lichen.executive.io.names import Name
+from lichen.executive.io.opening import Access, Disposition, Open, Options, Share
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import FILE
@@ -15,8 +16,9 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.console.files import Connection, ConsoleFile, open_relative
-from lichen.subsystems.nt.devices import Device, runnable
+from lichen.subsystems.nt.devices import Device, Volume, runnable
 from lichen.subsystems.nt.named_pipes import NamedPipes, PipeEnd, PipeRoot, connect
+from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.types import Named
 
 if TYPE_CHECKING:
@@ -35,29 +37,41 @@ _OPTIONS: Final = {
     FILE_OPEN_REPARSE_POINT: Options.OPEN_LINK,
 }
 _KEPT_FLAGS: Final = 0x2026
-FILE_ATTRIBUTE_READONLY: Final = 0x1
+FILE_ATTRIBUTE_READONLY, FILE_ATTRIBUTE_REPARSE_POINT = 0x1, 0x400
+_FOR_DELETION: Final = Access.DELETE | Access.SYNCHRONIZE | Access.READ_ATTRIBUTES
 
 
 def open_of(access: int, disposition: int, share: int, options: int, attributes: int = 0) -> Open:
-    """The executive's open request for NtCreateFile's arguments."""
+    """The executive's open request for NtCreateFile's arguments.
+
+    What is opened only to be deleted or renamed is a link itself: Wine's DLLs mean it so and do not say it. The attribute of
+    links asks for one too: CreateFileW has no other way to pass that flag on (`mends`).
+    """
     if (options & FILE_DIRECTORY_FILE and options & FILE_NON_DIRECTORY_FILE) or disposition > 5 or share & ~7:
         raise Failure(Status.INVALID_PARAMETER)
     bits = 0 if options & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT) else Options.OVERLAPPED
     for option, meaning in _OPTIONS.items():
         if options & option:
             bits |= meaning
+    access = FILE.spell(access)
+    for_deletion = access & Access.DELETE and not access & ~_FOR_DELETION
+    if for_deletion or attributes & FILE_ATTRIBUTE_REPARSE_POINT:
+        bits |= Options.OPEN_LINK
     mode = (
         0o777 if options & FILE_DIRECTORY_FILE else 0o444 if attributes & FILE_ATTRIBUTE_READONLY else 0o666
     )
-    return Open(FILE.spell(access), disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
+    return Open(access, disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
 
 
 def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File]:
     """Open what an OBJECT_ATTRIBUTES names: below an open directory, or by way of the namespace."""
-    walk = Walk.CASE_BLIND
+    walk, options = Walk.CASE_BLIND, request.options
     if name.name.endswith("\\") and not name.name.endswith(":\\"):
-        walk |= Walk.DIRECTORY
-    request = request._replace(walk=request.walk | walk)
+        if options & Options.OPEN_LINK and request.disposition == Disposition.OPEN:
+            options |= Options.DIRECTORY  # the link to a directory, not the directory
+        else:
+            walk |= Walk.DIRECTORY
+    request = request._replace(walk=request.walk | walk, options=options)
     if name.root:
         start: Object = thread.process.handles.get(index_of(name.root))
         if isinstance(start, File):
@@ -81,3 +95,13 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
         rest = names.rest_of(name.name, found)
         return found.object.open(thread.process, (rest,) if rest else (), request)
     return found.object.opener(thread.process, found.rest, request)
+
+
+def name_for(thread: Thread, name: Named) -> Name:
+    """The name of a file that is to be made: below an open directory, or on a drive; NOT_SAME_DEVICE elsewhere."""
+    if name.root:
+        return Name(file_of(thread, name.root).location, names.components_of(name.name), Walk.CASE_BLIND)
+    found = names.lookup(thread, name)
+    if not isinstance(found.object, Volume):
+        raise Failure(Status.NOT_SAME_DEVICE)
+    return Name(*found.object.place(found.rest), Walk.CASE_BLIND)

@@ -66,6 +66,8 @@ class ImageCache:
         self._images: OrderedDict[object, Image] = OrderedDict()
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
         """What to change in an image before it is shared, by its key."""
+        self.mend: Callable[[pe.PeFile, bytearray], None] = lambda file, image: None
+        """What to change in any other image before it is shared."""
 
     def open(self, file: File) -> Image:
         """The image in an open file; INVALID_IMAGE_FORMAT when it is none."""
@@ -110,12 +112,10 @@ class ImageCache:
     def _content(self, image: Image, base: int) -> int:
         """A host descriptor of the image relocated to `base`."""
         content = image.file.relocated(base)
-        if patch := self.patches.get(image.key):
-            changed = bytearray(content)
-            patch(image.file, changed)
-            content = bytes(changed)
+        changed = bytearray(content)
+        self.patches.get(image.key, self.mend)(image.file, changed)
         descriptor = os.memfd_create("lichen-image", os.MFD_CLOEXEC)
-        os.write(descriptor, content)
+        os.write(descriptor, changed)
         return descriptor
 
     @staticmethod

@@ -15,6 +15,7 @@ from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import crash, memory, pe, threads
+from lichen.subsystems.nt.console.shells import is_shells_image
 from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
 from lichen.subsystems.nt.environment import location_of
 from lichen.subsystems.nt.images import Image
@@ -96,7 +97,8 @@ class PeLoader:
         path, directory, environment = self.describe(process, program)
         in_use = {index for index, _ in process.handles}
         standard = tuple(handle_of(index) if index in in_use else 0 for index in range(3))
-        command_line = command_line_of((path.encode("utf-8", "surrogateescape"), *program.arguments[1:]))
+        arguments = (path.encode("utf-8", "surrogateescape"), *program.arguments[1:])
+        command_line = command_line_of(arguments, is_shells_image(process.machine.registry, path))
         return Parameters(
             *(path, command_line, directory, environment),
             console=console,

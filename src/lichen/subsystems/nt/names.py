@@ -128,13 +128,39 @@ def enter(thread: Thread, name: Named, made: Object) -> None:
 
 def dos_path(process: Process, location: Location) -> str:
     """The path of a location as Windows programs see it: on the drive whose root is nearest above it."""
+    return joined(*drive_of(process, location))
+
+
+def joined(letter: str, components: tuple[str, ...]) -> str:
+    """A path on a drive."""
+    return f"{letter}:\\" + "\\".join(components)
+
+
+def drive_of(process: Process, location: Location) -> tuple[str, tuple[str, ...]]:
+    """The letter of the drive whose root is nearest above a location, and the components from there."""
     drives: dict[str, Location] = process.machine.drives
-    best: tuple[int, str] | None = None
+    best: tuple[str, tuple[str, ...]] | None = None
     for letter, root in drives.items():
         place = location.place(root)
-        if place.reachable and (best is None or len(place.components) < best[0]):
-            best = len(place.components), f"{letter}:\\" + "\\".join(place.components)
-    return best[1] if best else "Z:\\" + "\\".join(location.place(None).components)
+        if place.reachable and (best is None or len(place.components) < len(best[1])):
+            best = letter, place.components
+    return best or ("Z", location.place(None).components)
+
+
+def drive_above(process: Process, components: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The drive whose root is nearest above a name of Linux', and what is left of that. Links in it stay as they are.
+
+    OBJECT_PATH_NOT_FOUND in a root of one's own, without drives.
+    """
+    roots = {
+        letter: location.place(process.files.root).components
+        for letter, location in process.machine.drives.items()
+    }
+    above = {letter: root for letter, root in roots.items() if components[: len(root)] == root}
+    if not above:
+        raise Failure(Status.OBJECT_PATH_NOT_FOUND)
+    letter = max(above, key=lambda letter: len(above[letter]))
+    return letter, components[len(above[letter]) :]
 
 
 def name_of(process: Process, found: object) -> str:

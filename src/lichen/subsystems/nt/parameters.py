@@ -132,9 +132,15 @@ def read_environment(memory: Memory, peb: int) -> bytes:
     return b"".join(line.encode("utf-8", "surrogatepass") + b"\0" for line in text.split("\0") if line)
 
 
-def command_line_of(arguments: tuple[bytes, ...]) -> str:
-    """A command line that the MSVC runtime takes apart into exactly these arguments."""
-    return " ".join(_quote(argument.decode("utf-8", "surrogateescape")) for argument in arguments)
+def command_line_of(arguments: tuple[bytes, ...], for_shell: bool = False) -> str:
+    """A command line that the MSVC runtime takes apart into exactly these arguments.
+
+    A shell of Windows (`for_shell`) takes what follows /c as it is, but for quotes around all of it.
+    """
+    texts = [argument.decode("utf-8", "surrogateescape") for argument in arguments]
+    if for_shell and texts[-2:-1] and texts[-2].lower() in ("/c", "/k") and '"' in texts[-1]:
+        return " ".join(map(_quote, texts[:-1])) + f' "{texts[-1]}"'
+    return " ".join(map(_quote, texts))
 
 
 def _quote(argument: str) -> str:

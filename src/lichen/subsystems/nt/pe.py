@@ -27,8 +27,9 @@ _MOST_SECTIONS: Final = 96
 _LARGEST_IMAGE: Final = 1 << 31
 _LONGEST_NAME: Final = 4096
 """Of an export; longer than what compilers make of templates."""
+_MOST_IMPORTS, _MOST_IMPORTED_DLLS = 1 << 16, 1 << 10
 
-EXPORT_DIRECTORY, IMPORT_DIRECTORY, RELOCATION_DIRECTORY, TLS_DIRECTORY = 0, 1, 5, 9
+EXPORT_DIRECTORY, IMPORT_DIRECTORY, EXCEPTION_DIRECTORY, RELOCATION_DIRECTORY, TLS_DIRECTORY = 0, 1, 3, 5, 9
 SUBSYSTEM_CONSOLE: Final = 3
 FILE_DLL: Final = 0x2000
 FILE_RELOCS_STRIPPED: Final = 0x0001
@@ -116,6 +117,43 @@ class PeFile:
                 (address,) = struct.unpack_from("<I", image, function_table + 4 * ordinal)
                 end = image.index(0, name_address, name_address + _LONGEST_NAME)
                 yield image[name_address:end].decode("ascii"), address
+
+    @cached_property
+    def imports(self) -> dict[str, int]:
+        """Address of the pointer that is filled in at load time, by imported name."""
+        at, _ = self.directory(IMPORT_DIRECTORY)
+        try:
+            return dict(self._imports(at)) if at else {}
+        except (struct.error, ValueError, UnicodeDecodeError) as error:
+            raise Failure(Status.INVALID_IMAGE_FORMAT) from error
+
+    def _imports(self, directory: int) -> Iterator[tuple[str, int]]:
+        image, left = self.image, _MOST_IMPORTS
+        for at in range(directory, directory + 20 * _MOST_IMPORTED_DLLS, 20):
+            descriptor = struct.unpack_from("<5I", image, at)
+            if not any(descriptor):
+                return
+            lookups, slots = descriptor[0] or descriptor[4], descriptor[4]
+            for index in range(left):
+                (entry,) = struct.unpack_from("<Q", image, lookups + 8 * index)
+                if not entry:
+                    break
+                left -= 1
+                if not entry >> 63:  # not by number
+                    end = image.index(0, entry + 2, entry + 2 + _LONGEST_NAME)
+                    yield image[entry + 2 : end].decode("ascii"), slots + 8 * index
+
+    @cached_property
+    def functions(self) -> dict[int, int]:
+        """End by start of the functions that the tables for unwinding know, which do not overlap."""
+        start, size = self.directory(EXCEPTION_DIRECTORY)
+        table = self.image[start : start + size]
+        found: dict[int, int] = {}
+        last = 0
+        for begin, end, _ in struct.iter_unpack("<3I", table[: len(table) // 12 * 12]):
+            if last <= begin < end <= self.size:
+                found[begin] = last = end
+        return found
 
     @cached_property
     def system_calls(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from lichen.abi.argument import Arg, show_address
 from lichen.abi.layout import LLP64, layout
-from lichen.abi.memory import Memory
+from lichen.abi.memory import Memory, PageReader
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.records import ObjectAttributes, UnicodeString
@@ -20,6 +20,7 @@ Result = int | Blocks[int] | None
 """What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
 
 _WORD: Final = 0xFFFFFFFFFFFFFFFF
+_LONGEST_TEXT: Final = 0xFFFE
 _STRING: Final = layout(UnicodeString, LLP64)
 _ATTRIBUTES: Final = layout(ObjectAttributes, LLP64)
 
@@ -52,6 +53,16 @@ def read_string(memory: Memory, address: int) -> str:
 def read_optional_string(memory: Memory, address: int) -> str:
     """As `read_string`; empty for a null pointer."""
     return read_string(memory, address) if address else ""
+
+
+def read_text(memory: Memory, address: int) -> str:
+    """The UTF-16 text before the first NUL; OBJECT_NAME_INVALID when it is longer than any name."""
+    reader, units = PageReader(memory), bytearray()
+    while (unit := reader.read(address + len(units), 2)) != b"\0\0":
+        units += unit
+        if len(units) > _LONGEST_TEXT:
+            raise Failure(Status.OBJECT_NAME_INVALID)
+    return decode(bytes(units))
 
 
 def read_named(memory: Memory, address: int) -> Named:

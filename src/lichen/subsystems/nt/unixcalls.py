@@ -10,8 +10,9 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.status import Status
+from lichen.subsystems.nt import links
 from lichen.subsystems.nt.shared_data import system_time
-from lichen.subsystems.nt.types import to_bytes
+from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -20,6 +21,9 @@ log = logging.getLogger("lichen.nt.unixcalls")
 
 UNIX_CALL: Final = 0x2000
 HANDLE_BASE: Final = 0x77000000
+KERNEL: Final = HANDLE_BASE - 1
+"""The handle by which what is mended in Wine's DLLs asks the kernel itself (mends)."""
+MAKE_SYMBOLIC_LINK: Final = 0
 _HOST_NAME: Final = 3
 """ws2_32's code for the machine's name."""
 _WSAEFAULT: Final = 10014
@@ -29,6 +33,8 @@ _PRECISE_TIME: Final = 2
 
 def unix_call(thread: Thread, handle: int, code: int, arguments: int) -> int:
     """One call of a module's Unix half; NOT_IMPLEMENTED is what the DLLs themselves fall back on."""
+    if handle == KERNEL and code & 0xFFFFFFFF == MAKE_SYMBOLIC_LINK:
+        return _make_symbolic_link(thread, arguments)
     modules = thread.process.personality.unix_modules
     index = handle - HANDLE_BASE
     name = modules[index] if 0 <= index < len(modules) else f"{handle:#x}"
@@ -39,6 +45,14 @@ def unix_call(thread: Thread, handle: int, code: int, arguments: int) -> int:
         return _host_name(thread, arguments)
     log.debug("unix call %d of %s", code & 0xFFFFFFFF, name)
     return Status.NOT_IMPLEMENTED
+
+
+def _make_symbolic_link(thread: Thread, arguments: int) -> int:
+    """The name's UNICODE_STRING, the target's text and the flags of CreateSymbolicLinkW."""
+    name, target, flags = struct.unpack("<2QI", thread.memory.read(arguments, 20))
+    path = read_text(thread.memory, target)
+    links.make_symbolic_link(thread, Named(0, read_string(thread.memory, name), 0), path, flags)
+    return Status.SUCCESS
 
 
 def _host_name(thread: Thread, arguments: int) -> int:

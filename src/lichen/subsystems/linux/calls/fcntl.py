@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
 from lichen.executive.io.file import SEEK_CURRENT, SEEK_END, SEEK_SET, File
-from lichen.executive.io.locks import END, Range, locks_of
+from lichen.executive.io.locks import END, Range, WholeLock, locks_of
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.io.requests import PipeCapacity, SetPipeCapacity
 from lichen.executive.status import Failure, Status
@@ -238,7 +238,8 @@ def flock(thread: Thread, fd: Fd, operation: Flags) -> Result:
         if file.node.locks is not None:
             file.node.locks.unlock_whole(file)
         return 0
-    return then(locks_of(file.node).lock_whole(file, wanted == LOCK_EX, not operation & LOCK_NB), _nothing)
+    lock = WholeLock(wanted == LOCK_EX, thread.process.id)
+    return then(locks_of(file.node).lock_whole(file, lock, not operation & LOCK_NB), _nothing)
 
 
 # ---- pipes

@@ -62,7 +62,7 @@ def inotify_init1(thread: Thread, flags: Flags) -> int:
     return install(thread, Inotify(thread, bool(flags & O_NONBLOCK)), bool(flags & O_CLOEXEC))
 
 
-@linux.call(amd64=254, partial="IN_EXCL_UNLINK is always on")
+@linux.call(amd64=254)
 def inotify_add_watch(thread: Thread, fd: Fd, path: PathName, mask: Flags) -> int:
     """Watch a file or a folder, or change what it is watched for."""
     if not mask or mask & ~_KNOWN or mask & _BOTH_MASKS == _BOTH_MASKS:

@@ -11,17 +11,32 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Final
 
 from lichen.abi.argument import Arg, flag_names
-from lichen.executive.interfaces import PAGE, Map, MemoryOperation, Move, Protect, Protection, Unmap
+from lichen.executive.interfaces import (
+    PAGE,
+    USER_END,
+    Map,
+    MemoryOperation,
+    Move,
+    Protect,
+    Protection,
+    Unmap,
+)
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.opening import Access
-from lichen.executive.memory import AddressSpace, Region, page_down, page_up
+from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.execution import MAP_TOP
 from lichen.subsystems.linux.files import anonymous_file, file_of
 from lichen.subsystems.linux.seals import may_be_written
-from lichen.subsystems.linux.state import RLIMIT_AS, RLIMIT_DATA, UNLIMITED
+from lichen.subsystems.linux.state import (
+    ADDR_COMPAT_LAYOUT,
+    READ_IMPLIES_EXEC,
+    RLIMIT_AS,
+    RLIMIT_DATA,
+    UNLIMITED,
+)
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size
 
@@ -33,14 +48,29 @@ if TYPE_CHECKING:
 MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_TYPE = 1, 2, 3, 0xF
 MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_GROWSDOWN, MAP_FIXED_NOREPLACE = 0x10, 0x20, 0x40, 0x100, 0x100000
 MAP_DENYWRITE, MAP_EXECUTABLE, MAP_LOCKED, MAP_NORESERVE = 0x800, 0x1000, 0x2000, 0x4000
-MAP_POPULATE, MAP_NONBLOCK, MAP_STACK, MAP_HUGETLB = 0x8000, 0x10000, 0x20000, 0x40000
+MAP_POPULATE, MAP_NONBLOCK, MAP_STACK, MAP_HUGETLB, MAP_SYNC = 0x8000, 0x10000, 0x20000, 0x40000, 0x80000
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
+PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP = 0x8, 0x01000000, 0x02000000
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
 MLOCK_ONFAULT, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 1, 2, 4
 MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 _PROTECTIONS: Final = Protection.READ | Protection.WRITE | Protection.EXECUTE
-_IGNORED_PROTECTIONS: Final = 0x8 | 0x01000000 | 0x02000000
+_KNOWN_PROTECTIONS: Final = _PROTECTIONS | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP
+_ABOVE_4_GB, _HUGE_SIZES = 0x80, 0x3F << 26
+_VALIDATED: Final = sum(
+    (MAP_SHARED_VALIDATE, MAP_FIXED, MAP_ANONYMOUS, MAP_32BIT, MAP_GROWSDOWN, MAP_DENYWRITE, MAP_EXECUTABLE),
+    MAP_LOCKED
+    | MAP_NORESERVE
+    | MAP_POPULATE
+    | MAP_NONBLOCK
+    | MAP_STACK
+    | MAP_HUGETLB
+    | _ABOVE_4_GB
+    | _HUGE_SIZES,
+)
+"""The flags that MAP_SHARED_VALIDATE takes: those that there were before it."""
 _LOW_TOP: Final = 1 << 31
+_COMPATIBLE_BOTTOM: Final = page_up(USER_END // 3)
 _ABOUT_FORK: Final = (10, 11, 18, 19)
 """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK."""
 _MOST_MAPPINGS: Final = 65530
@@ -69,11 +99,12 @@ def mmap(
     """Map a file or anonymous memory."""
     if size == 0 or offset % PAGE or flags & MAP_TYPE not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
         raise Failure(Status.INVALID_PARAMETER)
+    _check_flags(flags)
     size = page_up(size)
     if size > 1 << 47 or offset + size > 1 << 63:
         raise Failure(Status.NO_MEMORY if not offset or size > 1 << 47 else Status.VALUE_TOO_LARGE)
     shared = flags & MAP_TYPE != MAP_PRIVATE
-    protection &= _PROTECTIONS
+    protection = _implied(thread, protection)
     file = None
     if not flags & MAP_ANONYMOUS:
         file = file_of(thread, fd)
@@ -83,7 +114,7 @@ def mmap(
     space = thread.process.space
     if len(space.regions) > _MOST_MAPPINGS or not _has_room(thread, size):
         raise Failure(Status.NO_MEMORY)
-    start = _place(space, address, size, flags)
+    start = _place(thread, address, size, flags)
     if file is None and shared:
         file = anonymous_file(thread, size)
         try:
@@ -94,8 +125,28 @@ def mmap(
         region = Region(start, start + size, protection, shared, file, offset)
         return _map_file(thread, region, may_be_written(file))
     thread.guest.change_memory((Map(start, size, protection),))
-    space.insert(Region(start, start + size, protection))
+    space.insert(Region(start, start + size, protection, grows=bool(flags & MAP_GROWSDOWN)))
     return start
+
+
+def _check_flags(flags: int) -> None:
+    """Refuse what a kind of mapping cannot have; of huge pages and persistent memory there is none at all."""
+    of_file, kind = not flags & MAP_ANONYMOUS, flags & MAP_TYPE
+    if kind == MAP_SHARED_VALIDATE and not of_file:
+        raise Failure(Status.INVALID_PARAMETER)
+    if flags & MAP_HUGETLB:
+        raise Failure(Status.INVALID_PARAMETER if of_file else Status.NO_MEMORY)
+    if of_file and (flags & MAP_SYNC or (kind == MAP_SHARED_VALIDATE and flags & ~_VALIDATED)):
+        raise Failure(Status.NOT_SUPPORTED)
+    if flags & MAP_GROWSDOWN and (of_file or kind != MAP_PRIVATE):
+        raise Failure(Status.INVALID_PARAMETER)
+
+
+def _implied(thread: Thread, protection: int) -> int:
+    """The protection that is meant: for some programs what can be read can be executed (personality(2))."""
+    if protection & Protection.READ and thread.personality.domain & READ_IMPLIES_EXEC:
+        protection |= Protection.EXECUTE
+    return protection & _PROTECTIONS
 
 
 def _has_room(thread: Thread, size: int) -> bool:
@@ -114,8 +165,9 @@ def _check_file(file: File, protection: int, shared: bool) -> None:
         raise Failure(Status.PRIVILEGE_NOT_HELD if sealed else Status.ACCESS_DENIED)
 
 
-def _place(space: AddressSpace, address: int, size: int, flags: int) -> int:
+def _place(thread: Thread, address: int, size: int, flags: int) -> int:
     """Where a mapping goes: where it must, where the hint says if there is room, else below the others."""
+    space = thread.process.space
     if flags & (MAP_FIXED | MAP_FIXED_NOREPLACE):
         if address % PAGE:
             raise Failure(Status.INVALID_PARAMETER)
@@ -127,6 +179,8 @@ def _place(space: AddressSpace, address: int, size: int, flags: int) -> int:
     hint = page_up(address)
     if hint and space.is_free(hint, hint + size):
         return hint
+    if thread.personality.domain & ADDR_COMPAT_LAYOUT and not flags & MAP_32BIT:
+        return space.lowest_free(size, _COMPATIBLE_BOTTOM)
     return space.highest_free(size, _LOW_TOP if flags & MAP_32BIT else MAP_TOP)
 
 
@@ -178,20 +232,27 @@ def _end(thread: Thread, address: int, size: int) -> int:
 @linux.call(amd64=10, partial="protection keys are refused")
 def mprotect(thread: Thread, address: Address, size: Size, protection: ProtectionFlags) -> Result:
     """Change the protection of whole pages."""
-    if address % PAGE or protection & ~(_PROTECTIONS | _IGNORED_PROTECTIONS):
+    grown = protection & (PROT_GROWSDOWN | PROT_GROWSUP)
+    if address % PAGE or protection & ~_KNOWN_PROTECTIONS or grown == PROT_GROWSDOWN | PROT_GROWSUP:
         raise Failure(Status.INVALID_PARAMETER)
     if size == 0:
         return 0
-    end = address + page_up(size)
+    asked, end = protection & _PROTECTIONS, address + page_up(size)
     space = thread.process.space
     if end > space.high or not space.is_mapped(address, end):
         raise Failure(Status.NO_MEMORY)
-    protection &= _PROTECTIONS
+    if grown:
+        region = space.find(address)
+        if region is None or not region.grows or grown == PROT_GROWSUP:
+            raise Failure(Status.INVALID_PARAMETER)
+        address = region.start
+    protection = _implied(thread, protection)
     for region in space.overlapping(address, end):
         if protection & ~region.protection & Protection.WRITE and not _may_become_writable(region):
             raise Failure(Status.ACCESS_DENIED)
     space.protect(address, end, protection)
-    if thread.guest.stopped:  # the call was held when something else stopped the thread
+    if thread.guest.stopped or grown or protection != asked:
+        # It was held when something else stopped the thread, or it means more than it says.
         thread.guest.change_memory((Protect(address, end - address, protection),))
         return 0
     thread.guest.proceed()
@@ -253,7 +314,8 @@ def _shrink(thread: Thread, start: int, end: int) -> None:
 
 def _extend(thread: Thread, region: Region, end: int) -> None:
     """Grow a mapping at its end, where there is room."""
-    added = Region(region.end, end, region.protection, region.shared, region.file, name=region.name)
+    added = region.part(region.start, region.end)
+    added.start, added.end = region.end, end
     if region.file is None:
         thread.guest.change_memory((Map(added.start, added.size, added.protection),))
     else:
@@ -275,6 +337,7 @@ def _move(thread: Thread, region: Region, new_size: int, target: int) -> int:
         region.file,
         region.offset,
         region.name,
+        grows=region.grows,
     )
     space.insert(moved)
     space.remove(region.start, region.end)

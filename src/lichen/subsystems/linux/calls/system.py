@@ -18,6 +18,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.processes import require
 from lichen.subsystems.linux.records import Sysinfo, Utsname
+from lichen.subsystems.linux.state import PER_LINUX32, PER_MASK, UNAME26
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Flags, Int, Result, Size, Uint
 
@@ -52,13 +53,13 @@ _syscall.restype = ctypes.c_long
 @linux.call(amd64=63)
 def uname(thread: Thread, name: Out[Utsname]) -> int:
     """The names of the system and of the machine."""
-    own = thread.process.machine.system
+    own, domain = thread.process.machine.system, thread.personality.domain
     fields = (
         kernel.SYSTEM_NAME,
         own.host_name,
-        kernel.RELEASE,
+        kernel.OLD_RELEASE if domain & UNAME26 else kernel.RELEASE,
         kernel.VERSION,
-        kernel.MACHINE,
+        kernel.OLD_MACHINE if domain & PER_MASK == PER_LINUX32 else kernel.MACHINE,
         own.domain_name,
     )
     name.write(Utsname(*(os.fsencode(field)[: system.LONGEST_NAME] for field in fields)))
@@ -133,12 +134,13 @@ def reboot(thread: Thread, magic: Uint, second_magic: Uint, command: Uint, argum
     raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
-@linux.call(amd64=135, partial="only the ordinary one, PER_LINUX without flags")
+@linux.call(amd64=135, partial="nothing is mapped at address 0, and nothing is ever randomised")
 def personality(thread: Thread, wanted: Uint) -> int:
-    """The execution domain of the process."""
-    if wanted not in (0, _ASK_PERSONALITY):
-        raise Failure(Status.INVALID_PARAMETER)
-    return 0
+    """Set or show the execution domain of the thread: how its programs see the system; returns what it was."""
+    before: int = thread.personality.domain
+    if wanted != _ASK_PERSONALITY:
+        thread.personality.domain = wanted
+    return before - (before >> 31 << 32)
 
 
 @linux.call(amd64=158, partial="of the rarer operations only those about cpuid")

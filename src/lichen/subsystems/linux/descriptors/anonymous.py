@@ -27,3 +27,7 @@ class AnonymousFile(File):
         context = thread.process.files
         place = context.devices.anonymous.place(NO_KIND, f"[{self.label}]", context.token)
         super().__init__(place, Open(access, options=Options.NONBLOCKING if nonblocking else 0))
+
+    def information(self) -> str:
+        """What /proc/PID/fdinfo tells of the file besides what it tells of every one."""
+        return ""

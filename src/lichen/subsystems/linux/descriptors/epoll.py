@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
+from lichen.executive.io.device import kernel_number
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
@@ -223,6 +224,15 @@ class Epoll(AnonymousFile):
         ways = self.ways_up(known)
         for length, count in enumerate(upwards[:-1], 1):
             ways[length] += count
+
+    def information(self) -> str:
+        """A line for each file that is watched."""
+        return "".join(
+            f"tfd: {entry.fd:8d} events: {entry.events:8x} data: {entry.data:16x}  pos:{entry.file.position} "
+            f"ino:{found.file_id:x} sdev:{kernel_number(found.device):x}\n"
+            for entry in self._entries.values()
+            for found in (entry.file.attributes(),)
+        )
 
     # ---- what is ready
 

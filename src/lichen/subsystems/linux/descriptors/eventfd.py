@@ -73,6 +73,12 @@ class EventCounter(AnonymousFile):
         self.notify()
         return _SIZE
 
+    def information(self) -> str:
+        return (
+            f"eventfd-count: {self.count:16x}\neventfd-id: {self.attributes().file_id}\n"
+            f"eventfd-semaphore: {int(self.semaphore)}\n"
+        )
+
     def poll(self) -> int:
         ready = Poll.READABLE if self.count else 0
         return ready | (Poll.WRITABLE if self.count < _LARGEST else 0)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from lichen.abi.layout import LP64, layout
 from lichen.executive.io import watch
+from lichen.executive.io.device import kernel_number
 from lichen.executive.io.opening import Access, Options, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.io.watch import Change
@@ -33,6 +34,7 @@ MOST_WATCHES: Final = 65536
 MOST_EVENTS: Final = 16384
 _SELF: Final = Change.DELETE_SELF | Change.MOVE_SELF
 _EVENT: Final = layout(InotifyEvent, LP64)
+_SHOWN: Final = ALL_EVENTS | EXCLUDE_UNLINKED | ONE_SHOT
 
 
 class Event(NamedTuple):
@@ -64,6 +66,8 @@ class Watch:
     def changed(self, node: Node, change: int, name: str | None, cookie: int) -> None:
         """The executive tells of a change."""
         wanted = change & self.mask & ALL_EVENTS
+        if change & Change.UNLINKED and self.mask & EXCLUDE_UNLINKED:
+            wanted = 0
         if wanted or change & UNMOUNT:
             directory = change & IS_DIRECTORY if not change & _SELF else 0
             told = wanted | change & UNMOUNT | directory
@@ -125,6 +129,15 @@ class Inotify(AnonymousFile):
         watch.remove(gone.node, gone)
         del self._watches[gone.number], self._nodes[gone.node]
         self.add(Event(gone.number, IGNORED))
+
+    def information(self) -> str:
+        """A line for each watch, the latest first."""
+        return "".join(
+            f"inotify wd:{each.number:x} ino:{found.file_id:x} sdev:{kernel_number(found.device):x} "
+            f"mask:{each.mask & _SHOWN:x} ignored_mask:0 \n"
+            for each in reversed(self._watches.values())
+            for found in (each.node.attributes(),)
+        )
 
     # ---- what happened
 

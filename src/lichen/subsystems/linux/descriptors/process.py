@@ -37,6 +37,12 @@ class ProcessFile(AnonymousFile):
     def poll(self) -> int:
         return Poll.READABLE if self.process.exit_status is not None else 0
 
+    def information(self) -> str:
+        """The process by its id, which it has given back once it was waited for."""
+        known = self.process.machine.processes.get(self.process.id) is self.process
+        id = self.process.id if known else -1
+        return f"Pid:\t{id}\nNSpid:\t{id}\n"
+
     def alive(self) -> Process:
         """The process; INVALID_CID when it has been waited for."""
         return alive(self.process)

@@ -53,6 +53,9 @@ class SignalFile(AnonymousFile):
         self._scheduler = thread.process.machine.scheduler
         self.mask = mask
 
+    def information(self) -> str:
+        return f"sigmask:\t{self.mask:016x}\n"
+
     def pending_for(self, thread: Thread | None) -> bool:
         """Whether a thread would get a signal from here."""
         if thread is None or not isinstance(thread.personality, LinuxThread):

@@ -99,5 +99,15 @@ class TimerFile(AnonymousFile):
         self._arm()
         return times.to_bytes(_SIZE, "little")
 
+    def information(self) -> str:
+        """The clock, whether it has run out unread, and what timerfd_gettime tells."""
+        (seconds, parts), (every, rest) = (
+            divmod(round(time * 1e9), 10**9) for time in (self.left(), self.interval)
+        )
+        return (
+            f"clockid: {self.clock}\nticks: {int(self._expired())}\nsettime flags: 00\n"
+            f"it_value: ({seconds}, {parts})\nit_interval: ({every}, {rest})\n"
+        )
+
     def poll(self) -> int:
         return Poll.READABLE if self._expired() else 0

@@ -13,7 +13,9 @@ from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
 from lichen.subsystems.linux.openflags import OpenFlag, status_flags
+from lichen.subsystems.linux.procfs.locks import of_descriptor
 from lichen.subsystems.linux.procfs.subjects import Descriptor, Task, number, shown
 
 _READS: Final = Access.READ | Access.EXECUTE
@@ -60,16 +62,17 @@ def mode(descriptor: Descriptor) -> int:
 
 
 def information(descriptor: Descriptor) -> bytes:
-    """fdinfo: position, flags, mount, inode."""
+    """fdinfo: position, flags, mount, inode, locks, and what only a file of its kind has."""
     handle = descriptor.handle
     file = handle.object
     if not isinstance(file, File):
         return b"pos:\t0\nflags:\t02\nmnt_id:\t0\nino:\t0\n"
     flags = status_flags(file) | (0 if handle.inherit else OpenFlag.CLOEXEC)
     file_system = file.node.file_system
+    extra = file.information() if isinstance(file, AnonymousFile) else ""
     return (
         f"pos:\t{file.position}\nflags:\t0{flags:o}\nmnt_id:\t{file_system.device}\n"
-        f"ino:\t{file.attributes().file_id}\n"
+        f"ino:\t{file.attributes().file_id}\n{of_descriptor(descriptor.task, file)}{extra}"
     ).encode()
 
 

@@ -382,3 +382,9 @@ def children(task: Task) -> bytes:
     if task.id != task.process.id:
         return b""
     return b"".join(b"%d " % id for id in sorted(task.process.children))
+
+
+def personality(task: Task) -> bytes:
+    """The execution domain, as personality(2) gives it."""
+    own = task.leader.personality if task.leader is not None else None
+    return b"%08x\n" % (own.domain if isinstance(own, LinuxThread) else 0)

@@ -12,6 +12,7 @@ from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text
 from lichen.executive.io.location import Location
 from lichen.subsystems.linux.procfs import (
     descriptors,
+    locks,
     memory,
     mounts,
     namespaces,
@@ -71,6 +72,7 @@ _TASK: Final[dict[str, Entry[Task]]] = {
     "ns": namespaces.tree(),
     "oom_score": Text(tasks.oom_score),
     "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
+    "personality": Text(tasks.personality, mode=_OWNER_READS, private=True),
     "root": _magic(descriptors.root),
     "sessionid": _fixed(_NO_SESSION),
     "setgroups": _fixed(b"allow\n"),
@@ -127,6 +129,7 @@ def tree() -> Folder[Whole]:
         "devices": _fixed(whole.DEVICES),
         "filesystems": Text(mounts.file_systems),
         "loadavg": Text(whole.load_average),
+        "locks": Text(locks.all_locks),
         "meminfo": Text(whole.memory),
         "modules": _fixed(b""),
         "mounts": Link(lambda _: "self/mounts"),

@@ -109,7 +109,7 @@ def _flags(region: Region) -> str:
     flags += ["sh"] if region.shared else []
     flags += ["mr", "mw", "me"]
     flags += ["ms"] if region.shared else []
-    flags += ["gd"] if region.name == "[stack]" else []
+    flags += ["gd"] if region.grows else []
     return " ".join((*flags, "ac"))
 
 

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
+from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
 from lichen.executive.io.lookup import LONGEST_NAME
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.nt.calls.file import allocation_of, flags_of, times_of
+from lichen.subsystems.nt.calls.file import allocation_of, flags_of, size_of, times_of
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.directory_watch import DirectoryWatch
+from lichen.subsystems.nt.links import shown, tag_of
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
@@ -69,23 +71,27 @@ def _piece(character: str) -> str:
     return _DOS_PIECES.get(character) or re.escape(character)
 
 
-Record = Callable[[Attributes, bytes], bytes]
+Record = Callable[[Attributes, int, bytes], bytes]
+"""Makes a record of an entry's attributes, its reparse tag and its name."""
 
 
 def _common(attributes: Attributes, name: bytes) -> bytes:
-    size = attributes.size if attributes.kind != Kind.DIRECTORY else 0
-    return times_of(attributes) + struct.pack(
-        "<2Q2I", size, allocation_of(attributes), flags_of(attributes), len(name)
-    )
+    sizes = size_of(attributes), allocation_of(attributes)
+    return times_of(attributes) + struct.pack("<2Q2I", *sizes, flags_of(attributes), len(name))
+
+
+def _tagged(attributes: Attributes, tag: int, name: bytes) -> bytes:
+    """The tag is where the size of extended attributes would be."""
+    return _common(attributes, name) + struct.pack("<I", tag)
 
 
 _RECORDS: Final[dict[int, Record]] = {
-    1: lambda a, name: _common(a, name) + name,
-    2: lambda a, name: _common(a, name) + bytes(4) + name,
-    3: lambda a, name: _common(a, name) + bytes(4) + bytes(26) + name,
-    12: lambda a, name: struct.pack("<I", len(name)) + name,
-    37: lambda a, name: _common(a, name) + bytes(4) + bytes(28) + struct.pack("<Q", a.file_id) + name,
-    38: lambda a, name: _common(a, name) + bytes(8) + struct.pack("<Q", a.file_id) + name,
+    1: lambda a, tag, name: _common(a, name) + name,
+    2: lambda a, tag, name: _tagged(a, tag, name) + name,
+    3: lambda a, tag, name: _tagged(a, tag, name) + bytes(26) + name,
+    12: lambda a, tag, name: struct.pack("<I", len(name)) + name,
+    37: lambda a, tag, name: _tagged(a, tag, name) + bytes(28) + struct.pack("<Q", a.file_id) + name,
+    38: lambda a, tag, name: _tagged(a, tag, name) + bytes(4) + struct.pack("<Q", a.file_id) + name,
 }
 """FILE_*_DIR_INFORMATION behind the first eight bytes, by class."""
 
@@ -150,7 +156,9 @@ def _query(
         listings[directory] = _listing(directory, mask)
         directory.position = 0
     listing = listings[directory]
-    data = _fill(directory, listing, record, min(size, _LARGEST_ANSWER), bool(flags & _SINGLE))
+    data = _fill(
+        thread.process.files, directory, listing, record, min(size, _LARGEST_ANSWER), bool(flags & _SINGLE)
+    )
     if not data:
         if directory.position < len(listing.entries):
             raise Failure(Status.BUFFER_OVERFLOW)
@@ -177,17 +185,19 @@ def _listing(directory: File, mask: str) -> _Listing:
     return _Listing(mask_pattern(mask), ordered)
 
 
-def _fill(directory: File, listing: _Listing, record: Record, size: int, single: bool) -> bytes:
+def _fill(
+    context: FileSystemContext, directory: File, listing: _Listing, record: Record, size: int, single: bool
+) -> bytes:
     """As many records as fit, each telling where the next one is; the directory's position moves on."""
     pattern, entries = listing
     out = bytearray()
     last = 0
     while directory.position < len(entries):
         entry = entries[directory.position]
-        attributes = _attributes(directory, entry.name) if pattern.fullmatch(entry.name) else None
-        if attributes is not None:
+        found = _attributes(context, directory, entry.name) if pattern.fullmatch(entry.name) else None
+        if found is not None:
             start = (len(out) + _ALIGNMENT - 1) & -_ALIGNMENT
-            data = bytes(8) + record(attributes, encode(entry.name))
+            data = bytes(8) + record(*found, encode(entry.name))
             if start + len(data) > size:
                 break
             if out:
@@ -200,16 +210,19 @@ def _fill(directory: File, listing: _Listing, record: Record, size: int, single:
     return bytes(out)
 
 
-def _attributes(directory: File, name: str) -> Attributes | None:
-    """The attributes of an entry; None when it has gone meanwhile."""
+def _attributes(context: FileSystemContext, directory: File, name: str) -> tuple[Attributes, int] | None:
+    """The attributes of an entry and its reparse tag; None when it has gone meanwhile."""
     location = directory.location
     if name == ".":
-        return location.node.attributes()
+        return location.node.attributes(), 0
     if name == "..":
-        return location.up(None).node.attributes()
+        return location.up(None).node.attributes(), 0
     try:
         child = location.child(name)
-        return child.inner().node.attributes() if child is not None else None
+        if child is None:
+            return None
+        child = child.inner()
+        return shown(context, child), tag_of(child.node)
     except Failure:
         return None
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import OptionalIn, Out
 from lichen.abi.layout import i64, ptr, u32
-from lichen.executive.io.attributes import Attributes, Kind
+from lichen.executive.io.attributes import Attributes, Flag, Kind
 from lichen.executive.io.file import File
-from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt import transfers
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
+from lichen.subsystems.nt.links import shown_by_name
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.pipe_queues import Part
@@ -241,15 +241,15 @@ def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Address) -> Resul
 
 
 def _located(thread: Thread, name: ObjectName) -> Attributes:
-    """The attributes of what a name leads to."""
-    request = Open(Access.READ_ATTRIBUTES, options=Options.PATH_ONLY, walk=Walk.FOLLOW)
+    """The attributes of what has a name."""
+    request = Open(Access.READ_ATTRIBUTES, options=Options.PATH_ONLY | Options.OPEN_LINK)
     file = open_named(thread, name, request)
     if not isinstance(file, File):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     try:
         if file.node.delete_pending:
             raise Failure(Status.DELETE_PENDING)
-        return file.attributes()
+        return shown_by_name(thread.process.files, file.location)
     finally:
         file.release()
 
@@ -287,12 +287,12 @@ def time_of(nanoseconds: int) -> int:
 
 
 def flags_of(attributes: Attributes) -> int:
-    """FILE_ATTRIBUTE_* of an object."""
+    """FILE_ATTRIBUTE_* of an object; a link's attributes are those that `links.shown` gives."""
     flags = attributes.flags
     if attributes.kind == Kind.DIRECTORY:
         flags |= 0x10
     elif attributes.kind == Kind.SYMLINK:
-        flags |= 0x400
+        flags |= 0x400 if flags & Flag.DIRECTORY else 0x420
     elif attributes.kind == Kind.REGULAR:
         flags |= 0x20
     if attributes.kind == Kind.REGULAR and not attributes.mode & 0o222:
@@ -311,11 +311,15 @@ def basic_information(attributes: Attributes) -> bytes:
     return times_of(attributes) + struct.pack("<I4x", flags_of(attributes))
 
 
+def size_of(attributes: Attributes) -> int:
+    return attributes.size if not flags_of(attributes) & Flag.DIRECTORY else 0
+
+
 def allocation_of(attributes: Attributes) -> int:
-    return attributes.blocks * 512 if attributes.kind != Kind.DIRECTORY else 0
+    return attributes.blocks * 512 if not flags_of(attributes) & Flag.DIRECTORY else 0
 
 
 def network_open_information(attributes: Attributes) -> bytes:
     """FILE_NETWORK_OPEN_INFORMATION."""
-    size = attributes.size if attributes.kind != Kind.DIRECTORY else 0
-    return times_of(attributes) + struct.pack("<2QI4x", allocation_of(attributes), size, flags_of(attributes))
+    sizes = allocation_of(attributes), size_of(attributes)
+    return times_of(attributes) + struct.pack("<2QI4x", *sizes, flags_of(attributes))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive.io import names as io_names
-from lichen.executive.io.attributes import AttributeChange, Kind
+from lichen.executive.io.attributes import AttributeChange, Flag, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import require_removable, set_disposition
@@ -29,11 +29,15 @@ from lichen.subsystems.nt.calls.file import (
     basic_information,
     flags_of,
     network_open_information,
+    size_of,
+    times_of,
 )
 from lichen.subsystems.nt.completions import SKIP_SIGNAL, Completion, Telling
 from lichen.subsystems.nt.console.control import console_control
 from lichen.subsystems.nt.console.files import Connection, ConsoleFile
 from lichen.subsystems.nt.devices import runnable_mode
+from lichen.subsystems.nt.files import name_for
+from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, attributes_of, control, tag_of
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
@@ -49,9 +53,9 @@ _BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _NAME, _RENAME = 4, 5, 6, 7, 8, 9, 1
 _DISPOSITION, _POSITION, _MODE, _ALIGNMENT, _ALL, _ALLOCATION, _END_OF_FILE = 13, 14, 16, 17, 18, 19, 20
 _COMPLETION, _NETWORK_OPEN, _ATTRIBUTE_TAG, _IO_COMPLETION_NOTIFICATION = 30, 34, 35, 41
 _PIPE: Final = 23
-_NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK = 48, 59, 64, 65, 11
+_NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK, _STAT = 48, 59, 64, 65, 11, 68
 _SYNCHRONOUS, _NOTIFICATION_MODES = 0x20, 0x7
-_WRITE_THROUGH, _ALERTABLE, _SETTABLE_MODES = 0x2, 0x10, 0x1E
+_WRITE_THROUGH, _ALERTABLE = 0x2, 0x10
 _DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x07, 0x15, 0x11, 0x50
 _LONGEST_REQUEST: Final = 1 << 20
 """The most that a console takes or gives at once."""
@@ -90,16 +94,25 @@ def NtQueryInformationFile(
 
 
 def _standard(thread: Thread, file: File) -> bytes:
-    attributes = file.attributes()
-    directory = attributes.kind == Kind.DIRECTORY
-    size = 0 if directory else attributes.size
+    attributes = attributes_of(thread, file)
     return struct.pack(
         "<2QIBB2x",
         allocation_of(attributes),
-        size,
+        size_of(attributes),
         attributes.links or 1,
         file.node.delete_pending,
-        directory,
+        bool(flags_of(attributes) & Flag.DIRECTORY),
+    )
+
+
+def _stat(thread: Thread, file: File) -> bytes:
+    """FILE_STAT_INFORMATION."""
+    attributes = attributes_of(thread, file)
+    return (
+        struct.pack("<Q", attributes.file_id)
+        + times_of(attributes)
+        + struct.pack("<2Q", allocation_of(attributes), size_of(attributes))
+        + struct.pack("<4I", flags_of(attributes), tag_of(file.node), attributes.links or 1, file.access)
     )
 
 
@@ -123,7 +136,7 @@ def _everything(thread: Thread, file: File) -> bytes:
 
 
 _ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {
-    _BASIC: lambda thread, file: basic_information(file.attributes()),
+    _BASIC: lambda thread, file: basic_information(attributes_of(thread, file)),
     _STANDARD: _standard,
     _INTERNAL: lambda thread, file: struct.pack("<Q", file.attributes().file_id),
     _EA: lambda thread, file: bytes(4),
@@ -134,8 +147,12 @@ _ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {
     _MODE: _mode,
     _ALIGNMENT: lambda thread, file: bytes(4),
     _ALL: _everything,
-    _NETWORK_OPEN: lambda thread, file: network_open_information(file.attributes()),
-    _ATTRIBUTE_TAG: lambda thread, file: struct.pack("<2I", flags_of(file.attributes()), 0),
+    _NETWORK_OPEN: lambda thread, file: network_open_information(attributes_of(thread, file)),
+    _ATTRIBUTE_TAG: lambda thread, file: struct.pack(
+        "<2I", flags_of(attributes_of(thread, file)), tag_of(file.node)
+    ),
+    _STAT: _stat,
+    _END_OF_FILE: lambda thread, file: struct.pack("<Q", size_of(attributes_of(thread, file))),
     _IO_COMPLETION_NOTIFICATION: lambda thread, file: struct.pack("<I", _telling(thread, file).modes),
     **pipe.ANSWERS,
     _ID: lambda thread, file: struct.pack("<3Q", file.attributes().device, file.attributes().file_id, 0),
@@ -225,7 +242,7 @@ def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool 
             raise Failure(Status.ACCESS_DENIED)
         target = Name(parent, (text,), Walk.CASE_BLIND)
     else:
-        target = _target(thread, Named(root & 0xFFFFFFFF, text, 0))
+        target = name_for(thread, Named(root & 0xFFFFFFFF, text, 0))
     entry = target.find(context)
     if entry.location is not None and entry.location is not file.location and not replace:
         raise Failure(Status.OBJECT_NAME_COLLISION)
@@ -255,22 +272,11 @@ def _check_replaced(replaced: Location, posix: bool) -> None:
         raise Failure(Status.ACCESS_DENIED)
 
 
-def _target(thread: Thread, name: Named) -> Name:
-    """A new name for a file: where its walk starts and its components."""
-    if name.root:
-        return Name(file_of(thread, name.root).location, names.components_of(name.name), Walk.CASE_BLIND)
-    components = names.components_of(name.name)
-    for letter, location in thread.process.machine.drives.items():
-        if len(components) > 2 and components[1].upper() == f"{letter}:":
-            return Name(location, components[2:], Walk.CASE_BLIND)
-    raise Failure(Status.NOT_SAME_DEVICE)
-
-
 def _link(thread: Thread, file: File, data: bytes) -> None:
     require_removable(file.node)
     root, length = struct.unpack_from("<QI", data, 8)
     text = decode(data[20 : 20 + length])
-    io_names.link(thread.process.files, file.location, _target(thread, Named(root & 0xFFFFFFFF, text, 0)))
+    io_names.link(thread.process.files, file.location, name_for(thread, Named(root & 0xFFFFFFFF, text, 0)))
 
 
 def _set_completion(thread: Thread, file: File, data: bytes) -> None:
@@ -382,7 +388,7 @@ def _device_type(file: File) -> int:
     return _DEVICE_NULL if file.discards else _DEVICE_PIPE
 
 
-@nt.call(partial="no reparse points, no object ids, no sparse files")
+@nt.call(partial="reparse points are links only; no object ids, no sparse files")
 def NtFsControlFile(
     thread: Thread,
     handle: Handle,
@@ -410,7 +416,11 @@ def NtFsControlFile(
             raise Failure(Status.BUFFER_TOO_SMALL)
         thread.memory.write(output, data)
         return completion.end(Status.SUCCESS, len(data))
-    raise Failure(Status.INVALID_DEVICE_REQUEST if code != 0x900A8 else 0xC0000275)  # NOT_A_REPARSE_POINT
+    if code in (SET_REPARSE_POINT, DELETE_REPARSE_POINT):
+        file_of(thread, handle, Access.CONTENT | Access.WRITE_ATTRIBUTES)
+    if (told := control(thread, file, code, data, output_size)) is not None:
+        return _answered(completion, told, output)
+    raise Failure(Status.INVALID_DEVICE_REQUEST)
 
 
 def _controlled(thread: Thread, number: int, code: int) -> File:

@@ -15,11 +15,12 @@ from lichen.abi.layout import u32
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt import crash, environment
+from lichen.subsystems.nt.names import drive_above, joined
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, ObjectName, Result, encode, to_bytes
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, Thread
+    from lichen.executive.processes import Thread
 
 log = logging.getLogger("lichen.wine")
 _LONGEST_MESSAGE: Final = 4096
@@ -61,22 +62,8 @@ def wine_unix_to_nt_file_name(thread: Thread, name: Address, buffer: Address, si
     path = thread.memory.cstring(name, _LONGEST_NAME)
     current = environment.linux_path(process, process.files.current)
     whole = os.fsdecode(posixpath.normpath(posixpath.join(current, path)))
-    letter, rest = _drive_above(process, tuple(part for part in whole.split("/") if part))
-    found = f"{_NT_PREFIX}{letter}:\\" + "\\".join(rest)
+    found = _NT_PREFIX + joined(*drive_above(process, tuple(part for part in whole.split("/") if part)))
     return _give(thread, buffer, size, encode(found) + bytes(2), 2)
-
-
-def _drive_above(process: Process, components: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """The drive whose root is nearest above a name, and what is left of it. Links stay: callers give no room for more."""
-    roots = {
-        letter: location.place(process.files.root).components
-        for letter, location in process.machine.drives.items()
-    }
-    above = {letter: root for letter, root in roots.items() if components[: len(root)] == root}
-    if not above:  # a root of one's own, without drives
-        raise Failure(Status.OBJECT_PATH_NOT_FOUND)
-    letter = max(above, key=lambda letter: len(above[letter]))
-    return letter, components[len(above[letter]) :]
 
 
 def _give(thread: Thread, buffer: int, size: InOut[u32], data: bytes, unit: int) -> int:

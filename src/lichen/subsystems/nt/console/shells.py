@@ -16,15 +16,18 @@ from lichen.subsystems.nt.state import NtProcess
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.registry import Registry
 
 
 def is_shell(process: Process) -> bool:
-    """Whether the registry names a process's program as a shell."""
+    """Whether a process's program is a shell."""
     state = process.personality
-    if not isinstance(state, NtProcess):
-        return False
-    registry = process.machine.registry
-    program = state.image_path.rpartition("\\")[2]
+    return isinstance(state, NtProcess) and is_shells_image(process.machine.registry, state.image_path)
+
+
+def is_shells_image(registry: Registry, image: str) -> bool:
+    """Whether the registry names a program, by its path, as a shell."""
+    program = image.rpartition("\\")[2]
     try:
         key = registry.find(registry.root, (*IMAGE_OPTIONS.split("/"), program))
     except Failure:

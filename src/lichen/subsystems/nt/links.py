@@ -1,0 +1,233 @@
+"""Symlinks as NT has them: reparse points that are symbolic links or junctions (docs/decisions/012).
+
+What a link leads to is kept as a symlink's text in Linux' terms, so both worlds follow it; a Windows path is translated when
+a link is made and when it is read. An absolute text that ends in a slash is a junction, every other one a symbolic link.
+
+Source: [MS-FSCC] 2.1.2 REPARSE_DATA_BUFFER, 2.3.41 and 2.3.91.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.attributes import Attributes, Flag, Kind
+from lichen.executive.io.context import FileSystemContext
+from lichen.executive.io.file import File
+from lichen.executive.io.links import behind, leads_to_directory
+from lichen.executive.io.location import Location
+from lichen.executive.io.lookup import Walk, find, find_entry
+from lichen.executive.io.names import Name, become_link, become_plain, symlink
+from lichen.executive.io.node import Node
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt import names
+from lichen.subsystems.nt.devices import Volume
+from lichen.subsystems.nt.files import name_for
+from lichen.subsystems.nt.types import Named, decode, encode
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
+
+SYMBOLIC_LINK, JUNCTION = 0xA000000C, 0xA0000003
+SET_REPARSE_POINT, GET_REPARSE_POINT, DELETE_REPARSE_POINT = 0x900A4, 0x900A8, 0x900AC
+_NOT_A_REPARSE_POINT, _TAG_MISMATCH, _DATA_INVALID = 0xC0000275, 0xC0000277, 0xC0000278
+_RELATIVE: Final = 1
+_HEADER: Final = 8
+_LARGEST: Final = 16384
+_NT_PREFIX: Final = "\\??\\"
+_DIRECTORY: Final = 1
+_UNPRIVILEGED: Final = 2
+_LONGEST: Final = 32767
+
+
+# ---- what is known of a link
+
+
+def shown(context: FileSystemContext, location: Location) -> Attributes:
+    """The attributes of an object itself: a link has no size, and is marked as a directory when it leads to one."""
+    attributes = location.node.attributes()
+    if attributes.kind != Kind.SYMLINK:
+        return attributes
+    flags = attributes.flags | (Flag.DIRECTORY if leads_to_directory(context, location) else 0)
+    return attributes._replace(size=0, blocks=0, flags=flags)
+
+
+def shown_by_name(context: FileSystemContext, location: Location) -> Attributes:
+    """As `shown`, but with the times and the size of what a link leads to.
+
+    Wine's C runtimes take stat(2) from what is asked by name. Programs that know links ask those for a handle.
+    """
+    attributes = shown(context, location)
+    if attributes.kind == Kind.SYMLINK and (found := behind(context, location)) is not None:
+        return found._replace(kind=Kind.SYMLINK, mode=attributes.mode, flags=attributes.flags)
+    return attributes
+
+
+def attributes_of(thread: Thread, file: File) -> Attributes:
+    """The attributes of an open file as NT shows them."""
+    if file.node.kind != Kind.SYMLINK:
+        return file.attributes()
+    return shown(thread.process.files, file.location)
+
+
+def tag_of(node: Node) -> int:
+    """The reparse tag of an object; 0 for what is no link."""
+    if node.kind != Kind.SYMLINK:
+        return 0
+    try:
+        target = node.target()
+    except Failure:
+        return SYMBOLIC_LINK
+    return JUNCTION if target.absolute and target.directory else SYMBOLIC_LINK
+
+
+# ---- control codes
+
+
+def control(thread: Thread, file: File, code: int, data: bytes, room: int) -> tuple[int, bytes] | None:
+    """Read, set or delete a reparse point: a status and what goes into the output; None for other codes."""
+    if code == GET_REPARSE_POINT:
+        return _read(thread.process, file, room)
+    if code not in (SET_REPARSE_POINT, DELETE_REPARSE_POINT):
+        return None
+    if file.location.mount is None:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+    if len(data) < _HEADER:
+        raise Failure(_DATA_INVALID)
+    tag, length = struct.unpack_from("<IH", data)
+    known = tag_of(file.node)
+    if known not in (0, tag):
+        raise Failure(_TAG_MISMATCH)
+    if code == DELETE_REPARSE_POINT:
+        if not known:
+            raise Failure(_NOT_A_REPARSE_POINT)
+        if length:
+            raise Failure(_DATA_INVALID)
+        become_plain(thread.process.files, file)
+    else:
+        if len(data) != _HEADER + length:
+            raise Failure(_DATA_INVALID)
+        become_link(thread.process.files, file, _text(thread, file, tag, data))
+    return Status.SUCCESS, b""
+
+
+def _read(process: Process, file: File, room: int) -> tuple[int, bytes]:
+    tag = tag_of(file.node)
+    if not tag:
+        raise Failure(_NOT_A_REPARSE_POINT)
+    if room < _HEADER:
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    target = file.node.target()
+    if target.absolute:
+        letter, rest = names.drive_above(process, target.components)
+        shown = names.joined(letter, rest)
+        stored = _NT_PREFIX + shown
+    else:
+        shown = stored = "\\".join(target.components) or "."
+    substitute, printed = encode(stored), encode(shown)
+    if len(substitute) + len(printed) > _LARGEST - 20:
+        printed = b""
+    names_at = struct.pack("<4H", 0, len(substitute), len(substitute), len(printed))
+    if tag == SYMBOLIC_LINK:
+        names_at += struct.pack("<I", 0 if target.absolute else _RELATIVE)
+    body = names_at + substitute + printed
+    data = struct.pack("<I2H", tag, len(body), 0) + body
+    return (Status.SUCCESS if len(data) <= room else Status.BUFFER_OVERFLOW), data[:room]
+
+
+def _text(thread: Thread, file: File, tag: int, data: bytes) -> str:
+    """The text of the symlink that a REPARSE_DATA_BUFFER asks for."""
+    context, parent = thread.process.files, file.location.parent
+    if tag not in (SYMBOLIC_LINK, JUNCTION):
+        raise Failure(Status.NOT_SUPPORTED)
+    directory = file.node.kind == Kind.DIRECTORY or bool(shown(context, file.location).flags & Flag.DIRECTORY)
+    if tag == JUNCTION and not directory:
+        raise Failure(Status.NOT_A_DIRECTORY)
+    if parent is None:
+        raise Failure(Status.ACCESS_DENIED)
+    body = _HEADER + (12 if tag == SYMBOLIC_LINK else 8)
+    if len(data) < body:
+        raise Failure(_DATA_INVALID)
+    offset, length = struct.unpack_from("<2H", data, _HEADER)
+    stored = data[body + offset : body + offset + length]
+    if not length or len(stored) != length:
+        raise Failure(_DATA_INVALID)
+    relative = tag == SYMBOLIC_LINK and data[_HEADER + 8] & _RELATIVE
+    return _linux_text(thread, parent, decode(stored), bool(relative), directory, tag == JUNCTION)
+
+
+# ---- from Windows paths to texts
+
+
+def _linux_text(
+    thread: Thread, parent: Location, path: str, relative: bool, directory: bool, junction: bool
+) -> str:
+    """The text of a link in `parent` to a Windows path: an NT name, or a relative one that may begin at the drive's root."""
+    process = thread.process
+    if relative and path[:1] != "\\":
+        start, before = parent, ""
+        components = tuple(part for part in path.split("\\") if part)
+    else:
+        if relative:
+            path = f"{_NT_PREFIX}{names.drive_of(process, parent)[0]}:{path}"
+        found = names.lookup(thread, Named(0, path, 0))
+        if not isinstance(found.object, Volume):
+            raise Failure(_DATA_INVALID)
+        start, components = found.object.place(found.rest)
+        place = start.place(process.files.root)
+        if not place.reachable:
+            raise Failure(_DATA_INVALID)
+        before = "".join(f"/{name}" for name in place.components) + "/"
+    text = before + "/".join(_spelled(process.files, start, components))
+    if not text:
+        raise Failure(_DATA_INVALID)
+    if junction or (directory and not _is_directory(process.files, start, components)):
+        return text.rstrip("/") + "/"
+    return text.rstrip("/") or "/"
+
+
+def _spelled(context: FileSystemContext, start: Location, components: tuple[str, ...]) -> tuple[str, ...]:
+    """Names as they are stored, as far as they are there: Linux tells capitals from small letters."""
+    spelled: list[str] = []
+    here = start
+    for name in components:
+        try:
+            entry = find_entry(context, here, (name,), Walk.CASE_BLIND)
+            spelled.append(name if name in (".", "..") else entry.name)
+            here = find(context, here, (name,), Walk.FOLLOW | Walk.CASE_BLIND)
+        except Failure:
+            break
+    return (*spelled, *components[len(spelled) :])
+
+
+def _is_directory(context: FileSystemContext, start: Location, components: tuple[str, ...]) -> bool:
+    try:
+        found = find(context, start, components, Walk.FOLLOW | Walk.CASE_BLIND)
+    except Failure:
+        return False
+    return found.node.kind == Kind.DIRECTORY
+
+
+# ---- CreateSymbolicLinkW
+
+
+def make_symbolic_link(thread: Thread, name: Named, path: str, flags: int) -> None:
+    """What CreateSymbolicLinkW does: `path` is a Win32 path, `flags` say whether it is a directory's."""
+    if flags & ~(_DIRECTORY | _UNPRIVILEGED):
+        raise Failure(Status.INVALID_PARAMETER)
+    path = path.replace("/", "\\")
+    relative = False
+    if path.startswith(("\\\\?\\", _NT_PREFIX)):
+        path = _NT_PREFIX + path[4:]
+    elif path[1:3] == ":\\":
+        path = _NT_PREFIX + path
+    elif path.startswith("\\\\"):
+        path = f"{_NT_PREFIX}UNC{path[1:]}"
+    elif path[1:2] == ":":
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+    else:
+        relative = True
+    made = name_for(thread, name)
+    parent = made.find(thread.process.files).parent
+    text = _linux_text(thread, parent, path, relative, bool(flags & _DIRECTORY), junction=False)
+    symlink(thread.process.files, text, Name(made.start, made.components, made.walk))

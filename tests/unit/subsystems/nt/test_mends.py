@@ -1,0 +1,71 @@
+"""Mends of Wine's DLLs: what only says that it is one is left alone, whatever is in it."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from lichen.drives import find_userland
+from lichen.subsystems.nt import mends, pe
+from lichen.subsystems.nt.forwarder import build
+
+DISPATCHER = 0x7FFFFFFF00D0
+EXPORTS = dict.fromkeys(("CreateFileW", "CreateSymbolicLinkW", "FindNextFileW"), "other.Function")
+
+
+def library(name: str, **directories: tuple[int, int]) -> pe.PeFile:
+    """A DLL that says that it is Wine's, with some data directories of one's own."""
+    data = bytearray(build(name, EXPORTS))
+    data[0x80:0x1C0] = data[0x40:0x180]  # headers, which make room for the signature
+    struct.pack_into("<I", data, 0x3C, 0x80)
+    data[0x40:0x50] = b"Wine builtin DLL"
+    file = pe.parse(bytes(data))
+    known = list(file.directories)
+    for number, value in directories.items():
+        known[int(number[1:])] = value
+    return pe.PeFile(**{**file.__dict__, "directories": tuple(known)})
+
+
+@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll", "other.dll"])
+@pytest.mark.parametrize(
+    "directories",
+    [
+        {},
+        {"_1": (0x1000, 40)},
+        {"_1": (0xFFFFFFF0, 40)},
+        {"_3": (0x1000, 0xFFFFFFFF)},
+        {"_0": (0, 0)},
+        {"_0": (0x1FFC, 40)},
+        {"_1": (0x1028, 40), "_3": (0x1000, 4096)},
+    ],
+)
+def test_nothing_is_changed_and_nothing_fails(name: str, directories: dict[str, tuple[int, int]]) -> None:
+    file = library(name, **directories)
+    image = bytearray(file.image)
+    mends.mend(file, image, DISPATCHER)
+    assert image == file.image
+
+
+@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll"])
+def test_wines_own_are_mended_in_their_code_alone(name: str) -> None:
+    found = find_userland()
+    if found is None:
+        pytest.skip("needs the package libwine")
+    file = pe.parse((found.system / name).read_bytes())
+    image = bytearray(file.image)
+    mends.mend(file, image, DISPATCHER)
+    code = next(section for section in file.sections if section.characteristics & pe.SECTION_EXECUTE)
+    end = code.address + (code.size + 0xFFF & -0x1000)
+    assert image[: code.address] == file.image[: code.address]
+    assert image[end:] == file.image[end:]
+    assert image[code.address : end] != file.image[code.address : end]
+
+
+def test_functions_do_not_overlap() -> None:
+    file = library("other.dll", _3=(0x1000, 60))
+    image = bytearray(file.image)
+    table = [(0x10, 0x20, 0), (0x18, 0x30, 0), (0x20, 0x28, 0), (0x40, 0x30, 0), (0x50, 0xFFFFFFFF, 0)]
+    struct.pack_into("<15I", image, 0x1000, *(value for entry in table for value in entry))
+    file.__dict__["image"] = bytes(image)
+    assert file.functions == {0x10: 0x20, 0x20: 0x28}
