@@ -20,6 +20,7 @@ _MORE: Final[dict[int, int]] = {
     Status.ABANDONED_WAIT_0: errno.EOWNERDEAD,
     Status.OBJECT_NAME_EXISTS: errno.EEXIST,
     Status.GUARD_PAGE_VIOLATION: errno.EFAULT,
+    Status.STACK_OVERFLOW: errno.EFAULT,
     Status.BUFFER_OVERFLOW: errno.EOVERFLOW,
     Status.NO_MORE_FILES: errno.ENOENT,
     Status.NO_MORE_ENTRIES: errno.ENOENT,

@@ -135,7 +135,7 @@ class PeLoader:
         blocks.fill(block, parameters.pack(block))
         peb_data = process_environment_block(image, base, api_set, block, subsystem.processors, _SESSION)
         blocks.fill(peb, peb_data)
-        first = threads.prepare(space, image.file.stack_reserve)
+        first = threads.prepare(space, image.file.stack_reserve, image.file.stack_commit)
         guest.change_memory([*operations, *first.operations])
         for address, data in blocks.contents:
             guest.memory.write(address, data)

@@ -18,7 +18,7 @@ from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
 from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
-from lichen.subsystems.nt import context, crash, exceptions, signals, threads
+from lichen.subsystems.nt import context, crash, exceptions, signals, stacks, threads
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.parameters import read_environment
@@ -64,7 +64,7 @@ _ENDED_BY_EXCEPTION: Final = {
     exceptions.STATUS_ILLEGAL_INSTRUCTION: posix.SIGILL,
     exceptions.STATUS_BREAKPOINT: posix.SIGTRAP,
     0xC000013A: posix.SIGINT,
-    0xC00000FD: posix.SIGSEGV,
+    Status.STACK_OVERFLOW: posix.SIGSEGV,
     exceptions.STATUS_STACK_BUFFER_OVERRUN: posix.SIGABRT,
 }
 """Unhandled exceptions as a Linux parent sees them (DECISIONS 18)."""
@@ -184,19 +184,26 @@ class NtSubsystem:
         delivers = result is not None and (result == Status.USER_APC or state.cut_short) and bool(state.apcs)
         state.cut_short = False
         if delivers and thread.guest.stop():
-            apc = state.apcs.popleft()
-            thread.attention = bool(state.apcs)
-            entries = self.entries(thread.process)
-            try:
-                exceptions.call_apc(thread, entries.apc_dispatcher, apc, cast(int, result))
-            except BadAddress:
-                self.end_by_exception(thread.process, Status.ACCESS_VIOLATION)
-                return
-            thread.guest.resume()
+            self._call_apc(thread, cast(int, result))
         elif result is None:
             thread.guest.resume()
         else:
             thread.guest.complete(result)
+
+    def _call_apc(self, thread: Thread, result: int) -> None:
+        apcs = thread.personality.apcs
+        dispatcher = self.entries(thread.process).apc_dispatcher
+        try:
+            exceptions.call_apc(thread, dispatcher, apcs[0], result)
+        except BadAddress as error:
+            if stacks.reach(thread, error.address):
+                self._call_apc(thread, result)
+            else:
+                self.end_by_exception(thread.process, Status.ACCESS_VIOLATION)
+            return
+        apcs.popleft()
+        thread.attention = bool(apcs)
+        thread.guest.resume()
 
     def entries(self, process: Process) -> Entries:
         """ntdll's entry points in a process."""
@@ -294,6 +301,9 @@ class NtSubsystem:
                 code, parameters = exceptions.STATUS_BREAKPOINT, (registers.rax,)
         if not code:
             code, parameters = self._exception_of(thread, fault)
+            if code == Status.SUCCESS:
+                thread.guest.resume()
+                return
             if code == exceptions.STATUS_BREAKPOINT:
                 registers.rip -= 1
                 address = registers.rip
@@ -329,12 +339,17 @@ class NtSubsystem:
         return self._page_fault(thread, fault)
 
     def _page_fault(self, thread: Thread, fault: Fault) -> tuple[int, tuple[int, ...]]:
-        """An access violation with its kind, or the first touch of a guard page, which is thereby opened."""
+        """An access violation with its kind, or the first touch of a guard page, which is thereby opened.
+
+        SUCCESS when that was only the stack's guard, which was to be set up again.
+        """
         address = fault.address
         region = thread.process.space.find(address)
         kind = _EXECUTE if fault.error & 16 else _WRITE if fault.error & 2 else _READ
         if region is None or not region.state & PAGE_GUARD:
             return Status.ACCESS_VIOLATION, (kind, address)
+        if (status := stacks.touched(thread, region, address)) is not None:
+            return status, (kind, address)
         page, protect = page_down(address), region.state & ~PAGE_GUARD
         set_protection(thread.process.space, page, page + 0x1000, protect)
         thread.guest.change_memory((Protect(page, 0x1000, host_protection(protect)),))
@@ -344,12 +359,17 @@ class NtSubsystem:
         self, thread: Thread, exception: ExceptionRecord, captured: bytes | bytearray
     ) -> None:
         """Let user mode handle an exception; without room for its frame the process ends."""
+        before, _ = thread.personality.last_exception
         thread.personality.last_exception = exception.code, exception.address
+        dispatcher = self.entries(thread.process).exception_dispatcher
         try:
-            dispatcher = self.entries(thread.process).exception_dispatcher
             exceptions.raise_exception(thread.guest, dispatcher, exception, captured)
-        except BadAddress:
-            self.end_by_exception(thread.process, exception.code, exception.address)
+        except BadAddress as error:
+            if stacks.reach(thread, error.address):
+                self.raise_exception(thread, exception, captured)
+                return
+            code = before if before == Status.STACK_OVERFLOW else exception.code
+            self.end_by_exception(thread.process, code, exception.address)
             return
         thread.guest.resume()
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation
 from lichen.executive.memory import AddressSpace
-from lichen.subsystems.nt import context, memory
-from lichen.subsystems.nt.images import GRANULARITY
+from lichen.subsystems.nt import context, memory, stacks
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.state import NtThread
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 TEB_SIZE: Final = 0x8000
 _TLS_LINKS: Final = 0x1680
 _TEB_USED: Final = 0x1838
-_LEAST_STACK: Final = 0x100000
-_LARGEST_STACK: Final = 0x10000000
 _HOME_SPACE: Final = 0x28
 
 
@@ -36,6 +33,7 @@ class NewThread:
     teb: int
     stack: int
     stack_size: int
+    stack_limit: int
     operations: list[MemoryOperation]
 
     @property
@@ -52,7 +50,7 @@ class NewThread:
     def write(self, memory: GuestMemory, peb: int, process_id: int, thread_id: int) -> None:
         """Fill the TEB."""
         teb = bytearray(_TEB_USED)
-        struct.pack_into("<3Q", teb, 0, 0, self.stack_top, self.stack + 0x1000)
+        struct.pack_into("<3Q", teb, 0, 0, self.stack_top, self.stack_limit)
         struct.pack_into("<Q", teb, 0x30, self.teb)
         struct.pack_into("<2Q", teb, 0x40, process_id, thread_id)
         struct.pack_into("<Q", teb, 0x60, peb)
@@ -72,12 +70,11 @@ class NewThread:
         registers.rip, registers.gs_base, registers.eflags = entries.loader_start, self.teb, 0x200
 
 
-def prepare(space: AddressSpace, stack_reserve: int) -> NewThread:
+def prepare(space: AddressSpace, stack_reserve: int, stack_commit: int) -> NewThread:
     """Find room for a thread's TEB and stack."""
-    size = (min(max(stack_reserve, _LEAST_STACK), _LARGEST_STACK) + GRANULARITY - 1) & -GRANULARITY
     teb, teb_operations = memory.allocate(space, TEB_SIZE, PAGE_READWRITE)
-    stack, stack_operations = memory.allocate(space, size, PAGE_READWRITE)
-    return NewThread(teb, stack, size, [*teb_operations, *stack_operations])
+    stack, limit, stack_operations = stacks.reserve(space, stack_reserve, stack_commit)
+    return NewThread(teb, stack.base, stack.size, limit, [*teb_operations, *stack_operations])
 
 
 def left_memory(thread: Thread) -> list[tuple[int, int]]:

@@ -72,21 +72,28 @@ def NtCreateThreadEx(
     if target.subsystem is not thread.process.subsystem or not isinstance(target.personality, NtProcess):
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
-    created = create_thread(creator, start, parameter, stack_reserve, bool(flags & _CREATE_SUSPENDED))
+    stack = stack_reserve, stack_commit
+    created = create_thread(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED))
     thread.personality.undo.append(lambda: created.exit(0))
     handle.write(new_handle(thread, ThreadObject(created), THREAD.of_maker(access), name))
     _fill_attributes(thread, attributes, created)
     return Status.SUCCESS
 
 
-def create_thread(creator: Thread, start: int, parameter: int, stack_reserve: int, suspended: bool) -> Thread:
-    """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards."""
+def create_thread(
+    creator: Thread, start: int, parameter: int, stack: tuple[int, int], suspended: bool
+) -> Thread:
+    """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards.
+
+    `stack` says how much of one is reserved and committed; 0 for what the program's image says.
+    """
     process, guest = creator.process, creator.guest
     subsystem = cast("NtSubsystem", process.subsystem)
     state: NtProcess = process.personality
     id = process.machine.new_id()
     with guest.at_rest():
-        new = threads.prepare(process.space, stack_reserve or state.image.file.stack_reserve)
+        image = state.image.file
+        new = threads.prepare(process.space, stack[0] or image.stack_reserve, stack[1] or image.stack_commit)
         guest.change_memory([*_given_back(process), *new.operations])
         host = guest.clone_thread(0, None, 0)
     created = process.machine.new_thread(process, host, id)

@@ -30,7 +30,9 @@ def start_handler(process: Process, event: int) -> Thread | None:
     if routine is None:
         return None
     try:
-        handler = create_thread(process.first_thread, state.ntdll + routine, event, _STACK, suspended=False)
+        handler = create_thread(
+            process.first_thread, state.ntdll + routine, event, (_STACK, 0), suspended=False
+        )
     except (Failure, GuestGone, OSError):
         return None
     handler.personality.control_event = event

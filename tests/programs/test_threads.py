@@ -1,4 +1,4 @@
-"""Stops of job control upon Windows programs, in the midst of what their own threads ask of each other."""
+"""Threads of Windows programs as Linux sees them: stopped in the midst of what they ask of each other, and overflowing."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from lichen.drives import find_userland
 from tests.programs.conftest import Lichen, bash
 from tests.toolchain import Toolchain
 
-_SUSPENDING = Path(__file__).parent.parent / "conformance" / "nt" / "suspending.c"
+_SOURCES = Path(__file__).parent.parent / "conformance" / "nt"
+
+pytestmark = pytest.mark.skipif(find_userland() is None, reason="needs the package libwine")
 
 
-@pytest.mark.skipif(find_userland() is None, reason="needs the package libwine")
 def test_a_windows_program_that_is_stopped_again_and_again_goes_on_as_it_was(
     machine: Lichen, windows_c: Toolchain
 ) -> None:
-    program = windows_c.compile(_SUSPENDING)
+    program = windows_c.compile(_SOURCES / "suspending.c")
     script = f"""
         {program} > /tmp/told &
         while kill -STOP $!; do
@@ -30,3 +31,10 @@ def test_a_windows_program_that_is_stopped_again_and_again_goes_on_as_it_was(
     """
     run = bash(machine, script, program.parent)
     assert (run.stdout.split(), run.stderr) == ([b"78"], b"")
+
+
+def test_a_stack_overflow_is_a_segmentation_fault_to_a_shell(machine: Lichen, windows_c: Toolchain) -> None:
+    program = windows_c.compile(_SOURCES / "overflow.c")
+    run = bash(machine, f"{program} plain; echo $?; {program} thread; echo $?", program.parent)
+    assert run.stdout.split() == [b"139", b"139"]
+    assert run.stderr.count(b"0xc00000fd (stack overflow)") == 2
