@@ -140,7 +140,9 @@ def test_links_of_the_tree_are_links(machine: Lichen) -> None:
         cmd.exe /c "type Z:\tmp\absolute & type Z:\tmp\loop & type Z:\proc\self\comm"
         cmd.exe /c "mklink C:\users\link Z:\tmp\absolute" > /dev/null; readlink /mnt/c/users/link
         cmd.exe /c "mklink C:\users\far \\wsl.localhost\Lichen\tmp & ren \\wsl.localhost\Lichen\mnt\c\users\far link2"
-        readlink /mnt/c/users/link2; cmd.exe /c "rd C:\users\link2 & del C:\users\link & del Z:\tmp\loop & del Z:\tmp\absolute"; ls /tmp /mnt/c/users"""
+        readlink /mnt/c/users/link2
+        cmd.exe /c "rd C:\users\link2 & del C:\users\link & del Z:\tmp\loop & del Z:\tmp\absolute"
+        ls /tmp /mnt/c/users"""
     done = machine.run("run", "--", "bash", "-c", script, stderr=subprocess.STDOUT)
     host = Path("/etc/hostname").read_text()
     text = done.stdout.decode().replace("\r", "")

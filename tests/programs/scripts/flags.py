@@ -65,7 +65,7 @@ def driven() -> None:
         fcntl.fcntl(theirs, fcntl.F_SETOWN, os.getpid())
         set_flags(theirs, os.O_ASYNC)
 
-    running = subprocess.Popen([program, "read"], stdin=theirs, stdout=subprocess.PIPE, preexec_fn=own)
+    running = subprocess.Popen([program, "read"], stdin=theirs, stdout=subprocess.PIPE, preexec_fn=own)  # noqa: PLW1509
     time.sleep(0.2)
     os.write(ours, PIECE)
     os.close(ours)

@@ -54,7 +54,7 @@ def test_bytes_are_joined() -> None:
 
 def test_all_pipes_together_hold_no_more_than_the_budget() -> None:
     messages, budget = queue(messages=True)
-    with pytest.raises(Failure) as raised:
+    with pytest.raises(Failure) as raised:  # noqa: PT012
         for _ in range(BUDGET):
             put(messages, b"")
     assert raised.value.status == Status.INSUFFICIENT_RESOURCES
