@@ -184,7 +184,12 @@ class Machine:
 
     def _root(self, folder: str | os.PathLike[str]) -> Location:
         lower = HostFileSystem(
-            "/", next(self._device_numbers), self.devices, read_only=True, public_only=self.hides_private
+            "/",
+            next(self._device_numbers),
+            self.devices,
+            read_only=True,
+            public_only=self.hides_private,
+            readable_only=os.geteuid() != 0,
         )
         union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices)
         mount = Mount(union, "lichen")

@@ -1,8 +1,8 @@
 """What a machine has of its own where the host's is for the host's root alone.
 
-A kernel of root does not show its guests what others may not read (DECISIONS 21), and one of a user cannot. Yet an
-administrator has a home, and without /etc/shadow `su`, `useradd` and `passwd` fail even for root: so the machine has one of
-its own, in which nobody has a password.
+A kernel of root does not show its guests what others may not read (DECISIONS 21), nor one of a user what it may not read
+itself: the locks and caches of package managers are made anew. Yet an administrator has a home, and without /etc/shadow `su`,
+`useradd` and `passwd` fail even for root: so the machine has one of its own, in which nobody has a password.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import find
 from lichen.executive.io.manager import create_file
-from lichen.executive.io.names import Name, make_directory, remove
+from lichen.executive.io.names import Name, make_directory
 from lichen.executive.io.opening import Access, Disposition, Open
 from lichen.executive.security import Token
 from lichen.executive.status import Failure
@@ -33,9 +33,6 @@ def provide(context: FileSystemContext) -> None:
             make_directory(context, Name(context.root, _HOME), 0o700)
         if not _has(context, _SHADOW):
             _make_shadow(context)
-        elif not _is_readable(context, _SHADOW):
-            remove(context, Name(context.root, _SHADOW), directory=False)
-            _make_shadow(context)
 
 
 def _make_shadow(context: FileSystemContext) -> None:
@@ -53,15 +50,6 @@ def _lines(context: FileSystemContext, name: str) -> list[list[bytes]]:
     text = find(context, context.root, ("etc", name)).node.read_at(0, _MOST)
     lines = (line.split(b":") for line in text.splitlines())
     return [line for line in lines if len(line) > 2 and line[2].isdigit()]
-
-
-def _is_readable(context: FileSystemContext, components: tuple[str, ...]) -> bool:
-    """Whether the kernel itself may read a file of the host: one of another user than root may not."""
-    try:
-        find(context, context.root, components).node.read_at(0, 1)
-    except Failure:
-        return False
-    return True
 
 
 def _has(context: FileSystemContext, components: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from lichen.executive.io.attributes import Attributes, FileSystemStatistics, Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.node import FileSystem
+from lichen.executive.security import EXECUTE, READ
 from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
 from lichen.filesystems.descriptors import Descriptors
@@ -23,6 +24,8 @@ from lichen.filesystems.hostnode import HostNode
 
 SHOWN: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
 _EXT4: Final = 0xEF53
+_LAST_SYSTEM_USER: Final = 999
+"""Whose files are the system's, by the convention of distributions."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,22 @@ class Owners:
     groups: Mapping[int, int] = field(default_factory=dict)
 
 
+def _permissions(state: os.stat_result) -> int:
+    """How the kernel may use an object of the host but for writing, by its mode."""
+    if state.st_uid == os.geteuid():
+        return state.st_mode >> 6 & (READ | EXECUTE)
+    in_group = state.st_gid == os.getegid() or state.st_gid in os.getgroups()
+    return state.st_mode >> (3 if in_group else 0) & (READ | EXECUTE)
+
+
 class HostFileSystem(FileSystem):
     """One folder of the host.
 
     `stable`: nobody else changes it while the machine runs. `public_only`: what others may not read does not show (the
-    kernel runs as root, and its own eyes must not be lent to guests). `private`: the folder is a machine's own, and the
-    driver on top uses attributes that guests do not see. `executable`: every file shows as one that may be run (Windows has
-    no such bit).
+    kernel runs as root, and its own eyes must not be lent to guests). `readable_only`: what is the system's does not show if
+    the kernel, of an ordinary user, may not use it: the machine's administrator has such files of their own. `private`: the
+    folder is a machine's own, and the driver on top uses attributes that guests do not see. `executable`: every file shows as
+    one that may be run (Windows has no such bit).
     """
 
     type: ClassVar[str] = "host"
@@ -54,12 +66,15 @@ class HostFileSystem(FileSystem):
         stable: bool = True,
         owners: Owners | None = None,
         public_only: bool = False,
+        readable_only: bool = False,
         private: bool = False,
         executable: bool = False,
     ) -> None:
         super().__init__(device, devices, read_only)
         self.stable, self.public_only, self.private = stable, public_only, private
-        self.executable = executable
+        self.executable, self.readable_only = executable, readable_only
+        self.filters = public_only or readable_only
+        """Whether there may be objects that do not show."""
         self.owners = owners or Owners()
         self.descriptors = Descriptors()
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
@@ -107,8 +122,11 @@ class HostFileSystem(FileSystem):
         kind = state.st_mode >> 12
         if kind not in SHOWN:
             return False
-        if not self.public_only or kind == Kind.SYMLINK:
+        if not self.filters or kind == Kind.SYMLINK:
             return True
+        if self.readable_only:
+            everybody = state.st_mode & (READ | EXECUTE)
+            return bool(everybody or state.st_uid > _LAST_SYSTEM_USER or _permissions(state))
         return bool(state.st_mode & (0o001 if kind == Kind.DIRECTORY else 0o004))
 
     def file_id(self, device: int, inode: int) -> int:

@@ -202,7 +202,7 @@ class HostNode(Node):
             if not raw.is_dir(follow_symlinks=False):
                 return None
         kind = Kind.DIRECTORY if raw.is_dir(follow_symlinks=False) else Kind.REGULAR
-        if self.file_system.public_only:
+        if self.file_system.filters:
             state = state_of(raw.name, self.directory())
             if state is None or not self.file_system.shows(state):
                 return None
