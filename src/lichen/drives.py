@@ -87,7 +87,9 @@ def mount_drives(
     everything = FileSystemContext(context.root, context.current, context.token, umask=0)
     for path in _FOLDERS + _OPEN_FOLDERS:
         _make_folder(everything, path, 0o1777 if path in _OPEN_FOLDERS else 0o755)
-    files = HostFileSystem(found.system, machine.next_device(), machine.devices, True, executable=True)
+    files = HostFileSystem(
+        found.system, machine.next_device(), machine.devices, True, executable=True, monitor=machine.monitor
+    )
     layer = _made(folder, "system32")
     _give_way(found, layer)
     system = UnionFileSystem(files, layer, machine.next_device(), machine.devices)

@@ -38,6 +38,7 @@ from lichen.filesystems import sockets
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.host import HostFileSystem, Owners
 from lichen.filesystems.hostlimits import raise_descriptor_limit
+from lichen.filesystems.hostwatch import HostMonitor
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
@@ -103,6 +104,8 @@ class Machine:
         self.devices = Devices()
         self._worker = self.devices.worker = Worker()
         self.platform.watch(self._worker.descriptor, select.POLLIN, self._worker.finished)
+        self.monitor = HostMonitor()
+        self.monitor.listen(self.platform.watch, self._soon)
         self.mounts: list[Mount] = []
         self._device_numbers = count(_FIRST_DEVICE)
         self._register_drivers()
@@ -151,6 +154,9 @@ class Machine:
             self.subsystem_added(self._windows.subsystem)
         return self._windows
 
+    def _soon(self, action: Callable[[], None]) -> None:
+        self.scheduler.at(self.scheduler.clock(), action)
+
     def _prepare_later(self) -> None:
         """Make blank processes ahead of time, when nothing was started for a moment."""
         if self._preparing is not None:
@@ -174,6 +180,7 @@ class Machine:
             self._windows.close()
         for mount in self.mounts:
             mount.file_system.close()
+        self.monitor.close()
 
     # ---- the tree
 
@@ -190,6 +197,7 @@ class Machine:
             read_only=True,
             public_only=self.hides_private,
             readable_only=os.geteuid() != 0,
+            monitor=self.monitor,
         )
         union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices)
         mount = Mount(union, "lichen")
@@ -278,7 +286,13 @@ class Machine:
             if known is not None and cast(HostFileSystem, known[1].file_system).is_at(share.host):
                 return
             files = HostFileSystem(
-                share.host, number, self.devices, read_only=share.read_only, stable=False, owners=owners
+                share.host,
+                number,
+                self.devices,
+                read_only=share.read_only,
+                stable=False,
+                owners=owners,
+                monitor=self.monitor,
             )
         except OSError as error:
             raise LaunchError(f"cannot share {share.host}: {error.strerror}") from error

@@ -11,8 +11,10 @@ import os
 import resource
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.io import watch
+
 if TYPE_CHECKING:
-    from lichen.filesystems.hostnode import HostNode
+    from lichen.filesystems.hostobject import HostObject
 
 KEPT: Final = 512
 _IN_USE: Final = 8
@@ -30,7 +32,7 @@ class Descriptors:
     def __init__(self, kept: int = KEPT) -> None:
         self._kept, self._slack = kept, kept // 8
         self._most = max(share_of_descriptors(), 2 * kept)
-        self._nodes: dict[HostNode, None] = {}
+        self._nodes: dict[HostObject, None] = {}
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -44,7 +46,7 @@ class Descriptors:
                 raise
         return os.open(path, flags | os.O_CLOEXEC, mode, dir_fd=directory)
 
-    def keep(self, node: HostNode, descriptor: int) -> int:
+    def keep(self, node: HostObject, descriptor: int) -> int:
         """Give `node` a descriptor, in the place of the one it may have."""
         self.drop(node)
         if len(self._nodes) >= self._most:
@@ -56,18 +58,23 @@ class Descriptors:
             self._evict(len(self._nodes) - self._kept)
         return descriptor
 
-    def touch(self, node: HostNode) -> None:
+    def touch(self, node: HostObject) -> None:
         """`node` was used just now."""
         if node in self._nodes:
             del self._nodes[node]
             self._nodes[node] = None
 
-    def drop(self, node: HostNode) -> None:
+    def drop(self, node: HostObject) -> None:
         """Close the descriptor of `node`."""
         if node in self._nodes:
             del self._nodes[node]
+            wrote = node.writable
             os.close(node.descriptor)
             node.descriptor, node.writable = -1, False
+            if wrote and watch.active:
+                node.changed_here(watch.Change.CLOSE_WRITE, None)
+                if node.parent is not None:
+                    node.parent.changed_here(watch.Change.CLOSE_WRITE, node.name)
 
     def close(self) -> None:
         for node in list(self._nodes):

@@ -21,6 +21,7 @@ from lichen.filesystems import hostcalls
 from lichen.filesystems.descriptors import Descriptors
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
+from lichen.filesystems.hostwatch import HostMonitor
 
 SHOWN: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
 _EXT4: Final = 0xEF53
@@ -47,11 +48,11 @@ def _permissions(state: os.stat_result) -> int:
 class HostFileSystem(FileSystem):
     """One folder of the host.
 
-    `stable`: nobody else changes it while the machine runs. `public_only`: what others may not read does not show (the
-    kernel runs as root, and its own eyes must not be lent to guests). `readable_only`: what is the system's does not show if
-    the kernel, of an ordinary user, may not use it: the machine's administrator has such files of their own. `private`: the
-    folder is a machine's own, and the driver on top uses attributes that guests do not see. `executable`: every file shows as
-    one that may be run (Windows has no such bit).
+    `stable`: nobody else changes it while the machine runs, or `monitor` hears of it. `public_only`: what others may not read
+    does not show (the kernel runs as root, and its own eyes must not be lent to guests). `readable_only`: what is the system's
+    does not show if the kernel, of an ordinary user, may not use it: the machine's administrator has such files of their own.
+    `private`: the folder is a machine's own, and the driver on top uses attributes that guests do not see. `executable`: every
+    file shows as one that may be run (Windows has no such bit).
     """
 
     type: ClassVar[str] = "host"
@@ -69,12 +70,14 @@ class HostFileSystem(FileSystem):
         readable_only: bool = False,
         private: bool = False,
         executable: bool = False,
+        monitor: HostMonitor | None = None,
     ) -> None:
         super().__init__(device, devices, read_only)
         self.stable, self.public_only, self.private = stable, public_only, private
         self.executable, self.readable_only = executable, readable_only
         self.filters = public_only or readable_only
         """Whether there may be objects that do not show."""
+        self.monitor = monitor
         self.owners = owners or Owners()
         self.descriptors = Descriptors()
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
@@ -115,6 +118,7 @@ class HostFileSystem(FileSystem):
             self.nodes[key] = node = HostNode(self, parent, name, state)
         elif node is not self.root:
             node.found_at(parent, name)
+            node.learn(state)
         return node
 
     def shows(self, state: os.stat_result) -> bool:

@@ -74,3 +74,29 @@ def disconnect(descriptor: int) -> None:
     """connect(2) to no address at all, which dissolves what a socket is connected to."""
     unspecified = bytes(16)
     _checked(_libc.connect(descriptor, unspecified, len(unspecified)))
+
+
+def inotify() -> int:
+    """inotify_init1(2), for reads that do not wait."""
+    descriptor: int = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    _checked(descriptor)
+    return descriptor
+
+
+def watch(descriptor: int, path: str, mask: int) -> int:
+    """inotify_add_watch(2)."""
+    number: int = _libc.inotify_add_watch(descriptor, path.encode(), ctypes.c_uint32(mask))
+    _checked(number)
+    return number
+
+
+def unwatch(descriptor: int, number: int) -> None:
+    """inotify_rm_watch(2); nothing happens when the watch is gone already."""
+    _libc.inotify_rm_watch(descriptor, number)
+
+
+def file_system_type(descriptor: int) -> int:
+    """`f_type` of statfs(2)."""
+    record = ctypes.create_string_buffer(256)
+    _checked(_libc.fstatfs(descriptor, record))
+    return int.from_bytes(record.raw[:4], "little")

@@ -1,18 +1,18 @@
-"""A file, folder or symlink of the host, reached one name at a time.
+"""A file, folder or symlink of the host: what can be done to its names and its content.
 
-Every step starts at a descriptor of a directory and takes one name with O_NOFOLLOW: a name holds no slash and is not `..`,
-so no symlink of the host is ever followed and nothing outside the folder is reached. Content is opened by way of O_PATH and
-a look at the kind, so that nothing special can open even if it takes a file's name at the wrong moment.
+How it is reached, and what is remembered of it, is in hostobject.py. Content is opened by way of O_PATH and a look at the
+kind, so that nothing special can open even if it takes a file's name at the wrong moment.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from lichen.executive.io.attributes import AttributeChange, Attributes, DirectoryEntry, Kind
+from lichen.executive.io.attributes import AttributeChange, DirectoryEntry, Kind
 from lichen.executive.io.location import fold
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE, Mapping, Node
 from lichen.executive.io.opening import Access
@@ -20,121 +20,50 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
 from lichen.filesystems.hostcalls import hosted, same_file
+from lichen.filesystems.hostobject import HostObject, state_of
 
 if TYPE_CHECKING:
-    from lichen.filesystems.host import HostFileSystem
+    from lichen.filesystems.unionnode import UnionNode
 
 R = TypeVar("R")
 
 PRIVATE_PREFIX: Final = "user.lichen."
 """Extended attributes that are Lichen's own and no guest's."""
 _PUNCH_HOLE: Final = 0x2
+_SETTLED: Final = 100_000_000
+"""Nanoseconds after which one more change shows in a file's times, whose clock ticks slowly."""
 _LONG: Final = 1 << 20
 """Reads longer than this look at the size first: the buffer is allocated whole."""
 
 
-class HostNode(Node):
-    """One file, folder or symlink of the host. `parent` and `name` are one of its names, the one seen last."""
+class HostNode(HostObject):
+    """One file, folder or symlink of the host: its names and its content."""
 
-    __slots__ = ("_attributes", "descriptor", "gone", "identity", "name", "others", "parent", "writable")
+    __slots__ = ()
 
-    file_system: HostFileSystem
+    # ---- being watched
 
-    def __init__(
-        self, file_system: HostFileSystem, parent: HostNode | None, name: str, state: os.stat_result
-    ) -> None:
-        super().__init__(file_system, state.st_mode >> 12)
-        self.parent, self.name = parent, name
-        self.others: dict[tuple[HostNode, str], None] | None = None
-        """More names of a file, as far as they were seen."""
-        self.identity = (state.st_dev, state.st_ino)
-        self.descriptor = -1
-        """A directory's (O_PATH) or a regular file's content, while it has one; the file system closes it."""
-        self.writable = False
-        self.gone: Attributes | None = None
-        """The last attributes, once the last name is removed."""
-        self._attributes: Attributes | None = None
-        self._learn(state)
+    def watched(self, begins: bool) -> None:
+        self.report(self, begins)
 
-    def _learn(self, state: os.stat_result) -> None:
-        if self.file_system.stable:
-            self.everyone_searches = self.kind == Kind.DIRECTORY and state.st_mode & 0o111 == 0o111
-            if self.file_system.read_only:
-                self._attributes = self.file_system.attributes_of(state)
+    def report(self, shown: HostNode | UnionNode, begins: bool) -> None:
+        """Have the watchers of `shown`, this or a node of a union that shows it, hear of what others do; or no longer."""
+        events = self.file_system.monitor.events if self.file_system.monitor is not None else None
+        if events is not None and begins:
+            events.follow(shown, self)
+        elif events is not None:
+            events.leave(shown)
 
-    # ---- descriptors
+    def hides(self, name: str) -> bool:
+        """Whether something else shows at a name than what the host has there."""
+        return False
 
-    def directory(self) -> int:
-        """An O_PATH descriptor of this directory, good until the next few are asked for."""
-        node: HostNode = self
-        missing = []
-        while node.descriptor < 0:
-            missing.append(node)
-            if node.parent is None or node.gone is not None:
-                raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-            node = node.parent
-        descriptors = self.file_system.descriptors
-        descriptors.touch(node)
-        for node in reversed(missing):
-            above = node.parent.descriptor if node.parent is not None else -1
-            flags = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
-            descriptors.keep(node, node._verified(descriptors.open(node.name, flags, 0, above)))
-        return self.descriptor
-
-    def _verified(self, descriptor: int) -> int:
-        """The descriptor, if it is of this node's object and not of what has taken its name meanwhile."""
-        state = os.fstat(descriptor)
-        if (state.st_dev, state.st_ino) != self.identity or state.st_mode >> 12 != self.kind:
-            os.close(descriptor)
-            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-        return descriptor
-
-    def _above(self) -> int:
-        """A descriptor of the directory that the name is in."""
-        if self.parent is None or self.gone is not None:
-            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-        return self.parent.directory()
-
-    def path_descriptor(self) -> int:
-        """A new O_PATH descriptor of the object; the caller closes it."""
-        descriptors = self.file_system.descriptors
-        if self.descriptor >= 0:
-            return descriptors.open(same_file(self.descriptor), os.O_PATH)
-        return self._verified(descriptors.open(self.name, os.O_PATH | os.O_NOFOLLOW, 0, self._above()))
-
-    def content(self, write: bool = False) -> int:
-        """A descriptor of a regular file's content, good until the next few are asked for."""
-        if self.descriptor < 0 or (write and not self.writable):
-            path = self.path_descriptor()
-            try:
-                flags = os.O_RDWR if write else os.O_RDONLY
-                flags |= os.O_NONBLOCK | os.O_NOCTTY
-                descriptor = self.file_system.descriptors.open(same_file(path), flags)
-            finally:
-                os.close(path)
-            self.file_system.descriptors.keep(self, descriptor)
-            self.writable = write
-        return self.descriptor
-
-    def abandoned(self) -> None:
-        if self.gone is not None:
-            self.file_system.descriptors.drop(self)
+    def changed_here(self, change: int, name: str | None) -> None:
+        monitor = self.file_system.monitor
+        if monitor is not None and monitor.events is not None:
+            monitor.events.ours(self, change, name)
 
     # ---- attributes
-
-    @hosted
-    def attributes(self) -> Attributes:
-        if self._attributes is not None:
-            return self._attributes
-        if self.descriptor < 0 and self.gone is not None:
-            return self.gone
-        return self.file_system.attributes_of(self.state())
-
-    def state(self) -> os.stat_result:
-        """What the host knows of the object."""
-        if self.descriptor >= 0:
-            return os.fstat(self.descriptor)
-        return os.stat(self.name, dir_fd=self._above(), follow_symlinks=False)
 
     @hosted
     def change(self, change: AttributeChange) -> None:
@@ -149,7 +78,7 @@ class HostNode(Node):
             self.with_path(lambda path: os.chmod(path, host_mode(self.kind, mode)))
         if change.accessed is not None or change.modified is not None:
             self._set_times(state, change)
-        self._learn(self.state())
+        self.learn(self.state())
 
     def _set_times(self, state: os.stat_result, change: AttributeChange) -> None:
         accessed = state.st_atime_ns if change.accessed is None else change.accessed
@@ -284,7 +213,7 @@ class HostNode(Node):
         if state is not None:
             node.lost_name(self, name, state)
 
-    def found_at(self, directory: HostNode, name: str) -> None:
+    def found_at(self, directory: HostObject, name: str) -> None:
         """The object has this name too, or now: it is the one to reach it by."""
         if self.parent is directory and self.name == name:
             return
@@ -308,7 +237,7 @@ class HostNode(Node):
         others.pop((directory, name), None)
         if state.st_nlink <= 1 or self.kind == Kind.DIRECTORY:
             self.gone = self.file_system.attributes_of(state)._replace(links=0)
-            self._attributes = None
+            self._teller = None
             if not self.files:
                 self.file_system.descriptors.drop(self)
             return
@@ -400,10 +329,13 @@ class HostNode(Node):
     def mapping(self) -> Mapping:
         if self.kind != Kind.REGULAR:
             raise Failure(Status.NO_DEVICE)
-        attributes = self.attributes()
+        attributes = self.current_attributes()
+        size, changed = attributes.size, max(attributes.modified, attributes.changed)
         if not (self.file_system.read_only and self.file_system.stable):
-            return Mapping(None, attributes.size)
-        return Mapping((*self.identity, attributes.modified, attributes.size), attributes.size)
+            return Mapping(None, size)
+        if self.file_system.monitor is not None and time.time_ns() - changed < _SETTLED:
+            return Mapping(None, size)
+        return Mapping((*self.identity, attributes.modified, attributes.changed, size), size)
 
     @hosted
     def open_host(self, writable: bool) -> int:
@@ -458,11 +390,3 @@ class HostNode(Node):
 def host_mode(kind: int, mode: int) -> int:
     """The part of a mode that reaches the host: no set-id bit, and the sticky bit on directories only."""
     return mode & (0o1777 if kind == Kind.DIRECTORY else 0o777)
-
-
-def state_of(name: str, directory: int) -> os.stat_result | None:
-    """What the host knows of a name in a directory; None when there is none."""
-    try:
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None

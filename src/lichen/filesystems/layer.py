@@ -21,7 +21,8 @@ from lichen.executive.io.device import Devices
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.filesystems import hostcalls
 from lichen.filesystems.host import HostFileSystem
-from lichen.filesystems.hostnode import HostNode, state_of
+from lichen.filesystems.hostnode import HostNode
+from lichen.filesystems.hostobject import state_of
 from lichen.filesystems.records import WHITEOUT, Record, records_for
 from lichen.filesystems.removal import remove_tree
 

@@ -1,8 +1,8 @@
 """Two trees as one: the read-only tree below and the machine's private layer over it (DECISIONS 21, 22).
 
 The tree below may be the host's own root, an imported one, or none at all; the layer takes every change. A node shows its
-upper object if it has one, else its lower one; directories with both show both. The union is the only writer of the layer
-and takes the tree below as unchanging, so the name cache may answer for it.
+upper object if it has one, else its lower one; directories with both show both. The union is the only writer of the layer.
+What others change below is seen where the layer hides nothing of it, as the tree below says whether its names can be kept.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from lichen.executive.worker import Work
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
+from lichen.filesystems.hostobject import HostObject
 from lichen.filesystems.layer import Layer
 from lichen.filesystems.records import WHITEOUT, Record
 from lichen.filesystems.unionnode import UnionNode
@@ -86,13 +87,20 @@ class UnionFileSystem(FileSystem):
             node = self.nodes[found] = UnionNode(self, directory, name, lower, found, record)
         else:
             node.parent, node.name = directory, name
+            if node.kind == Kind.DIRECTORY:
+                node.merge(self._below(directory, name, found, record))
         return node
 
     def find_lower(self, directory: UnionNode, name: str) -> HostNode | None:
         """What the tree below has at a name of this directory, whether or not it shows."""
         if directory.lower is None:
             return None
-        found = directory.lower.lookup(name)
+        try:
+            found = directory.lower.lookup(name)
+        except Failure as failure:
+            if failure.status != Status.OBJECT_NAME_NOT_FOUND:  # others have removed the directory
+                raise
+            return None
         return None if found is None else cast(HostNode, found[1])
 
     def _lower_only(self, directory: UnionNode, name: str, lower: HostNode) -> UnionNode:
@@ -101,6 +109,8 @@ class UnionFileSystem(FileSystem):
         if node is None or (node.parent, node.name) != (directory, name):
             node = UnionNode(self, directory, name, lower, None, None)
             self.nodes[lower] = node
+        else:
+            node.learn()
         return node
 
     def _below(
@@ -129,7 +139,7 @@ class UnionFileSystem(FileSystem):
     def lower_path(self, lower: HostNode) -> tuple[str, ...]:
         """The names that lead to a directory of the tree below."""
         names: list[str] = []
-        node: HostNode | None = lower
+        node: HostObject | None = lower
         while node is not None and node.parent is not None:
             names.append(node.name)
             node = node.parent

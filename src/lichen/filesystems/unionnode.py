@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, cast
+from weakref import ref
 
+from lichen.executive.io import outside
 from lichen.executive.io.attributes import (
-    SPECIAL_MODE,
     AttributeChange,
     Attributes,
     DirectoryEntry,
@@ -19,6 +19,7 @@ from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work
+from lichen.filesystems.copying import FOREIGN_PREFIX, copy_content, permitted, plain, stored
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import PRIVATE_PREFIX, HostNode
 from lichen.filesystems.records import WHITEOUT, Record
@@ -28,15 +29,12 @@ if TYPE_CHECKING:
 
 _UPPER_ID: Final = 0x4000 << 48
 """Set in the file ids of what was made in the layer: the tree below and the layer may count inodes alike."""
-_CHUNK: Final = 1 << 22
-_FOREIGN_PREFIX: Final = PRIVATE_PREFIX + "as."
-"""How the layer stores guests' attributes that the host reserves, like security.capability."""
 
 
 class UnionNode(Node):
     """One object: `upper` in the layer with its `record`, `lower` below; `parent` and `name` are where it was seen last."""
 
-    __slots__ = ("_lower_attributes", "host", "lower", "name", "parent", "record", "removed", "upper")
+    __slots__ = ("host", "lower", "name", "parent", "record", "removed", "upper")
 
     file_system: UnionFileSystem
 
@@ -58,20 +56,73 @@ class UnionNode(Node):
         """The one whose content shows. It shares the open files, which keep its descriptor."""
         host.files = self.files
         self.removed = False
-        self._lower_attributes: Attributes | None = None
         if self.kind == Kind.DIRECTORY:
-            self._learn()
+            if lower is not None:
+                self._show(lower)
+            self.learn()
 
-    def _learn(self) -> None:
-        self.everyone_searches = self.kind == Kind.DIRECTORY and self.attributes().mode & 0o111 == 0o111
+    def learn(self) -> None:
+        """See anew who may search the directory."""
+        if self.upper is None:
+            self.everyone_searches = self.host.everyone_searches
+        else:
+            self.everyone_searches = self.kind == Kind.DIRECTORY and self.attributes().mode & 0o111 == 0o111
+
+    # ---- being watched, and what others change below
+
+    def watched(self, begins: bool) -> None:
+        below = self.lower if self.upper is None or self.kind == Kind.DIRECTORY else None
+        if below is not None:
+            below.report(self, begins)
+
+    def hides(self, name: str) -> bool:
+        """Whether the layer has something at a name, or hides what is below."""
+        return self.upper is not None and self.file_system.layer.find(self.upper, name) is not None
+
+    def keeps_names(self) -> bool:
+        return self.lower is None or self.lower.keeps_names()
+
+    def vanished(self) -> None:
+        if self.upper is None:
+            self.removed = True
+            self.host.vanished()
+
+    def below_changed(self) -> None:
+        """The directory below, not a name in it, is another one or has other attributes."""
+        if self.upper is None:
+            self.everyone_searches = False
+
+    def merge(self, lower: HostNode | None) -> None:
+        """Show another directory below from now on."""
+        if lower is self.lower:
+            return
+        is_watched = self.watchers is not None
+        if self.lower is not None:
+            self.lower.report(self, begins=False)
+            self.lower.shown_by = tuple(known for known in self.lower.shown_by if known() is not self)
+        self.lower = lower
+        if lower is not None:
+            self._show(lower)
+            if is_watched:
+                lower.report(self, begins=True)
+        outside.changed(self, None)
+
+    def _show(self, lower: HostNode) -> None:
+        lower.shown_by = *(known for known in lower.shown_by if known() is not None), ref(self)
 
     # ---- attributes
 
-    @hosted
     def attributes(self) -> Attributes:
+        if self.upper is not None:
+            return self._above()
+        known = self.host.attributes()
+        self.everyone_searches = self.host.everyone_searches
+        return known._replace(links=0) if self.removed else known
+
+    @hosted
+    def _above(self) -> Attributes:
         upper = self.upper
-        if upper is None:
-            return self._below()
+        assert upper is not None
         known = upper.attributes()
         record = self.record
         if record is None:
@@ -96,14 +147,6 @@ class UnionNode(Node):
             record.flags,
         )
 
-    def _below(self) -> Attributes:
-        """The attributes of a lower object: it does not change, but for the name that it may have lost in the union."""
-        if self._lower_attributes is None:
-            self._lower_attributes = self.host.attributes()
-        if self.removed:
-            return self._lower_attributes._replace(links=0)
-        return self._lower_attributes
-
     @hosted
     def change(self, change: AttributeChange) -> None:
         upper = self.copy_up(whole=change.size is None or change.size > 0)
@@ -114,7 +157,7 @@ class UnionNode(Node):
         wanted = (change.mode, change.uid, change.gid, change.created, change.flags)
         if any(value is not None for value in wanted):
             self._change_record(upper, change)
-        self._learn()
+        self.learn()
 
     def _change_record(self, upper: HostNode, change: AttributeChange) -> None:
         known = self.attributes()
@@ -149,7 +192,7 @@ class UnionNode(Node):
         if self.upper is not None:
             return self.upper
         layer = self.file_system.layer
-        known = self._below()
+        known = self.attributes()
         # Names of one file part here: the copy is another file, also by its id.
         file_id = known.file_id if known.links == 1 or self.kind == Kind.DIRECTORY else 0
         record = Record(self.kind, known.mode, known.uid, known.gid, known.rdev, file_id)
@@ -173,7 +216,7 @@ class UnionNode(Node):
         if self.kind == Kind.SYMLINK:
             upper.write_at(0, os.fsencode(self.host.readlink()))
         elif self.kind == Kind.REGULAR and whole:
-            _copy(self.host.content(), upper.content(write=True))
+            copy_content(self.host.content(), upper.content(write=True))
         for name in self.host.list_attributes():
             upper.set_attribute(name, self.host.get_attribute(name))
         upper.change(AttributeChange(accessed=known.accessed, modified=known.modified))
@@ -183,6 +226,7 @@ class UnionNode(Node):
         if nodes.get(self.host) is self:
             del nodes[self.host]
         if self.kind != Kind.DIRECTORY:
+            self.host.report(self, begins=False)
             self.lower = None
         self.host.files = {}
         self.host = self.upper = upper
@@ -219,10 +263,19 @@ class UnionNode(Node):
                 shown[name] = None
             else:
                 shown[name] = DirectoryEntry(name, record.file_id or inode | _UPPER_ID, record.kind)
-        if self.lower is not None:
-            for entry in self.lower.entries():
-                shown.setdefault(entry.name, entry)
+        for entry in self._entries_below():
+            shown.setdefault(entry.name, entry)
         return iter([entry for entry in shown.values() if entry is not None])
+
+    def _entries_below(self) -> Iterable[DirectoryEntry]:
+        if self.lower is None:
+            return ()
+        try:
+            return self.lower.entries()
+        except Failure as failure:
+            if failure.status != Status.OBJECT_NAME_NOT_FOUND:  # others have removed it
+                raise
+        return ()
 
     @hosted
     def create(self, name: str, kind: int, mode: int, uid: int, gid: int, rdev: int = 0) -> UnionNode:
@@ -393,21 +446,21 @@ class UnionNode(Node):
     @hosted
     def get_attribute(self, name: str) -> bytes:
         if name.startswith("user."):
-            return self.host.get_attribute(_permitted(name))
+            return self.host.get_attribute(permitted(name))
         if self.upper is None:
             raise Failure(Status.NO_ATTRIBUTE)
-        return self.upper.get_attribute(_FOREIGN_PREFIX + name)
+        return self.upper.get_attribute(FOREIGN_PREFIX + name)
 
     @hosted
     def set_attribute(self, name: str, value: bytes) -> None:
-        self.copy_up().set_attribute(_stored(name), value)
+        self.copy_up().set_attribute(stored(name), value)
 
     @hosted
     def list_attributes(self) -> list[str]:
         names = []
         for name in self.host.list_attributes():
-            if name.startswith(_FOREIGN_PREFIX):
-                names.append(name.removeprefix(_FOREIGN_PREFIX))
+            if name.startswith(FOREIGN_PREFIX):
+                names.append(name.removeprefix(FOREIGN_PREFIX))
             elif not name.startswith(PRIVATE_PREFIX):
                 names.append(name)
         return names
@@ -416,36 +469,4 @@ class UnionNode(Node):
     def remove_attribute(self, name: str) -> None:
         if name not in self.list_attributes():
             raise Failure(Status.NO_ATTRIBUTE)
-        self.copy_up().remove_attribute(_stored(name))
-
-
-def _permitted(name: str) -> str:
-    if name.startswith(PRIVATE_PREFIX):
-        raise OSError(errno.EOPNOTSUPP, name)
-    return name
-
-
-def _stored(name: str) -> str:
-    """The name by which the layer keeps a guest's attribute."""
-    return _permitted(name) if name.startswith("user.") else _FOREIGN_PREFIX + name
-
-
-def plain(kind: int, mode: int, uid: int, gid: int) -> bool:
-    """Whether a host file of the kernel's own user can be all this by itself, and still be read and written by it."""
-    needed = {Kind.REGULAR: 0o600, Kind.DIRECTORY: 0o700}.get(kind)
-    if needed is None or mode & SPECIAL_MODE or mode & needed != needed:
-        return False
-    return uid == os.geteuid() and gid == os.getegid()
-
-
-def _copy(source: int, target: int) -> None:
-    """Copy all content from one host file to another, by the host itself where it can."""
-    offset = 0
-    try:
-        while count := os.copy_file_range(source, target, _CHUNK, offset, offset):
-            offset += count
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-    while data := os.pread(source, _CHUNK, offset):
-        offset += os.pwrite(target, data, offset)
+        self.copy_up().remove_attribute(stored(name))

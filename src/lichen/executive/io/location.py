@@ -2,8 +2,9 @@
 
 A Location is a name in a directory together with the node found there. Locations are unique: as long as anybody holds the
 Location of a place, lookups of that place return it, so a rename or a removal is seen by every open file and every current
-folder. Children refer to their parent; a parent knows its children weakly, and each mount keeps the last few thousand
-Locations alive. So the cache is bounded without anybody having to count users.
+folder. What others may have changed (`outside`) is doubtful until the driver was asked once more. Children refer to their
+parent; a parent knows its children weakly, and each mount keeps the last few thousand Locations alive. So the cache is bounded
+without anybody having to count users.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ class Location:
     __slots__ = (
         "__weakref__",
         "_absent",
+        "_doubtful",
         "_spellings",
-        "_unstable",
         "children",
         "deleted",
         "mount",
@@ -92,23 +93,23 @@ class Location:
         self.deleted = False
         self.reference = ref(self)
         self.children: dict[str, ref[Location]] = {}
-        """The known names of a stable directory: the walk looks here by itself, and calls `child` for the rest."""
-        self._unstable: dict[str, ref[Location]] | None = None if node.file_system.stable else {}
+        """The known names that the driver vouches for: the walk looks here by itself, and calls `child` for the rest."""
+        self._doubtful: dict[str, ref[Location]] | None = None
+        """Those that the driver must be asked about before they are used."""
         self.target: Target | None = None
-        """Where a symlink leads whose text cannot change, once it was followed."""
+        """Where a symlink leads, once it was followed; asked for again with its name."""
+        if node.kind == Kind.DIRECTORY:
+            node.place = self.reference
         self._absent: set[str] | None = None
         self._spellings: dict[str, tuple[str, ...]] | None = None
-        """The names of a stable directory by their folded forms, once somebody blind to case looked for what is not there."""
+        """The names of a directory that is vouched for by their folded forms, once one blind to case missed something."""
 
     def __repr__(self) -> str:
         return f"<Location {'/'.join(self.place(None).components)}>"
 
     def __del__(self) -> None:
-        parent = self.parent
-        if parent is not None:
-            cache = parent.children if parent._unstable is None else parent._unstable
-            if cache.get(self.name) is self.reference:
-                del cache[self.name]
+        if self.parent is not None:
+            self.parent._leave(self)
 
     # ---- looking
 
@@ -122,8 +123,10 @@ class Location:
             return child
         if self.deleted:
             return None
-        if self._unstable is not None:
+        if not self.node.keeps_names():
             return self._revalidate(name, case_blind)
+        if self._doubtful and name in self._doubtful and (child := self._revalidate(name, False)) is not None:
+            return child
         if case_blind and self._spellings is not None:
             return self._spelled(name)
         if self._absent is not None and name in self._absent:
@@ -132,7 +135,11 @@ class Location:
         if found is None:
             self._remember_absent(name)
             return self._spelled(name) if case_blind else None
-        return self._adopt(*found)
+        child = Location(self.mount, self, *found)
+        self.children[child.name] = child.reference
+        if self.mount is not None:
+            self.mount.recent.append(child)
+        return child
 
     def _spelled(self, name: str) -> Location | None:
         """The place of a name as it is spelled here: exactly so, or else the first that is the same to the case-blind."""
@@ -142,12 +149,7 @@ class Location:
         names = self._spellings.get(fold(name))
         if names is None:
             return None
-        true_name = name if name in names else min(names)
-        cached = self.children.get(true_name)
-        if cached is not None and (child := cached()) is not None:
-            return child
-        found = self.node.lookup(true_name)
-        return None if found is None else self._adopt(*found)
+        return self.child(name if name in names else min(names))
 
     def _index(self) -> None:
         """Learn all names at once: reading the directory for each that is missing would make many files a long wait."""
@@ -162,16 +164,37 @@ class Location:
 
     def _revalidate(self, name: str, case_blind: bool) -> Location | None:
         """Ask the driver, and keep the known Location when it still tells the truth."""
-        assert self._unstable is not None
         found = self.node.lookup(name, case_blind)
         true_name, node = found or (name, None)
-        cached = self._unstable.get(true_name)
+        cached = self._doubtful.get(true_name) if self._doubtful else None
         child = cached() if cached is not None else None
         if child is not None:
             if child.node is node or child.mounted is not None:
+                child.target = None
+                self._leave(child)
+                self._cache()[true_name] = child.reference
                 return child
             child.removed()
+            child.node.vanished()
         return None if node is None else self._adopt(true_name, node)
+
+    def doubt(self, name: str | None) -> None:
+        """Others may have changed what is at a name, or at any (None): the driver is asked before it is used again."""
+        if self._spellings is not None:
+            self._spellings = None
+            if self.mount is not None:
+                self.mount.indexed.remove(self)
+        if name is None:
+            self._absent = None
+            self._doubtful = {**(self._doubtful or {}), **self.children}
+            self.children = {}
+            return
+        if self._absent:
+            self._absent.discard(name)
+        known = self.children.pop(name, None)
+        if known is not None:
+            self._doubtful = self._doubtful or {}
+            self._doubtful[name] = known
 
     def _remember_absent(self, name: str) -> None:
         if self._absent is None:
@@ -186,10 +209,24 @@ class Location:
         return child
 
     def _enter(self, child: Location) -> None:
-        cache = self.children if self._unstable is None else self._unstable
-        cache[child.name] = child.reference
+        self._cache()[child.name] = child.reference
         if child.mount is not None:
             child.mount.recent.append(child)
+
+    def _cache(self) -> dict[str, ref[Location]]:
+        """Where a name belongs that was seen just now."""
+        if self.node.keeps_names():
+            return self.children
+        if self._doubtful is None:
+            self._doubtful = {}
+        return self._doubtful
+
+    def _leave(self, child: Location) -> None:
+        """Know a child no longer."""
+        if self.children.get(child.name) is child.reference:
+            del self.children[child.name]
+        elif self._doubtful and self._doubtful.get(child.name) is child.reference:
+            del self._doubtful[child.name]
 
     def up(self, root: Location | None) -> Location:
         """The directory that `..` means here for whoever has `root` as root directory (None: the top of the tree)."""
@@ -246,9 +283,7 @@ class Location:
     def removed(self) -> None:
         """The name is gone; whoever holds this Location keeps the node."""
         if self.parent is not None and not self.deleted:
-            cache = self.parent.children if self.parent._unstable is None else self.parent._unstable
-            if cache.get(self.name) is self.reference:
-                del cache[self.name]
+            self.parent._leave(self)
             self.parent._went(self.name)
         self.deleted = True
 

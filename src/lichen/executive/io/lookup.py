@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from lichen.executive import security
+from lichen.executive.io import outside
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Location
@@ -75,6 +76,9 @@ def find_entry(
     context: FileSystemContext, start: Location, components: tuple[str, ...], flags: int = 0
 ) -> Entry:
     """As `find`, but the last name need not exist."""
+    for pending, learn in outside.sources:
+        if pending(0, 1):
+            learn()
     if flags & Walk.RESTRICTED or not components:
         return _Slowly(context, start, flags).walk(start, components)
     everywhere = context.token.overrides

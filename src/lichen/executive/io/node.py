@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from weakref import ref
 
 from lichen.executive.io.attributes import (
     AttributeChange,
@@ -60,7 +61,7 @@ class FileSystem:
 
     type: ClassVar[str] = "none"
     stable: bool = True
-    """Whether names change only through the executive, so that the name cache may answer for the driver."""
+    """Whether the driver can vouch for names, so that the name cache may answer for it."""
     names_kept: ClassVar[int] = 32768
     """How many places of it the name cache keeps that nobody uses."""
     root: Node
@@ -96,6 +97,7 @@ class Node:
         "files",
         "kind",
         "locks",
+        "place",
         "watchers",
     )
 
@@ -111,6 +113,8 @@ class Node:
         self.attachment: object = None
         self.locks: Locks | None = None
         self.watchers: list[Watcher] | None = None
+        self.place: ref[Location] | None = None
+        """A directory's place in the tree of names, once it was found there."""
 
     @property
     def subject(self) -> Subject | None:
@@ -132,7 +136,22 @@ class Node:
     def touch(self) -> None:
         """The object was written to by way of a memory mapping."""
 
+    # ---- being watched
+
+    def watched(self, begins: bool) -> None:
+        """From now on somebody is told of what happens to the object (executive.io.watch); not `begins`: nobody any more."""
+
+    def changed_here(self, change: int, name: str | None) -> None:
+        """The executive has changed the object, which is watched, or a name in it."""
+
     # ---- a directory's names: asked only of nodes of kind DIRECTORY
+
+    def keeps_names(self) -> bool:
+        """Whether what is found or missed from now on stays true until the executive changes it or `outside` is told."""
+        return self.file_system.stable
+
+    def vanished(self) -> None:
+        """Others have taken the name away that the object was found at."""
 
     def lookup(self, name: str, case_blind: bool = False) -> tuple[str, Node] | None:
         """The name as it is stored and its node; None when there is none. The same object gives the same Node."""

@@ -32,6 +32,8 @@ class Change:
     DELETE_SELF: Final = 0x400
     MOVE_SELF: Final = 0x800
     UNMOUNT: Final = 0x2000
+    OVERFLOW: Final = 0x4000
+    """More than can be told."""
     IS_DIRECTORY: Final = 0x4000_0000
     UNLINKED: Final = 0x1_0000
     """No bit of inotify's. With a name: it is the object's no longer, which goes on while it is open; else: the last name of
@@ -54,7 +56,10 @@ def add(node: Node, watcher: Watcher) -> None:
     """Start telling `watcher` about `node`, which is kept alive for it; a second time changes nothing."""
     if (node, watcher) not in active:
         active[node, watcher] = None
+        begins = node.watchers is None
         node.watchers = [*(node.watchers or ()), watcher]
+        if begins:
+            node.watched(True)
 
 
 def remove(node: Node, watcher: Watcher) -> None:
@@ -62,6 +67,8 @@ def remove(node: Node, watcher: Watcher) -> None:
     if (node, watcher) in active:
         del active[node, watcher]
         node.watchers = [other for other in node.watchers or () if other is not watcher] or None
+        if node.watchers is None:
+            node.watched(False)
 
 
 def notify(location: Location, change: int, cookie: int = 0) -> None:
@@ -77,7 +84,14 @@ def notify(location: Location, change: int, cookie: int = 0) -> None:
 
 
 def tell(node: Node, change: int, name: str | None, cookie: int = 0) -> None:
-    """Tell the watchers of one node."""
+    """Tell the watchers of one node what was done to it here."""
+    if node.watchers is not None:
+        node.changed_here(change, name)
+        tell_outside(node, change, name, cookie)
+
+
+def tell_outside(node: Node, change: int, name: str | None, cookie: int = 0) -> None:
+    """Tell the watchers of one node what was done to it without the executive."""
     if node.watchers is not None:
         for watcher in node.watchers:
             watcher.changed(node, change, name, cookie)

@@ -57,6 +57,8 @@ class _Watched:
                 self.owner.note(self.location, change, name, cookie)
         elif change & Change.UNLINKED:
             self.owner.forget(self)
+        elif change & Change.OVERFLOW:
+            self.owner.overflow()
 
 
 class DirectoryWatch:
@@ -128,6 +130,12 @@ class DirectoryWatch:
                 return
         came = change & (Change.CREATE | Change.MOVED_TO)
         self._append(_ADDED if came else _REMOVED, directory, name, cookie)
+
+    def overflow(self) -> None:
+        """More has happened than is known."""
+        self._records.clear()
+        self._overflowed = True
+        self._changed.wake()
 
     def _append(self, action: int, directory: Location, name: str, cookie: int) -> None:
         if len(self._records) >= _MOST_RECORDS:

@@ -65,6 +65,9 @@ class Watch:
 
     def changed(self, node: Node, change: int, name: str | None, cookie: int) -> None:
         """The executive tells of a change."""
+        if change & QUEUE_OVERFLOW:
+            self.queue.add(Event(-1, QUEUE_OVERFLOW))
+            return
         wanted = change & self.mask & ALL_EVENTS
         if change & Change.UNLINKED and self.mask & EXCLUDE_UNLINKED:
             wanted = 0

@@ -1,0 +1,37 @@
+"""What changes without the executive: a folder of the host belongs to others too, and what they do must be seen at once.
+
+A driver of such a folder vouches for the names of a directory (Node.keeps_names) and tells here when they are no longer sure.
+It hears of that in its own way, which is asked (`sources`) before anything that is remembered may answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from lichen.executive.io.node import Node
+
+
+class Source(NamedTuple):
+    """How a driver hears: `pending(0, 1)` is true when there is something, which `learn` takes in and calls `changed` for.
+
+    The arguments are those of epoll's poll, so that asking costs no more than that.
+    """
+
+    pending: Callable[[int, int], object]
+    learn: Callable[[], None]
+
+
+sources: Final[list[Source]] = []
+"""To be asked by whoever is about to trust what is remembered; `for pending, learn in sources: if pending(0, 1): learn()`.
+
+They are of every machine in this process, so that asking costs a loop over one element and not a look for whose turn it is.
+"""
+
+
+def changed(directory: Node, name: str | None) -> None:
+    """A name in a directory may have come, gone, or be another object's now; None: any of them."""
+    place = directory.place() if directory.place is not None else None
+    if place is not None:
+        place.doubt(name)
