@@ -94,6 +94,9 @@ class Options:
     """NT: calls on the handle may be left pending; without this they wait."""
     ALERTABLE: Final = 0x1_0000
     """NT: a user APC cuts short what waits for the file."""
+    UNBUFFERED: Final = 0x2_0000
+    SEQUENTIAL: Final = 0x4_0000
+    """NT: what a program says of its use of the file, and may ask for again."""
 
 
 class Poll:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Fault
+from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import DirectoryFile, File
 from lichen.executive.io.opening import Options
 from lichen.executive.objects.dispatcher import EventObject
@@ -58,6 +59,8 @@ class Completion:
     def __init__(
         self, thread: Thread, file: File, event: int, routine: int, context: int, status: int
     ) -> None:
+        if not status:
+            raise Failure(Status.ACCESS_VIOLATION)
         self.thread, self.file = thread, file
         self.routine, self.context, self.status = routine, context, status
         self.pended = False
@@ -159,6 +162,14 @@ class Completion:
             if pending.file.when_closed is not None:
                 pending.file.when_closed.pop(pending.cancel, None)
 
+    def end_transfer(self, status: int, information: int) -> int:
+        """As `end`; an overlapped file's reads and writes are told as if they had gone on, even if they took no time."""
+        if self.pended or self.file.node.kind != Kind.REGULAR or not self.file.options & Options.OVERLAPPED:
+            return self.end(status, information)
+        self.pended = True
+        self.end(status, information)
+        return Status.PENDING
+
     def end(self, status: int, information: int) -> int:
         """Tell everybody; returns the status of the call."""
         if status >= Status.UNSUCCESSFUL and status != Status.END_OF_FILE and not self.pended:
@@ -167,9 +178,9 @@ class Completion:
             self.told = self.thread.process.machine.completion_ports.get(self.file) or _USUAL
         if self.status:
             self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(status, information)))
-        if status == Status.END_OF_FILE and not self.pended:
-            return status
-        if self.routine:
+        if self.routine and status == Status.END_OF_FILE and not self.pended:
+            pass
+        elif self.routine:
             apc = UserApc(self.routine, (self.context, self.status, 0))
             self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
         elif (

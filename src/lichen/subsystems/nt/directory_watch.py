@@ -71,6 +71,7 @@ class DirectoryWatch:
         """Directories that are yet to be watched."""
         self._records: list[_Record] = []
         self._overflowed = self._gone = False
+        self._tells_names: bool | None = None
         self._watched: dict[_Watched, None] = {}
         self._changed = Condition(lambda: bool(self._records) or self._overflowed or self._gone)
         self._add(top)
@@ -82,6 +83,11 @@ class DirectoryWatch:
             watch.remove(each.location.node, each)
         self._watched.clear()
         self._changed = Condition(lambda: False)  # the one until now refers to this watch
+
+    def expect(self, names: bool) -> None:
+        """Somebody asks: the first time settles whether names are told, or just that something has changed."""
+        if self._tells_names is None:
+            self._tells_names = names
 
     def wait(self) -> Blocks[None]:
         """Wait for a change; DELETE_PENDING when the directory itself has gone."""
@@ -97,10 +103,10 @@ class DirectoryWatch:
         out = bytearray()
         for number, record in enumerate(records):
             name = encode(record.path)
-            length = (12 + len(name) + 3) & -4
-            following = length if number + 1 < len(records) else 0
-            out += (struct.pack("<3I", following, record.action, len(name)) + name).ljust(length, b"\0")
-        return None if overflowed or len(out) > size else bytes(out)
+            following = (12 + len(name) + 3) & -4 if number + 1 < len(records) else 0
+            out += (struct.pack("<3I", following, record.action, len(name)) + name).ljust(following, b"\0")
+        told = self._tells_names is not False and not overflowed and len(out) <= size
+        return bytes(out) if told else None
 
     # ---- what happens
 

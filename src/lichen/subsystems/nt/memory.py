@@ -12,7 +12,14 @@ from lichen.executive.interfaces import Map, MemoryOperation, Protect
 from lichen.executive.memory import AddressSpace, Region, page_up
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
-from lichen.subsystems.nt.protection import host_protection
+from lichen.subsystems.nt.protection import (
+    PAGE_EXECUTE_READWRITE,
+    PAGE_EXECUTE_WRITECOPY,
+    PAGE_GUARD,
+    PAGE_READWRITE,
+    PAGE_WRITECOPY,
+    host_protection,
+)
 
 MEM_COMMIT, MEM_RESERVE, MEM_DECOMMIT, MEM_RELEASE, MEM_FREE = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
 MEM_PRIVATE, MEM_MAPPED, MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = (
@@ -21,6 +28,9 @@ MEM_PRIVATE, MEM_MAPPED, MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = (
     0x80000,
     0x100000,
     0x200000,
+)
+_WRITABLE: Final = (
+    PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY | PAGE_GUARD
 )
 _LOWEST_CHOSEN: Final = 0x200000000
 """Addresses that the kernel chooses begin above 4 GiB and above the usual image bases' low part."""
@@ -96,3 +106,17 @@ def allocate(space: AddressSpace, size: int, protect: int, at: int = 0) -> tuple
     """Reserve and commit at once: the base, and the operations that map it."""
     allocation = reserve(space, size, protect, at)
     return allocation.base, commit(space, allocation.base, allocation.base + allocation.size, protect)
+
+
+def require_writable(space: AddressSpace, start: int, size: int) -> None:
+    """ACCESS_VIOLATION unless a call may write to all of a buffer: asked before what fills it is taken from anywhere."""
+    at, end = start, start + size
+    for region in space.overlapping(start, end) if size else ():
+        writable = (
+            region.state & _WRITABLE if region.state else region.allocation is None and region.protection & 2
+        )
+        if region.start > at or not writable:
+            break
+        at = region.end
+    if at < end:
+        raise Failure(Status.ACCESS_VIOLATION)

@@ -91,8 +91,6 @@ class PipeEnd(File):
         self._flushes: dict[Transfer, None] = {}
 
     def closed(self) -> None:
-        for waiting in (*self._reads, *self._listens, *self._flushes):
-            waiting.end(Status.CANCELLED)
         self._part(CLOSING, Status.PIPE_BROKEN)
         self.received.abandon(Status.PIPE_BROKEN, held_too=True)
         if self.is_server:

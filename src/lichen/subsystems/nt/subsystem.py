@@ -402,12 +402,19 @@ class NtSubsystem:
         if isinstance(state, NtThread):
             for mutant in list(state.mutants):
                 mutant.abandon()
+        if process.exit_status is not None:
+            self._abandon_pending(process)
         if isinstance(state, NtThread) and isinstance(process.personality, NtProcess):
             process.personality.left_memory += threads.left_memory(thread)
 
     def process_ended(self, process: Process) -> None:
-        """I/O that goes on ends with its process; its console is the others' alone."""
+        """Its console is the others' alone."""
         signals.left(process)
+        self._abandon_pending(process)
+
+    @staticmethod
+    def _abandon_pending(process: Process) -> None:
+        """I/O that goes on ends with its process, before its handles are closed: whoever shares them hears of that."""
         if isinstance(process.personality, NtProcess):
             for pending in list(process.personality.pending.values()):
                 pending.abandon()

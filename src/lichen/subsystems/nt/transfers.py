@@ -33,6 +33,8 @@ def read(file: File, size: int, offset: int | None, clock: Clock) -> bytes | Blo
     """At most `size` bytes, waiting for some; even a read of no bytes waits until a pipe has something to read."""
     if isinstance(file, PipeEnd):
         return file.receive(size)
+    if file.node.kind == Kind.DIRECTORY:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
     if not size and file.node.kind in _STREAMS and file.access & Access.READ:
         return _wait_for_data(file)
     if not file.options & Options.NONBLOCKING:
@@ -77,6 +79,8 @@ def write(file: File, data: bytes, offset: int | None, clock: Clock) -> int | Bl
     """Write all of `data`; PIPE_CLOSING when nobody reads it, PIPE_BROKEN when the reader goes in the middle of it."""
     if isinstance(file, PipeEnd):
         return file.send(data)
+    if file.node.kind == Kind.DIRECTORY:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
     if file.node.kind not in _STREAMS and not file.options & Options.NONBLOCKING:
         return file.write(data, offset)
     try:

@@ -158,8 +158,11 @@ def NtRemoveIoCompletionEx(
 
     if queue.packets:
         return take()
+    removed.write(1)  # whatever it removes, says Windows
+    if alertable and thread.personality.apcs:
+        thread.attention = True
+        return Status.USER_APC
     if timeout == 0:
-        removed.write(0)
         return Status.TIMEOUT
     return _wait_for_packet(queue, take, deadline_of(thread, timeout), alertable)
 

@@ -241,11 +241,16 @@ def NtNotifyChangeDirectoryFile(
     subtree: Boolean,
 ) -> Result:
     """Tell what changes in a directory; NOTIFY_ENUM_DIR when that is more than fits."""
+    if not status:
+        raise Failure(Status.ACCESS_VIOLATION)
+    if not filter or filter & ~_CHANGES:
+        raise Failure(Status.INVALID_PARAMETER)
     directory = file_of(thread, handle, Access.READ)
-    if directory.node.kind != Kind.DIRECTORY or not filter or filter & ~_CHANGES:
+    if directory.node.kind != Kind.DIRECTORY:
         raise Failure(Status.INVALID_PARAMETER)
     completion = Completion(thread, directory, event, routine, context, status)
     watch = _watch_of(thread, directory, filter, subtree)
+    watch.expect(bool(size))
 
     def tell() -> Blocks[int]:
         yield from watch.wait()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import OptionalIn, Out
 from lichen.abi.layout import i64, ptr, u32
+from lichen.abi.memory import Fault
 from lichen.executive.io.attributes import Attributes, Flag, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Disposition, Open, Options
@@ -21,6 +22,7 @@ from lichen.subsystems.nt import transfers
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.links import shown_by_name
+from lichen.subsystems.nt.memory import require_writable
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.pipe_queues import Part
@@ -36,6 +38,7 @@ _MOST_AT_ONCE: Final = 1 << 26
 _PART: Final = 1 << 22
 """How much of a file is read or written in one turn of the kernel."""
 _USE_POSITION, _WRITE_TO_END = -2, -1
+_INVALID_USER_BUFFER: Final = 0xC00000E8
 
 
 @nt.call(partial="extended attributes are ignored")
@@ -100,12 +103,17 @@ def NtReadFile(
 ) -> Result:
     """Read from a file."""
     file = file_of(thread, handle, Access.READ | Access.EXECUTE)
-    offset = _offset(file, position)
+    require_writable(thread.process.space, buffer, size)
     completion = Completion(thread, file, event, routine, context, status)
+    offset = offset_of(file, position, False)
     counters = thread.process.counters
     counters.reads += 1
     if size > _PART and file.node.kind == Kind.REGULAR:
-        return completion.carry_out(_read_much(thread, file, completion, buffer, size, offset))
+
+        def store(at: int, data: bytes) -> None:
+            thread.memory.write(buffer + at, data)
+
+        return completion.carry_out(read_much(completion, store, size, offset))
 
     clock = thread.process.machine.scheduler.clock
     found = transfers.read(file, min(size, _MOST_AT_ONCE), offset, clock)
@@ -113,11 +121,12 @@ def NtReadFile(
     def done(data: bytes) -> int:
         if not data and size and not isinstance(file, PipeEnd):
             ended = file.seekable or file.node.kind == Kind.CHARACTER
-            return completion.end(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
+            return completion.end_transfer(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
         thread.memory.write(buffer, data)
         counters.read_bytes += len(data)
         _move(file, offset, len(data))
-        return completion.end(Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS, len(data))
+        status = Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS
+        return completion.end_transfer(status, len(data))
 
     return completion.carry_out(then(found, done))
 
@@ -140,15 +149,20 @@ def NtWriteFile(
     large = size > _PART and file.node.kind == Kind.REGULAR
     if size > _MOST_AT_ONCE and not large:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
-    data = thread.memory.read(buffer, size) if size and not large else b""
-    offset = _offset(file, position)
-    if offset == _WRITE_TO_END or (offset is not None and _appends(file)):
-        offset = file.node.size()
     completion = Completion(thread, file, event, routine, context, status)
+    try:
+        data = thread.memory.read(buffer, size) if size and not large else b""
+    except Fault:
+        raise Failure(_INVALID_USER_BUFFER) from None
+    offset = offset_of(file, position, True)
     counters = thread.process.counters
     counters.writes += 1
     if large:
-        return completion.carry_out(_write_much(thread, file, completion, buffer, size, offset))
+
+        def load(at: int, most: int) -> bytes:
+            return thread.memory.read(buffer + at, most)
+
+        return completion.carry_out(write_much(completion, load, size, offset))
 
     clock = thread.process.machine.scheduler.clock
     written = transfers.write(file, data, offset, clock)
@@ -156,20 +170,23 @@ def NtWriteFile(
     def done(count: int) -> int:
         counters.written_bytes += count
         _move(file, offset, count)
-        return completion.end(Status.SUCCESS, count)
+        return completion.end_transfer(Status.SUCCESS, count)
 
     return completion.carry_out(then(written, done))
 
 
-def _read_much(
-    thread: Thread, file: File, completion: Completion, buffer: int, size: int, offset: int | None
+def read_much(
+    completion: Completion, store: Callable[[int, bytes], None], size: int, offset: int | None
 ) -> Blocks[int]:
+    """Read more than one turn of the kernel may: `store` takes each part and where it belongs."""
+    thread, file = completion.thread, completion.file
+
     def read(at: int, most: int) -> int | Blocks[int]:
-        def store(data: bytes) -> int:
-            thread.memory.write(buffer + at, data)
+        def stored(data: bytes) -> int:
+            store(at, data)
             return len(data)
 
-        return then(file.read(most, None if offset is None else offset + at), store)
+        return then(file.read(most, None if offset is None else offset + at), stored)
 
     count = yield from _in_parts(thread, size, read)
     thread.process.counters.read_bytes += count
@@ -177,12 +194,14 @@ def _read_much(
     return completion.end(Status.SUCCESS if count else Status.END_OF_FILE, count)
 
 
-def _write_much(
-    thread: Thread, file: File, completion: Completion, buffer: int, size: int, offset: int | None
+def write_much(
+    completion: Completion, load: Callable[[int, int], bytes], size: int, offset: int | None
 ) -> Blocks[int]:
+    """Write more than one turn of the kernel may: `load` gives as many bytes as are asked for, from some place on."""
+    thread, file = completion.thread, completion.file
+
     def write(at: int, most: int) -> int | Blocks[int]:
-        data = thread.memory.read(buffer + at, most)
-        return file.write(data, None if offset is None else offset + at)
+        return file.write(load(at, most), None if offset is None else offset + at)
 
     count = yield from _in_parts(thread, size, write)
     thread.process.counters.written_bytes += count
@@ -215,11 +234,21 @@ def _appends(file: File) -> bool:
     return bool(file.options & Options.APPEND) or not file.access & Access.WRITE
 
 
-def _offset(file: File, position: int | None) -> int | None:
-    """Where a call reads or writes: None for the file's own position."""
-    if not file.seekable or position is None or position == _USE_POSITION:
+def offset_of(file: File, position: int | None, writing: bool) -> int | None:
+    """Where a call reads or writes: None for the file's own position, which overlapped files do not have.
+
+    INVALID_PARAMETER for what is no place; -1 is the end of the file to a write, -2 the position.
+    """
+    if not file.seekable:
         return None
-    if position < _WRITE_TO_END:
+    placeless = position is None or (position < 0 and not (writing and position == _WRITE_TO_END))
+    if placeless and file.options & Options.OVERLAPPED and file.node.kind == Kind.REGULAR:
+        raise Failure(Status.INVALID_PARAMETER)
+    if position is None or position == _USE_POSITION:
+        return None
+    if writing and (position == _WRITE_TO_END or _appends(file)):
+        return file.node.size()
+    if position < 0:
         raise Failure(Status.INVALID_PARAMETER)
     return position
 

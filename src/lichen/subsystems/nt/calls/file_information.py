@@ -36,7 +36,14 @@ from lichen.subsystems.nt.completions import SKIP_SIGNAL, Completion, Telling
 from lichen.subsystems.nt.console.control import console_control
 from lichen.subsystems.nt.console.files import Connection, ConsoleFile
 from lichen.subsystems.nt.devices import runnable_mode
-from lichen.subsystems.nt.files import name_for
+from lichen.subsystems.nt.files import (
+    FILE_NO_BUFFERING,
+    FILE_SEQUENTIAL_ONLY,
+    FILE_SYNCHRONOUS_IO_ALERT,
+    FILE_SYNCHRONOUS_IO_NONALERT,
+    FILE_WRITE_THROUGH,
+    name_for,
+)
 from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, attributes_of, control, tag_of
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
@@ -54,15 +61,21 @@ _DISPOSITION, _POSITION, _MODE, _ALIGNMENT, _ALL, _ALLOCATION, _END_OF_FILE = 13
 _COMPLETION, _NETWORK_OPEN, _ATTRIBUTE_TAG, _IO_COMPLETION_NOTIFICATION = 30, 34, 35, 41
 _PIPE: Final = 23
 _NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK, _STAT = 48, 59, 64, 65, 11, 68
-_SYNCHRONOUS, _NOTIFICATION_MODES = 0x20, 0x7
-_WRITE_THROUGH, _ALERTABLE = 0x2, 0x10
+_NOTIFICATION_MODES: Final = 0x7
+_MODES: Final = {
+    FILE_WRITE_THROUGH: Options.SYNCHRONOUS,
+    FILE_SEQUENTIAL_ONLY: Options.SEQUENTIAL,
+    FILE_NO_BUFFERING: Options.UNBUFFERED,
+    FILE_SYNCHRONOUS_IO_ALERT: Options.ALERTABLE,
+}
+_SETTABLE_MODES: Final = FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY
+_WAITING_MODES: Final = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
 _DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x07, 0x15, 0x11, 0x50
 _LONGEST_REQUEST: Final = 1 << 20
 """The most that a console takes or gives at once."""
 _LONGEST_INPUT: Final = 0x10000
-_OF_ANY_LENGTH: Final = (_NAME, _ALL, _NORMALISED_NAME)
-"""Classes that end with a name, of which a caller gets as much as fits."""
-_LEAST_NAME: Final = 8
+_OF_ANY_LENGTH: Final = {_NAME: 8, _ALL: 104, _NORMALISED_NAME: 8}
+"""Classes that end with a name, of which a caller gets as much as fits, and how much has to."""
 _KEEP_TIMES: Final = (0, -1, -2)
 
 
@@ -80,7 +93,7 @@ def NtQueryInformationFile(
     answer = _ANSWERS.get(information_class)
     if answer is None:
         raise Failure(Status.INVALID_INFO_CLASS)
-    if information_class in _OF_ANY_LENGTH and size < _LEAST_NAME:
+    if size < _OF_ANY_LENGTH.get(information_class, 0):
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     data = answer(thread, file)
     result = Status.SUCCESS
@@ -125,9 +138,21 @@ def _name(thread: Thread, file: File) -> bytes:
 
 
 def _mode(thread: Thread, file: File) -> bytes:
-    options = file.options
-    mode = 0 if options & Options.OVERLAPPED else _ALERTABLE if options & Options.ALERTABLE else _SYNCHRONOUS
-    return struct.pack("<I", mode | (_WRITE_THROUGH if options & Options.SYNCHRONOUS else 0))
+    mode = sum(bit for bit, option in _MODES.items() if file.options & option)
+    if not file.options & (Options.OVERLAPPED | Options.ALERTABLE):
+        mode |= FILE_SYNCHRONOUS_IO_NONALERT
+    return struct.pack("<I", mode)
+
+
+def _set_mode(thread: Thread, file: File, data: bytes) -> None:
+    """FILE_MODE_INFORMATION: whether a file waits is settled when it is opened."""
+    (mode,) = struct.unpack_from("<I", data)
+    (before,) = struct.unpack("<I", _mode(thread, file))
+    if mode & ~_SETTABLE_MODES & ~before or (mode ^ before) & _WAITING_MODES:
+        raise Failure(Status.INVALID_PARAMETER)
+    for bit, option in _MODES.items():
+        if bit & _SETTABLE_MODES:
+            file.options = file.options | option if mode & bit else file.options & ~option
 
 
 def _everything(thread: Thread, file: File) -> bytes:
@@ -334,7 +359,7 @@ _CHANGES: Final[dict[int, _Change]] = {
     _LINK: _Change(20, 0, _link),
     _PIPE: _Change(8, Access.WRITE_ATTRIBUTES, pipe.set_pipe_information),
     _COMPLETION: _Change(16, 0, _set_completion),
-    _MODE: _Change(4, 0, lambda thread, file, data: None),
+    _MODE: _Change(4, 0, _set_mode),
     _IO_COMPLETION_NOTIFICATION: _Change(4, 0, _set_notification),
 }
 
@@ -354,7 +379,7 @@ def NtQueryVolumeInformationFile(
         data = struct.pack("<2I", _device_type(file), 0x20 if file.seekable else 0)
     elif information_class == 1:
         label = encode("Lichen")
-        data = struct.pack("<QIIBB", 0, 0x4C494348, len(label), 0, 0) + label
+        data = struct.pack("<QIIBB", 0, 0x4C494348, len(label), 1, 0) + label
     elif information_class == 5:
         kind = encode("NTFS")
         data = struct.pack("<3I", 0x000700CF, 255, len(kind)) + kind
