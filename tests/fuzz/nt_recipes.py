@@ -87,6 +87,13 @@ def _transfer(s: Steps) -> tuple[int, ...]:
     return _file(s), 0, 0, 0, s.put(), s.put(), 4, _number(s, 0), 0
 
 
+def _apart(s: Steps) -> tuple[int, ...]:
+    """A page of an unbuffered file to or from somewhere."""
+    path = s.name("\\??\\C:\\r")
+    fd = _made(s, "NtCreateFile", _ALL, _named(s, path), s.put(), 0, 0x80, 7, 2, 8, 0, 0)
+    return fd, 0, 0, 0, s.put(), _number(s, ARENA), 4096, _number(s, 0), 0
+
+
 def _folder(s: Steps) -> int:
     return _made(s, "NtOpenFile", 0x100001, _named(s, "\\??\\C:\\"), s.put(), 7, 0x21)
 
@@ -335,6 +342,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtQueryVolumeInformationFile": lambda s: (_folder(s), s.put(), s.put(bytes(64)), 24, 3),
     "NtRaiseException": lambda s: (s.put(struct.pack("<II", 0x1234, 0).ljust(152, b"\0")), _context(s), 1),
     "NtReadFile": _transfer,
+    "NtReadFileScatter": _apart,
     "NtReleaseKeyedEvent": lambda s: (_made(s, *_KEYED[:2], 0, 0), 0, 0, _number(s, -1000)),
     "NtReleaseMutant": lambda s: (_made(s, "NtCreateMutant", 0x1F0001, 0, 1), 0),
     "NtRenameKey": lambda s: (_key(s), _text(s, s.name("r"))),
@@ -351,4 +359,5 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtUnmapViewOfSection": lambda s: (PROCESS, _mapped(s)),
     "NtUnmapViewOfSectionEx": lambda s: (PROCESS, _mapped(s), 0),
     "NtWriteFile": _transfer,
+    "NtWriteFileGather": _apart,
 }

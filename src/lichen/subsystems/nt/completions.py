@@ -59,8 +59,6 @@ class Completion:
     def __init__(
         self, thread: Thread, file: File, event: int, routine: int, context: int, status: int
     ) -> None:
-        if not status:
-            raise Failure(Status.ACCESS_VIOLATION)
         self.thread, self.file = thread, file
         self.routine, self.context, self.status = routine, context, status
         self.pended = False

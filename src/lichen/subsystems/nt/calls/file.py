@@ -102,6 +102,8 @@ def NtReadFile(
     key: Address,
 ) -> Result:
     """Read from a file."""
+    if not status:
+        raise Failure(Status.ACCESS_VIOLATION)
     file = file_of(thread, handle, Access.READ | Access.EXECUTE)
     require_writable(thread.process.space, buffer, size)
     completion = Completion(thread, file, event, routine, context, status)
@@ -145,6 +147,8 @@ def NtWriteFile(
     key: Address,
 ) -> Result:
     """Write to a file."""
+    if not status:
+        raise Failure(Status.ACCESS_VIOLATION)
     file = file_of(thread, handle, Access.CONTENT)
     large = size > _PART and file.node.kind == Kind.REGULAR
     if size > _MOST_AT_ONCE and not large:
