@@ -350,6 +350,7 @@ class Machine:
         except Failure as failure:
             reason = os.strerror(errno_of(failure.status))
             hint = hint_at(folder, self.hides_private) if os.path.isdir(folder) else ""
+            hint += ", or start elsewhere with --cwd" if hint else ""
             raise LaunchError(f"{os.path.normpath(os.fsdecode(folder))}: {reason}{hint}") from failure
         return context
 

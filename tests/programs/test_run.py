@@ -153,14 +153,32 @@ def test_the_current_folder_is_the_programs(lichen: Lichen) -> None:
 
 
 def test_a_current_folder_that_the_machine_lacks(lichen: Lichen, tmp_path: Path) -> None:
-    done = lichen.run("run", "--fresh", "pwd", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, b"/\n")
-    assert b"--share" in done.stderr
-    done = lichen.run("run", "--fresh", "--cwd", str(tmp_path), "pwd")
-    assert (done.returncode, done.stdout) == (125, b"")
-    assert f"--share {tmp_path}".encode() in done.stderr
+    for words in ([], ["--cwd", str(tmp_path)]):
+        done = lichen.run("run", "--fresh", *words, "pwd", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (125, b"")
+        assert f"--share {tmp_path}, or start elsewhere with --cwd".encode() in done.stderr
+    assert (
+        lichen.run("run", "--fresh", "--share", ".", "pwd", cwd=tmp_path).stdout == f"{tmp_path}\n".encode()
+    )
+    assert lichen.run("run", "--fresh", "--cwd", "/etc", "pwd", cwd=tmp_path).stdout == b"/etc\n"
     done = lichen.run("run", "--fresh", "--cwd", "/etc/passwd", "pwd")
     assert (done.returncode, done.stderr) == (125, b"lichen: /etc/passwd: Not a directory\n")
+
+
+def test_a_login_shell_starts_though_the_machine_lacks_its_caller_s_folder(
+    lichen: Lichen, tmp_path: Path
+) -> None:
+    done = lichen.run(input=b"pwd\n", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, b"/\n")
+    assert f"--share {tmp_path}, or start elsewhere with --cwd; starting in /".encode() in done.stderr
+
+
+def test_a_current_folder_that_is_gone(lichen: Lichen, tmp_path: Path) -> None:
+    gone = 'cd "$1"; rmdir "$1"; shift; "$@"'
+    command = ["sh", "-c", gone, "sh", str(tmp_path), *lichen.command("run", "--fresh")]
+    done = subprocess.run([*command, "pwd"], capture_output=True, env=lichen.environment, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"--cwd" in done.stderr
 
 
 def test_an_empty_environment_stays_so(lichen: Lichen) -> None:

@@ -192,8 +192,7 @@ class Client:
             if not name or not equals:
                 raise UsageError(f"--env {text}: NAME=VALUE is needed")
             variables[name] = value
-        flags = [protocol.FOLDER_IS_CHOSEN] if options.folder else []
-        flags += [protocol.TRACE] if options.trace is not None else []
+        flags = [protocol.TRACE] if options.trace is not None else []
         flags += [protocol.ROOT_FILES] if options.root_files else []
         program = [os.fsencode(word) for word in options.program]
         return protocol.Start(
@@ -201,7 +200,7 @@ class Client:
             program=program[0] if program else b"",
             arguments=program,
             environment=[name + b"=" + value for name, value in variables.items()],
-            folder=os.fsencode(os.path.join(_current_folder(), options.folder)),
+            folder=os.fsencode(_folder(options)),
             user=os.fsencode(options.user),
             groups=[str(group).encode() for group in os.getgroups()],
             shares=[os.fsencode(word) for text in options.shares for word in share_of(text)],
@@ -325,10 +324,15 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-def _current_folder() -> str:
+def _folder(options: Options) -> str:
+    """Where to start; a login shell whose caller's folder is gone starts at the top."""
+    if options.folder.startswith("/"):
+        return options.folder
     try:
-        return os.getcwd()
+        return os.path.join(os.getcwd(), options.folder)
     except FileNotFoundError:
+        if options.program:
+            raise UsageError("the current folder is gone; choose one of the machine's with --cwd") from None
         return "/"
 
 

@@ -36,8 +36,6 @@ MAGIC: Final = b"lich"
 MOST: Final = 8 << 20
 """The longest message: twice what Linux takes as arguments and environment."""
 MOST_DESCRIPTORS: Final = 4
-FOLDER_IS_CHOSEN: Final = b"folder"
-"""Flag of START: the folder was asked for, so that it is an error when the machine does not have it."""
 TRACE: Final = b"trace"
 """Flag of START: the last descriptor that is passed is where a trace goes."""
 ROOT_FILES: Final = b"root-files"

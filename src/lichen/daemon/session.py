@@ -156,11 +156,11 @@ class Session:
         return self.kernel.machine.standard_file(descriptor, context, self.console)
 
     def _context(self, request: protocol.Start, token: Token) -> FileSystemContext:
-        """Where the program starts: a current folder that the machine does not have is worth a warning only."""
+        """Where the program starts: what is named there must be there, but a login shell can go where it likes."""
         try:
             return self.kernel.machine.context(request.folder, token)
         except LaunchError as error:
-            if protocol.FOLDER_IS_CHOSEN in request.flags:
+            if request.program:
                 raise
             self.connection.send(protocol.WARNING, f"{error}; starting in /".encode(errors="surrogateescape"))
             return self.kernel.machine.context(b"/", token)
