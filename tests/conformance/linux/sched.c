@@ -122,8 +122,17 @@ static void policies(void) {
     CHECK_OK(sched_setscheduler(0, SCHED_BATCH, &parameters), "sched_setscheduler to SCHED_BATCH");
     CHECK_EQ(sched_getscheduler(0), SCHED_BATCH, "SCHED_BATCH");
     CHECK_OK(sched_setscheduler(0, SCHED_OTHER, &parameters), "and back");
-    NEED(setrlimit(RLIMIT_RTPRIO, &none) == 0);
+    NEED(setrlimit(RLIMIT_RTPRIO, &none) == 0 && setrlimit(RLIMIT_NICE, &none) == 0);
     become_ordinary();
+    CHECK_OK(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &parameters), "SCHED_RESET_ON_FORK");
+    CHECK_EQ(sched_getscheduler(0), SCHED_BATCH | SCHED_RESET_ON_FORK, "it is told");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(sched_getscheduler(0));
+    CHECK(exited_with(status_of(child), SCHED_BATCH), "a child has the policy without it");
+    CHECK_ERRNO(sched_setscheduler(0, SCHED_BATCH, &parameters), EPERM, "an ordinary user does not take it back");
+    CHECK_OK(sched_setscheduler(0, SCHED_IDLE | SCHED_RESET_ON_FORK, &parameters), "SCHED_IDLE");
+    CHECK_ERRNO(sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &parameters), EPERM, "nor comes back from there");
     CHECK_ERRNO(sched_setscheduler(0, SCHED_FIFO, &one), EPERM, "SCHED_FIFO is not for ordinary users");
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.interfaces import PAGE, ProcessorTime
@@ -72,11 +72,27 @@ class Scheduling:
     """How a thread asks to be run; but for `affinity`, the host is not told. Fork and exec keep it."""
 
     policy: int = 0
+    priority: int = 0
+    """The static one, of the real-time policies."""
+    reset_on_fork: bool = False
+    """Whether children and threads begin as anybody does."""
     affinity: frozenset[int] | None = None
     """The processors that it wants to run on; None for all."""
     io_priority: int = 0
     timer_slack: int = 50_000
     """In nanoseconds."""
+
+    @property
+    def real_time(self) -> bool:
+        """Whether the policy is SCHED_FIFO or SCHED_RR."""
+        return self.policy in (1, 2)
+
+    def inherited(self) -> Scheduling:
+        """What a child or a new thread gets."""
+        if not self.reset_on_fork:
+            return replace(self)
+        kept = Scheduling() if self.real_time else self
+        return replace(self, policy=kept.policy, priority=0, reset_on_fork=False)
 
 
 @dataclass(eq=False)

@@ -7,7 +7,6 @@ import importlib
 import logging
 import pkgutil
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lichen.abi.convention import AMD64
@@ -167,7 +166,7 @@ class LinuxSubsystem:
         state = LinuxThread()
         if creator is not None and isinstance(creator.personality, LinuxThread):
             state.mask = creator.personality.mask
-            state.scheduling = replace(creator.personality.scheduling)
+            state.scheduling = creator.personality.scheduling.inherited()
             state.domain = creator.personality.domain
             if creator.process is not process and process.personality.limits[RLIMIT_CPU][0] != UNLIMITED:
                 watch_processor_limit(process)

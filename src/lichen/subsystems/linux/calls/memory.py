@@ -132,10 +132,10 @@ def mmap(
 def _check_flags(flags: int) -> None:
     """Refuse what a kind of mapping cannot have; of huge pages and persistent memory there is none at all."""
     of_file, kind = not flags & MAP_ANONYMOUS, flags & MAP_TYPE
-    if kind == MAP_SHARED_VALIDATE and not of_file:
-        raise Failure(Status.INVALID_PARAMETER)
     if flags & MAP_HUGETLB:
         raise Failure(Status.INVALID_PARAMETER if of_file else Status.NO_MEMORY)
+    if kind == MAP_SHARED_VALIDATE and not of_file:
+        raise Failure(Status.INVALID_PARAMETER)
     if of_file and (flags & MAP_SYNC or (kind == MAP_SHARED_VALIDATE and flags & ~_VALIDATED)):
         raise Failure(Status.NOT_SUPPORTED)
     if flags & MAP_GROWSDOWN and (of_file or kind != MAP_PRIVATE):

@@ -1,8 +1,8 @@
 """How threads are scheduled, as far as that is a guest's business.
 
-The host runs the threads, all of them as SCHED_OTHER, and the platform chooses their processors. What a thread asks for
-within that is kept and shown, and goes on to its children and programs; what would need another policy is refused. Binding a
-thread to processors is real.
+The host runs the threads, all of them as SCHED_OTHER, and the platform chooses their processors. The policy and priority that
+a thread asks for are kept and shown, and go on to its children and programs: who may have them is decided as on Linux, but
+nothing that a guest does lets it keep a processor of the host from others. Binding a thread to processors is real.
 
 Source: sched(7), sched_setscheduler(2), sched_setattr(2), sched_setaffinity(2), sched_rr_get_interval(2).
 """
@@ -18,7 +18,14 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.calls.limits import set_nice
 from lichen.subsystems.linux.processes import token_of
 from lichen.subsystems.linux.records import SchedAttr, SchedParam, Timespec
-from lichen.subsystems.linux.state import LinuxProcess, LinuxThread, Scheduling
+from lichen.subsystems.linux.state import (
+    RLIMIT_NICE,
+    RLIMIT_RTPRIO,
+    LinuxProcess,
+    LinuxThread,
+    Scheduling,
+    default_limits,
+)
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Flags, Int, Pid, Uint
 
@@ -29,8 +36,11 @@ SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE = 0, 
 _REAL_TIME: Final = (SCHED_FIFO, SCHED_RR)
 _ORDINARY: Final = (SCHED_OTHER, SCHED_BATCH, SCHED_IDLE)
 _RESET_ON_FORK: Final = 0x40000000
+_FLAG_RESET_ON_FORK, _FLAG_KEEP_POLICY, _FLAG_KEEP_PARAMETERS = 0x1, 0x8, 0x10
+_FLAGS: Final = _FLAG_RESET_ON_FORK | _FLAG_KEEP_POLICY | _FLAG_KEEP_PARAMETERS
 _MOST_REAL_TIME: Final = 99
 _WORD: Final = 8
+_SLICES: Final = {SCHED_FIFO: Timespec(0, 0), SCHED_RR: Timespec(0, 100_000_000)}
 _SLICE: Final = Timespec(0, 4_000_000)
 _ATTRIBUTES: Final = layout(SchedAttr, LP64)
 _FIRST_SIZE: Final = 48
@@ -68,17 +78,31 @@ def _check(thread: Thread, target: Process) -> None:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
-def _set_policy(thread: Thread, id: int, policy: int, priority: int) -> None:
-    """Change a thread's policy; PRIVILEGE_NOT_HELD for one that the host does not give."""
-    target = _scheduled(thread, id)
-    policy &= ~_RESET_ON_FORK
+def _set_policy(thread: Thread, target: _Target, policy: int, priority: int) -> None:
+    """Change a thread's policy and priority; the policy may say that children do not get it."""
+    reset, policy = bool(policy & _RESET_ON_FORK), policy & ~_RESET_ON_FORK
     lowest, highest = (1, _MOST_REAL_TIME) if policy in _REAL_TIME else (0, 0)
     if policy not in (*_REAL_TIME, *_ORDINARY) or not lowest <= priority <= highest:
         raise Failure(Status.INVALID_PARAMETER)
+    if not token_of(thread).has(Capability.SYS_NICE):
+        _check_ordinary(thread, target, policy, priority, reset)
+    now = target.scheduling
+    now.policy, now.priority, now.reset_on_fork = policy, priority, reset
+
+
+def _check_ordinary(thread: Thread, target: _Target, policy: int, priority: int, reset: bool) -> None:
+    """What may be changed without CAP_SYS_NICE: one's own, and upwards only as far as the limits let it."""
     _check(thread, target.process)
-    if policy in _REAL_TIME:
+    now, state = target.scheduling, target.process.personality
+    limits = state.limits if isinstance(state, LinuxProcess) else default_limits()
+    most, least_nice = limits[RLIMIT_RTPRIO][0], 20 - limits[RLIMIT_NICE][0]
+    raised = policy in _REAL_TIME and (
+        (policy != now.policy and not most) or (priority > now.priority and priority > most)
+    )
+    nice = state.nice if isinstance(state, LinuxProcess) else 0
+    woken = now.policy == SCHED_IDLE != policy and nice < least_nice
+    if raised or woken or (now.reset_on_fork and not reset):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    target.scheduling.policy = policy
 
 
 @linux.call(amd64=144, partial=_PARTIAL)
@@ -86,14 +110,19 @@ def sched_setscheduler(thread: Thread, id: Pid, policy: Int, parameter: Optional
     """Change the scheduling policy and priority of a thread."""
     if policy < 0 or parameter is None:
         raise Failure(Status.INVALID_PARAMETER)
-    _set_policy(thread, id, policy, parameter.priority)
+    _set_policy(thread, _scheduled(thread, id), policy, parameter.priority)
     return 0
 
 
 @linux.call(amd64=145)
 def sched_getscheduler(thread: Thread, id: Pid) -> int:
     """The scheduling policy of a thread."""
-    return _scheduled(thread, id).scheduling.policy
+    return _shown(_scheduled(thread, id).scheduling)
+
+
+def _shown(scheduling: Scheduling) -> int:
+    """A policy with the bit that says that children do not get it."""
+    return scheduling.policy | (_RESET_ON_FORK if scheduling.reset_on_fork else 0)
 
 
 @linux.call(amd64=142, partial=_PARTIAL)
@@ -101,7 +130,8 @@ def sched_setparam(thread: Thread, id: Pid, parameter: OptionalIn[SchedParam]) -
     """Change the priority of a thread within its policy."""
     if parameter is None:
         raise Failure(Status.INVALID_PARAMETER)
-    _set_policy(thread, id, _scheduled(thread, id).scheduling.policy, parameter.priority)
+    target = _scheduled(thread, id)
+    _set_policy(thread, target, _shown(target.scheduling), parameter.priority)
     return 0
 
 
@@ -110,8 +140,7 @@ def sched_getparam(thread: Thread, id: Pid, parameter: OptionalOut[SchedParam]) 
     """The priority of a thread within its policy."""
     if not parameter:
         raise Failure(Status.INVALID_PARAMETER)
-    _scheduled(thread, id)
-    parameter.write(SchedParam(0))
+    parameter.write(SchedParam(_scheduled(thread, id).scheduling.priority))
     return 0
 
 
@@ -136,8 +165,7 @@ def _known(policy: int) -> int:
 @linux.call(amd64=148)
 def sched_rr_get_interval(thread: Thread, id: Pid, interval: Out[Timespec]) -> int:
     """How long a thread runs before others get their turn."""
-    _scheduled(thread, id)
-    interval.write(_SLICE)
+    interval.write(_SLICES.get(_scheduled(thread, id).scheduling.policy, _SLICE))
     return 0
 
 
@@ -148,9 +176,11 @@ def sched_getattr(thread: Thread, id: Pid, address: Address, size: Uint, flags: 
         raise Failure(Status.INVALID_PARAMETER)
     target = _scheduled(thread, id)
     state = target.process.personality
-    nice = state.nice if isinstance(state, LinuxProcess) else 0
+    now = target.scheduling
+    nice = state.nice if isinstance(state, LinuxProcess) and now.policy not in _REAL_TIME else 0
+    reset = _FLAG_RESET_ON_FORK if now.reset_on_fork else 0
     used = min(size, _ATTRIBUTES.size)
-    data = _ATTRIBUTES.pack(SchedAttr(used, target.scheduling.policy, 0, nice, 0))
+    data = _ATTRIBUTES.pack(SchedAttr(used, now.policy, reset, nice, now.priority))
     thread.memory.write(address, data[:used])
     return 0
 
@@ -167,10 +197,21 @@ def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> in
     if any(data[_ATTRIBUTES.size :]):
         raise Failure(Status.INVALID_BUFFER_SIZE)
     wanted = _ATTRIBUTES.unpack(data[: _ATTRIBUTES.size].ljust(_ATTRIBUTES.size, b"\0"))
-    if wanted.policy == SCHED_DEADLINE:
+    target = _scheduled(thread, id)
+    now, policy, priority = target.scheduling, wanted.policy, wanted.priority
+    if wanted.flags & ~_FLAGS or policy & _RESET_ON_FORK:
+        raise Failure(Status.INVALID_PARAMETER)
+    if wanted.flags & _FLAG_KEEP_POLICY:
+        policy = now.policy
+    if wanted.flags & _FLAG_KEEP_PARAMETERS:
+        priority = now.priority
+    if policy == SCHED_DEADLINE:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    _set_policy(thread, id, wanted.policy, wanted.priority)
-    set_nice(thread, _scheduled(thread, id).process, wanted.nice)
+    _set_policy(
+        thread, target, policy | (_RESET_ON_FORK if wanted.flags & _FLAG_RESET_ON_FORK else 0), priority
+    )
+    if policy not in _REAL_TIME and not wanted.flags & _FLAG_KEEP_PARAMETERS:
+        set_nice(thread, target.process, wanted.nice)
     return 0
 
 

@@ -25,6 +25,7 @@ from lichen.subsystems.linux.state import (
     RLIMIT_SIGPENDING,
     UNLIMITED,
     LinuxThread,
+    Scheduling,
     default_limits,
 )
 from lichen.subsystems.linux.subsystem import linux_exit_code
@@ -132,7 +133,7 @@ def stat(task: Task) -> bytes:
     time = _time(task, usages)
     children = state.children_time if state is not None else ProcessorTime()
     nice = state.nice if state is not None else 0
-    terminal = process.session.terminal
+    terminal, scheduling = process.session.terminal, _scheduling(task)
     pending, _, blocked, ignored, caught = _signal_masks(task)
     space = AddressSpace() if process.is_zombie else process.space
     status = process.exit_status
@@ -151,7 +152,7 @@ def stat(task: Task) -> bytes:
         ticks(time.system),
         ticks(children.user),
         ticks(children.system),
-        20 + nice,
+        -1 - scheduling.priority if scheduling.real_time else 20 + nice,
         nice,
         len(process.threads) or 1,
         0,
@@ -166,8 +167,8 @@ def stat(task: Task) -> bytes:
         *(0, 0, 0),
         _end_signal(task),
         first.processor,
-        0,
-        _policy(task),
+        scheduling.priority,
+        scheduling.policy,
         *(0, 0, 0, 0, 0),
         space.heap_start,
         space.arguments.start,
@@ -188,10 +189,10 @@ def _end_signal(task: Task) -> int:
     return task.state.exit_signal if task.state is not None else SIGCHLD
 
 
-def _policy(task: Task) -> int:
+def _scheduling(task: Task) -> Scheduling:
     leader = task.leader
     own = leader.personality if leader is not None else None
-    return own.scheduling.policy if isinstance(own, LinuxThread) else 0
+    return own.scheduling if isinstance(own, LinuxThread) else Scheduling()
 
 
 # ---- status
