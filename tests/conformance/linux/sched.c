@@ -125,7 +125,7 @@ static void policies(void) {
     NEED(setrlimit(RLIMIT_RTPRIO, &none) == 0 && setrlimit(RLIMIT_NICE, &none) == 0);
     become_ordinary();
     CHECK_OK(sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &parameters), "SCHED_RESET_ON_FORK");
-    CHECK_EQ(sched_getscheduler(0), SCHED_BATCH | SCHED_RESET_ON_FORK, "it is told");
+    CHECK_EQ(sched_getscheduler(0), SCHED_BATCH | SCHED_RESET_ON_FORK, "SCHED_RESET_ON_FORK is told");
     pid_t child = fork();
     if (child == 0)
         _exit(sched_getscheduler(0));
