@@ -46,6 +46,28 @@ static void look_at_home(void) {
     REFUSED(open("/root/secret", O_RDONLY), "a file in the home folder of root");
 }
 
+static void look_into_memory(void) {
+    char path[64], byte;
+    become_ordinary();
+    snprintf(path, sizeof path, "/proc/%d/mem", victim);
+    REFUSED(open(path, O_RDONLY), "the memory of a process of root's");
+    REFUSED(open(path, O_RDWR), "writing it");
+    REFUSED(open("/proc/sys/kernel/pid_max", O_WRONLY), "a setting of the machine");
+    REFUSED(open("/proc/1/mem", O_RDONLY), "the memory of init");
+    int own = open("/proc/self/mem", O_RDWR), ends[2];
+    pid_t watcher = pipe(ends) == 0 ? fork() : -1;
+    if (watcher == 0) { /* what this one looks at has started another program */
+        close(ends[1]);
+        if (read(ends[0], &byte, 1) == 0)
+            HELD(pread(own, &byte, 1, (off_t)(uintptr_t)path) <= 0, "memory that was given back");
+        HELD(pwrite(own, "x", 1, 0x555555554000) <= 0, "the program that was started");
+        _exit(0);
+    }
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    close(ends[0]);
+    execl("/bin/sleep", "sleep", "0.3", NULL);
+}
+
 static void attempts(int count, char **arguments) {
     (void)count, (void)arguments;
     victim = fork();
@@ -63,5 +85,6 @@ static void attempts(int count, char **arguments) {
     HELD(alive(), "the group");
     close(open("/root/secret", O_CREAT | O_WRONLY, 0644));
     try_alone(look_at_home, "the home folder");
+    try_alone(look_into_memory, "memory");
     kill(victim, SIGKILL);
 }

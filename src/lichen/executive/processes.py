@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 INIT: Final = 1
 SYSTEM: Final = 4
 _ID_STEP: Final = 4
-ID_LIMIT: Final = 1 << 22
-"""Ids are below this."""
-MAXIMUM_TASKS: Final = 2000
 
 
 class ExitStatus(NamedTuple):
@@ -446,11 +443,11 @@ class ProcessTable:
 
     def new_id(self) -> int:
         """An unused id; Failure(INSUFFICIENT_RESOURCES) when the machine has all the tasks it may have."""
-        if len(self.threads) >= MAXIMUM_TASKS:
+        if len(self.threads) >= self.system.limits.tasks:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
         while True:
             id, self._next_id = self._next_id, self._next_id + _ID_STEP
-            if self._next_id >= ID_LIMIT:
+            if self._next_id >= self.system.limits.ids:
                 self._next_id = 2 * _ID_STEP
             if not self._in_use(id):
                 self.created += 1

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 LONGEST_NAME: Final = 64
+ID_LIMIT: Final = 1 << 22
+MAXIMUM_TASKS: Final = 2000
+_USUAL_BACKLOG: Final = 4096
 _MINUTES: Final = (1, 5, 15)
 
 
@@ -65,6 +68,14 @@ def _number(text: str) -> int:
     return int(whole) if whole.isdecimal() else 0
 
 
+def _host_backlog() -> int:
+    """How many connections the host lets wait: its sockets are the machine's."""
+    try:
+        return int(Path("/proc/sys/net/core/somaxconn").read_text())
+    except (OSError, ValueError):
+        return _USUAL_BACKLOG
+
+
 class Load:
     """How many processors a machine keeps busy, averaged over the last 1, 5 and 15 minutes.
 
@@ -91,6 +102,29 @@ class Load:
 
 
 @dataclass
+class Limits:
+    """How much of something there may be. Administrators may set these lower than the kernel itself does, and back."""
+
+    tasks: int = MAXIMUM_TASKS
+    ids: int = ID_LIMIT
+    """Ids of processes and threads are below this."""
+    handles: int = 1 << 20
+    """As far as a process may raise its own limit."""
+    regions: int = 65530
+    """Of memory, for each process."""
+    pipe_bytes: int = 1 << 20
+    """What a pipe may be made to hold by whom nothing else is granted."""
+    backlog: int = field(default_factory=_host_backlog)
+    """Connections that wait to be accepted, for each socket."""
+    watchers: int = 128
+    """Queues of file changes, for each user."""
+    watches: int = 65536
+    """Files that are watched, for each user."""
+    watch_events: int = 16384
+    """Changes that wait in one queue."""
+
+
+@dataclass
 class System:
     """The machine's description of itself."""
 
@@ -98,3 +132,4 @@ class System:
     host_name: str = field(default_factory=_host_name)
     domain_name: str = "(none)"
     processors: frozenset[int] = _PROCESSORS
+    limits: Limits = field(default_factory=Limits)

@@ -21,7 +21,7 @@ from lichen.executive.io.attributes import (
 )
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import LARGEST_OFFSET, SEEK_CURRENT, SEEK_SET, Data, File
-from lichen.executive.io.generated import Entry, Folder, Link, S, Subject, Text
+from lichen.executive.io.generated import Attached, Entry, Folder, Link, S, Subject, Text, Window
 from lichen.executive.io.location import Location, fold
 from lichen.executive.io.node import FileSystem, Node
 from lichen.executive.io.opening import Access, Open
@@ -31,6 +31,7 @@ from lichen.executive.wait import Blocks, Wait
 
 _BLOCK_SIZE: Final = 1024
 _LONGEST_WRITE: Final = 4096
+_MOST_AT_ONCE: Final = 1 << 20
 _ID_MASK: Final = (1 << 48) - 1
 _EVERYBODY_SEARCHES: Final = 0o111
 _NEXT_TURN: Final = Wait((), 0.0, interruptible=False)
@@ -191,6 +192,8 @@ class GeneratedNode(Node):
 
     def open(self, location: Location, open: Open, token: Token) -> File | Blocks[File]:
         self._admit()
+        if isinstance(self.entry, Window):
+            return WindowFile(location, open, self.entry.attach(self.subject))
         return (
             GeneratedFile(location, open)
             if self.kind == Kind.REGULAR
@@ -280,3 +283,36 @@ class GeneratedFile(File):
             raise Failure(Status.INVALID_PARAMETER)
         self.position = offset
         return offset
+
+
+class WindowFile(File):
+    """An open file that looks at what is elsewhere."""
+
+    __slots__ = ("_attached",)
+
+    seekable = True
+    splices_in = False
+
+    def __init__(self, location: Location, open: Open, attached: Attached) -> None:
+        super().__init__(location, open)
+        self._attached = attached
+
+    def read(self, size: int, offset: int | None = None) -> bytes:
+        self.require(Access.READ)
+        data = self._attached.read(self.position if offset is None else offset, min(size, _MOST_AT_ONCE))
+        if offset is None:
+            self.position += len(data)
+        return data
+
+    def write(self, data: Data, offset: int | None = None) -> int:
+        self.require(Access.CONTENT)
+        count = self._attached.write(self.position if offset is None else offset, bytes(data))
+        if offset is None:
+            self.position += count
+        return count
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        if whence not in (SEEK_SET, SEEK_CURRENT):
+            raise Failure(Status.INVALID_PARAMETER)
+        self.position = (offset + (self.position if whence == SEEK_CURRENT else 0)) & LARGEST_OFFSET
+        return self.position

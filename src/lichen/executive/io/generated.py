@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from lichen.executive.io.attributes import Kind
 
@@ -55,6 +55,23 @@ class Text(Entry[S]):
     read: Callable[[S], bytes | Iterator[bytes]]
     write: Callable[[S, bytes], None] | None = None
     mode: int = field(default=0o444, kw_only=True)
+
+
+class Attached(Protocol):
+    """What a Window shows, as it was when somebody opened it."""
+
+    def read(self, offset: int, size: int) -> bytes: ...
+
+    def write(self, offset: int, data: bytes) -> int: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Window(Entry[S]):
+    """A file whose content is not made but looked at, byte by byte, where it is; `attach` is asked once for each open."""
+
+    kind: ClassVar[int] = Kind.REGULAR
+    attach: Callable[[S], Attached]
+    mode: int = field(default=0o600, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

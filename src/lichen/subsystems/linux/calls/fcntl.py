@@ -13,6 +13,7 @@ from lichen.executive.io.file import SEEK_CURRENT, SEEK_END, SEEK_SET, File
 from lichen.executive.io.locks import END, Range, WholeLock, locks_of
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.io.requests import PipeCapacity, SetPipeCapacity
+from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.linux import seals, signals
@@ -20,6 +21,7 @@ from lichen.subsystems.linux.calls.descriptors import duplicate
 from lichen.subsystems.linux.directorysignals import notify_of_directory
 from lichen.subsystems.linux.files import file_of, opened_file_of
 from lichen.subsystems.linux.openflags import OpenFlag, set_status_flags, status_flags
+from lichen.subsystems.linux.processes import require
 from lichen.subsystems.linux.records import Flock64
 from lichen.subsystems.linux.signaldriven import (
     F_OWNER_PGRP,
@@ -250,7 +252,10 @@ def _get_pipe_size(thread: Thread, fd: int, file: File, argument: int) -> Result
 
 
 def _set_pipe_size(thread: Thread, fd: int, file: File, argument: int) -> Result:
-    return _of_pipe(file, SetPipeCapacity(argument & 0xFFFFFFFF))
+    size, most = argument & 0xFFFFFFFF, thread.process.machine.system.limits.pipe_bytes
+    if size > most and size > _of_pipe(file, PipeCapacity()):
+        require(thread, Capability.SYS_RESOURCE)
+    return _of_pipe(file, SetPipeCapacity(size))
 
 
 def _of_pipe(file: File, request: object) -> int:

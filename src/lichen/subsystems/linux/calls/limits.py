@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import In, OptionalIn, OptionalOut, Out
-from lichen.executive.objects.handles import MOST_HANDLES
 from lichen.executive.processes import Process
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
@@ -104,7 +103,7 @@ def _set_limit(thread: Thread, target: Process, resource: int, limit: Rlimit64) 
         raise Failure(Status.INVALID_PARAMETER)
     raises = limit.max > state.limits[resource][1]
     if (raises and not token_of(thread).has(Capability.SYS_RESOURCE)) or (
-        resource == RLIMIT_NOFILE and limit.max > MOST_HANDLES
+        resource == RLIMIT_NOFILE and limit.max > thread.process.machine.system.limits.handles
     ):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     state.limits[resource] = limit.cur, limit.max

@@ -73,7 +73,6 @@ _LOW_TOP: Final = 1 << 31
 _COMPATIBLE_BOTTOM: Final = page_up(USER_END // 3)
 _ABOUT_FORK: Final = (10, 11, 18, 19)
 """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK."""
-_MOST_MAPPINGS: Final = 65530
 
 
 def _flags(prefix: str) -> Arg:
@@ -112,7 +111,7 @@ def mmap(
         if file.node.kind == Kind.CHARACTER and file.mapping() is None:
             file = None  # /dev/zero is another name of anonymous memory
     space = thread.process.space
-    if len(space.regions) > _MOST_MAPPINGS or not _has_room(thread, size):
+    if len(space.regions) > thread.process.machine.system.limits.regions or not _has_room(thread, size):
         raise Failure(Status.NO_MEMORY)
     start = _place(thread, address, size, flags)
     if file is None and shared:

@@ -12,7 +12,7 @@ from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault, PageReader
 from lichen.executive import programs
 from lichen.executive.interfaces import PAGE, GuestGone
-from lichen.executive.processes import MAXIMUM_TASKS, ExitStatus, Process
+from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Program
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
@@ -147,7 +147,7 @@ def _check_flags(flags: int) -> None:
 def _check_room_for_task(thread: Thread) -> None:
     """DEVICE_NOT_READY (EAGAIN) when the machine, or the user by RLIMIT_NPROC, has all the tasks there may be."""
     tasks, token = thread.process.machine.threads, thread.process.files.token
-    if len(tasks) >= MAXIMUM_TASKS:
+    if len(tasks) >= thread.process.machine.system.limits.tasks:
         raise Failure(Status.DEVICE_NOT_READY)
     limit = thread.process.personality.limits[RLIMIT_NPROC][0]
     if len(tasks) < limit or token.uid == 0 or token.has(Capability.SYS_RESOURCE):

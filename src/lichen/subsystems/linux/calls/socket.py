@@ -91,7 +91,8 @@ def bind(thread: Thread, fd: Fd, address: Address, length: Int) -> int:
 @linux.call(amd64=50)
 def listen(thread: Thread, fd: Fd, backlog: Int) -> int:
     """Let others connect."""
-    socket_of(thread, fd).listen(caller_of(thread), backlog)
+    most = thread.process.machine.system.limits.backlog
+    socket_of(thread, fd).listen(caller_of(thread), min(backlog, most) if backlog >= 0 else most)
     return 0
 
 

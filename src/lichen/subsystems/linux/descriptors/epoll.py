@@ -228,7 +228,7 @@ class Epoll(AnonymousFile):
     def information(self) -> str:
         """A line for each file that is watched."""
         return "".join(
-            f"tfd: {entry.fd:8d} events: {entry.events:8x} data: {entry.data:16x}  pos:{entry.file.position} "
+            f"tfd: {entry.fd:8d} events: {entry.events | UNASKED:8x} data: {entry.data:16x}  pos:{entry.file.position} "
             f"ino:{found.file_id:x} sdev:{kernel_number(found.device):x}\n"
             for entry in self._entries.values()
             for found in (entry.file.attributes(),)

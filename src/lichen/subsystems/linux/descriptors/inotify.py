@@ -24,14 +24,12 @@ from lichen.subsystems.linux.records import InotifyEvent
 
 if TYPE_CHECKING:
     from lichen.executive.io.node import Node
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import ProcessTable, Thread
 
 ALL_EVENTS: Final = 0xFFF
 UNMOUNT, QUEUE_OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
 ONLY_DIRECTORY, DO_NOT_FOLLOW, EXCLUDE_UNLINKED = 1 << 24, 1 << 25, 1 << 26
 MASK_CREATE, MASK_ADD, IS_DIRECTORY, ONE_SHOT = 1 << 28, 1 << 29, 1 << 30, 1 << 31
-MOST_WATCHES: Final = 65536
-MOST_EVENTS: Final = 16384
 _SELF: Final = Change.DELETE_SELF | Change.MOVE_SELF
 _EVENT: Final = layout(InotifyEvent, LP64)
 _SHOWN: Final = ALL_EVENTS | EXCLUDE_UNLINKED | ONE_SHOT
@@ -79,15 +77,34 @@ class Watch:
             self.queue.remove(self)
 
 
+class Share:
+    """What one user of a machine has of what there is."""
+
+    __slots__ = ("watchers", "watches")
+
+    def __init__(self) -> None:
+        self.watchers = self.watches = 0
+
+
+_shares: Final[dict[tuple[ProcessTable, int], Share]] = {}
+
+
 class Inotify(AnonymousFile):
     """An inotify instance."""
 
-    __slots__ = ("_events", "_last_number", "_nodes", "_size", "_watches")
+    __slots__ = ("_events", "_last_number", "_limits", "_nodes", "_share", "_size", "_user", "_watches")
 
     label: ClassVar[str] = "inotify"
 
     def __init__(self, thread: Thread, nonblocking: bool) -> None:
+        machine = thread.process.machine
+        self._user = machine, thread.process.files.token.uid
+        self._limits, self._share = machine.system.limits, _shares.get(self._user) or Share()
+        if self._share.watchers >= self._limits.watchers:
+            raise Failure(Status.TOO_MANY_OPENED_FILES)
+        _shares[self._user] = self._share
         super().__init__(thread, nonblocking, Access.READ)
+        self._share.watchers += 1
         self._watches: dict[int, Watch] = {}
         self._nodes: dict[Node, Watch] = {}
         self._last_number = 0
@@ -98,6 +115,10 @@ class Inotify(AnonymousFile):
     def closed(self) -> None:
         for each in self._watches.values():
             watch.remove(each.node, each)
+        self._share.watchers -= 1
+        self._share.watches -= len(self._watches)
+        if not self._share.watchers:
+            _shares.pop(self._user, None)
         self._watches.clear()
         self._nodes.clear()
         super().closed()
@@ -112,8 +133,9 @@ class Inotify(AnonymousFile):
                 raise Failure(Status.OBJECT_NAME_COLLISION)
             known.mask = known.mask | mask if mask & MASK_ADD else mask
             return known.number
-        if len(self._watches) >= MOST_WATCHES:
+        if self._share.watches >= self._limits.watches:
             raise Failure(Status.DISK_FULL)
+        self._share.watches += 1
         self._last_number += 1
         new = Watch(self, self._last_number, node, mask)
         self._watches[new.number] = self._nodes[node] = new
@@ -131,6 +153,7 @@ class Inotify(AnonymousFile):
         """Watch no longer, and tell so."""
         watch.remove(gone.node, gone)
         del self._watches[gone.number], self._nodes[gone.node]
+        self._share.watches -= 1
         self.add(Event(gone.number, IGNORED))
 
     def information(self) -> str:
@@ -149,7 +172,7 @@ class Inotify(AnonymousFile):
         events, record = self._events, event.pack()
         if events and events[-1] == record:
             return
-        if len(events) >= MOST_EVENTS:
+        if len(events) >= self._limits.watch_events:
             record = _OVERFLOW
             if events[-1] == record:
                 return

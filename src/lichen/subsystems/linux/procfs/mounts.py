@@ -74,6 +74,15 @@ def mount_information(task: Task) -> bytes:
     return b"".join(lines)
 
 
+def mount_statistics(task: Task) -> bytes:
+    """Lines of source, point and type, in words."""
+    return b"".join(
+        b"device %b mounted on %b with fstype %b\n"
+        % (encoded(mount.source, _ESCAPED), point, mount.file_system.type.encode())
+        for mount, point in _visible(task)
+    )
+
+
 def file_systems(machine: Whole) -> bytes:
     """The types that this machine has."""
     types = dict.fromkeys((*_ALWAYS, *(mount.file_system.type for mount in machine.mounts)))

@@ -1,6 +1,8 @@
 """/proc/sys: what sysctl(8) shows and, where the machine has a setting to change, changes.
 
-What is said here is what the executive does; limits that are the host's are read from the host.
+What is said here is what the executive does. A limit of the executive's may be set as low as Linux lets it be, and up again as
+far as it goes; a setting that is the host's can be written only as it is, which changes nothing: to change it would be to
+change the host.
 
 Source: proc(5); Documentation/admin-guide/sysctl of Linux.
 """
@@ -8,16 +10,15 @@ Source: proc(5); Documentation/admin-guide/sysctl of Linux.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
 from lichen.executive.io.generated import Entry, Folder, Text
 from lichen.executive.objects.handles import MOST_HANDLES
-from lichen.executive.processes import ID_LIMIT, MAXIMUM_TASKS
 from lichen.executive.security import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
-from lichen.executive.system import LONGEST_NAME
+from lichen.executive.system import ID_LIMIT, LONGEST_NAME, MAXIMUM_TASKS, Limits
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.procfs.subjects import Whole, random_uuid
 from lichen.subsystems.linux.procfs.whole import host_file
@@ -25,6 +26,9 @@ from lichen.subsystems.linux.procfs.whole import host_file
 _MOST_GROUPS: Final = 65536
 _ENTROPY: Final = 256
 _WRITABLE: Final = 0o644
+_LONGEST_PATTERN: Final = 127
+_SPACE: Final = b" \t\n\0"
+_HOST: Final = "/proc/sys"
 Entries = dict[str, Entry[Whole]]
 
 
@@ -37,6 +41,46 @@ def fixed(value: object) -> Text[Whole]:
 def of_host(path: str) -> Text[Whole]:
     """A file with what the host says."""
     return Text(lambda _: host_file(path))
+
+
+def _unchanging(read: Callable[[Whole], bytes]) -> Text[Whole]:
+    """A setting that can be written as it is only."""
+
+    def write(machine: Whole, text: bytes) -> None:
+        if text.split() != read(machine).split():
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
+
+    return Text(read, write, mode=_WRITABLE)
+
+
+def _constant(value: object) -> Text[Whole]:
+    content = f"{value}\n".encode()
+    return _unchanging(lambda _: content)
+
+
+def _settings_of_host(folder: str, names: Iterable[str]) -> Entries:
+    """Those of the host's settings that it has."""
+    paths = {name: f"{_HOST}/{folder}/{name}" for name in names}
+    return {
+        name: _unchanging(lambda _, path=path: host_file(path))  # type: ignore[misc]
+        for name, path in paths.items()
+        if os.path.exists(path)
+    }
+
+
+def _limit(attribute: str, least: int, most: int) -> Text[Whole]:
+    """One of the executive's limits; INVALID_PARAMETER for what is no number, or not within the bounds."""
+
+    def read(machine: Whole) -> bytes:
+        return b"%d\n" % getattr(machine.table.system.limits, attribute)
+
+    def write(machine: Whole, text: bytes) -> None:
+        words = text.strip(_SPACE).split()
+        if len(words) != 1 or not words[0].isdigit() or not least <= int(words[0]) <= most:
+            raise Failure(Status.INVALID_PARAMETER)
+        setattr(machine.table.system.limits, attribute, int(words[0]))
+
+    return Text(read, write, mode=_WRITABLE)
 
 
 def _line(read: Callable[[Whole], str]) -> Text[Whole]:
@@ -58,6 +102,15 @@ def _name(attribute: str) -> Text[Whole]:
     return Text(read, write, mode=_WRITABLE)
 
 
+def _core_pattern() -> Text[Whole]:
+    """How core files are to be called. It is kept for whoever asks; of what ends here none is made, whatever its name."""
+
+    def write(machine: Whole, text: bytes) -> None:
+        machine.core_pattern = text.partition(b"\n")[0].partition(b"\0")[0][:_LONGEST_PATTERN]
+
+    return Text(lambda machine: machine.core_pattern + b"\n", write, mode=_WRITABLE)
+
+
 def _random() -> Entries:
     return {
         "boot_id": _line(lambda machine: machine.boot_id),
@@ -69,19 +122,25 @@ def _random() -> Entries:
 
 def _kernel() -> Entries:
     return {
+        "arch": fixed(kernel.MACHINE),
         "cap_last_cap": fixed(ALL_CAPABILITIES.bit_length() - 1),
+        "core_pattern": _core_pattern(),
+        "core_pipe_limit": _constant(0),
+        "core_uses_pid": _constant(0),
+        "dmesg_restrict": _constant(1),
         "domainname": _name("domain_name"),
         "hostname": _name("host_name"),
         "ngroups_max": fixed(_MOST_GROUPS),
         "osrelease": fixed(kernel.RELEASE),
         "ostype": fixed(kernel.SYSTEM_NAME),
-        "overflowgid": fixed(65534),
-        "overflowuid": fixed(65534),
-        "pid_max": fixed(ID_LIMIT),
+        "overflowgid": _constant(65534),
+        "overflowuid": _constant(65534),
+        "pid_max": _limit("ids", 301, ID_LIMIT),
         "random": Folder(_random()),
-        "randomize_va_space": fixed(0),
-        "tainted": fixed(0),
-        "threads-max": fixed(MAXIMUM_TASKS),
+        "randomize_va_space": _constant(0),
+        "sched_rr_timeslice_ms": _constant(100),
+        "tainted": _constant(0),
+        "threads-max": _limit("tasks", 20, MAXIMUM_TASKS),
         "version": fixed(kernel.VERSION),
     }
 
@@ -96,30 +155,100 @@ def _open_files(machine: Whole) -> bytes:
     return f"{sum(tables.values())}\t0\t{MOST_HANDLES}\n".encode()
 
 
-def _files() -> Entries:
-    host = partial(os.path.join, "/proc/sys/fs")
-    inotify = {
-        name: of_host(host("inotify", name))
-        for name in ("max_queued_events", "max_user_instances", "max_user_watches")
-    }
+def _watches() -> dict[str, Text[Whole]]:
+    """How many changes of files may wait and be watched for."""
+    most = Limits()
     return {
-        "file-max": fixed(MOST_HANDLES),
+        "max_queued_events": _limit("watch_events", 0, most.watch_events),
+        "max_user_instances": _limit("watchers", 0, 1024),
+        "max_user_watches": _limit("watches", 0, most.watches),
+    }
+
+
+def _files() -> Entries:
+    most = Limits()
+    return {
+        "dir-notify-enable": _constant(1),
+        "file-max": _constant(MOST_HANDLES),
         "file-nr": Text(_open_files),
-        "inotify": Folder(inotify),
-        "nr_open": fixed(MOST_HANDLES),
-        "pipe-max-size": of_host(host("pipe-max-size")),
+        "inotify": Folder(_watches()),
+        "leases-enable": _constant(0),
+        "nr_open": _limit("handles", 256, most.handles),
+        "overflowgid": _constant(65534),
+        "overflowuid": _constant(65534),
+        "pipe-max-size": _limit("pipe_bytes", 4096, most.pipe_bytes),
+        "suid_dumpable": _constant(0),
     }
 
 
 def _memory() -> Entries:
-    names = ("max_map_count", "mmap_min_addr", "overcommit_memory", "overcommit_ratio", "swappiness")
-    return {name: of_host(f"/proc/sys/vm/{name}") for name in names}
+    names = (
+        *("mmap_min_addr", "overcommit_memory", "overcommit_ratio", "overcommit_kbytes", "swappiness"),
+        *("dirty_background_ratio", "dirty_ratio", "min_free_kbytes", "vfs_cache_pressure", "page-cluster"),
+    )
+    none = ("nr_hugepages", "nr_overcommit_hugepages", "legacy_va_layout")
+    return {
+        **_settings_of_host("vm", names),
+        **{name: _constant(0) for name in none},
+        "max_map_count": _limit("regions", 1, _number_of_host("vm/max_map_count", Limits().regions)),
+    }
+
+
+def _number_of_host(path: str, otherwise: int) -> int:
+    text = host_file(f"{_HOST}/{path}").strip()
+    return int(text) if text.isdigit() else otherwise
+
+
+_CORE: Final = (
+    *("rmem_default", "rmem_max", "wmem_default", "wmem_max", "optmem_max", "netdev_max_backlog"),
+    *("default_qdisc", "busy_poll", "busy_read"),
+)
+_IPV4: Final = (
+    *(
+        "icmp_echo_ignore_all",
+        "ip_default_ttl",
+        "ip_forward",
+        "ip_local_port_range",
+        "ip_local_reserved_ports",
+    ),
+    *("ip_nonlocal_bind", "ip_unprivileged_port_start", "ping_group_range", "udp_mem", "udp_rmem_min"),
+    *("tcp_available_congestion_control", "tcp_congestion_control", "tcp_fastopen", "tcp_fin_timeout"),
+    *("tcp_keepalive_intvl", "tcp_keepalive_probes", "tcp_keepalive_time", "tcp_max_syn_backlog", "tcp_mem"),
+    *("tcp_rmem", "tcp_sack", "tcp_syn_retries", "tcp_synack_retries", "tcp_syncookies", "tcp_timestamps"),
+    *("tcp_tw_reuse", "tcp_window_scaling", "tcp_wmem", "udp_wmem_min"),
+)
+_OF_INTERFACES: Final = {
+    "ipv4": ("accept_redirects", "forwarding", "rp_filter", "send_redirects"),
+    "ipv6": ("accept_ra", "disable_ipv6", "forwarding"),
+}
 
 
 def _network() -> Entries:
+    """All of it is the host's, as the network is, but for how many may wait to be accepted."""
+    somaxconn = _limit("backlog", 0, Limits().backlog)
+    core: Entries = {**_settings_of_host("net/core", _CORE), "somaxconn": somaxconn}
     return {
-        "core": Folder({"somaxconn": of_host("/proc/sys/net/core/somaxconn")}),
-        "ipv4": Folder({"ip_local_port_range": of_host("/proc/sys/net/ipv4/ip_local_port_range")}),
+        "core": Folder(core),
+        "ipv4": Folder({**_settings_of_host("net/ipv4", _IPV4), **_interfaces("ipv4")}),
+        "ipv6": Folder({**_settings_of_host("net/ipv6", ("bindv6only",)), **_interfaces("ipv6")}),
+    }
+
+
+def _interfaces(family: str) -> Entries:
+    """The settings of all interfaces together, of new ones, and of the loopback."""
+    of_each = partial(_settings_of_host, names=_OF_INTERFACES[family])
+    found = {name: of_each(f"net/{family}/conf/{name}") for name in ("all", "default", "lo")}
+    return {"conf": Folder({name: Folder(entries) for name, entries in found.items() if entries})}
+
+
+def _users() -> Entries:
+    """What a user may have: no namespaces, as there are none but the first ones."""
+    kinds = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
+    watches = _watches()
+    return {
+        **{f"max_{kind}_namespaces": _constant(0) for kind in kinds},
+        "max_inotify_instances": watches["max_user_instances"],
+        "max_inotify_watches": watches["max_user_watches"],
     }
 
 
@@ -129,6 +258,7 @@ def tree() -> Folder[Whole]:
             "fs": Folder(_files()),
             "kernel": Folder(_kernel()),
             "net": Folder(_network()),
+            "user": Folder(_users()),
             "vm": Folder(_memory()),
         }
     )

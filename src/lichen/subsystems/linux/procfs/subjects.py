@@ -31,12 +31,13 @@ def random_uuid() -> str:
 class Whole(Subject):
     """The machine. `booted` is when, in seconds since 1970; `boot_id` names this run of it."""
 
-    __slots__ = ("boot_id", "booted", "mounts", "namespaces", "table")
+    __slots__ = ("boot_id", "booted", "core_pattern", "mounts", "namespaces", "table")
 
     def __init__(self, table: ProcessTable, mounts: Sequence[Mount]) -> None:
         self.table, self.mounts = table, mounts
         self.booted = time.time() - table.uptime()
         self.boot_id = random_uuid()
+        self.core_pattern = b"core"
         self.namespaces: dict[str, Location] = {}
 
     @property

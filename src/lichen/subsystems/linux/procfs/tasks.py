@@ -389,3 +389,23 @@ def personality(task: Task) -> bytes:
     """The execution domain, as personality(2) gives it."""
     own = task.leader.personality if task.leader is not None else None
     return b"%08x\n" % (own.domain if isinstance(own, LinuxThread) else 0)
+
+
+def timer_slack(task: Task) -> bytes:
+    """By how many nanoseconds the timers of the process may be late; another's is for CAP_SYS_NICE alone."""
+    return b"%d\n" % _slack_of(task).timer_slack
+
+
+def set_timer_slack(task: Task, text: bytes) -> None:
+    """Change it; 0 is what a process begins with."""
+    wanted = text.strip(b" \t\n\0")
+    if not wanted.isdigit():
+        raise Failure(Status.INVALID_PARAMETER)
+    _slack_of(task).timer_slack = int(wanted) or Scheduling.timer_slack
+
+
+def _slack_of(task: Task) -> Scheduling:
+    caller = task.machine.caller.process
+    if caller is not task.process and not caller.files.token.has(Capability.SYS_NICE):
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
+    return _scheduling(task)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text
+from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text, Window
 from lichen.executive.io.location import Location
 from lichen.subsystems.linux.procfs import (
+    configuration,
     descriptors,
     locks,
     memory,
+    memoryfile,
     mounts,
     namespaces,
     network,
@@ -66,10 +68,13 @@ _TASK: Final[dict[str, Entry[Task]]] = {
     "limits": Text(tasks.limits),
     "loginuid": _fixed(_NO_SESSION),
     "maps": Text(memory.maps, private=True),
+    "mem": Window(memoryfile.memory, private=True),
     "mountinfo": Text(mounts.mount_information),
     "mounts": Text(mounts.mounts),
+    "mountstats": Text(mounts.mount_statistics, mode=_OWNER_READS),
     "net": network.tree(),
     "ns": namespaces.tree(),
+    "numa_maps": Text(memoryfile.numa_maps, private=True),
     "oom_score": Text(tasks.oom_score),
     "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
     "personality": Text(tasks.personality, mode=_OWNER_READS, private=True),
@@ -100,7 +105,13 @@ def _find_thread(task: Task, name: str) -> Task | None:
     return Task(task.machine, task.process, thread) if thread is not None or stands_for_itself else None
 
 
-_PROCESS: Final = Folder({**_TASK, "task": Folder({}, Members(_thread_names, _find_thread, Folder(_TASK)))})
+_PROCESS: Final = Folder(
+    {
+        **_TASK,
+        "task": Folder({}, Members(_thread_names, _find_thread, Folder(_TASK))),
+        "timerslack_ns": Text(tasks.timer_slack, tasks.set_timer_slack, mode=0o666),
+    }
+)
 
 
 def _process_names(machine: Whole) -> Iterator[str]:
@@ -124,9 +135,13 @@ def _thread_self(machine: Whole) -> str:
 def tree() -> Folder[Whole]:
     """The root of /proc; its subject is the machine."""
     entries: dict[str, Entry[Whole]] = {
+        "cgroups": _fixed(whole.CONTROL_GROUPS),
         "cmdline": _fixed(b"\n"),
+        "config.gz": Text(configuration.compressed),
         "cpuinfo": Text(whole.processors),
         "devices": _fixed(whole.DEVICES),
+        "diskstats": _fixed(b""),
+        "execdomains": _fixed(whole.EXECUTION_DOMAINS),
         "filesystems": Text(mounts.file_systems),
         "loadavg": Text(whole.load_average),
         "locks": Text(locks.all_locks),

@@ -35,8 +35,8 @@ Found = tuple[Region, bytes, Sizes]
 
 def smaps(task: Task) -> Iterator[bytes]:
     """The lines of maps, each with what of the region is in memory."""
-    regions = _regions(task)
-    while piece := b"".join(map(_described, islice(regions, _REGIONS_AT_ONCE))):
+    found = regions(task)
+    while piece := b"".join(map(_described, islice(found, _REGIONS_AT_ONCE))):
         yield piece
 
 
@@ -51,10 +51,10 @@ def _described(found: Found) -> bytes:
 def rollup(task: Task) -> Iterator[bytes]:
     """The sums of all regions."""
     sums = dict.fromkeys((*_SIZES, *_PARTS), 0)
-    regions = task.process.space.regions.copy()
-    if task.leader is None or not regions:
+    known = task.process.space.regions.copy()
+    if task.leader is None or not known:
         return
-    for number, (region, _, sizes) in enumerate(_regions(task)):
+    for number, (region, _, sizes) in enumerate(regions(task)):
         if number % _REGIONS_AT_ONCE == 0:
             yield b""
         for name, size in sizes.items():
@@ -62,7 +62,7 @@ def rollup(task: Task) -> Iterator[bytes]:
         anonymous = sizes["Pss"] if region.file is None else min(sizes["Anonymous"], sizes["Pss"])
         sums["Pss_Anon"] += anonymous
         sums["Pss_File"] += sizes["Pss"] - anonymous
-    head = f"{regions[0].start:08x}-{regions[-1].end:08x} ---p 00000000 00:00 0 ".encode()
+    head = f"{known[0].start:08x}-{known[-1].end:08x} ---p 00000000 00:00 0 ".encode()
     at = _SIZES.index(_DIRTY) + 1
     names = (*_SIZES[:at], *_PARTS, *_SIZES[at:])
     yield head.ljust(memory.NAME_COLUMN) + b"[rollup]\n" + b"".join(_row(name, sums[name]) for name in names)
@@ -72,14 +72,14 @@ def _row(name: str, size: int) -> bytes:
     return f"{name + ':':16}{size >> 10:8d} kB\n".encode()
 
 
-def _regions(task: Task) -> Iterator[Found]:
+def regions(task: Task) -> Iterator[Found]:
     """Each region with its line in maps and the bytes of it by what they are."""
     leader = task.leader
     if leader is None:
         return
-    regions = task.process.space.regions.copy()
+    known = task.process.space.regions.copy()
     mappings, near = leader.guest.mappings(), deque[MappingUsage]()
-    for region, head in zip(regions, memory.lines_of(task, regions), strict=True):
+    for region, head in zip(known, memory.lines_of(task, known), strict=True):
         while near and near[0].end <= region.start:
             near.popleft()
         while not near or near[-1].end < region.end:

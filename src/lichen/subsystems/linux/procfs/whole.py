@@ -32,6 +32,8 @@ Character devices:
 
 Block devices:
 """
+CONTROL_GROUPS: Final = b"#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+EXECUTION_DOMAINS: Final = b"0-0\tLinux           \t[kernel]\n"
 PARTITIONS: Final = b"major minor  #blocks  name\n\n"
 SWAPS: Final = b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
 TERMINAL_DRIVERS: Final = b"""\

@@ -1,0 +1,92 @@
+"""Tools that ask the kernel itself: its configuration and settings, how threads are scheduled, which locks there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.programs.conftest import Lichen, bash
+from tests.toolchain import host_program
+
+SCHEDULING = """
+chrt -f 10 bash -c 'chrt -p $$ | sed s/.*current//; ps -o cls=,rtprio= -p $$'
+chrt -R -r 5 bash -c 'chrt -p $$ | sed s/.*current//; bash -c "chrt -p \\$\\$" | sed s/.*current//'
+"""
+PERSONALITIES = """
+setarch -R bash -c 'uname -m; cat /proc/self/personality'
+linux32 uname -m
+setarch --uname-2.6 uname -r
+uname -m
+"""
+SETTINGS = """
+sysctl -qw kernel.pid_max=400 && sysctl -n kernel.pid_max
+for i in $(seq 200); do (:) & done; wait
+test $(bash -c 'echo $$') -lt 400 && echo again
+sysctl -qw kernel.core_pattern=/tmp/core && cat /proc/sys/kernel/core_pattern
+sysctl -qw net.core.somaxconn=16 && sysctl -n net.core.somaxconn
+swap=$(sysctl -n vm.swappiness)
+sysctl -qw vm.swappiness=$swap && echo the same
+sysctl -qw vm.swappiness=$((swap + 1)) 2>&1 | grep -o 'not permitted'
+sysctl -a 2>&1 | grep -ci 'error\\|denied'
+"""
+HARDWARE = """
+lscpu | grep -c 'Socket(s)\\|NUMA node0'
+zcat /proc/config.gz | grep -x 'CONFIG_EPOLL=y\\|# CONFIG_IO_URING is not set'
+cat /sys/class/net/lo/mtu /sys/class/net/lo/type | tail -1
+readlink /sys/class/net/lo
+"""
+
+
+def told(machine: Lichen, script: str, *programs: str) -> list[str]:
+    for program in programs:
+        host_program(program)
+    run = machine.run("run", "--fresh", "--user", "root", "--", "bash", "-c", script)
+    assert run.stderr == b""
+    return run.stdout.decode().splitlines()
+
+
+@pytest.fixture
+def machine(lichen: Lichen) -> Lichen:
+    return lichen
+
+
+def test_scheduling(machine: Lichen) -> None:
+    assert told(machine, SCHEDULING, "chrt") == [
+        " scheduling policy: SCHED_FIFO",
+        " scheduling priority: 10",
+        " FF     10",
+        " scheduling policy: SCHED_RR|SCHED_RESET_ON_FORK",
+        " scheduling priority: 5",
+        " scheduling policy: SCHED_OTHER",
+        " scheduling priority: 0",
+    ]
+
+
+def test_personalities(machine: Lichen) -> None:
+    lines = told(machine, PERSONALITIES, "setarch", "linux32")
+    assert lines == ["x86_64", "00040000", "i686", "2.6.61-lichen", "x86_64"]
+
+
+def test_settings(machine: Lichen) -> None:
+    lines = told(machine, SETTINGS, "sysctl")
+    assert lines == ["400", "again", "/tmp/core", "16", "the same", "not permitted", "0"]
+
+
+def test_hardware(machine: Lichen) -> None:
+    assert told(machine, HARDWARE, "lscpu") == [
+        "2",
+        "CONFIG_EPOLL=y",
+        "# CONFIG_IO_URING is not set",
+        "772",
+        "../../devices/virtual/net/lo",
+    ]
+
+
+def test_locks(machine: Lichen) -> None:
+    script = "flock /tmp/file lslocks -no TYPE,SIZE,MODE,START,END,PATH"
+    (line,) = told(machine, script, "flock", "lslocks")
+    assert line.split() == ["FLOCK", "WRITE", "0", "0", "/tmp/file"] or line.split()[-1] == "/tmp/file"
+
+
+def test_a_program_lists_its_users_sockets(machine: Lichen) -> None:
+    lines = bash(machine, "exec 3<>/dev/udp/127.0.0.1/9; cat /proc/net/sockstat").stdout.decode().splitlines()
+    assert lines[:3] == ["sockets: used 1", "TCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0", "UDP: inuse 1 mem 0"]
