@@ -20,10 +20,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# The packages come first: python3-venv is one of them.
+# The packages come first: python3-venv is one of them. The Windows userland is fetched once for all runs.
 test:
 	@tools/test-packages
 	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m tests.userlands
 	$(BIN)/pytest -q
 
 # Ratios to native, and to Wine and proot where they are installed; nothing here is asserted.

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import userlands
 from tests.leftovers import nothing_left
 from tests.toolchain import Toolchain, program_folder
+
+userlands.choose()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,6 +35,8 @@ _GUEST: Final = Path(__file__).parent / "guest"
 _SYSTEM_PROGRAMS: Final = _GUEST / "mnt/c/windows/system32"
 """Windows' programs that userlands lack: scripts too, which are found and started like all programs there."""
 _OURS: Final = b"#!/bin/sh\n# Lichen: "
+_BETTER: Final = ("sort.exe",)
+"""Programs of ours that do more than those that the userland may have: Wine 10's sort knows no /O."""
 _PROGRAM_FOLDERS: Final = ("bin", "system32")
 _FOLDERS: Final = ("windows", "windows/system32", "Program Files")
 _PROFILE: Final = ("", "/AppData", "/AppData/Local", "/AppData/Roaming")
@@ -43,9 +45,16 @@ _OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
 
 
 def find_userland(data_folder: Path | None = None) -> userland.Userland | None:
-    """Wine's PE files that were fetched into Lichen's data folder, else the host's own."""
-    roots: list[str | Path] = [] if data_folder is None else [data_folder / "windows"]
-    return userland.find([*roots, "/"])
+    """The Windows userland: what the user's setting names, or what was fetched into Lichen's data folder, or the host's own.
+
+    An old one of the host is taken only when the setting names it.
+    """
+    if chosen := os.environ.get(userland.SETTING):
+        return userland.find([chosen])
+    if data_folder is not None and (fetched := userland.find([data_folder / "windows"])) is not None:
+        return fetched
+    found = userland.find(["/"])
+    return found if found is not None and found.is_current else None
 
 
 def paths_of(name: bytes) -> tuple[bytes, ...]:
@@ -133,7 +142,10 @@ def make_profile(context: FileSystemContext, user: str) -> None:
 def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) -> None:
     """DLLs that Wine's programs import and other packages bring, and those that only pass on to others."""
     libraries = {
-        path.name.lower(): path.read_bytes for folder in found.extra for path in folder.glob("zlib1.dll")
+        name: path.read_bytes
+        for folder in found.extra
+        for name in userland.EXTRA_LIBRARIES
+        if (path := folder / name).is_file()
     }
     libraries |= {
         name: functools.partial(forwarder.build, name, exports)
@@ -159,11 +171,16 @@ def _folder(context: FileSystemContext, path: tuple[str, ...]) -> Location | Non
     return location if location.place(None).components == path else None
 
 
+def _has_better(found: userland.Userland, name: str) -> bool:
+    """Whether the userland's own program of a name is to be had rather than ours."""
+    return name not in _BETTER and (found.system / name).is_file()
+
+
 def _give_way(found: userland.Userland, layer: Path) -> None:
     """Remove programs of ours that an older userland lacked: the present one's are Windows' own."""
     for source in _SYSTEM_PROGRAMS.iterdir():
         ours = layer / source.name
-        if (found.system / source.name).is_file() and ours.is_file():
+        if _has_better(found, source.name) and ours.is_file():
             with open(ours, "rb") as file:
                 if file.read(len(_OURS)) == _OURS:
                     ours.unlink()
@@ -172,7 +189,7 @@ def _give_way(found: userland.Userland, layer: Path) -> None:
 def _provide(context: FileSystemContext, found: userland.Userland) -> None:
     """Put what is below `guest` into the machine's private layer, where an older Lichen's may be."""
     for source in sorted(path for path in _GUEST.rglob("*") if path.is_file()):
-        if source.parent == _SYSTEM_PROGRAMS and (found.system / source.name).is_file():
+        if source.parent == _SYSTEM_PROGRAMS and _has_better(found, source.name):
             continue
         target = source.relative_to(_GUEST).parts
         with suppress(Failure):  # a machine without such a folder does without the file

@@ -72,6 +72,7 @@ class Windows:
             token = self.context.token
             user = sid_text(user_sid(token))
             registry_seeds.seed(registry, self.machine.table.system.host_name, user, "root")
+        registry_seeds.renew(registry)
         registry_seeds.tell_time_zone(registry)
         registry_seeds.tell_processors(registry)
         return registry

@@ -6,12 +6,15 @@ Not even Wine does all that Windows does: BEYOND_WINE names the programs whose f
 from __future__ import annotations
 
 import os
+import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from lichen.drives import find_userland
+from lichen.subsystems.nt import userland
+from tests import userlands
 from tests.conformance.conftest import Run
 from tests.toolchain import Toolchain
 
@@ -25,6 +28,7 @@ BEYOND_WINE = {
     "lists": "Wine keeps no more of a file's list than its mode",
     "placeholders": "Wine 8 has no placeholders",
     "shares": "the server is WSL's",
+    "stat_information": "Wine 8 lacks the information class 68",
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",
 }
@@ -32,18 +36,35 @@ BEYOND_WINE = {
 if os.geteuid():
     BEYOND_WINE["sharing"] = "Wine keeps attributes where an ordinary user's read-only file lets nobody write"
 
+ON_OLDER_WINE = ("apcs", "exceptions", "messages", "processes", "threads", "unwinding", "walking")
+"""What differs between the releases of Wine: how a program is started and called back."""
+
 each_topic = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
 
 
 @pytest.fixture(autouse=True)
 def _userland() -> None:
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
 
 
 @each_topic
 def test_holds_in_a_machine(source: Path, windows_c: Toolchain, run_as_guest: Run) -> None:
-    run = run_as_guest(windows_c.compile(source))
+    _holds(run_as_guest(windows_c.compile(source)))
+
+
+@pytest.mark.parametrize("topic", ON_OLDER_WINE)
+def test_holds_on_the_files_of_an_older_wine(
+    topic: str, windows_c: Toolchain, run_as_guest: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if userlands.older() is None:
+        pytest.skip("needs a host with the package libwine of Debian 12")
+    monkeypatch.setenv(userland.SETTING, "/")
+    _holds(run_as_guest(windows_c.compile(Path(__file__).parent / "nt" / f"{topic}.c")))
+
+
+def _holds(run: subprocess.CompletedProcess[bytes]) -> None:
+    """Every line of a program begins with `ok`, and none is there twice."""
     lines = run.stdout.decode(errors="replace").splitlines()
     assert [line for line in lines if not line.startswith("ok ")] == []
     assert (run.returncode, run.stderr) == (0, b"")

@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import pytest
 
-from lichen.subsystems.nt import userland
+from lichen.drives import find_userland
+from tests import userlands
 from tests.toolchain import Toolchain
 
 SOURCES = sorted(Path(__file__).parent.glob("*.c"))
@@ -176,8 +177,8 @@ def test_the_stub_page(part: int, run: Run, outside: Outside) -> None:
 
 @pytest.mark.timeout(SECONDS + 30)
 def test_entrances_from_windows_code(windows_c: Toolchain, programs: Path, outside: Outside) -> None:
-    if userland.find("/") is None:
-        pytest.skip("needs the package libwine")
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
     program = windows_c.compile(Path(__file__).parent / "windows" / "entrances.c")
     lines, _ = run_program(program, programs, outside.root / "canary")
     assert [line for line in lines if line.startswith("held")] == [
@@ -188,8 +189,8 @@ def test_entrances_from_windows_code(windows_c: Toolchain, programs: Path, outsi
 
 @pytest.mark.timeout(SECONDS + 30)
 def test_a_thread_that_stays_in_the_stub_page(windows_c: Toolchain, programs: Path) -> None:
-    if userland.find("/") is None:
-        pytest.skip("needs the package libwine")
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
     program = windows_c.compile(Path(__file__).parent / "windows" / "detour.c")
     command = [sys.executable, "-m", "lichen", "run", "--fresh", "--share", f"{programs}:{programs}:ro", "--"]
     done = subprocess.run([*command, str(program)], check=False, timeout=SECONDS, cwd="/")
@@ -198,8 +199,8 @@ def test_a_thread_that_stays_in_the_stub_page(windows_c: Toolchain, programs: Pa
 
 @pytest.mark.timeout(SECONDS + 30)
 def test_windows_programs_of_other_users(windows_c: Toolchain, programs: Path) -> None:
-    if userland.find("/") is None:
-        pytest.skip("needs the package libwine")
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
     lines = run_script(windows_c, programs, "strangers.c", BESIDE_ROOT)
     assert [line for line in lines if not line.startswith("held ")] == ["known 1", "ran 1", "0", "killed 0"]
     assert len(lines) > 30
@@ -216,8 +217,8 @@ def run_script(windows_c: Toolchain, programs: Path, source: str, script: str) -
 
 @pytest.mark.timeout(SECONDS + 30)
 def test_named_objects_of_other_users(windows_c: Toolchain, programs: Path) -> None:
-    if userland.find("/") is None:
-        pytest.skip("needs the package libwine")
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
     lines = run_script(windows_c, programs, "named.c", NAMED)
     assert [line for line in lines if not line.startswith("held ")] == ["0", "0", "0"]
     assert len(lines) > 180

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lichen.drives import find_userland
+from tests import userlands
 
 SECONDS = 50
 
@@ -76,7 +77,7 @@ def lichen() -> Iterator[Lichen]:
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
     """One machine with Windows for all tests of a module: the first Windows program of a machine takes the longest."""
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
     command = Lichen(tmp_path_factory.mktemp("home"))
     yield command
     assert command.run("shutdown").returncode == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lichen.drives import find_userland
+from tests import userlands
 from tests.programs.conftest import Lichen
 from tests.programs.terminal import PROMPT, SECONDS, User
 from tests.toolchain import Toolchain
@@ -23,7 +24,7 @@ INTERRUPTED = 130
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
     """One machine for all of these tests."""
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
     command = Lichen(tmp_path_factory.mktemp("home"))
     yield command
     assert command.run("shutdown").returncode == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lichen.drives import find_userland
+from tests import userlands
 from tests.programs.conftest import Lichen
 from tests.programs.terminal import PROMPT, User
 from tests.toolchain import Toolchain
@@ -20,7 +21,7 @@ SOURCES = Path(__file__).parent / "windows"
 def shell(lichen: Lichen, windows_c: Toolchain) -> Iterator[User]:
     """An interactive bash that knows a Windows program as `sleeper` and a filter as `filter`."""
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
     sleeper, pipe = (windows_c.compile(SOURCES / f"{name}.c") for name in ("sleeper", "filter"))
     share = f"{sleeper.parent}:{sleeper.parent}:ro"
     user = User(lichen, "run", "--share", share, "--", "bash", "--norc", "--noediting", "-i")

@@ -18,6 +18,7 @@ from typing import Final
 import pytest
 
 from lichen.drives import find_userland
+from tests import userlands
 from tests.programs.conftest import Lichen, children_of, eventually, is_alive
 from tests.toolchain import Toolchain, host_program
 
@@ -67,7 +68,7 @@ def last_number(output: bytes) -> int:
 @pytest.mark.timeout(120)
 def test_flushed_values_are_whole_and_there(lichen: Lichen, windows_c: Toolchain, programs: Path) -> None:
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
     commit, committed = (windows_c.compile(WINDOWS / f"{name}.c") for name in ("commit", "committed"))
     share = ("--share", f"{programs}:{programs}:ro")
     for moment in moments(1, 0.4):
@@ -85,7 +86,7 @@ def test_flushed_values_are_whole_and_there(lichen: Lichen, windows_c: Toolchain
 def test_keys_that_were_added_have_no_holes(lichen: Lichen) -> None:
     r"""reg.exe adds HKLM\Software\Added\1, 2, 3...: what is there after a kill is what was there at some moment."""
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
     key = r"HKLM\Software\Added"
     script = rf"i=$1; while i=$((i + 1)); do reg.exe add '{key}\'$i /v value /d $i /f >&2; echo $i; done"
     there = 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lichen.drives import find_userland
+from tests import userlands
 from tests.programs.conftest import Lichen, children_of, eventually, is_alive
 from tests.toolchain import host_program
 
@@ -231,7 +232,7 @@ def test_trace(lichen: Lichen, tmp_path: Path) -> None:
     assert len({line.split()[1].partition(":")[0] for line in calls.splitlines()}) == 3
 
 
-@pytest.mark.skipif(find_userland() is None, reason="needs the package libwine")
+@pytest.mark.skipif(find_userland() is None, reason=userlands.MISSING)
 def test_a_trace_of_a_windows_program(lichen: Lichen, tmp_path: Path) -> None:
     script = "echo hi& type C:\\none& exit 300"
     done = lichen.run("run", "--fresh", f"--trace={tmp_path}/calls", "--", "cmd.exe", "/c", script)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lichen.drives import find_userland
+from tests import userlands
 from tests.programs.conftest import Lichen
 from tests.programs.terminal import PROMPT, User
 
@@ -35,7 +36,7 @@ def lines() -> list[str]:
 
 def test_session(lichen: Lichen) -> None:
     if find_userland() is None:
-        pytest.skip("needs the package libwine")
+        pytest.skip(userlands.MISSING)
     # what a login shell reads sets PS1 anew
     lichen.environment["PROMPT_COMMAND"] = f"PS1='{PROMPT.decode()}'"
     user = User(lichen)

@@ -1,8 +1,8 @@
 """The verb that brings the Windows userland: Wine's PE files out of Debian's packages, without root.
 
-Packages are downloaded by apt, with lists of Lichen's own where the system has none; nothing of the system changes. Only the
-x86-64 PE files and the NLS tables are unpacked, beside the place where they are to be. They get that place when all of them
-are there, so whatever ends a download, the next one begins anew.
+Only the x86-64 PE files and the tables that go with them are unpacked, without their debug sections, beside the place where
+they are to be. They get that place when all of them are there and are what Lichen knows, so whatever ends it, the next one
+begins anew, and what was there before is used until then.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import fcntl
 import os
 import shutil
 import signal
-import subprocess
 import sys
-import tarfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -23,38 +22,43 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lichen.cli import archives, debian
 from lichen.cli.asking import CommandError
+from lichen.cli.stripping import without_debug_sections
 from lichen.daemon import places
 from lichen.drives import find_userland
+from lichen.subsystems.nt import userland
 
-_PACKAGES: Final = ("libwine", "libz-mingw-w64")
-_KEPT: Final = (
-    PurePosixPath("usr/lib/x86_64-linux-gnu/wine/x86_64-windows"),
-    PurePosixPath("usr/share/wine/nls"),
-    PurePosixPath("usr/x86_64-w64-mingw32/lib"),
-)
-_INSTALL: Final = (
-    "install Wine's files yourself: on Debian and Ubuntu `sudo apt-get install libwine libz-mingw-w64`, "
-    "elsewhere the distribution's wine package"
-)
-_LOOK: Final = 0.1
-"""Seconds between two looks at how far a download is."""
+_PROGRAMS: Final = PurePosixPath("usr/lib/x86_64-linux-gnu/wine/x86_64-windows")
+_NLS: Final = PurePosixPath("usr/share/wine/nls")
+_EXTRA: Final = PurePosixPath("usr/x86_64-w64-mingw32/lib")
+_KEPT: Final = (_PROGRAMS, _NLS, PurePosixPath("usr/share/wine/wine.inf"), _EXTRA)
+_UNKNOWN: Final = "no Windows userland that Lichen knows"
 
 
 @click.command("windows")
 @click.option("--fetch", "anew", is_flag=True, help="Fetch it although there is one, and use that.")
-def windows(anew: bool) -> None:
-    """Find the Windows userland, or fetch it into Lichen's folder."""
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="DIR|FILE.deb",
+    help="Take it from packages, or from a folder that has them unpacked: / for the host's own Wine. Can be repeated.",
+)
+def windows(anew: bool, sources: tuple[str, ...]) -> None:
+    """Find the Windows userland, or bring it into Lichen's folder."""
     home = Path(places.home())
     found = find_userland(home)
-    if found is None or anew:
+    chosen = os.environ.get(userland.SETTING)
+    if found is None and chosen:
+        raise CommandError(f"{userland.SETTING} names {chosen}, where {_UNKNOWN} is")
+    if found is None or anew or sources:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         with _alone(home):
-            if anew or find_userland(home) is None:
-                fetch(home / "windows", Console(stderr=True))
+            if anew or sources or find_userland(home) is None:
+                _Bringing(home / "windows", Console(stderr=True)).run([Path(name) for name in sources])
         found = find_userland(home)
-    if found is None:
-        raise CommandError(f"the packages hold no Windows userland that Lichen knows; {_INSTALL}")
+    assert found is not None
     click.echo(f"Windows userland: {found.system}")
 
 
@@ -71,150 +75,89 @@ def _alone(home: Path) -> Iterator[None]:
         yield
 
 
-def fetch(target: Path, console: Console) -> None:
-    """Download and unpack the packages; CommandError says what to do when that is impossible here."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
-        raise CommandError(f"the Windows userland is missing and this is no Debian; {_INSTALL}")
-    work = target.with_name(target.name + ".partial")
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    try:
-        shutil.rmtree(work, ignore_errors=True)
-        (work / "files").mkdir(parents=True)
-        with Progress(*columns, console=console) as progress:
-            _Fetching(work, progress).run()
-        shutil.rmtree(target, ignore_errors=True)
-        (work / "files").rename(target)
-    except OSError as error:
-        raise CommandError(f"cannot write to {work}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+class _Bringing:
+    """Gathers a userland beside its place `target`, in a folder `files` of a work folder, and puts it there."""
 
-
-class _Fetching:
-    """One download into the folder `work`; what is wanted of it ends up in its folder `files`."""
-
-    def __init__(self, work: Path, progress: Progress) -> None:
-        self.work, self.progress = work, progress
-        self.task = progress.add_task("fetching the Windows userland", total=None)
+    def __init__(self, target: Path, console: Console) -> None:
+        self.target, self.console = target, console
+        self.work = target.with_name(target.name + ".partial")
+        self.files = self.work / "files"
         self.done = 0
 
-    def run(self) -> None:
-        options = self._lists()
-        packages = {name: _described(name, options) for name in _PACKAGES}
-        total = sum(download + installed for download, installed in packages.values())
-        self.progress.update(self.task, total=total)
-        for name, (size, _) in packages.items():
-            self._download(name, options)
-            self.done += size
-        for name, (_, size) in packages.items():
-            self._unpack(name)
-            self.done += size
+    def run(self, sources: Sequence[Path]) -> None:
+        """Take the files from `sources`, or from Debian; CommandError says what to do when that is impossible here."""
+        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+        try:
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.files.mkdir(parents=True)
+            with Progress(*columns, console=self.console) as self.progress:
+                self.task = self.progress.add_task("looking for the Windows userland", total=None)
+                for source in sources:
+                    self._take(source)
+                if not sources:
+                    self._fetch()
+            self._check("what was given holds" if sources else "the packages hold")
+            shutil.rmtree(self.target, ignore_errors=True)
+            self.files.rename(self.target)
+        except OSError as error:
+            where = error.filename if error.filename is not None else self.work
+            raise CommandError(f"cannot read or write {where}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(self.work, ignore_errors=True)
+
+    def _check(self, what: str) -> None:
+        if userland.find([self.files]) is None:
+            raise CommandError(f"{what} {_UNKNOWN}; {debian.INSTALL}")
 
     def _show(self, what: str, further: int = 0) -> None:
         self.progress.update(self.task, description=what, completed=self.done + further)
 
-    def _lists(self) -> tuple[str, ...]:
-        """Options for apt; with them it has lists of the packages: the system's or, fetched now, its own."""
-        if _knows(()):
-            return ()
-        for name in ("lists/partial", "cache/archives/partial"):
-            (self.work / name).mkdir(parents=True)
-        options = (
-            *("-o", f"Dir::State::lists={self.work / 'lists'}"),
-            *("-o", f"Dir::Cache={self.work / 'cache'}"),
-            *("-o", "APT::Sandbox::User="),
+    def _fetch(self) -> None:
+        source = debian.choose(self.work, self._show)
+        if source.said:
+            self.console.print(f"lichen: {source.said}", highlight=False, soft_wrap=True)
+        sizes = source.sizes()
+        self.progress.update(
+            self.task, total=sum(download + installed for download, installed in sizes.values())
         )
-        what = "fetching apt's lists of packages"
-        result = self._apt(["apt-get", *options, "-q", "update"], lambda: self._show(what))
-        if not _knows(options):
-            raise _failed("apt's lists of packages cannot be fetched", result)
-        return options
+        for name, (download, installed) in sizes.items():
+            package = source.download(name, partial(self._show, f"downloading {name}"))
+            self.done += download
+            self._unpack(package, name)
+            self.done += installed
+            package.unlink()
 
-    def _download(self, package: str, options: Sequence[str]) -> None:
-        def look() -> None:
-            self._show(
-                f"downloading {package}", sum(p.stat().st_size for p in self.work.glob(f"{package}_*"))
-            )
-
-        result = self._apt(["apt-get", *options, "-q", "download", package], look)
-        if result.returncode or not any(self.work.glob(f"{package}_*.deb")):
-            raise _failed(f"{package} cannot be downloaded", result)
-
-    def _apt(self, command: list[str], look: Callable[[], None]) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, looking how far it is; it ends with us."""
-        log = self.work / "log"
-        with (
-            open(log, "w") as output,
-            subprocess.Popen(
-                command,
-                cwd=self.work,
-                env=_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            ) as process,
-        ):
-            try:
-                while process.poll() is None:
-                    look()
-                    with suppress(subprocess.TimeoutExpired):
-                        process.wait(_LOOK)
-            finally:
-                process.terminate()
-        return subprocess.CompletedProcess(command, process.returncode, "", log.read_text(errors="replace"))
-
-    def _unpack(self, package: str) -> None:
-        (archive,) = self.work.glob(f"{package}_*.deb")
-        command = ["dpkg-deb", "--fsys-tarfile", archive.name]
-        written = 0
-        with (
-            subprocess.Popen(command, cwd=self.work, env=_environment(), stdout=subprocess.PIPE) as process,
-            tarfile.open(fileobj=process.stdout, mode="r|") as members,
-        ):
-            for member in members:
-                self._extract(members, member)
-                written += member.size
-                self._show(f"unpacking {package}", written)
-        if process.returncode:
-            raise CommandError(f"{archive.name} is damaged; try again")
-        archive.unlink()
-
-    def _extract(self, members: tarfile.TarFile, member: tarfile.TarInfo) -> None:
-        """Write a file that is wanted."""
-        path = PurePosixPath(member.name)
-        content = members.extractfile(member) if member.isreg() else None
-        if content is None or ".." in path.parts or not any(path.is_relative_to(kept) for kept in _KEPT):
+    def _take(self, source: Path) -> None:
+        """The files of a package, of a folder with packages, or of a folder that has them unpacked."""
+        if source.is_file():
+            self._unpack(source, source.name)
             return
-        target = self.work / "files" / path
+        found = userland.find([source])
+        if found is not None:
+            self._copy(found)
+        elif packages := sorted(source.glob("*.deb")):
+            for package in packages:
+                self._unpack(package, package.name)
+        else:
+            raise CommandError(f"{source} holds {_UNKNOWN}: neither packages nor their files")
+
+    def _unpack(self, package: Path, name: str) -> None:
+        def wanted(path: PurePosixPath) -> bool:
+            return any(path.is_relative_to(kept) for kept in _KEPT)
+
+        archives.unpack(package, wanted, self._write, partial(self._show, f"unpacking {name}"))
+
+    def _copy(self, found: userland.Userland) -> None:
+        """The files of an installed Wine, wherever its distribution has them, at the places where Debian has them."""
+        parts = [(found.system, _PROGRAMS), (found.nls, _NLS), *((folder, _EXTRA) for folder in found.extra)]
+        for folder, place in parts:
+            for file in sorted(folder.iterdir()):
+                if file.is_file() and (place != _EXTRA or file.name in userland.EXTRA_LIBRARIES):
+                    self._write(place / file.name, file.read_bytes())
+        if (setup := found.nls.parent / "wine.inf").is_file():
+            self._write(_NLS.parent / "wine.inf", setup.read_bytes())
+
+    def _write(self, path: PurePosixPath, content: bytes) -> None:
+        target = self.files / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "wb") as file:
-            shutil.copyfileobj(content, file)
-
-
-def _environment() -> Mapping[str, str]:
-    return {**os.environ, "LC_ALL": "C"}
-
-
-def _knows(options: Sequence[str]) -> bool:
-    """Whether apt's lists say where the packages are; of one that is only installed nobody does."""
-    return all("Filename" in _fields(package, options) for package in _PACKAGES)
-
-
-def _described(package: str, options: Sequence[str]) -> tuple[int, int]:
-    """Bytes to download for a package and bytes that it takes then, as apt's lists say."""
-    fields = _fields(package, options)
-    return int(fields.get("Size", "0")), int(fields.get("Installed-Size", "0")) << 10
-
-
-def _fields(package: str, options: Sequence[str]) -> Mapping[str, str]:
-    """What apt's lists say of a package."""
-    command = ["apt-cache", *options, "show", "--no-all-versions", package]
-    shown = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False).stdout
-    return dict(line.partition(": ")[::2] for line in shown.splitlines())
-
-
-def _failed(what: str, result: subprocess.CompletedProcess[str]) -> CommandError:
-    """What apt said was wrong comes first, then what followed from it."""
-    reasons = [line[3:].strip() for line in result.stderr.splitlines() if line.startswith(("E: ", "W: "))]
-    reason = reasons[0] if reasons else "apt does not say why"
-    return CommandError(f"{what}: {reason}\nSee to it that the network is there and try again, or {_INSTALL}")
+        target.write_bytes(without_debug_sections(content))

@@ -120,6 +120,12 @@ def register_of(context: bytes | bytearray, name: str) -> int:
     return int(value)
 
 
+def flags_of(context: bytes | bytearray) -> int:
+    """The processor's flags in a CONTEXT."""
+    (flags,) = struct.unpack_from("<I", context, _EFLAGS_OFFSET)
+    return int(flags)
+
+
 def set_result(context: bytearray, status: int) -> None:
     """Rax of a CONTEXT."""
     struct.pack_into("<Q", context, _GENERAL_OFFSET, status)

@@ -1,10 +1,11 @@
-"""What a Windows program leaves on its error output that crashed or could not be loaded.
+"""What a Windows program leaves on its error output that crashed or could not be loaded, and what the system's DLLs say.
 
 The exception and where in which module it was; or which DLL or function is missing, in the words of the system's loader.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -13,12 +14,16 @@ from lichen.abi.memory import Fault
 from lichen.executive.io.file import File
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure
+from lichen.executive.wait import then
 from lichen.subsystems.nt.images import Allocation
 from lichen.subsystems.nt.state import NtProcess
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process
+    from lichen.executive.processes import Process, Thread
+    from lichen.subsystems.nt.types import Result
 
+log = logging.getLogger("lichen.wine")
+_LONGEST_MESSAGE: Final = 4096
 _NAMES: Final = {
     0xC0000005: "access violation",
     0xC0000094: "integer division by zero",
@@ -48,12 +53,27 @@ def explain(process: Process, code: int) -> None:
             tell(process, _CHANNEL.sub("", complaint.splitlines()[0]).replace("\\\\", "\\"))
 
 
-def is_complaint(message: str) -> bool:
+def say(thread: Thread, text: int, size: int) -> Result:
+    """What a DLL of Wine has to say about itself: it goes into the machine's log, and explains the end of the program.
+
+    What one of Wine's programs has to say to its user comes this way too: it goes to the standard error.
+    """
+    data = thread.memory.read(text, min(size, _LONGEST_MESSAGE))
+    message = data.decode("utf-8", "replace").rstrip()
+    if message and _is_complaint(message):
+        log.info("%s: %s", thread.process, message)
+        thread.process.personality.complaints.append(message)
+    elif message and (output := _error_output(thread.process)) is not None:
+        return then(output.write(data), lambda count: size)
+    return size
+
+
+def _is_complaint(message: str) -> bool:
     """Whether the system's DLLs tell of themselves: what else they write is what a program has to say to its user."""
     return _COMPLAINT.match(message) is not None
 
 
-def error_output(process: Process) -> File | None:
+def _error_output(process: Process) -> File | None:
     """The process's standard error, where it has one."""
     try:
         output = process.handles.get(index_of(_error_handle(process)))
@@ -64,7 +84,7 @@ def error_output(process: Process) -> File | None:
 
 def tell(process: Process, text: str) -> None:
     """Write a line about a process on its standard error, if there is one."""
-    output = error_output(process)
+    output = _error_output(process)
     program = process.personality.image_path.rpartition("\\")[2]
     if output is not None:
         with suppress(Failure):

@@ -37,13 +37,13 @@ _LONGEST_FOLDER: Final = 258
 """Units of a current folder: MAX_PATH without the separator and the NUL that follow it."""
 _ELSEWHERE: Final = "C:\\windows"
 """Where programs start whose current folder Windows has no room for, as cmd.exe does in those that it cannot be in."""
+_GRAPHICS_HANDLES: Final = 0x10000 * 24
+"""The table of graphics objects, which gdi32 looks into: there are none."""
 _NO_SET_ID: Final = 0, 0, 0
 _OF_DESCRIPTORS: Final = (
     Access.READ_ATTRIBUTES | Access.WRITE_ATTRIBUTES | Access.READ_CONTROL | Access.SYNCHRONIZE
 )
 """Mode and owner, as set-user-id bits mean nothing to Windows programs."""
-_FOR_NTDLL: Final = {"WINESYSTEMDLLPATH": "C:\\windows\\system32"}
-"""Where ntdll finds kernel32.dll; it hides this from the program, so every start says it again."""
 
 Describe = Callable[["Process", Program], tuple[str, str, dict[str, str]]]
 """(image path, current directory, environment) of a program in Windows' terms."""
@@ -123,7 +123,7 @@ class PeLoader:
         space: AddressSpace,
     ) -> Loaded:
         subsystem = self.subsystem
-        parameters.environment = {**parameters.environment, **_FOR_NTDLL}
+        parameters.environment = {**parameters.environment, **subsystem.generation.variables}
         space.insert(Region(_SHARED_DATA, _SHARED_DATA_END, 1, state=PAGE_READONLY, name="[shared data]"))
         ntdll, operations = subsystem.images.map(space, subsystem.ntdll, "C:\\windows\\system32\\ntdll.dll")
         base, more = subsystem.images.map(space, image, parameters.image)
@@ -133,7 +133,10 @@ class PeLoader:
         peb = blocks.reserve(PEB_SIZE)
         block = blocks.reserve(len(parameters.pack(0)))
         blocks.fill(block, parameters.pack(block))
-        peb_data = process_environment_block(image, base, api_set, block, subsystem.processors, _SESSION)
+        graphics = blocks.reserve(_GRAPHICS_HANDLES, PAGE_READONLY)
+        peb_data = process_environment_block(
+            image, base, api_set, block, subsystem.processors, _SESSION, graphics
+        )
         blocks.fill(peb, peb_data)
         first = threads.prepare(space, image.file.stack_reserve, image.file.stack_commit)
         guest.change_memory([*operations, *first.operations])
@@ -179,8 +182,8 @@ class _Blocks:
         self.space, self.operations = space, operations
         self.contents: list[tuple[int, bytes]] = []
 
-    def reserve(self, size: int) -> int:
-        address, operations = memory.allocate(self.space, size, PAGE_READWRITE)
+    def reserve(self, size: int, protect: int = PAGE_READWRITE) -> int:
+        address, operations = memory.allocate(self.space, size, protect)
         self.operations += operations
         return address
 

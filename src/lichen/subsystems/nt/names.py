@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Kind = TypeVar("Kind", bound=Object)
 _LONGEST: Final = 32767
+LINUX_EXTENSION: Final = ". "
+"""What programs without an extension have one by: PATHEXT lists it, and Win32 takes dots and spaces off a name's end."""
 
 
 def components_of(name: str) -> tuple[str, ...]:

@@ -202,7 +202,13 @@ def _next_argument(text: str, index: int, first: bool) -> tuple[str, int]:
 
 
 def process_environment_block(
-    image: Image, base: int, api_set: int, parameters: int, processors: int, session: int
+    image: Image,
+    base: int,
+    api_set: int,
+    parameters: int,
+    processors: int,
+    session: int,
+    shared_handles: int,
 ) -> bytes:
     """The PEB."""
     peb = bytearray(PEB_SIZE)
@@ -213,6 +219,7 @@ def process_environment_block(
     struct.pack_into("<I", peb, 0xB8, processors)
     struct.pack_into("<q", peb, 0xC0, -150 * 10_000_000)
     struct.pack_into("<4Q", peb, 0xC8, 0x100000, 0x2000, 0x10000, 0x1000)
+    struct.pack_into("<Q", peb, 0xF8, shared_handles)
     struct.pack_into("<4I", peb, 0x118, 10, 0, _BUILD, 2)
     struct.pack_into("<3I", peb, 0x128, file.subsystem, *file.subsystem_version)
     struct.pack_into("<Q", peb, 0x138, (1 << processors) - 1)

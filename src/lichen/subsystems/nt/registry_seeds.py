@@ -6,8 +6,10 @@ import struct
 from typing import Final
 
 from lichen.executive import system
+from lichen.executive.io.location import fold
 from lichen.executive.registry import Key, Registry
 from lichen.subsystems.nt import time_zone
+from lichen.subsystems.nt.names import LINUX_EXTENSION
 
 REG_SZ, REG_EXPAND_SZ, REG_BINARY, REG_DWORD, REG_MULTI_SZ = 1, 2, 3, 4, 7
 
@@ -19,6 +21,8 @@ CONSOLE_SHELL: Final = "LichenConsoleShell"
 """Set for programs that outlive ^C (subsystems/nt/console/shells.py)."""
 _ENVIRONMENT: Final = _SYSTEM + "Control/Session Manager/Environment"
 _PROCESSORS: Final = "Registry/Machine/Hardware/Description/System/CentralProcessor"
+_EXTENSIONS: Final = ".COM;.EXE;.BAT;.CMD;.VBS;.VBE;.JS;.JSE;.WSF;.WSH;.MSC;"
+_EARLIER_EXTENSIONS: Final = _EXTENSIONS + "."
 _CRYPTOGRAPHY: Final = "Registry/Machine/Software/Microsoft/Cryptography/Defaults"
 _PROVIDERS: Final = {
     "Microsoft Enhanced Cryptographic Provider v1.0": 1,
@@ -56,7 +60,7 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
         _ENVIRONMENT: {
             "ComSpec": "C:\\windows\\system32\\cmd.exe",
             "OS": "Windows_NT",
-            "PATHEXT": ".COM;.EXE;.BAT;.CMD;.VBS;.VBE;.JS;.JSE;.WSF;.WSH;.MSC;.",
+            "PATHEXT": _EXTENSIONS + LINUX_EXTENSION,
             "PROCESSOR_ARCHITECTURE": "AMD64",
             "windir": "C:\\windows",
         },
@@ -73,13 +77,21 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
     for path, values in strings.items():
         key = registry.make(*path.split("/"))
         for name, text in values.items():
-            registry.set_value(key, name, REG_SZ, (text + "\0").encode("utf-16-le"))
+            _set_text(registry, key, name, text)
     shell = registry.make(*IMAGE_OPTIONS.split("/"), "cmd.exe")
     registry.set_value(shell, CONSOLE_SHELL, REG_DWORD, struct.pack("<I", 1))
     _seed_cryptography(registry)
     version = registry.make(*_VERSION.split("/"))
     registry.set_value(version, "CurrentMajorVersionNumber", REG_DWORD, struct.pack("<I", 10))
     registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, struct.pack("<I", 0))
+
+
+def renew(registry: Registry) -> None:
+    """Change what an earlier Lichen seeded and this one would not, unless somebody else has changed it."""
+    key = registry.make(*_ENVIRONMENT.split("/"))
+    found = key.values.get(fold("PATHEXT"))
+    if found is not None and found.data == _text(_EARLIER_EXTENSIONS):
+        _set_text(registry, key, found.name, _EXTENSIONS + LINUX_EXTENSION)
 
 
 def tell_time_zone(registry: Registry) -> None:
@@ -122,4 +134,9 @@ def _seed_cryptography(registry: Registry) -> None:
 
 
 def _set_text(registry: Registry, key: Key, name: str, text: str) -> None:
-    registry.set_value(key, name, REG_SZ, (text + "\0").encode("utf-16-le"))
+    registry.set_value(key, name, REG_SZ, _text(text))
+
+
+def _text(text: str) -> bytes:
+    """A string as the registry keeps it."""
+    return (text + "\0").encode("utf-16-le")

@@ -19,6 +19,7 @@ from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.subsystems.nt import context, crash, exceptions, signals, stacks, threads
+from lichen.subsystems.nt.generations import generation_of
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.parameters import read_environment
@@ -27,6 +28,7 @@ from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
 from lichen.subsystems.nt.records import ExceptionRecord
 from lichen.subsystems.nt.shared_data import TICK, SharedData
 from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
+from lichen.subsystems.nt.system_processes import SystemProcesses
 from lichen.subsystems.nt.unixcalls import UNIX_CALL, unix_call
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ STOPPING_CALLS: Final = (
 )
 """Calls that read or change registers: the platform stops for them at once instead of sending a notification."""
 
+_WINDOW_CALLS: Final = range(0x1000, 0x2000)
+"""win32u's calls give handles and truth values more than statuses: what is missing gives none."""
 _SYSTEM_SERVICE_EXCEPTION: Final = b"\xcd\x2e"
 _FAST_FAIL: Final = b"\xcd\x29"
 _DEBUG_SERVICE: Final = b"\xcd\x2d"
@@ -129,6 +133,8 @@ class NtSubsystem:
         self.nls, self.processors = nls, processors
         self.images = ImageCache(platform.page_cache)
         self.ntdll = self.images.open(ntdll)
+        self.generation = generation_of(self.ntdll.file)
+        self.system_processes = SystemProcesses(machine)
         self.shared_data = SharedData(guests.shared_data, processors)
         numbers = self.ntdll.file.system_calls
         self.table = declare_calls().table(X64, numbers)
@@ -153,10 +159,12 @@ class NtSubsystem:
         if entry is not None:
             return entry.enter(thread, arguments)
         if number == UNIX_CALL:
-            return unix_call(thread, *arguments[:3])
+            return unix_call(thread, self.generation, *arguments[:3])
         name = self.call_name(number)
         self.missing.count(name)
-        return Status.NOT_IMPLEMENTED if name[:2] == "Nt" or number >= 0x1000 else 0xC000001C
+        if number in _WINDOW_CALLS:
+            return 0
+        return Status.NOT_IMPLEMENTED if name[:2] == "Nt" else 0xC000001C
 
     def call_name(self, number: int) -> str:
         """What people call a system call, declared or not."""
@@ -194,7 +202,7 @@ class NtSubsystem:
         apcs = thread.personality.apcs
         dispatcher = self.entries(thread.process).apc_dispatcher
         try:
-            exceptions.call_apc(thread, dispatcher, apcs[0], result)
+            self.generation.call_apc(thread, dispatcher, apcs[0], result)
         except BadAddress as error:
             if stacks.reach(thread, error.address):
                 self._call_apc(thread, result)
@@ -410,6 +418,7 @@ class NtSubsystem:
     def process_ended(self, process: Process) -> None:
         """Its console is the others' alone."""
         signals.left(process)
+        self.system_processes.ended(process)
         self._abandon_pending(process)
 
     @staticmethod

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import logging
 import struct
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.status import Status
-from lichen.subsystems.nt import links
+from lichen.subsystems.nt import crash, links
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+    from lichen.subsystems.nt.generations import Generation
 
 log = logging.getLogger("lichen.nt.unixcalls")
 
@@ -24,27 +26,41 @@ HANDLE_BASE: Final = 0x77000000
 KERNEL: Final = HANDLE_BASE - 1
 """The handle by which what is mended in Wine's DLLs asks the kernel itself (mends)."""
 MAKE_SYMBOLIC_LINK: Final = 0
-_HOST_NAME: Final = 3
-"""ws2_32's code for the machine's name."""
 _WSAEFAULT: Final = 10014
-_PRECISE_TIME: Final = 2
-"""ntdll's code for the time in 100 ns, finer than the shared page has it."""
+_NTDLL: Final = "ntdll.dll"
+_UNWIND: Final = 1
+"""ntdll's code for unwinding code that no PE module has: the answer says that there is none, so it is taken for a leaf."""
 
 
-def unix_call(thread: Thread, handle: int, code: int, arguments: int) -> int:
+def unix_call(thread: Thread, generation: Generation, handle: int, code: int, arguments: int) -> Any:
     """One call of a module's Unix half; NOT_IMPLEMENTED is what the DLLs themselves fall back on."""
-    if handle == KERNEL and code & 0xFFFFFFFF == MAKE_SYMBOLIC_LINK:
+    code &= 0xFFFFFFFF
+    if handle == KERNEL and code == MAKE_SYMBOLIC_LINK:
         return _make_symbolic_link(thread, arguments)
+    name = _module(thread, handle)
+    if name == _NTDLL:
+        if code == _UNWIND:
+            return Status.UNSUCCESSFUL
+        if code == generation.precise_time:
+            thread.memory.write(arguments, system_time().to_bytes(8, "little"))
+            return Status.SUCCESS
+        if code == generation.write:
+            address, size = struct.unpack("<QI", thread.memory.read(arguments, 12))
+            return crash.say(thread, address, size)
+    answer = _ANSWERS.get((name, code))
+    if answer is not None:
+        return answer(thread, arguments)
+    log.debug("unix call %d of %s", code, name or f"{handle:#x}")
+    return Status.NOT_IMPLEMENTED
+
+
+def _module(thread: Thread, handle: int) -> str:
+    """The file name of the module that was given a handle; the null one is what ntdll begins with."""
+    if handle == 0:
+        return _NTDLL
     modules = thread.process.personality.unix_modules
     index = handle - HANDLE_BASE
-    name = modules[index] if 0 <= index < len(modules) else f"{handle:#x}"
-    if name.lower().endswith("\\ntdll.dll") and code & 0xFFFFFFFF == _PRECISE_TIME:
-        thread.memory.write(arguments, system_time().to_bytes(8, "little"))
-        return Status.SUCCESS
-    if name.lower().endswith("\\ws2_32.dll") and code & 0xFFFFFFFF == _HOST_NAME:
-        return _host_name(thread, arguments)
-    log.debug("unix call %d of %s", code & 0xFFFFFFFF, name)
-    return Status.NOT_IMPLEMENTED
+    return modules[index].rpartition("\\")[2].lower() if 0 <= index < len(modules) else ""
 
 
 def _make_symbolic_link(thread: Thread, arguments: int) -> int:
@@ -63,3 +79,17 @@ def _host_name(thread: Thread, arguments: int) -> int:
         return _WSAEFAULT
     thread.memory.write(address, name)
     return 0
+
+
+def _attached(thread: Thread, arguments: int) -> int:
+    """A process begins to use a module: there is nothing to prepare."""
+    return Status.SUCCESS
+
+
+_ANSWERS: Final[dict[tuple[str, int], Callable[[Thread, int], int]]] = {
+    ("ws2_32.dll", 3): _host_name,
+    ("win32u.dll", 0): _attached,
+    ("opengl32.dll", 0): _attached,
+    ("winevulkan.dll", 0): _attached,
+}
+"""What is answered, by module and code."""

@@ -1,6 +1,7 @@
 """Where the Windows userland is on the host: Wine's PE files and NLS tables, installed or fetched (facts/nt-userland).
 
-Nothing of Wine but these files is used: no wineserver, no Unix libraries.
+Nothing of Wine but these files is used: no wineserver, no Unix libraries. Which of its releases they come from they say
+themselves: since Wine 9 ntdll exports the handle with which it calls its own Unix half.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+SETTING: Final = "LICHEN_WINDOWS"
+"""The variable that names the folder to take the userland from: "/" for the host's own, whichever release that is of."""
+OWN_HANDLE: Final = "__wine_unixlib_handle"
+"""What ntdll exports since Wine 9."""
 _LIBRARY_FOLDERS: Final = (
     "usr/lib/x86_64-linux-gnu/wine",
     "usr/lib/wine",
@@ -18,6 +23,8 @@ _LIBRARY_FOLDERS: Final = (
     "opt/wine-stable/lib64/wine",
 )
 _NLS_FOLDERS: Final = ("usr/share/wine/nls", "usr/share/wine/wine/nls", "opt/wine-stable/share/wine/nls")
+EXTRA_LIBRARIES: Final = ("zlib1.dll",)
+"""What Wine's programs import and other packages bring."""
 _EXTRA_FOLDERS: Final = ("usr/x86_64-w64-mingw32/lib",)
 
 
@@ -29,11 +36,16 @@ class Userland:
     """The x86-64 PE files: ntdll.dll, kernel32.dll, cmd.exe, ..."""
     nls: Path
     extra: tuple[Path, ...] = ()
-    """Folders with further DLLs (zlib1.dll)."""
+    """Folders with EXTRA_LIBRARIES."""
 
     @property
     def ntdll(self) -> Path:
         return self.system / "ntdll.dll"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is as new as the release that Lichen is made for; an older one is used when it is asked for."""
+        return OWN_HANDLE.encode() in self.ntdll.read_bytes()
 
 
 def find(roots: Iterable[str | os.PathLike[str]]) -> Userland | None:

@@ -107,7 +107,9 @@ def NtFindAtom(thread: Thread, name: Address, size: u32, atom: OptionalOut[u16])
 
 @nt.call()
 def NtDeleteAtom(thread: Thread, atom: u16) -> int:
-    """Use a string once less; it goes with its last use."""
+    """Use a string once less; it goes with its last use. Numbers that are atoms by themselves stay; INVALID_HANDLE for 0."""
+    if not atom:
+        raise Failure(Status.INVALID_HANDLE)
     if atom >= _FIRST:
         _atoms(thread).drop(atom)
     return Status.SUCCESS

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
+from lichen.executive import security
 from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
-from lichen.executive.io.lookup import LONGEST_NAME
+from lichen.executive.io.lookup import LONGEST_NAME, Walk, find
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
@@ -26,13 +27,14 @@ from lichen.subsystems.nt.calls.file import allocation_of, flags_of, size_of, ti
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.directory_watch import DirectoryWatch
 from lichen.subsystems.nt.links import shown, tag_of
+from lichen.subsystems.nt.names import LINUX_EXTENSION
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result, Text, encode
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
 
 _RESTART, _SINGLE = 1, 2
 _STATUS_NO_SUCH_FILE, _STATUS_NOTIFY_ENUM_DIR = 0xC000000F, 0x10C
@@ -42,6 +44,8 @@ _DOTS: Final = 2
 _LONGEST_MASK: Final = 2 * LONGEST_NAME
 _LARGEST_ANSWER: Final = 1 << 16
 """Bytes of names that one call gives: a program asks for more of them anyway."""
+_ANY_EXTENSION: Final = re.compile(r"""([^*?<>"]+)"\*""")
+"""What Win32 makes of the mask NAME.*"""
 _DOS_PIECES: Final = {"?": ".", ">": r"(?:[^.]|$|(?=\.))", '"': r"(?:\.|$)"}
 
 
@@ -156,9 +160,8 @@ def _query(
         listings[directory] = _listing(directory, mask)
         directory.position = 0
     listing = listings[directory]
-    data = _fill(
-        thread.process.files, directory, listing, record, min(size, _LARGEST_ANSWER), bool(flags & _SINGLE)
-    )
+    names = _Names(thread.process, directory, listing.program)
+    data = _fill(names, listing, record, min(size, _LARGEST_ANSWER), bool(flags & _SINGLE))
     if not data:
         if directory.position < len(listing.entries):
             raise Failure(Status.BUFFER_OVERFLOW)
@@ -176,28 +179,59 @@ class _Listing(NamedTuple):
 
     pattern: re.Pattern[str]
     entries: list[DirectoryEntry]
+    program: str
+    """The name, folded, that was asked for with any extension."""
 
 
 def _listing(directory: File, mask: str) -> _Listing:
     """The names in the order that NTFS keeps them in and programs count on, behind the two dots."""
     entries = directory.directory_entries(restart=True)
     ordered = entries[:_DOTS] + sorted(entries[_DOTS:], key=lambda entry: fold(entry.name))
-    return _Listing(mask_pattern(mask), ordered)
+    program = _ANY_EXTENSION.fullmatch(mask)
+    return _Listing(mask_pattern(mask), ordered, fold(program[1]) if program else "")
 
 
-def _fill(
-    context: FileSystemContext, directory: File, listing: _Listing, record: Record, size: int, single: bool
-) -> bytes:
+class _Names(NamedTuple):
+    """How the names of a directory are shown to a process.
+
+    A Linux program that was asked for with any extension, as by cmd.exe along PATH, has the one of Linux programs.
+    """
+
+    process: Process
+    directory: File
+    program: str
+
+    def shown(self, name: str) -> str:
+        """The name of an entry."""
+        if self.program and fold(name) == self.program and self._is_program(name):
+            return name + LINUX_EXTENSION
+        return name
+
+    def _is_program(self, name: str) -> bool:
+        mount, context = self.directory.location.mount, self.process.files
+        if mount is None or mount.enforces_sharing:
+            return False
+        try:
+            attributes = find(context, self.directory.location, (name,), Walk.FOLLOW).node.attributes()
+            security.check(context.token, attributes, security.EXECUTE)
+        except Failure:
+            return False
+        return attributes.kind == Kind.REGULAR
+
+
+def _fill(names: _Names, listing: _Listing, record: Record, size: int, single: bool) -> bytes:
     """As many records as fit, each telling where the next one is; the directory's position moves on."""
-    pattern, entries = listing
+    directory, pattern, entries = names.directory, listing.pattern, listing.entries
     out = bytearray()
     last = 0
     while directory.position < len(entries):
         entry = entries[directory.position]
-        found = _attributes(context, directory, entry.name) if pattern.fullmatch(entry.name) else None
+        found = (
+            _attributes(names.process.files, directory, entry.name) if pattern.fullmatch(entry.name) else None
+        )
         if found is not None:
             start = (len(out) + _ALIGNMENT - 1) & -_ALIGNMENT
-            data = bytes(8) + record(*found, encode(entry.name))
+            data = bytes(8) + record(*found, encode(names.shown(entry.name)))
             if start + len(data) > size:
                 break
             if out:

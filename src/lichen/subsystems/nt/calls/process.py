@@ -19,7 +19,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, crash, signals
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
-from lichen.subsystems.nt.objects import process_of
+from lichen.subsystems.nt.objects import new_handle, process_of
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess
@@ -33,6 +33,8 @@ _BASIC: Final = layout(ProcessBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 STILL_ACTIVE: Final = 0x103
+_SERVES_OTHERS, _ADMINISTRATORS = 1000, 1002
+"""Wine's own classes: to be told when nobody else is left, and to be the administrators'."""
 _FOR_DEBUGGERS: Final = (7, 30, 31, 34, 36, 37)
 """Information classes that need more than a look at the process."""
 
@@ -208,6 +210,15 @@ def NtSetInformationProcess(
     elif information_class == 21 and size >= 8:
         (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
         affinity.set_process(target, mask)
+    elif information_class == _SERVES_OTHERS:
+        if size != 8:
+            raise Failure(Status.INFO_LENGTH_MISMATCH)
+        event = target.subsystem.system_processes.add(target)  # type: ignore[attr-defined]
+        number = new_handle(thread, event, event.rights.all)
+        thread.memory.write(buffer, struct.pack("<Q", number))
+    elif information_class == _ADMINISTRATORS:
+        if not target.files.token.elevated:
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
     elif information_class not in (12, 16, 23, 29, 33, 34, 39):
         raise Failure(Status.INVALID_INFO_CLASS)
     return Status.SUCCESS

@@ -169,7 +169,8 @@ def NtQuerySystemInformation(
     if information_class in (5, 57):
         data = _processes(thread, buffer)
     elif information_class == _WINE_VERSION:
-        data = b"8.0\0lichen\0Lichen\0\0"
+        version = thread.process.subsystem.generation.version  # type: ignore[attr-defined]
+        data = f"{version}\0lichen\0Lichen\0\0".encode()
     else:
         answer = _ANSWERS.get(information_class)
         if answer is None:

@@ -5,7 +5,6 @@ Source: the names and what Wine's DLLs do with the answers.
 
 from __future__ import annotations
 
-import logging
 import os
 import posixpath
 from typing import TYPE_CHECKING, Final
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.argument import InOut
 from lichen.abi.layout import u32
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import then
 from lichen.subsystems.nt import crash, environment
 from lichen.subsystems.nt.names import drive_above, joined
 from lichen.subsystems.nt.subsystem import nt
@@ -22,26 +20,14 @@ from lichen.subsystems.nt.types import Address, ObjectName, Result, encode, to_b
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-log = logging.getLogger("lichen.wine")
-_LONGEST_MESSAGE: Final = 4096
 _LONGEST_NAME: Final = 4096
 _NT_PREFIX: Final = "\\??\\"
 
 
 @nt.call()
 def __wine_dbg_write(thread: Thread, text: Address, size: u32) -> Result:
-    """What a DLL of Wine has to say about itself: it goes into the machine's log, and explains the end of the program.
-
-    What one of Wine's programs has to say to its user comes this way too: it goes to the standard error.
-    """
-    data = thread.memory.read(text, min(size, _LONGEST_MESSAGE))
-    message = data.decode("utf-8", "replace").rstrip()
-    if message and crash.is_complaint(message):
-        log.info("%s: %s", thread.process, message)
-        thread.process.personality.complaints.append(message)
-    elif message and (output := crash.error_output(thread.process)) is not None:
-        return then(output.write(data), lambda count: size)
-    return size
+    """What a DLL of Wine has to say."""
+    return crash.say(thread, text, size)
 
 
 @nt.call()

@@ -7,6 +7,7 @@ Source: the console functions (learn.microsoft.com); facts of Wine's kernelbase 
 from __future__ import annotations
 
 import codecs
+import signal as posix
 from collections.abc import Generator
 from types import GeneratorType
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
@@ -15,6 +16,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
 from lichen.executive.io.terminal import Character, GetWindowSize, WindowSize
 from lichen.executive.objects.object import Object
+from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Changes, Wait
 from lichen.subsystems.nt.console import events
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, ProcessTable, Thread
     from lichen.executive.scheduler import Timer
 
+CONTROL_C_EXIT: Final = 0xC000013A
 _HANDLER_SECONDS: Final = 2.0
 """How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
 _BUSY_SECONDS: Final = 0.5
@@ -74,6 +77,8 @@ class Console(Object):
         self.history = History()
         self._rest = ""
         """What is left of the last line that was read."""
+        self._at_end: Process | None = None
+        """Who read the last line, when that was the end of the input."""
         self._reader: Process | None = None
         self._turns = Changes()
         self._handlers: list[Thread] = []
@@ -161,8 +166,9 @@ class Console(Object):
             self._busy[shell] = scheduler.at(scheduler.clock() + _BUSY_SECONDS, lambda: self._end_busy(shell))
 
     def _end_busy(self, shell: Process) -> None:
+        """Its handler is not asked: Wine 10's says that ^C is dealt with, and goes on."""
         self._busy.pop(shell, None)
-        events.start_handler(shell, CTRL_C)
+        shell.terminate(ExitStatus(CONTROL_C_EXIT, posix.SIGINT))
 
     def set_input_mode(self, process: Process, mode: int) -> Blocks[None] | None:
         """SetConsoleMode: without line input and echo the process looks at keys itself."""
@@ -239,6 +245,7 @@ class Console(Object):
         if not self._rest:
             if self.keyboard.mode & LINE_INPUT:
                 self._rest = (yield from self.read_line(process)).text
+                self._at_end = None if self._rest else process
             else:
                 self._rest = yield from self._read_characters(process)
         return self._take(units)
@@ -249,8 +256,15 @@ class Console(Object):
         return data[: 2 * units].decode("utf-16-le", "surrogatepass")
 
     def read_bytes(self, process: Process, size: int) -> Blocks[bytes]:
-        """As `read`, in the input code page; a line that begins with ^Z is an end of file."""
+        """As `read`, in the input code page; a line that begins with ^Z is an end of file.
+
+        Where a line was the end of the input, the next read as of a file finds that too: Wine 10's cmd.exe makes both.
+        """
+        ended, self._at_end = self._at_end is process, None
+        if ended:
+            return b""
         text = yield from self.read(process, size)
+        self._at_end = None
         if text.startswith("\x1a") and self.keyboard.mode & LINE_INPUT:
             self._rest = ""
             return b""

@@ -2,7 +2,7 @@
 
 The requests are those of Wine's kernelbase, where Windows has others that nobody documents: what programs see is alike.
 
-Source: facts of Wine 8's condrv protocol; the console functions (learn.microsoft.com) for what each does.
+Source: facts of Wine's condrv protocol (8 and 10); the console functions (learn.microsoft.com) for what each does.
 """
 
 from __future__ import annotations
@@ -114,6 +114,15 @@ def _get_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
         return struct.pack("<3I", console.code_pages.input, console.code_pages.output, len(keyboard.records))
 
     return then(console.look_at_keys(process) if file.role == INPUT else None, answer)
+
+
+def _get_input_count(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+    """The number of records, since Wine 9 by itself."""
+
+    def answer(_: None) -> bytes:
+        return struct.pack("<I", len(file.console.keyboard.records))
+
+    return then(file.console.look_at_keys(process), answer)
 
 
 def _set_input_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
@@ -314,6 +323,7 @@ _HANDLERS: Final[dict[int, tuple[int, _Handler]]] = {
     0x500058: (_ANY, lambda process, file, data, room: bytes(4)),  # its window: none
     0x50005C: (_ANY, _process_list),
     0x504060: (INPUT, _read_with_control),
+    0x504064: (INPUT, _get_input_count),
     0x508078: (OUTPUT, _write_console),
     0x50807C: (OUTPUT, _write_file),
     0x508084: (OUTPUT, _write_output),

@@ -1,0 +1,48 @@
+"""Which Windows userland the tests run on: Lichen's default, kept in the user's own Lichen folder and shared by all runs.
+
+`python -m tests.userlands` brings it there; `make test` does so first. Without it the tests of Windows programs are skipped. A
+run can be made on another one, by the variable with which users choose theirs. The host's own older Wine is for a few tests
+beside that, and the reference of the conformance programs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from lichen.daemon import places
+from lichen.drives import find_userland
+from lichen.subsystems.nt import userland
+from lichen.subsystems.nt.userland import Userland
+
+MISSING = "needs the Windows userland, which `lichen windows --fetch` brings"
+
+
+def choose() -> None:
+    """Have every machine of the tests use the shared userland, unless the user has chosen."""
+    shared = Path(places.home()) / "windows"
+    found = userland.find([shared])
+    if userland.SETTING not in os.environ and found is not None and found.is_current:
+        os.environ[userland.SETTING] = str(shared)
+
+
+def older() -> Userland | None:
+    """The host's own Wine, where it is one of before."""
+    found = userland.find(["/"])
+    return None if found is None or found.is_current else found
+
+
+def main() -> None:
+    """Bring the userland if it is not there; say so if that is impossible."""
+    choose()
+    found = find_userland()
+    if found is None or (userland.SETTING not in os.environ and not found.is_current):
+        done = subprocess.run([sys.executable, "-m", "lichen", "windows", "--fetch"], check=False)
+        if done.returncode:
+            sys.stderr.write("tests: so tests of Windows programs are skipped\n")
+
+
+if __name__ == "__main__":
+    main()
