@@ -200,6 +200,9 @@ class Guest:
     def run_on(self, processors: frozenset[int] | None) -> None:
         """It runs nowhere."""
 
+    def run_at(self, nice: int) -> None:
+        """It does not run."""
+
 
 class PageCache:
     """Takes content, and closes what it is given as the real one does."""

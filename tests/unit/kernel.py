@@ -9,6 +9,7 @@ from lichen.executive.counters import Counters
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location
+from lichen.executive.limits import default_limits
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.security import Token
@@ -51,6 +52,7 @@ class Kernel:
             machine=machine,
             handles=handles,
             personality=LinuxProcess(),
+            limits=default_limits(),
             counters=Counters(),
         )
         return SimpleNamespace(process=process, personality=LinuxThread(), dead=False)

@@ -231,6 +231,9 @@ class GuestThread(Protocol):
     def run_on(self, processors: frozenset[int] | None) -> None:
         """Have this thread run on these processors of the host only; None: wherever the platform likes."""
 
+    def run_at(self, nice: int) -> None:
+        """Have the host run this thread at a nice value, counted from that of all guests, as far as the host lets us."""
+
     def exit(self) -> None:
         """End this one thread on the host (its cleared-tid word is written and woken)."""
 
@@ -318,6 +321,18 @@ class Subsystem(Protocol):
 
     def environment(self, process: Process) -> bytes:
         """The variables of a living process, `NAME=value` and a zero byte each; a memory fault when it has lost them."""
+
+    def leave(self, process: Process) -> frozenset[int]:
+        """exec is about to put another subsystem's program into a process of this one; returns the signals that it ignores.
+
+        What goes on about the process without its knowing is to end with it at the latest (`when_image_left`).
+        """
+
+    def set_nice(self, thread: Thread, nice: int) -> None:
+        """Somebody who may changes the nice value of a thread: of all that is scheduled with it."""
+
+    def set_processors(self, thread: Thread, processors: frozenset[int] | None) -> None:
+        """Somebody who may binds a thread to processors, with all that is bound as it is."""
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec has put a program of this subsystem into a process that belonged to `before`."""

@@ -16,11 +16,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from lichen.executive import scheduling
 from lichen.executive.counters import Counters
 from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem, TaskUsage
+from lichen.executive.limits import ProcessorLimit, default_limits
 from lichen.executive.memory import AddressSpace
 from lichen.executive.objects.namespace import Directory
-from lichen.executive.scheduler import Parking, Scheduler
+from lichen.executive.scheduler import NOBODY, Parking, Scheduler
+from lichen.executive.scheduling import Scheduling
 from lichen.executive.sessions import ProcessGroup, Session
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import Load, System
@@ -67,6 +70,7 @@ class Thread:
         self.dead = False
         self.name = process.name
         self.personality: Any = None
+        self.scheduling = Scheduling()
         self.started = process.machine.scheduler.clock()
         self._time_of_earlier_guests = ProcessorTime()
 
@@ -79,7 +83,8 @@ class Thread:
         self._time_of_earlier_guests += old.processor_time()
         self.guest, self.memory = guest, guest.memory
         guest.owner = self
-        old.owner = _Nobody(self.process.machine.scheduler)
+        old.owner = NOBODY
+        scheduling.apply(self)
         old.kill()
 
     def processor_time(self) -> ProcessorTime:
@@ -200,16 +205,6 @@ class Thread:
         self.ended.set()
 
 
-class _Nobody:
-    """Owns host threads that are only waiting for their end."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self.scheduler = scheduler
-
-    def host_ended(self) -> None:
-        """Nothing depends on it."""
-
-
 class Process:
     """One process of the machine."""
 
@@ -225,6 +220,10 @@ class Process:
         self.space = AddressSpace()
         self.counters = Counters()
         self.personality: Any = None
+        self.limits = default_limits()
+        self.processor_limit = ProcessorLimit(self)
+        self.ignored: frozenset[int] = frozenset()
+        """POSIX signals that it was told to ignore when it began."""
         self.name = "?"
         self.arguments: tuple[bytes, ...] = ()
         self.image: Any = None
@@ -330,6 +329,7 @@ class Process:
         if self.space.users == 0:
             self.space.clear()
         self.left_image()
+        self.processor_limit.close()
         self.subsystem.process_ended(self)
         self._orphan_children()
         self.ended.set()
@@ -454,12 +454,8 @@ class ProcessTable:
                 return id
 
     def _in_use(self, id: int) -> bool:
-        return (
-            id in self.held
-            or id in self.processes
-            or id in self.threads
-            or id in self.groups
-            or id in self.sessions
+        return any(
+            id in each for each in (self.held, self.processes, self.threads, self.groups, self.sessions)
         )
 
     def new_process(self, parent: Process, subsystem: Subsystem, leaves_job: bool = False) -> Process:
@@ -469,17 +465,20 @@ class ProcessTable:
         """
         job = parent.job.for_child(leaves_job) if parent.job is not None else None
         process = Process(self, self.new_id(), parent, subsystem)
-        process.job = job
+        process.job, process.limits, process.ignored = job, dict(parent.limits), parent.ignored
         process.join(parent.group)
         self.processes[process.id] = process
         parent.children[process.id] = process
         return process
 
-    def new_thread(self, process: Process, guest: GuestThread, id: int | None = None) -> Thread:
-        """A thread of `process` that runs as `guest`; the first has the process's id."""
+    def new_thread(
+        self, process: Process, guest: GuestThread, id: int | None = None, how: Scheduling | None = None
+    ) -> Thread:
+        """A thread of `process` that runs as `guest`, scheduled as `how` says; the first has the process's id."""
         if id is None:
             id = self.new_id() if process.threads else process.id
         thread = Thread(process, id, guest)
+        thread.scheduling = how or thread.scheduling
         process.threads[id] = thread
         process.last_guest = guest
         self.threads[id] = thread

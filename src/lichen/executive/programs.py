@@ -11,8 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from lichen.executive import scheduling
 from lichen.executive.interfaces import GuestThread, Subsystem
 from lichen.executive.memory import AddressSpace
+from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
@@ -71,11 +73,13 @@ def load(process: Process, program: Program) -> Loaded:
     raise Failure(Status.INVALID_IMAGE_FORMAT)
 
 
-def start(process: Process, loaded: Loaded, suspended: bool = False) -> Thread:
+def start(process: Process, loaded: Loaded, suspended: bool = False, how: Scheduling | None = None) -> Thread:
     """Give a process without threads its first thread, running the loaded program at once or once it is resumed."""
     process.subsystem = loaded.subsystem
     _install(process, loaded)
-    thread = process.machine.new_thread(process, loaded.guest)
+    thread = process.machine.new_thread(process, loaded.guest, how=how)
+    scheduling.apply(thread)
+    process.processor_limit.changed()
     loaded.subsystem.thread_started(thread, None)
     loaded.enter(process)
     thread.begin(suspended)
@@ -98,6 +102,8 @@ def execute(thread: Thread, loaded: Loaded) -> None:
         process.handles = process.handles.duplicate()
     process.handles.close_on_exec()
     before, process.subsystem = process.subsystem, loaded.subsystem
+    if before is not loaded.subsystem:
+        process.ignored = before.leave(process)
     _install(process, loaded)
     thread.adopt(loaded.guest)
     process.last_guest = loaded.guest

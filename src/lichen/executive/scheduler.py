@@ -99,6 +99,16 @@ class Parking:
             self.timer = None
 
 
+class _Nobody:
+    """Owns host threads that are only waiting for their end."""
+
+    def host_ended(self) -> None:
+        """Nothing depends on it."""
+
+
+NOBODY: Final = _Nobody()
+
+
 class Scheduler:
     """Runs a machine. `clock` gives seconds that never go back."""
 

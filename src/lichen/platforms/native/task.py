@@ -8,10 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Set
+from typing import Final
 
 from lichen.executive.interfaces import MappingUsage, MemoryUsage, ProcessorTime
 from lichen.platforms.native import host
 from lichen.platforms.native.accounting import Account
+
+BELOW_THE_KERNEL: Final = 1
+"""How much nicer guests are: whom the kernel wakes does not take the core from it at once. More would have guests lose to
+whatever the host runs."""
+_MOST_NICE: Final = 19
 
 
 class HostTask:
@@ -43,6 +49,15 @@ class HostTask:
         """Bind the host thread to these processors; None: to the platform's own."""
         self._bound, self.away = processors is not None, False
         self._place(processors or self.home)
+
+    def run_at(self, nice: int) -> None:
+        """Run the host thread at a nice value above that of guests; what is below that is the kernel's and the host's own.
+
+        Without privilege the host takes nothing back: then a guest that was nice stays so until its next program.
+        """
+        with contextlib.suppress(OSError):
+            first = os.getpriority(os.PRIO_PROCESS, 0) + BELOW_THE_KERNEL
+            os.setpriority(os.PRIO_PROCESS, self.tid, min(max(0, nice) + first, _MOST_NICE))
 
     def leave_home(self, processors: Set[int], first: Set[int]) -> bool:
         """Run on `processors` for a while, now on one of `first`, unless the guest chose some; whether it did not yet."""

@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 
 from lichen.executive.registers import Registers
 from lichen.platforms.native import host, stub
+from lichen.platforms.native.task import BELOW_THE_KERNEL
 
 _BOOT_ADDRESS: Final = 0x10000
 _BOOT_CODE: Final = bytes.fromhex("b8220000000f05ebf7")  # pause() for ever
@@ -37,8 +38,6 @@ _FAILED: Final = "failed: "
 _GUEST_ID: Final = 0x6C690000
 """The host identity of guests when the kernel runs as root: a high uid that owns nothing."""
 PAGE_CACHE_DESCRIPTOR: Final = 100
-_BELOW_THE_KERNEL: Final = 1
-"""Whom the kernel wakes does not take the core from it at once; more would have guests lose to whatever the host runs."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -191,7 +190,7 @@ def _boot_program() -> int:
 
 def _become_guest(program: int, page_cache: int | None, identity: tuple[int, int], report: int) -> NoReturn:
     """Runs in the clone: give everything away, then execute the boot program."""
-    os.nice(_BELOW_THE_KERNEL)
+    os.nice(BELOW_THE_KERNEL)
     null = os.memfd_create("null")
     for number in range(3):
         os.dup2(null, number)

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestThread, Map, MemoryOperation, Platform, Protection
+from lichen.executive.limits import RLIMIT_STACK
 from lichen.executive.memory import AddressSpace, Region, page_down, page_up
 from lichen.executive.programs import HEAD_SIZE, Loaded, Program, load
 from lichen.executive.sections import mapping
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.subsystems.linux import elf
 from lichen.subsystems.linux.processes import become
-from lichen.subsystems.linux.state import RLIMIT_STACK, STACK_TOP, first_stack_address
+from lichen.subsystems.linux.state import STACK_TOP, first_stack_address
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
@@ -76,7 +77,7 @@ class ElfLoader:
 
     def load(self, process: Process, program: Program, head: bytes) -> Loaded:
         """Build the program in a blank process."""
-        check_strings(program, self.subsystem.limits(process)[RLIMIT_STACK][0])
+        check_strings(program, process.limits[RLIMIT_STACK][0])
         image = elf.parse(program.file.node.read_at)
         interpreter_file = self._interpreter(process, image)
         try:
@@ -117,7 +118,7 @@ class ElfLoader:
             )
             base = first.bias
         builder.heap(main)
-        soft, _ = self.subsystem.limits(process)[RLIMIT_STACK]
+        soft, _ = process.limits[RLIMIT_STACK]
         builder.stack(max(_LEAST_STACK, min(soft, _MOST_STACK)), image.executable_stack)
         builder.carry_out()
         attributes = program.file.node.attributes()

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 from lichen.executive.security import Capability, Token
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.clocks import ALL_TIME, ClockTimer, ProcessorClock
-from lichen.subsystems.linux.signals import SIGKILL, SIGXCPU
-from lichen.subsystems.linux.state import PROCESSOR_LIMIT, RLIMIT_CPU, UNLIMITED, LinuxProcess
+from lichen.subsystems.linux.state import LinuxProcess
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -78,25 +76,3 @@ def check_inspection(thread: Thread, target: Process) -> None:
     dumpable = not isinstance(state, LinuxProcess) or state.dumpable == 1
     if not dumpable or theirs.permitted & ~mine.permitted:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-
-
-def watch_processor_limit(process: Process) -> None:
-    """Let RLIMIT_CPU take effect: SIGXCPU at the soft limit and each second from there, SIGKILL at the hard one."""
-    state = process.personality
-    soft, _ = state.limits[RLIMIT_CPU]
-    timer = state.alarms.get(PROCESSOR_LIMIT)
-    if timer is None:
-        clock = ProcessorClock(process, process.processor_time, ALL_TIME)
-        timer = ClockTimer(process.machine.scheduler, clock, lambda _: _limit_reached(process))
-        state.alarms[PROCESSOR_LIMIT] = timer
-    if soft == UNLIMITED:
-        timer.cancel()
-    else:
-        timer.set(timer.clock, max(1.0, float(soft)), 1.0)
-
-
-def _limit_reached(process: Process) -> None:
-    state = process.personality
-    if isinstance(state, LinuxProcess):
-        _, hard = state.limits[RLIMIT_CPU]
-        process.signal(SIGKILL if process.processor_time().total >= hard else SIGXCPU)

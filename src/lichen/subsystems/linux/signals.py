@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
+from lichen.executive.limits import RLIMIT_SIGPENDING
 from lichen.executive.processes import ExitStatus
 from lichen.executive.wait import Waitable
 from lichen.subsystems.linux.records import Sigaction
@@ -177,15 +178,21 @@ class Dispositions:
         handler = self.get(number).handler
         return handler == SIG_IGN or (handler == SIG_DFL and bool(bit(number) & IGNORED_BY_DEFAULT))
 
+    @classmethod
+    def ignoring(cls, numbers: frozenset[int]) -> Dispositions:
+        """Those of a program that begins with some signals ignored."""
+        return cls({number: Sigaction(SIG_IGN, 0, 0, 0) for number in numbers})
+
+    def ignored(self) -> frozenset[int]:
+        """The signals that are ignored on purpose."""
+        return frozenset(number for number, action in self.actions.items() if action.handler == SIG_IGN)
+
     def copy(self) -> Dispositions:
         return Dispositions(dict(self.actions))
 
     def after_exec(self) -> Dispositions:
         """Handlers go back to the default; what was ignored stays ignored."""
-        kept = {
-            number: Sigaction(SIG_IGN, 0, 0, 0) for number, a in self.actions.items() if a.handler == SIG_IGN
-        }
-        return Dispositions(kept)
+        return Dispositions.ignoring(self.ignored())
 
 
 def take(thread: Thread, wanted: int) -> tuple[int, bytes] | None:
@@ -220,7 +227,7 @@ def send(process: Process, number: int, information: bytes, thread: Thread | Non
     if not blocked and state.dispositions.is_ignored(number):
         return True
     pending = thread.personality.pending if thread else state.pending
-    if not pending.add(number, information, state.most_pending_signals):
+    if not pending.add(number, information, process.limits[RLIMIT_SIGPENDING][0]):
         return False
     if thread is not None:
         state.pending.wake()

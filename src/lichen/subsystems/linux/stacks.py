@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.executive.interfaces import Map, MemoryOperation, Protect, Protection
+from lichen.executive.limits import RLIMIT_AS, RLIMIT_STACK
 from lichen.executive.memory import GUARD_GAP, Region, page_down
-from lichen.subsystems.linux.state import RLIMIT_AS, RLIMIT_STACK, STACK_TOP
+from lichen.subsystems.linux.state import STACK_TOP
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -51,7 +52,7 @@ def grow(thread: Thread, address: int) -> bool:
         return False
     if below is not None and below.protection and not below.grows and start < below.end + GUARD_GAP:
         return False
-    limits = thread.process.personality.limits
+    limits = thread.process.limits
     added = region.start - start
     if region.end - start > limits[RLIMIT_STACK][0] or space.total() + added > limits[RLIMIT_AS][0]:
         return False

@@ -13,6 +13,7 @@ from lichen.abi.convention import AMD64
 from lichen.abi.declare import Calls, Missing
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault as BadAddress
+from lichen.executive import scheduling
 from lichen.executive.interfaces import Fault, Platform
 from lichen.executive.memory import Region
 from lichen.executive.processes import ExitStatus
@@ -21,17 +22,10 @@ from lichen.subsystems.linux import delivery, signals
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.execution import ElfLoader, ScriptLoader
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
-from lichen.subsystems.linux.processes import watch_processor_limit
 from lichen.subsystems.linux.siginfo import SiginfoChild, SiginfoFault
+from lichen.subsystems.linux.signals import Dispositions
 from lichen.subsystems.linux.stacks import grow
-from lichen.subsystems.linux.state import (
-    READ_IMPLIES_EXEC,
-    RLIMIT_CPU,
-    UNLIMITED,
-    LinuxProcess,
-    LinuxThread,
-    default_limits,
-)
+from lichen.subsystems.linux.state import READ_IMPLIES_EXEC, LinuxProcess, LinuxThread
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
@@ -153,23 +147,15 @@ class LinuxSubsystem:
 
     # ---- life of threads and processes
 
-    def limits(self, process: Process) -> dict[int, tuple[int, int]]:
-        """The resource limits of a process of any subsystem."""
-        state = process.personality
-        return state.limits if isinstance(state, LinuxProcess) else default_limits()
-
     def thread_started(self, thread: Thread, creator: Thread | None) -> None:
         """Give a new thread its state; the first of a process finds the process's made by fork, or makes it."""
         process = thread.process
         if not isinstance(process.personality, LinuxProcess):
-            process.personality = LinuxProcess()
+            process.personality = LinuxProcess(Dispositions.ignoring(process.ignored))
         state = LinuxThread()
         if creator is not None and isinstance(creator.personality, LinuxThread):
             state.mask = creator.personality.mask
-            state.scheduling = creator.personality.scheduling.inherited()
             state.domain = creator.personality.domain
-            if creator.process is not process and process.personality.limits[RLIMIT_CPU][0] != UNLIMITED:
-                watch_processor_limit(process)
         thread.personality = state
 
     def environment(self, process: Process) -> bytes:
@@ -177,11 +163,27 @@ class LinuxSubsystem:
         where = process.space.environment
         return process.first_thread.memory.read(where.start, len(where)) if where else b""
 
+    def leave(self, process: Process) -> frozenset[int]:
+        """exec of a Windows program: the alarm clocks go on, as they do for any program."""
+        state: LinuxProcess = process.personality
+        for timer in state.timers.values():
+            timer.close()
+        process.when_image_left += [timer.close for timer in state.alarms.values()]
+        return state.dispositions.ignored()
+
+    def set_nice(self, thread: Thread, nice: int) -> None:
+        """Each thread has a nice value of its own."""
+        scheduling.set_nice(thread, nice)
+
+    def set_processors(self, thread: Thread, processors: frozenset[int] | None) -> None:
+        """Each thread has processors of its own."""
+        scheduling.set_processors(thread, processors)
+
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec: handlers, alternate stack and timers go; mask, pending signals and limits stay."""
         process = thread.process
         if before is not self or not isinstance(process.personality, LinuxProcess):
-            process.personality = LinuxProcess()
+            process.personality = LinuxProcess(Dispositions.ignoring(process.ignored))
             thread.personality = LinuxThread()
             return
         state, old = process.personality, thread.personality
@@ -193,11 +195,8 @@ class LinuxSubsystem:
         thread.personality = LinuxThread(
             mask=old.mask,
             pending=old.pending,
-            scheduling=old.scheduling,
             domain=old.domain & ~READ_IMPLIES_EXEC,
         )
-        if old.scheduling.affinity:
-            thread.guest.run_on(old.scheduling.affinity)
         thread.attention = thread.personality.has_deliverable(thread)
 
     def thread_ended(self, thread: Thread) -> None:

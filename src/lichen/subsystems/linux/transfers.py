@@ -15,11 +15,11 @@ from lichen.abi.memory import Fault
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Options
+from lichen.executive.limits import RLIMIT_FSIZE, UNLIMITED
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.records import Iovec
-from lichen.subsystems.linux.state import RLIMIT_FSIZE, UNLIMITED
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -291,7 +291,7 @@ def send_signal(thread: Thread, number: int) -> None:
 
 def within_limit(thread: Thread, file: File, data: bytes, offset: int | None) -> bytes:
     """The part of `data` that RLIMIT_FSIZE lets into a regular file; SIGXFSZ and FILE_TOO_LARGE when it is none."""
-    limit: int = thread.process.personality.limits[RLIMIT_FSIZE][0]
+    limit: int = thread.process.limits[RLIMIT_FSIZE][0]
     if limit == UNLIMITED or not data:
         return data
     if offset is None:
@@ -306,6 +306,6 @@ def within_limit(thread: Thread, file: File, data: bytes, offset: int | None) ->
 
 def check_file_size(thread: Thread, size: int, now: int) -> None:
     """Whether RLIMIT_FSIZE lets a file grow from `now` to `size` bytes; SIGXFSZ and FILE_TOO_LARGE when not."""
-    if size > now and size > thread.process.personality.limits[RLIMIT_FSIZE][0]:
+    if size > now and size > thread.process.limits[RLIMIT_FSIZE][0]:
         send_signal(thread, signals.SIGXFSZ)
         raise Failure(Status.FILE_TOO_LARGE)

@@ -14,7 +14,7 @@ from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import crash, memory, pe, threads
+from lichen.subsystems.nt import affinity, crash, memory, pe, priority, threads
 from lichen.subsystems.nt.console.shells import is_shells_image
 from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
 from lichen.subsystems.nt.environment import location_of
@@ -143,7 +143,6 @@ class PeLoader:
         for address, data in blocks.contents:
             guest.memory.write(address, data)
         state = NtProcess(image, base, ntdll, peb, block, parameters.image, parameters.command_line)
-        state.affinity = (1 << subsystem.processors) - 1
         entries = Entries.of(subsystem.ntdll.file, ntdll)
 
         def enter(process: Process) -> None:
@@ -153,6 +152,8 @@ class PeLoader:
             thread = process.first_thread
             start = base + image.file.entry
             thread.personality = first.state(start)
+            priority.begin(thread)
+            affinity.begin(thread)
             first.write(guest.memory, peb, process.id, thread.id)
             first.enter(guest, entries, start, peb)
 

@@ -56,6 +56,8 @@ class NtProcess:
     command_line: str
     working_set: int = 0
     priority_class: int = 2
+    nice: int = 0
+    """What the nice values of its threads start from."""
     affinity: int = 0
     break_on_termination: bool = False
     console: Console | None = None

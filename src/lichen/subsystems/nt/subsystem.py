@@ -18,7 +18,7 @@ from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
 from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
-from lichen.subsystems.nt import context, crash, exceptions, signals, stacks, threads
+from lichen.subsystems.nt import affinity, context, crash, exceptions, priority, signals, stacks, threads
 from lichen.subsystems.nt.generations import generation_of
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
@@ -255,7 +255,9 @@ class NtSubsystem:
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """What POSIX signals mean to an NT process (DECISIONS 17)."""
-        if number in (0, posix.SIGCHLD, posix.SIGURG) or signals.is_for_console(process, number):
+        if number in (0, posix.SIGCHLD, posix.SIGURG) or self._is_ignored(process, number):
+            return
+        if signals.is_for_console(process, number):
             return
         if number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
             if number == posix.SIGSTOP or not process.group.is_orphaned():
@@ -286,8 +288,12 @@ class NtSubsystem:
             thread.release()
 
     def ignores(self, thread: Thread, number: int) -> bool:
-        """NT processes ignore no signal that a terminal sends."""
-        return False
+        """Whether whoever started the process had it ignore a signal (nohup); NT itself has no means to."""
+        return self._is_ignored(thread.process, number)
+
+    @staticmethod
+    def _is_ignored(process: Process, number: int) -> bool:
+        return number in process.ignored and number not in (posix.SIGKILL, posix.SIGSTOP, posix.SIGCONT)
 
     def fault(self, thread: Thread, fault: Fault) -> None:
         """A trap of the processor becomes an exception, or was a system call in disguise (int 2Eh)."""
@@ -399,6 +405,18 @@ class NtSubsystem:
         return (
             read_environment(process.first_thread.memory, state.peb) if isinstance(state, NtProcess) else b""
         )
+
+    def leave(self, process: Process) -> frozenset[int]:
+        """Windows programs never become others, and change nothing about what is ignored."""
+        return process.ignored
+
+    def set_nice(self, thread: Thread, nice: int) -> None:
+        """A nice value is the process's: its class."""
+        thread.process.personality.priority_class = priority.class_of_nice(nice)
+        priority.set_nice(thread.process, nice)
+
+    def set_processors(self, thread: Thread, processors: frozenset[int] | None) -> None:
+        affinity.set_from_outside(thread, processors)
 
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec of a PE file: what Linux knew of the process is gone."""

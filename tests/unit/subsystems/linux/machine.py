@@ -36,6 +36,7 @@ class Guest:
     owner: Any = None
     killed: bool = False
     proceeded: int = 0
+    nice: int = 0
     bound: list[frozenset[int] | None] = field(default_factory=list)
 
     def complete(self, result: int) -> None:
@@ -60,6 +61,9 @@ class Guest:
 
     def run_on(self, processors: frozenset[int] | None) -> None:
         self.bound.append(processors)
+
+    def run_at(self, nice: int) -> None:
+        self.nice = nice
 
     def memory_usage(self) -> MemoryUsage:
         return MemoryUsage(1 << 20, 2 << 20)

@@ -12,10 +12,10 @@ import pytest
 
 from lichen.abi.memory import Fault
 from lichen.executive.io.opening import Access, Disposition, Options
+from lichen.executive.limits import RLIMIT_FSIZE
 from lichen.executive.status import Failure, Interrupted
 from lichen.subsystems.linux import signals, transfers
 from lichen.subsystems.linux.openflags import OpenFlag, open_request, status_flags
-from lichen.subsystems.linux.state import RLIMIT_FSIZE
 from lichen.subsystems.linux.subsystem import linux
 from tests.unit.subsystems.linux.filecalls import AT_FDCWD, BASE, Guest, Memory, guest
 
@@ -96,7 +96,7 @@ class TestTransfers:
         assert guest.call("readv", reader, struct.pack("<2Q", BASE, 0x9000), 1) == -errno.EAGAIN
 
     def test_the_largest_file_is_a_limit(self, guest: Guest) -> None:
-        guest.process.personality.limits[RLIMIT_FSIZE] = (6, 6)
+        guest.process.limits[RLIMIT_FSIZE] = (6, 6)
         fd = guest.open("f")
         assert guest.call("write", fd, b"0123456789", 10) == 6
         assert guest.signals == []

@@ -8,9 +8,9 @@ import struct
 import pytest
 
 from lichen.executive.interfaces import ProcessorTime
+from lichen.executive.limits import RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC
 from lichen.executive.processes import ExitStatus
 from lichen.executive.security import Token
-from lichen.subsystems.linux.state import RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, USER, Machine
 
 GONE = 400_000
@@ -59,7 +59,7 @@ class TestLimits:
 
     def test_tasks_of_a_user(self, machine: Machine) -> None:
         machine.another_thread(machine.process())
-        machine.thread.process.personality.limits[RLIMIT_NPROC] = 3, 3
+        machine.thread.process.limits[RLIMIT_NPROC] = 3, 3
         assert machine.call("fork") == -errno.EAGAIN
         assert machine.call("clone", CLONE_FILES | SIGCHLD) == -errno.EAGAIN
 
@@ -106,7 +106,7 @@ class TestPriorities:
         assert machine.call("setpriority", 0, 0, 5) == 0
         assert machine.call("getpriority", 0, 0) == 15
         assert machine.call("setpriority", 0, 0, 4) == -errno.EACCES
-        machine.thread.process.personality.limits[RLIMIT_NICE] = 17, 17
+        machine.thread.process.limits[RLIMIT_NICE] = 17, 17
         assert machine.call("setpriority", 0, 0, 3) == 0
         assert machine.call("setpriority", 0, 0, 2) == -errno.EACCES
         assert machine.call("setpriority", 0, 0, 99) == 0
@@ -117,7 +117,7 @@ class TestPriorities:
         friend.new_group()
         machine.process(Token.of_user(5, 5))
         assert machine.call("setpriority", 1, friend.id, 7) == 0
-        assert friend.personality.nice == 7
+        assert friend.first_thread.scheduling.nice == 7
         assert machine.call("getpriority", 2, 1000) == 20
         assert machine.call("setpriority", 2, 5, 7) == -errno.EPERM
         for kind, id in ((0, GONE), (1, GONE), (2, 12345)):
@@ -174,7 +174,10 @@ class TestScheduling:
     def test_children_are_like_their_parents(self, machine: Machine) -> None:
         machine.call("sched_setaffinity", 0, 8, machine.put(b"\x01" + bytes(7)))
         child = machine.process(USER)
-        machine.linux.thread_started(child.first_thread, machine.thread)
-        assert child.first_thread.personality.scheduling.affinity == {0}
-        child.first_thread.personality.scheduling.affinity = {1}
-        assert machine.thread.personality.scheduling.affinity == {0}
+        how = machine.thread.scheduling.inherited()
+        child.first_thread.scheduling = machine.table.new_thread(
+            child, machine.thread.guest, how=how
+        ).scheduling
+        assert child.first_thread.scheduling.affinity == frozenset((0,))
+        child.first_thread.scheduling.affinity = frozenset((1,))
+        assert machine.thread.scheduling.affinity == frozenset((0,))

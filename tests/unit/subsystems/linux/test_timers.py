@@ -186,7 +186,7 @@ class TestPosixTimers:
             assert machine.call(name, 0, ADDRESS) == -errno.EINVAL
 
     def test_there_are_only_so_many(self, machine: Machine) -> None:
-        machine.thread.process.personality.limits[11] = 2, 2
+        machine.thread.process.limits[11] = 2, 2
         assert [self.create(machine) for _ in range(3)] == [0, 0, -errno.EAGAIN]
         assert machine.call("timer_delete", 0) == 0
         assert self.create(machine) == 0

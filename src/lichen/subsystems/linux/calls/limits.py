@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import In, OptionalIn, OptionalOut, Out
+from lichen.executive import scheduling
+from lichen.executive.limits import RLIMIT_CPU, RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_STACK
 from lichen.executive.processes import Process
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
@@ -18,19 +20,9 @@ from lichen.subsystems.linux.processes import (
     require,
     thread_of,
     token_of,
-    watch_processor_limit,
 )
 from lichen.subsystems.linux.records import Rlimit64, Rusage, Tms
 from lichen.subsystems.linux.stacks import limit_stack
-from lichen.subsystems.linux.state import (
-    RLIMIT_CPU,
-    RLIMIT_NICE,
-    RLIMIT_NOFILE,
-    RLIMIT_STACK,
-    LinuxProcess,
-    LinuxThread,
-    default_limits,
-)
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import clock_of
 from lichen.subsystems.linux.types import Int, Pid, Uint
@@ -45,24 +37,20 @@ IOPRIO_CLASS_NONE, IOPRIO_CLASS_RT, IOPRIO_CLASS_BE, IOPRIO_CLASS_IDLE = 0, 1, 2
 _CLASS_SHIFT: Final = 13
 _LEVELS: Final = 8
 _TICKS: Final = 100
-_LEAST_NICE, _MOST_NICE = -20, 19
 _ENFORCED: Final = "RLIMIT_CORE, LOCKS, MEMLOCK, MSGQUEUE, RSS, RTPRIO and RTTIME are only kept and shown"
-_RECORDED: Final = "kept and shown; the host's scheduler is not told"
+_RECORDED: Final = (
+    "the host is told of values from 0 on, and takes no nice value back but from a kernel with privilege"
+)
 _COUNTED: Final = "faults, switches and transfers are not counted"
 
 
 # ---- limits
 
 
-def _limits(process: Process) -> dict[int, tuple[int, int]]:
-    state = process.personality
-    return state.limits if isinstance(state, LinuxProcess) else default_limits()
-
-
 @linux.call(amd64=97)
 def getrlimit(thread: Thread, resource: Uint, limit: Out[Rlimit64]) -> int:
     """A resource limit of the caller."""
-    limits = _limits(thread.process)
+    limits = thread.process.limits
     if resource not in limits:
         raise Failure(Status.INVALID_PARAMETER)
     limit.write(Rlimit64(*limits[resource]))
@@ -85,7 +73,7 @@ def prlimit64(
     mine = token_of(thread)
     if target is not thread.process and not mine.has(Capability.SYS_RESOURCE):
         check_same_user(mine, target.files.token)
-    limits = _limits(target)
+    limits = target.limits
     if resource not in limits:
         raise Failure(Status.INVALID_PARAMETER)
     before = limits[resource]
@@ -96,23 +84,20 @@ def prlimit64(
 
 
 def _set_limit(thread: Thread, target: Process, resource: int, limit: Rlimit64) -> None:
-    state = target.personality
-    if not isinstance(state, LinuxProcess):
-        raise Failure(Status.PRIVILEGE_NOT_HELD)
-    if resource not in state.limits or limit.cur > limit.max:
+    if resource not in target.limits or limit.cur > limit.max:
         raise Failure(Status.INVALID_PARAMETER)
-    raises = limit.max > state.limits[resource][1]
+    raises = limit.max > target.limits[resource][1]
     if (raises and not token_of(thread).has(Capability.SYS_RESOURCE)) or (
         resource == RLIMIT_NOFILE and limit.max > thread.process.machine.system.limits.handles
     ):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    state.limits[resource] = limit.cur, limit.max
+    target.limits[resource] = limit.cur, limit.max
     if resource == RLIMIT_STACK and target is thread.process:
         limit_stack(thread, limit.cur)
     if resource == RLIMIT_NOFILE:
         target.handles.limit = limit.cur
     elif resource == RLIMIT_CPU:
-        watch_processor_limit(target)
+        target.processor_limit.changed()
 
 
 # ---- usage
@@ -148,10 +133,8 @@ def times(thread: Thread, record: OptionalOut[Tms]) -> int:
 
 
 def _processes(thread: Thread, kind: int, id: int) -> list[Process]:
-    """The processes that getpriority's two arguments mean; INVALID_CID when there are none."""
+    """The processes of a group or of a user; INVALID_CID when there are none."""
     machine, caller = thread.process.machine, thread.process
-    if kind == PRIO_PROCESS:
-        return [process_of(thread, id)]
     if kind == PRIO_PGRP:
         group = machine.groups.get(id) if id else caller.group
         found = list(group.members.values()) if group else []
@@ -165,7 +148,21 @@ def _processes(thread: Thread, kind: int, id: int) -> list[Process]:
     return found
 
 
-def _check_priority(thread: Thread, target: Process) -> None:
+def _scheduled(thread: Thread, kind: int, id: int) -> list[Thread]:
+    """The threads that getpriority's two arguments mean: one, which has its process's id, or all of some processes.
+
+    INVALID_CID when there is nobody; a process that has ended, and init, are there but have no threads.
+    """
+    if kind != PRIO_PROCESS:
+        return [member for process in _processes(thread, kind, id) for member in process.threads.values()]
+    found = thread if id == 0 else thread.process.machine.threads.get(id)
+    if found is None:
+        check_priority(thread, thread.process.machine.process(id))
+    return [found] if found is not None else []
+
+
+def check_priority(thread: Thread, target: Process) -> None:
+    """PRIVILEGE_NOT_HELD unless the caller may change how `target` is scheduled."""
     mine, theirs = token_of(thread), target.files.token
     if mine.euid not in (theirs.uid, theirs.euid) and not mine.has(Capability.SYS_NICE):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
@@ -173,29 +170,27 @@ def _check_priority(thread: Thread, target: Process) -> None:
 
 @linux.call(amd64=140)
 def getpriority(thread: Thread, kind: Int, id: Int) -> int:
-    """The best nice value of some processes, as 20 minus that value."""
-    states = [process.personality for process in _processes(thread, kind, id)]
-    return 20 - min(state.nice if isinstance(state, LinuxProcess) else 0 for state in states)
+    """The best nice value of some threads, as 20 minus that value."""
+    return 20 - min((found.scheduling.nice for found in _scheduled(thread, kind, id)), default=0)
 
 
 @linux.call(amd64=141, partial=_RECORDED)
 def setpriority(thread: Thread, kind: Int, id: Int, nice: Int) -> int:
-    """Change the nice value of some processes."""
-    for target in _processes(thread, kind, id):
+    """Change the nice value of some threads."""
+    for target in _scheduled(thread, kind, id):
         set_nice(thread, target, nice)
     return 0
 
 
-def set_nice(thread: Thread, target: Process, nice: int) -> None:
-    """Change the nice value of a process, if the caller may."""
-    _check_priority(thread, target)
-    state, nice = target.personality, max(_LEAST_NICE, min(nice, _MOST_NICE))
-    if not isinstance(state, LinuxProcess):
-        raise Failure(Status.PRIVILEGE_NOT_HELD)
-    least = 20 - state.limits[RLIMIT_NICE][0]
-    if nice < state.nice and nice < least and not token_of(thread).has(Capability.SYS_NICE):
+def set_nice(thread: Thread, target: Thread, nice: int) -> None:
+    """Change the nice value of a thread, if the caller may."""
+    process = target.process
+    check_priority(thread, process)
+    nice = max(scheduling.LEAST_NICE, min(nice, scheduling.MOST_NICE))
+    least = 20 - process.limits[RLIMIT_NICE][0]
+    if nice < target.scheduling.nice and nice < least and not token_of(thread).has(Capability.SYS_NICE):
         raise Failure(Status.ACCESS_DENIED)
-    state.nice = nice
+    process.subsystem.set_nice(target, nice)
 
 
 def _threads(thread: Thread, kind: int, id: int) -> list[Thread]:
@@ -211,8 +206,7 @@ def _threads(thread: Thread, kind: int, id: int) -> list[Thread]:
 @linux.call(amd64=252)
 def ioprio_get(thread: Thread, kind: Int, id: Int) -> int:
     """The best I/O priority of some threads."""
-    states = [found.personality for found in _threads(thread, kind, id)]
-    found = [state.scheduling.io_priority for state in states if isinstance(state, LinuxThread)]
+    found = [each.scheduling.io_priority for each in _threads(thread, kind, id)]
     return min(filter(None, found), default=0)
 
 
@@ -226,7 +220,6 @@ def ioprio_set(thread: Thread, kind: Int, id: Int, priority: Int) -> int:
     if kind_of_priority == IOPRIO_CLASS_RT:
         require(thread, Capability.SYS_NICE)
     for target in _threads(thread, kind, id):
-        _check_priority(thread, target.process)
-        if isinstance(target.personality, LinuxThread):
-            target.personality.scheduling.io_priority = priority
+        check_priority(thread, target.process)
+        target.scheduling.io_priority = priority
     return 0

@@ -23,6 +23,7 @@ from lichen.executive.interfaces import (
 )
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.opening import Access
+from lichen.executive.limits import RLIMIT_AS, RLIMIT_DATA, UNLIMITED
 from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
@@ -30,13 +31,7 @@ from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.execution import MAP_TOP
 from lichen.subsystems.linux.files import anonymous_file, file_of
 from lichen.subsystems.linux.seals import may_be_written
-from lichen.subsystems.linux.state import (
-    ADDR_COMPAT_LAYOUT,
-    READ_IMPLIES_EXEC,
-    RLIMIT_AS,
-    RLIMIT_DATA,
-    UNLIMITED,
-)
+from lichen.subsystems.linux.state import ADDR_COMPAT_LAYOUT, READ_IMPLIES_EXEC
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size
 
@@ -150,7 +145,7 @@ def _implied(thread: Thread, protection: int) -> int:
 
 def _has_room(thread: Thread, size: int) -> bool:
     """Whether RLIMIT_AS lets a process have `size` bytes more."""
-    limit: int = thread.process.personality.limits[RLIMIT_AS][0]
+    limit: int = thread.process.limits[RLIMIT_AS][0]
     return limit == UNLIMITED or thread.process.space.total() + size <= limit
 
 
@@ -365,7 +360,7 @@ def brk(thread: Thread, address: Address) -> Result:
 
 
 def _data_limit(thread: Thread) -> int:
-    limit: int = thread.process.personality.limits[RLIMIT_DATA][0]
+    limit: int = thread.process.limits[RLIMIT_DATA][0]
     return limit
 
 

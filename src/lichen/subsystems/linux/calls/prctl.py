@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import ALL_CAPABILITIES, Capability, SecureBit
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.processes import require, token_of
-from lichen.subsystems.linux.state import Scheduling
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Int, Size
 
@@ -165,14 +165,14 @@ def _set_tsc(thread: Thread, wanted: int, *_: int) -> int:
 @_operation(29)
 def _set_timer_slack(thread: Thread, nanoseconds: int, *_: int) -> int:
     """PR_SET_TIMERSLACK"""
-    thread.personality.scheduling.timer_slack = nanoseconds or Scheduling.timer_slack
+    thread.scheduling.timer_slack = nanoseconds or Scheduling.timer_slack
     return 0
 
 
 @_operation(30)
 def _get_timer_slack(thread: Thread, *_: int) -> int:
     """PR_GET_TIMERSLACK"""
-    slack: int = thread.personality.scheduling.timer_slack
+    slack: int = thread.scheduling.timer_slack
     return slack
 
 

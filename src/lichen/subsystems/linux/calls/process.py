@@ -12,6 +12,7 @@ from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault, PageReader
 from lichen.executive import programs
 from lichen.executive.interfaces import PAGE, GuestGone
+from lichen.executive.limits import RLIMIT_NPROC
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Program
 from lichen.executive.security import Capability
@@ -23,7 +24,7 @@ from lichen.subsystems.linux.execution import LONGEST_STRING, MOST_STRINGS
 from lichen.subsystems.linux.files import execution_of, file_of, opened_for_execution
 from lichen.subsystems.linux.records import CloneArgs
 from lichen.subsystems.linux.signals import LAST, SIGCHLD
-from lichen.subsystems.linux.state import RLIMIT_NPROC, AlternateStack
+from lichen.subsystems.linux.state import AlternateStack
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import (
     AT_FDCWD,
@@ -149,7 +150,7 @@ def _check_room_for_task(thread: Thread) -> None:
     tasks, token = thread.process.machine.threads, thread.process.files.token
     if len(tasks) >= thread.process.machine.system.limits.tasks:
         raise Failure(Status.DEVICE_NOT_READY)
-    limit = thread.process.personality.limits[RLIMIT_NPROC][0]
+    limit = thread.process.limits[RLIMIT_NPROC][0]
     if len(tasks) < limit or token.uid == 0 or token.has(Capability.SYS_RESOURCE):
         return
     if sum(task.process.files.token.uid == token.uid for task in tasks.values()) >= limit:
@@ -184,7 +185,7 @@ def _new_thread(thread: Thread, wanted: CloneArgs) -> Thread:
     _let_host_clear(thread)
     clear = wanted.child_tid if flags & CLONE_CHILD_CLEARTID else 0
     guest = thread.guest.clone_thread(wanted.stack, wanted.tls if flags & CLONE_SETTLS else None, clear)
-    child = process.machine.new_thread(process, guest, id)
+    child = process.machine.new_thread(process, guest, id, thread.scheduling.inherited())
     process.subsystem.thread_started(child, thread)
     child.personality.clear_tid, child.personality.clear_tid_native = clear, bool(clear)
     return child
@@ -206,7 +207,8 @@ def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
     _inherit(process, child, flags)
     child.personality.exit_signal = wanted.exit_signal
     child.personality.creator = thread if parent is process else None
-    first = process.machine.new_thread(child, guest)
+    first = process.machine.new_thread(child, guest, how=thread.scheduling.inherited())
+    child.processor_limit.changed()
     child.subsystem.thread_started(first, thread)
     first.personality.stack = _inherited_stack(thread, flags)
     first.name = thread.name
@@ -230,6 +232,7 @@ def _inherit(process: Process, child: Process, flags: int) -> None:
     """What a child has from its parent: copies, or with the CLONE_ flags the same objects."""
     child.join(process.group)
     child.name, child.arguments, child.image = process.name, process.arguments, process.image
+    child.limits, child.ignored = dict(process.limits), process.ignored
     child.handles = process.handles.reference() if flags & CLONE_FILES else process.handles.duplicate()
     child.files = process.files if flags & CLONE_FS else process.files.copy()
     child.personality = process.personality.forked(bool(flags & CLONE_SIGHAND))

@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, layout
+from lichen.executive.limits import RLIMIT_NICE, RLIMIT_RTPRIO
+from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.calls.limits import set_nice
+from lichen.subsystems.linux.calls.limits import check_priority, set_nice
 from lichen.subsystems.linux.processes import token_of
 from lichen.subsystems.linux.records import SchedAttr, SchedParam, Timespec
-from lichen.subsystems.linux.state import (
-    RLIMIT_NICE,
-    RLIMIT_RTPRIO,
-    LinuxProcess,
-    LinuxThread,
-    Scheduling,
-    default_limits,
-)
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Flags, Int, Pid, Uint
 
@@ -59,9 +53,9 @@ class _Target(NamedTuple):
 def _target_of(thread: Thread, id: int) -> _Target:
     """Whom an id names, where 0 is the caller; INVALID_CID when there is nobody."""
     found = thread if id == 0 else thread.process.machine.threads.get(id)
-    state = found.personality if found is not None else None
-    process = found.process if found is not None else thread.process.machine.process(id)
-    return _Target(process, found, state.scheduling if isinstance(state, LinuxThread) else Scheduling())
+    if found is not None:
+        return _Target(found.process, found, found.scheduling)
+    return _Target(thread.process.machine.process(id), None, Scheduling())
 
 
 def _scheduled(thread: Thread, id: int) -> _Target:
@@ -69,13 +63,6 @@ def _scheduled(thread: Thread, id: int) -> _Target:
     if id < 0:
         raise Failure(Status.INVALID_PARAMETER)
     return _target_of(thread, id)
-
-
-def _check(thread: Thread, target: Process) -> None:
-    """PRIVILEGE_NOT_HELD unless the caller may change how `target` is scheduled."""
-    mine, theirs = token_of(thread), target.files.token
-    if mine.euid not in (theirs.uid, theirs.euid) and not mine.has(Capability.SYS_NICE):
-        raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
 def _set_policy(thread: Thread, target: _Target, policy: int, priority: int) -> None:
@@ -92,15 +79,13 @@ def _set_policy(thread: Thread, target: _Target, policy: int, priority: int) -> 
 
 def _check_ordinary(thread: Thread, target: _Target, policy: int, priority: int, reset: bool) -> None:
     """What may be changed without CAP_SYS_NICE: one's own, and upwards only as far as the limits let it."""
-    _check(thread, target.process)
-    now, state = target.scheduling, target.process.personality
-    limits = state.limits if isinstance(state, LinuxProcess) else default_limits()
+    check_priority(thread, target.process)
+    now, limits = target.scheduling, target.process.limits
     most, least_nice = limits[RLIMIT_RTPRIO][0], 20 - limits[RLIMIT_NICE][0]
     raised = policy in _REAL_TIME and (
         (policy != now.policy and not most) or (priority > now.priority and priority > most)
     )
-    nice = state.nice if isinstance(state, LinuxProcess) else 0
-    woken = now.policy == SCHED_IDLE != policy and nice < least_nice
+    woken = now.policy == SCHED_IDLE != policy and now.nice < least_nice
     if raised or woken or (now.reset_on_fork and not reset):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
 
@@ -175,9 +160,8 @@ def sched_getattr(thread: Thread, id: Pid, address: Address, size: Uint, flags: 
     if flags or not address or not _FIRST_SIZE <= size <= _PAGE:
         raise Failure(Status.INVALID_PARAMETER)
     target = _scheduled(thread, id)
-    state = target.process.personality
     now = target.scheduling
-    nice = state.nice if isinstance(state, LinuxProcess) and now.policy not in _REAL_TIME else 0
+    nice = now.nice if now.policy not in _REAL_TIME else 0
     reset = _FLAG_RESET_ON_FORK if now.reset_on_fork else 0
     used = min(size, _ATTRIBUTES.size)
     data = _ATTRIBUTES.pack(SchedAttr(used, now.policy, reset, nice, now.priority))
@@ -210,8 +194,9 @@ def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> in
     _set_policy(
         thread, target, policy | (_RESET_ON_FORK if wanted.flags & _FLAG_RESET_ON_FORK else 0), priority
     )
-    if policy not in _REAL_TIME and not wanted.flags & _FLAG_KEEP_PARAMETERS:
-        set_nice(thread, target.process, wanted.nice)
+    ordinary = policy not in _REAL_TIME and not wanted.flags & _FLAG_KEEP_PARAMETERS
+    if ordinary and target.thread is not None:
+        set_nice(thread, target.thread, wanted.nice)
     return 0
 
 
@@ -242,11 +227,10 @@ def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int
     processors = thread.process.machine.system.processors
     bits = int.from_bytes(thread.memory.read(mask, min(size, _mask_size(processors))), "little")
     target = _target_of(thread, id)
-    _check(thread, target.process)
+    check_priority(thread, target.process)
     wanted = frozenset(number for number in processors if bits >> number & 1)
     if not wanted:
         raise Failure(Status.INVALID_PARAMETER)
-    target.scheduling.affinity = None if wanted == processors else wanted
     if target.thread is not None:
-        target.thread.guest.run_on(target.scheduling.affinity)
+        target.process.subsystem.set_processors(target.thread, None if wanted == processors else wanted)
     return 0

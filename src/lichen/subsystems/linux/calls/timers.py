@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import In, OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, i32, layout
+from lichen.executive.limits import RLIMIT_SIGPENDING
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import clocks, signals
 from lichen.subsystems.linux.calls.clock import TIMER_ABSTIME
 from lichen.subsystems.linux.clocks import Clock, ClockTimer, MachineClock, ProcessorClock, clock_of_id
 from lichen.subsystems.linux.records import Itimerspec, Itimerval, Sigevent
 from lichen.subsystems.linux.siginfo import SiginfoTimer
-from lichen.subsystems.linux.state import RLIMIT_SIGPENDING
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import seconds_of, seconds_of_timeval, timespec_of, timeval_of
 from lichen.subsystems.linux.types import Flags, Int, Uint
@@ -178,7 +178,7 @@ def timer_create(thread: Thread, clock: Int, event: OptionalIn[Sigevent], id: Ou
     if clock in _WITHOUT_TIMERS:
         raise Failure(Status.NOT_SUPPORTED)
     found = clock_of_id(thread, clock)
-    if len(timers) >= process.personality.limits[RLIMIT_SIGPENDING][0]:
+    if len(timers) >= process.limits[RLIMIT_SIGPENDING][0]:
         raise Failure(Status.DEVICE_NOT_READY)
     number = next(number for number in range(len(timers) + 1) if number not in timers)
     event = event or Sigevent(number, signals.SIGALRM, SIGEV_SIGNAL, 0)

@@ -15,19 +15,15 @@ from typing import Final
 
 from lichen.executive import system
 from lichen.executive.interfaces import PAGE, MemoryUsage, ProcessorTime, Protection, TaskUsage
+from lichen.executive.limits import RLIMIT_SIGPENDING, UNLIMITED
 from lichen.executive.memory import AddressSpace
 from lichen.executive.processes import Thread
+from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.subjects import Task, as_bytes
 from lichen.subsystems.linux.signals import SIG_DFL, SIG_IGN, SIGCHLD
-from lichen.subsystems.linux.state import (
-    RLIMIT_SIGPENDING,
-    UNLIMITED,
-    LinuxThread,
-    Scheduling,
-    default_limits,
-)
+from lichen.subsystems.linux.state import LinuxThread
 from lichen.subsystems.linux.subsystem import linux_exit_code
 
 TICKS: Final = 100
@@ -101,7 +97,7 @@ def _signal_masks(task: Task) -> tuple[int, int, int, int, int]:
     """Pending for the thread, pending for the process, blocked, ignored, caught."""
     state, leader = task.state, task.leader
     if state is None:
-        return 0, 0, 0, 0, 0
+        return 0, 0, 0, sum(1 << number - 1 for number in task.process.ignored), 0
     ignored = caught = 0
     for signal, action in state.dispositions.actions.items():
         if action.handler == SIG_IGN:
@@ -132,7 +128,6 @@ def stat(task: Task) -> bytes:
     first = usages[0] if usages else TaskUsage()
     time = _time(task, usages)
     children = state.children_time if state is not None else ProcessorTime()
-    nice = state.nice if state is not None else 0
     terminal, scheduling = process.session.terminal, _scheduling(task)
     pending, _, blocked, ignored, caught = _signal_masks(task)
     space = AddressSpace() if process.is_zombie else process.space
@@ -152,8 +147,8 @@ def stat(task: Task) -> bytes:
         ticks(time.system),
         ticks(children.user),
         ticks(children.system),
-        -1 - scheduling.priority if scheduling.real_time else 20 + nice,
-        nice,
+        -1 - scheduling.priority if scheduling.real_time else 20 + scheduling.nice,
+        scheduling.nice,
         len(process.threads) or 1,
         0,
         _start(task),
@@ -190,9 +185,7 @@ def _end_signal(task: Task) -> int:
 
 
 def _scheduling(task: Task) -> Scheduling:
-    leader = task.leader
-    own = leader.personality if leader is not None else None
-    return own.scheduling if isinstance(own, LinuxThread) else Scheduling()
+    return task.leader.scheduling if task.leader is not None else Scheduling()
 
 
 # ---- status
@@ -269,7 +262,7 @@ def _signals(task: Task) -> list[str]:
     pending, shared, blocked, ignored, caught = _signal_masks(task)
     state = task.state
     queued = state.pending.queued if state is not None else 0
-    most = (state.limits if state is not None else default_limits())[RLIMIT_SIGPENDING][0]
+    most = task.process.limits[RLIMIT_SIGPENDING][0]
     return [
         f"Threads:\t{len(task.process.threads) or 1}",
         f"SigQ:\t{queued}/{most}",
@@ -282,11 +275,8 @@ def _signals(task: Task) -> list[str]:
 
 
 def _rights(task: Task) -> list[str]:
-    token, processors = task.process.files.token, task.process.machine.system.processors
-    leader = task.leader
-    own = leader.personality if leader is not None else None
-    if isinstance(own, LinuxThread):
-        processors = own.scheduling.affinity or processors
+    token = task.process.files.token
+    processors = _scheduling(task).affinity or task.process.machine.system.processors
     return [
         f"CapInh:\t{token.inheritable:016x}",
         f"CapPrm:\t{token.permitted:016x}",
@@ -342,10 +332,11 @@ def set_comm(task: Task, text: bytes) -> None:
 
 
 def limits(task: Task) -> bytes:
-    found = task.state.limits if task.state is not None else default_limits()
     lines = [f"{'Limit':25} {'Soft Limit':20} {'Hard Limit':20} {'Units':10}"]
     for number, (name, unit) in enumerate(_LIMITS):
-        soft, hard = ("unlimited" if value == UNLIMITED else str(value) for value in found[number])
+        soft, hard = (
+            "unlimited" if value == UNLIMITED else str(value) for value in task.process.limits[number]
+        )
         lines.append(f"{name:25} {soft:20} {hard:20} " + (f"{unit:10}" if unit else ""))
     return "".join(f"{line}\n" for line in lines).encode()
 

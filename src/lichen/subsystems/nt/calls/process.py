@@ -15,8 +15,9 @@ from lichen.abi.layout import LLP64, layout, u32
 from lichen.executive.objects.dispatcher import ProcessObject
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus
+from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, signals
+from lichen.subsystems.nt import affinity, crash, priority, signals
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.objects import new_handle, process_of
@@ -94,7 +95,11 @@ def _basic(process: Process) -> bytes:
     state = process.personality
     peb = state.peb if isinstance(state, NtProcess) else 0
     mask = affinity.of_process(process)
-    return _BASIC.pack(ProcessBasicInformation(exit_code(process), peb, mask, 8, process.id, process.creator))
+    # Wine's DLLs take the base priority for the class, which has a class of its own.
+    number = priority.class_of(process)
+    return _BASIC.pack(
+        ProcessBasicInformation(exit_code(process), peb, mask, number, process.id, process.creator)
+    )
 
 
 def times(process: Process) -> bytes:
@@ -135,7 +140,7 @@ def _answers(process: Process) -> dict[int, Callable[[], bytes]]:
         7: lambda: struct.pack("<Q", 0),  # debug port
         12: lambda: struct.pack("<I", 0),  # default hard error mode
         15: lambda: b"\0",
-        18: lambda: struct.pack("<BB", 0, getattr(state, "priority_class", 2)),
+        18: lambda: struct.pack("<BB", 0, priority.class_of(process)),
         20: lambda: struct.pack("<I", sum(1 for _ in process.handles)),
         21: lambda: struct.pack("<Q", affinity.of_process(process)),
         22: lambda: struct.pack("<I", 1),
@@ -202,14 +207,14 @@ def NtSetInformationProcess(
 ) -> int:
     """Change a process."""
     target = process_of(thread, process, ProcessAccess.SET_INFORMATION)
-    state = target.personality
-    if not isinstance(state, NtProcess):
-        raise Failure(Status.ACCESS_DENIED)
     if information_class == 18 and size >= 2:
-        state.priority_class = thread.memory.read(buffer, 2)[1]
+        may_raise = thread.process.files.token.has(Capability.SYS_NICE)
+        priority.set_class(target, thread.memory.read(buffer, 2)[1], may_raise)
     elif information_class == 21 and size >= 8:
         (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
         affinity.set_process(target, mask)
+    elif not isinstance(target.personality, NtProcess):
+        raise Failure(Status.ACCESS_DENIED)
     elif information_class == _SERVES_OTHERS:
         if size != 8:
             raise Failure(Status.INFO_LENGTH_MISMATCH)

@@ -20,8 +20,9 @@ from lichen.executive.objects.handles import HandleTable, handle_of, index_of
 from lichen.executive.objects.rights import PROCESS, THREAD, ThreadAccess
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Loaded, Program
+from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import environment
+from lichen.subsystems.nt import affinity, environment, priority
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
@@ -164,7 +165,7 @@ def _start(
             standard = given.standard
         given.standard = standard
         loaded = programs.load(child, _program(child, file, given, foreign))
-        first = programs.start(child, loaded, suspended)
+        first = programs.start(child, loaded, suspended, _scheduling(parent, foreign))
     except BaseException:
         child.handles.release()
         child.leave_group()
@@ -172,6 +173,11 @@ def _start(
         parent.machine.processes.pop(child.id, None)
         raise
     return child, first, loaded
+
+
+def _scheduling(parent: Process, foreign: bool) -> Scheduling:
+    """How a child is scheduled: as its parent's threads are that asked for nothing."""
+    return Scheduling(priority.of_child(parent, foreign), affinity=affinity.of_child(parent))
 
 
 def _check_may_run(process: Process, file: File, foreign: bool) -> None:

@@ -17,7 +17,7 @@ from lichen.executive import system
 from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import time_zone
+from lichen.subsystems.nt import priority, time_zone
 from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.nls import map_table
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -95,7 +95,8 @@ def _process_record(process: Process, name_at: int) -> tuple[bytes, bytes]:
     total = process.space.total()
     head = struct.pack("<2I24x3q", 0, len(threads), created, int(used.user * UNITS), int(used.system * UNITS))
     head += struct.pack("<HH4x", len(name), len(name) + 2) + pointer(name_at)
-    head += struct.pack("<i4x2Q2I8x", 8, process.id, process.creator, sum(1 for _ in process.handles), 1)
+    base = priority.base_of(process)
+    head += struct.pack("<i4x2Q2I8x", base, process.id, process.creator, sum(1 for _ in process.handles), 1)
     head += _VM_COUNTERS.pack(total, total, 0, total, total, 0, 0, 0, 0, total, total, total)
     head = head.ljust(0x100, b"\0")
     for thread in threads:
@@ -104,7 +105,7 @@ def _process_record(process: Process, name_at: int) -> tuple[bytes, bytes]:
         times = struct.pack("<3qI4xQ", int(spent.system * UNITS), int(spent.user * UNITS), started, 0, 0)
         waits = thread.parking is not None
         head += times + struct.pack(
-            "<2Q2i3I4x", process.id, thread.id, 8, 8, 0, 5 if waits else 2, 6 if waits else 0
+            "<2Q2i3I4x", process.id, thread.id, base, base, 0, 5 if waits else 2, 6 if waits else 0
         )
     return head, name + b"\0\0"
 

@@ -17,7 +17,7 @@ from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, context, threads
+from lichen.subsystems.nt import affinity, context, priority, threads
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.console import shells
 from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
@@ -96,8 +96,9 @@ def create_thread(
         new = threads.prepare(process.space, stack[0] or image.stack_reserve, stack[1] or image.stack_commit)
         guest.change_memory([*_given_back(process), *new.operations])
         host = guest.clone_thread(0, None, 0)
-    created = process.machine.new_thread(process, host, id)
+    created = process.machine.new_thread(process, host, id, creator.scheduling.inherited())
     created.personality = new.state(start)
+    priority.apply(created)
     if creator.personality.affinity or affinity.of_process(process) != affinity.of_system(process):
         affinity.apply(created)  # the host would have it run where its creator does
     subsystem.thread_started(created, creator)
@@ -393,7 +394,7 @@ def NtSetInformationThread(
         (above,) = struct.unpack("<i", thread.memory.read(buffer, 4))
         if above not in _PRIORITIES:
             raise Failure(Status.INVALID_PARAMETER)
-        state.priority = above
+        priority.set_step(found, above)
     elif information_class not in (2, 5, 13, 14, 17, 18):
         raise Failure(Status.INVALID_INFO_CLASS)
     return Status.SUCCESS
