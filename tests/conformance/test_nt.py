@@ -20,6 +20,7 @@ from tests.toolchain import Toolchain
 
 SOURCES = sorted((Path(__file__).parent / "nt").glob("*.c"))
 BEYOND_WINE = {
+    "codepages": "Wine 8 has no console where there is no terminal",
     "overflow": "Wine 8 leaves handlers of a stack overflow less than they ask for",
     "suspending": "under Wine 8 a thread that is suspended hundreds of times stands still for ever now and then",
     "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",

@@ -33,6 +33,8 @@ HIGHEST_ADDRESS: Final = 0x7FFFFFFE0000
 _SHARED_DATA, _SHARED_DATA_END = 0x7FFE0000, 0x7FFF0000
 _API_SET_SECTION: Final = b".apiset"
 _SESSION: Final = 1
+_CONSOLE_PROGRAM: Final = 3
+"""IMAGE_SUBSYSTEM_WINDOWS_CUI."""
 _LONGEST_FOLDER: Final = 258
 """Units of a current folder: MAX_PATH without the separator and the NUL that follow it."""
 _ELSEWHERE: Final = "C:\\windows"
@@ -64,7 +66,7 @@ class PeLoader:
         image = self.subsystem.images.open(program.file)
         if image.file.is_dll:
             raise Failure(Status.INVALID_IMAGE_FORMAT)
-        seat = None if program.parameters else seat_for(process)
+        seat = None if program.parameters else seat_for(process, image.file.subsystem == _CONSOLE_PROGRAM)
         parameters = program.parameters or self._parameters(process, program, seat.handle if seat else 0)
         parameters.check()
         elsewhere = self._elsewhere(process, parameters) if program.parameters is None else None

@@ -12,8 +12,9 @@ from collections.abc import Generator
 from types import GeneratorType
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
+from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
-from lichen.executive.io.opening import Poll
+from lichen.executive.io.opening import Access, Open, Poll
 from lichen.executive.io.terminal import Character, GetWindowSize, WindowSize
 from lichen.executive.objects.object import Object
 from lichen.executive.processes import ExitStatus
@@ -51,6 +52,7 @@ _BUSY_SECONDS: Final = 0.5
 _MOST_AT_ONCE: Final = 4096
 """How much text is written without a pause."""
 _LONGEST_TITLE: Final = 1024
+_NOWHERE: Final = Open(Access.READ | Access.CONTENT)
 
 
 class Line(NamedTuple):
@@ -64,6 +66,8 @@ class Console(Object):
     """A console over two open files of a terminal, whose references it takes over."""
 
     type_name: ClassVar[str] = "Console"
+    hidden: ClassVar[bool] = False
+    """Whether nobody sees it and nothing can be typed."""
 
     def __init__(self, machine: ProcessTable, input: File, output: File, interactive: bool) -> None:
         super().__init__()
@@ -109,7 +113,7 @@ class Console(Object):
         mode = self._modes_found.pop(process, None)
         if mode is not None:
             self.keyboard.mode = mode
-        if not self.attached and self.output.poll() & Poll.WRITABLE:
+        if not self.attached and not self.hidden and self.output.poll() & Poll.WRITABLE:
             waiting = self.output.write(self.screen.reset().encode())
             if isinstance(waiting, GeneratorType):  # it may not write any more
                 waiting.close()
@@ -360,3 +364,19 @@ class Console(Object):
         """A process asks what records there are, or waits for some."""
         yield from self.keyboard.hold(process)
         self.keyboard.fetch(process)
+
+
+class HiddenConsole(Console):
+    """The console of a program without a terminal: code pages, title, control events."""
+
+    hidden = True
+
+    def __init__(self, process: Process) -> None:
+        nowhere = File(
+            process.files.devices.anonymous.place(Kind.CHARACTER, "console", process.files.token), _NOWHERE
+        )
+        super().__init__(process.machine, nowhere, nowhere.reference(), interactive=False)
+
+    def send(self, process: Process, text: str) -> Blocks[None] | None:
+        """There is no screen."""
+        return None

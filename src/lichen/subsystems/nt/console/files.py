@@ -153,7 +153,7 @@ def open_console(process: Process, rest: tuple[str, ...], open: Open) -> File:
     if name == "connection":
         return Connection(process)
     console = console_of(process)
-    if name in _ROLES:
+    if name in _ROLES and not console.hidden:
         return ConsoleFile(console.reference(), _ROLES[name], open.access)
     raise Failure(Status.OBJECT_NAME_NOT_FOUND)
 

@@ -1,6 +1,7 @@
-"""Who gets a console: the Windows program that a Linux program starts on a terminal, and those to which it passes it on.
+"""Who gets a console: the console program that a Linux program starts, and those to which it passes it on.
 
-A program without a terminal among its standard files costs no more than three looks at them.
+Where a standard file is a terminal, the console is on that. Else it is a hidden one, as on Windows: it has code pages, a
+title and control events, but neither keys nor a screen, and the standard handles are what they are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from lichen.executive.io.opening import Access
 from lichen.executive.io.terminal import GetWindowSize, PseudoNumber
 from lichen.executive.objects.handles import handle_of, index_of
 from lichen.executive.status import Failure
-from lichen.subsystems.nt.console.console import Console
+from lichen.subsystems.nt.console.console import Console, HiddenConsole
 from lichen.subsystems.nt.console.events import group_of_creator
 from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile, join
 from lichen.subsystems.nt.state import NtProcess
@@ -30,7 +31,10 @@ _NEW_GROUP: Final = 1
 
 
 class Seat(NamedTuple):
-    """A console that a process is going to have: which standard files are terminals, and where its Reference will be."""
+    """A console that a process is going to have: which standard files are terminals, and where its Reference will be.
+
+    Without terminals it is a hidden one.
+    """
 
     terminals: dict[int, File]
     reference: int
@@ -41,16 +45,16 @@ class Seat(NamedTuple):
         return handle_of(self.reference)
 
 
-def seat_for(process: Process) -> Seat | None:
-    """The console for a process that a Linux program started; None when no standard file is a terminal."""
+def seat_for(process: Process, wants_console: bool) -> Seat | None:
+    """The console for a process that a Linux program started; None when it wants none and no standard file is a terminal."""
     terminals = {
         index: handle.object
         for index, handle in process.handles
         if index < len(_STANDARD) and isinstance(handle.object, File) and _is_terminal(handle.object)
     }
-    if not terminals:
+    if not terminals and not wants_console:
         return None
-    highest = max(index for index, _ in process.handles)
+    highest = max((index for index, _ in process.handles), default=-1)
     reference = max(highest + 1, len(_STANDARD))
     return Seat(terminals, reference) if reference < process.handles.limit else None
 
@@ -72,6 +76,16 @@ def _is_terminal(file: File) -> bool:
 
 def take_seat(process: Process, seat: Seat) -> None:
     """Make the console, and its handles out of the terminals'."""
+    if not seat.terminals:
+        console: Console = HiddenConsole(process)
+    else:
+        console = _console_on(process, seat)
+    reference = ConsoleFile(console, 0)
+    process.handles.place(seat.reference, reference, reference.access, inherit=False)
+    join(process, console)
+
+
+def _console_on(process: Process, seat: Seat) -> Console:
     files = list(seat.terminals.values())
     input = next((file for file in files if file.access & Access.READ), files[0])
     output = next((file for file in reversed(files) if file.access & Access.CONTENT), files[-1])
@@ -81,24 +95,23 @@ def take_seat(process: Process, seat: Seat) -> None:
         inherit = process.handles.handle(index).inherit
         file = ConsoleFile(console.reference(), _STANDARD[index])
         process.handles.place(index, file, file.access, inherit)
-    reference = ConsoleFile(console, 0)
-    process.handles.place(seat.reference, reference, reference.access, inherit=False)
-    join(process, console)
+    return console
 
 
 def settle_console(parent: Process, child: Process, given: Parameters) -> None:
     """What becomes of a wish for a new console, which kernelbase would start a host for: there is but one terminal.
 
-    With a window, it is the parent's console, with new handles for those that are missing; without one, it is none.
+    With a window, it is the parent's console, with new handles for those that are missing; without one, or when the parent
+    has no terminal, it is a hidden console.
     """
     wish = given.console
     if wish not in (_NEW_CONSOLE, _NEW_WITHOUT_WINDOW):
         return
-    given.console = 0
     state = parent.personality
-    if wish == _NEW_WITHOUT_WINDOW or not isinstance(state, NtProcess) or state.console is None:
+    console = state.console if isinstance(state, NtProcess) else None
+    if wish == _NEW_WITHOUT_WINDOW or console is None or console.hidden:
+        given.console = _new_handle(child, ConsoleFile(HiddenConsole(child), 0))
         return
-    console = state.console
     there = {handle_of(index) for index, _ in child.handles}
     first, second, third = (
         number if number in there else _new_handle(child, ConsoleFile(console.reference(), role))
