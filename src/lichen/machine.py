@@ -42,6 +42,7 @@ from lichen.filesystems.hostwatch import HostMonitor
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
+from lichen.filesystems.sharerecords import ShareRecords
 from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import Console
 from lichen.filesystems.union import UnionFileSystem
@@ -110,6 +111,7 @@ class Machine:
         self._device_numbers = count(_FIRST_DEVICE)
         self._register_drivers()
         self._shares: dict[str, tuple[Share, Mount]] = {}
+        self._share_records = ShareRecords(Path(folder) / "shares.sqlite")
         self.hides_private = os.geteuid() == 0 and not root_files
         """Whether files of the host that only root may read are not shown."""
         root = self._root(folder)
@@ -181,6 +183,7 @@ class Machine:
         for mount in self.mounts:
             mount.file_system.close()
         self.monitor.close()
+        self._share_records.close()
 
     # ---- the tree
 
@@ -293,6 +296,7 @@ class Machine:
                 stable=False,
                 owners=owners,
                 monitor=self.monitor,
+                records=self._share_records,
             )
         except OSError as error:
             raise LaunchError(f"cannot share {share.host}: {error.strerror}") from error

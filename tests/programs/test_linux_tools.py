@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import stat
+from pathlib import Path
+
 import pytest
 
 from tests.programs.conftest import Lichen, bash
@@ -90,3 +93,30 @@ def test_locks(machine: Lichen) -> None:
 def test_a_program_lists_its_users_sockets(machine: Lichen) -> None:
     lines = bash(machine, "exec 3<>/dev/udp/127.0.0.1/9; cat /proc/net/sockstat").stdout.decode().splitlines()
     assert lines[:3] == ["sockets: used 1", "TCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0", "UDP: inuse 1 mem 0"]
+
+
+SPECIAL = """
+cd /share
+mkfifo pipe && (echo through > pipe &) && cat pipe
+mknod nothing c 1 3 && echo lost > nothing && cat nothing
+cp /bin/true program && chmod 4755 program
+stat -c '%A %F %n' *
+"""
+
+
+def test_special_files_in_shares(machine: Lichen, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    share = ("--user", "root", "--share", f"{tmp_path}:/share")
+    first = machine.run("run", *share, "--", "bash", "-c", SPECIAL)
+    lines = first.stdout.decode().splitlines()
+    shown = [
+        "crw-r--r-- character special file nothing",
+        "prw-r--r-- fifo pipe",
+        "-rwsr-xr-x regular file program",
+    ]
+    assert (lines, first.stderr) == (["through", *shown], b"")
+    modes = {path.name: path.lstat().st_mode for path in tmp_path.iterdir()}
+    assert all(stat.S_ISREG(mode) and not mode & 0o7000 for mode in modes.values())
+    assert machine.run("terminate", "default").returncode == 0
+    again = machine.run("run", *share, "--", "bash", "-c", "cd /share; stat -c '%A %F %n' *")
+    assert again.stdout.decode().splitlines() == shown

@@ -22,6 +22,7 @@ from lichen.filesystems.descriptors import Descriptors
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
 from lichen.filesystems.hostwatch import HostMonitor
+from lichen.filesystems.sharerecords import ShareRecords
 
 SHOWN: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
 _EXT4: Final = 0xEF53
@@ -52,7 +53,7 @@ class HostFileSystem(FileSystem):
     does not show (the kernel runs as root, and its own eyes must not be lent to guests). `readable_only`: what is the system's
     does not show if the kernel, of an ordinary user, may not use it: the machine's administrator has such files of their own.
     `private`: the folder is a machine's own, and the driver on top uses attributes that guests do not see. `executable`: every
-    file shows as one that may be run (Windows has no such bit).
+    file shows as one that may be run (Windows has no such bit). `records` are of what guests have there and the host has not.
     """
 
     type: ClassVar[str] = "host"
@@ -71,13 +72,14 @@ class HostFileSystem(FileSystem):
         private: bool = False,
         executable: bool = False,
         monitor: HostMonitor | None = None,
+        records: ShareRecords | None = None,
     ) -> None:
         super().__init__(device, devices, read_only)
         self.stable, self.public_only, self.private = stable, public_only, private
         self.executable, self.readable_only = executable, readable_only
         self.filters = public_only or readable_only
         """Whether there may be objects that do not show."""
-        self.monitor = monitor
+        self.monitor, self.records = monitor, records
         self.owners = owners or Owners()
         self.descriptors = Descriptors()
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
@@ -113,13 +115,19 @@ class HostFileSystem(FileSystem):
     def node_of(self, parent: HostNode, name: str, state: os.stat_result) -> HostNode:
         """The node of an object of the host that was seen at a name just now."""
         key = (state.st_dev, state.st_ino)
+        if self.records is not None:
+            self.records.see(name, parent.directory(), state)
         node = self.nodes.get(key)
-        if node is None or node.kind != state.st_mode >> 12 or node.gone is not None:
+        if node is None or node.kind != self.kind_of(state) or node.gone is not None:
             self.nodes[key] = node = HostNode(self, parent, name, state)
         elif node is not self.root:
             node.found_at(parent, name)
             node.learn(state)
         return node
+
+    def kind_of(self, state: os.stat_result) -> int:
+        """What an object is for guests."""
+        return state.st_mode >> 12 if self.records is None else self.records.kind_of(state)
 
     def shows(self, state: os.stat_result) -> bool:
         """Whether guests see an object at all."""
@@ -139,16 +147,17 @@ class HostFileSystem(FileSystem):
 
     def attributes_of(self, state: os.stat_result) -> Attributes:
         """What guests are told about an object of the host."""
+        record = self.records.of(state) if self.records is not None else None
+        kind, bits = (state.st_mode >> 12, 0) if record is None else (record.kind, record.bits)
         return Attributes(
             self.file_id(state.st_dev, state.st_ino),
             self.device,
-            state.st_mode >> 12,
-            state.st_mode & 0o7777
-            | (0o111 if self.executable and state.st_mode >> 12 == Kind.REGULAR else 0),
+            kind,
+            state.st_mode & 0o7777 | bits | (0o111 if self.executable and kind == Kind.REGULAR else 0),
             state.st_nlink,
             self.owners.users.get(state.st_uid, state.st_uid),
             self.owners.groups.get(state.st_gid, state.st_gid),
-            0,
+            0 if record is None else record.rdev,
             state.st_size,
             state.st_blocks,
             state.st_blksize,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
@@ -16,6 +17,8 @@ R = TypeVar("R")
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 _RENAMEAT2: Final = 316
+_STATX: Final = 332
+_CURRENT_DIRECTORY, _NO_FOLLOW, _BIRTH, _BIRTH_AT = -100, 0x100, 0x800, 80
 
 
 def hosted(operation: Callable[P, R]) -> Callable[P, R]:
@@ -100,3 +103,19 @@ def file_system_type(descriptor: int) -> int:
     record = ctypes.create_string_buffer(256)
     _checked(_libc.fstatfs(descriptor, record))
     return int.from_bytes(record.raw[:4], "little")
+
+
+def born(path: str, directory: int = _CURRENT_DIRECTORY) -> int | None:
+    """When an object was made, in ns since 1970; None where the host does not say, or has no such name any more.
+
+    statx(2), by its number. A path through /proc/self/fd leads to the object; no other link is followed.
+    """
+    record = ctypes.create_string_buffer(256)
+    flags = 0 if path.startswith("/proc/self/fd/") else _NO_FOLLOW
+    number, mask = ctypes.c_long(_STATX), ctypes.c_uint(_BIRTH)
+    if _libc.syscall(number, directory, os.fsencode(path), flags, mask, record) == -1:
+        return None
+    if not int.from_bytes(record.raw[:4], "little") & _BIRTH:
+        return None
+    seconds, nanoseconds = struct.unpack_from("<qI", record.raw, _BIRTH_AT)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from lichen.executive.io.attributes import AttributeChange, DirectoryEntry, Kind
+from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, DirectoryEntry, Kind
 from lichen.executive.io.location import fold
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE, Mapping, Node
 from lichen.executive.io.opening import Access
@@ -21,6 +21,7 @@ from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
 from lichen.filesystems.hostcalls import hosted, same_file
 from lichen.filesystems.hostobject import HostObject, state_of
+from lichen.filesystems.sharerecords import ShareRecord
 
 if TYPE_CHECKING:
     from lichen.filesystems.unionnode import UnionNode
@@ -78,7 +79,14 @@ class HostNode(HostObject):
             self.with_path(lambda path: os.chmod(path, host_mode(self.kind, mode)))
         if change.accessed is not None or change.modified is not None:
             self._set_times(state, change)
+        self.keep_mode(shown.mode if mode is None else mode)
         self.learn(self.state())
+
+    def keep_mode(self, mode: int) -> None:
+        """Remember what guests have of a mode and the host has not."""
+        records, state = self.file_system.records, self.state()
+        if records is not None and (mode & SPECIAL_MODE or records.of(state) is not None):
+            self.with_path(lambda path: records.keep_bits(path, state, mode))
 
     def _set_times(self, state: os.stat_result, change: AttributeChange) -> None:
         accessed = state.st_atime_ns if change.accessed is None else change.accessed
@@ -131,6 +139,9 @@ class HostNode(HostObject):
             if not raw.is_dir(follow_symlinks=False):
                 return None
         kind = Kind.DIRECTORY if raw.is_dir(follow_symlinks=False) else Kind.REGULAR
+        if self.file_system.records is not None and self.file_system.records.knows(raw.inode()):
+            found = self.lookup(raw.name)
+            return DirectoryEntry(raw.name, found[1].attributes().file_id, found[1].kind) if found else None
         if self.file_system.filters:
             state = state_of(raw.name, self.directory())
             if state is None or not self.file_system.shows(state):
@@ -145,24 +156,44 @@ class HostNode(HostObject):
             os.mkdir(name, wanted, dir_fd=directory)
             state = os.stat(name, dir_fd=directory, follow_symlinks=False)
             node = self.file_system.node_of(self, name, state)
-            if state.st_mode & 0o7777 != wanted:
-                node.change(AttributeChange(mode=wanted))
+            if state.st_mode & 0o7777 != mode:
+                node.change(AttributeChange(mode=mode))
             return node
         if kind != Kind.REGULAR:
+            return self._create_special(name, kind, mode, rdev)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        return self._created(name, self.file_system.descriptors.open(name, flags, wanted, directory), mode)
+
+    def _create_special(self, name: str, kind: int, mode: int, rdev: int) -> HostNode:
+        """Something that the host never has: there it is an empty file."""
+        records, directory = self.file_system.records, self.directory()
+        if records is None:
             raise Failure(Status.PRIVILEGE_NOT_HELD)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        wanted = host_mode(kind, mode)
         descriptor = self.file_system.descriptors.open(name, flags, wanted, directory)
-        return self._created(name, descriptor, wanted)
+        try:
+            os.fchmod(descriptor, wanted)
+            state = os.fstat(descriptor)
+            records.keep(same_file(descriptor), state, ShareRecord(kind, mode & SPECIAL_MODE, rdev))
+        except OSError:
+            os.unlink(name, dir_fd=directory)
+            raise
+        finally:
+            os.close(descriptor)
+        return self.file_system.node_of(self, name, state)
 
-    def _created(self, name: str, descriptor: int, wanted: int) -> HostNode:
+    def _created(self, name: str, descriptor: int, mode: int) -> HostNode:
         """The node of a file that was made just now, with its descriptor."""
-        state = os.fstat(descriptor)
+        state, wanted = os.fstat(descriptor), host_mode(Kind.REGULAR, mode)
         if state.st_mode & 0o7777 != wanted:
             os.fchmod(descriptor, wanted)
             state = os.fstat(descriptor)
         node = self.file_system.node_of(self, name, state)
         self.file_system.descriptors.keep(node, descriptor)
         node.writable = True
+        if mode & SPECIAL_MODE:
+            node.keep_mode(mode)
         return node
 
     @hosted
@@ -170,7 +201,7 @@ class HostNode(HostObject):
         wanted = host_mode(Kind.REGULAR, mode)
         flags = os.O_RDWR | os.O_TMPFILE
         node = self._created(
-            "", self.file_system.descriptors.open(".", flags, wanted, self.directory()), wanted
+            "", self.file_system.descriptors.open(".", flags, wanted, self.directory()), mode
         )
         node.gone = node.attributes()
         return node
@@ -238,6 +269,8 @@ class HostNode(HostObject):
         if state.st_nlink <= 1 or self.kind == Kind.DIRECTORY:
             self.gone = self.file_system.attributes_of(state)._replace(links=0)
             self._teller = None
+            if self.file_system.records is not None:
+                self.file_system.records.forget(state)
             if not self.files:
                 self.file_system.descriptors.drop(self)
             return

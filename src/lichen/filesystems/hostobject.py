@@ -48,7 +48,7 @@ class HostObject(Node):
     def __init__(
         self, file_system: HostFileSystem, parent: HostObject | None, name: str, state: os.stat_result
     ) -> None:
-        super().__init__(file_system, state.st_mode >> 12)
+        super().__init__(file_system, file_system.kind_of(state))
         self.parent, self.name = parent, name
         self.others: dict[tuple[HostObject, str], None] | None = None
         """More names of a file, as far as they were seen."""
@@ -146,7 +146,7 @@ class HostObject(Node):
     def _verified(self, descriptor: int) -> int:
         """The descriptor, if it is of this node's object and not of what has taken its name meanwhile."""
         state = os.fstat(descriptor)
-        if (state.st_dev, state.st_ino) != self.identity or state.st_mode >> 12 != self.kind:
+        if (state.st_dev, state.st_ino) != self.identity or self.file_system.kind_of(state) != self.kind:
             os.close(descriptor)
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         return descriptor
