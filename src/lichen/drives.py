@@ -24,7 +24,7 @@ from lichen.executive.status import Failure, Status
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.links import LinksFileSystem
 from lichen.filesystems.union import UnionFileSystem
-from lichen.subsystems.nt import forwarder, linux_programs, userland
+from lichen.subsystems.nt import forwarder, linux_programs, spelling, userland
 
 if TYPE_CHECKING:
     from lichen.machine import Machine
@@ -61,7 +61,7 @@ def paths_of(name: bytes) -> tuple[bytes, ...]:
     """The Linux paths that a Windows program's name may mean: a path on C: or Z:, or a name without one."""
     text = name.decode("utf-8", "surrogateescape")
     if text[1:3] in (":\\", ":/") and text[0] in "cCzZ":
-        rest = text[3:].replace("\\", "/")
+        rest = "/".join(map(spelling.for_linux, text[3:].replace("\\", "/").split("/")))
         return (os.fsencode(f"{MOUNT_POINT}/{rest}" if text[0] in "cC" else f"/{rest}"),)
     if "/" not in text and text.lower().endswith(".exe"):
         return (os.fsencode(f"{MOUNT_POINT}/windows/system32/{text.lower()}"),)

@@ -25,6 +25,7 @@ BEYOND_WINE = {
     "suspending": "under Wine 8 a thread that is suspended hundreds of times stands still for ever now and then",
     "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",
     "links": "Wine makes no symbolic links, has none as objects of their own, and knows junctions of its own only",
+    "spellings": "Wine's files have no colon refused, and no letters changed by a renaming",
     "limits": "Wine 8 tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
     "placeholders": "Wine 8 has no placeholders",

@@ -10,7 +10,7 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.links import leads_to_directory
-from lichen.executive.io.location import Location
+from lichen.executive.io.location import Location, fold
 from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
 from lichen.executive.io.manager import make_entry, remove_entry
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
@@ -143,6 +143,23 @@ def remove(context: FileSystemContext, name: Name, directory: bool) -> None:
 def _is_in_use(location: Location) -> bool:
     """Whether something is mounted here."""
     return location.mounted is not None
+
+
+def new_place(context: FileSystemContext, source: Location, name: Name) -> Entry:
+    """What is at the name that `source` is to have: `source` itself when that is its name in other letters.
+
+    Then another one beside it, which differs from both in its letters only, is not what is meant.
+    """
+    entry = name.find(context)
+    if (
+        name.walk & Walk.CASE_BLIND
+        and entry.location is not None
+        and entry.location.name != name.last
+        and entry.parent is source.parent
+        and fold(name.last) == fold(source.name)
+    ):
+        return entry._replace(location=source)
+    return entry
 
 
 def rename(context: FileSystemContext, old: Name, new: Name, flags: int = 0) -> None:

@@ -16,6 +16,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.descriptors import make_list, present
 from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM
+from lichen.subsystems.nt.spelling import components_for_linux
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, ProcessTable
@@ -76,7 +77,7 @@ class Volume(Device):
 
     def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
         """Where the walk along the rest of a name starts, and the components from there."""
-        return self.location, rest
+        return self.location, components_for_linux(rest)
 
     def _open(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
         start, rest = self.place(rest)
@@ -94,7 +95,7 @@ class Shares(Volume):
             raise Failure(_BAD_NETWORK_PATH)
         if len(rest) < 2 or fold(rest[1]) != fold(DISTRIBUTION):
             raise Failure(_BAD_NETWORK_NAME)
-        return self.location, rest[2:]
+        return super().place(rest[2:])
 
 
 def single(location: Location) -> Device:

@@ -17,6 +17,7 @@ from lichen.executive.io.watch import Change
 from lichen.executive.security import READ, allows
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
+from lichen.subsystems.nt.spelling import for_windows
 from lichen.subsystems.nt.types import encode
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class DirectoryWatch:
             self._records.clear()
             self._overflowed = True
         else:
-            path = "\\".join((*directory.place(self.top).components, name))
+            path = "\\".join(map(for_windows, (*directory.place(self.top).components, name)))
             self._records.append(_Record(action, directory, name, path, cookie))
 
     def forget(self, gone: _Watched) -> None:

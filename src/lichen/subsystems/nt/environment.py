@@ -19,6 +19,7 @@ from lichen.executive.status import Failure
 from lichen.subsystems.nt import linux_programs, wslenv
 from lichen.subsystems.nt.devices import DISTRIBUTION, SERVERS
 from lichen.subsystems.nt.names import dos_path
+from lichen.subsystems.nt.spelling import for_linux, for_windows
 from lichen.subsystems.nt.types import to_bytes
 
 if TYPE_CHECKING:
@@ -143,15 +144,20 @@ def _existing(process: Process, path: str) -> Location | None:
 def windows_name(process: Process, path: str) -> str:
     """As `windows_path`, but for paths that do not exist too; a relative one stays relative."""
     if not path.startswith("/"):
-        return path.replace("/", "\\")
+        return "\\".join(map(for_windows, path.split("/")))
     components = _parts(posixpath.normpath(path), "/")
     location, rest = _as_far_as_there(process, process.files.root, components, Walk.FOLLOW)
-    name = "\\".join((dos_path(process, location).rstrip("\\"), *rest))
+    name = "\\".join((dos_path(process, location).rstrip("\\"), *map(for_windows, rest)))
     return name + "\\" if len(name) == 2 or path.endswith("/") else name
 
 
 def _parts(path: str, separator: str) -> tuple[str, ...]:
     return tuple(part for part in path.split(separator) if part)
+
+
+def _linux_parts(path: str) -> tuple[str, ...]:
+    """The components of a Windows path as Linux names them."""
+    return tuple(map(for_linux, _parts(path, "\\")))
 
 
 def _as_far_as_there(
@@ -185,7 +191,7 @@ def location_of(process: Process, path: str) -> Location | None:
         return None
     drive, rest = found
     try:
-        return find(process.files, drive, _parts(rest, "\\"), Walk.FOLLOW | Walk.CASE_BLIND)
+        return find(process.files, drive, _linux_parts(rest), Walk.FOLLOW | Walk.CASE_BLIND)
     except Failure:
         return None
 
@@ -196,7 +202,7 @@ def linux_name(process: Process, path: str) -> str | None:
     if found is None or found[1][:1] != "\\":
         return None
     drive, rest = found
-    components = _parts(ntpath.normpath(rest), "\\")
+    components = _linux_parts(ntpath.normpath(rest))
     location, left = _as_far_as_there(process, drive, components, Walk.FOLLOW | Walk.CASE_BLIND)
     name = posixpath.join(os.fsdecode(linux_path(process, location)), *left)
     return name + "/" if rest.endswith("\\") and not name.endswith("/") else name

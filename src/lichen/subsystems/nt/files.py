@@ -87,7 +87,7 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
                 return connect(thread.process, start.pipe, request)
             if name.name.startswith("\\"):
                 raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-            components = names.components_of(name.name)
+            components = names.file_components_of(name.name)
             request = runnable(start.location, components, request)
             return create_file(thread.process.files, start.location, components, request)
     found = names.lookup(thread, name)
@@ -102,7 +102,8 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
 def name_for(thread: Thread, name: Named) -> Name:
     """The name of a file that is to be made: below an open directory, or on a drive; NOT_SAME_DEVICE elsewhere."""
     if name.root:
-        return Name(file_of(thread, name.root).location, names.components_of(name.name), Walk.CASE_BLIND)
+        start = file_of(thread, name.root).location
+        return Name(start, names.file_components_of(name.name), Walk.CASE_BLIND)
     found = names.lookup(thread, name)
     if not isinstance(found.object, Volume):
         raise Failure(Status.NOT_SAME_DEVICE)

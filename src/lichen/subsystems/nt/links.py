@@ -23,6 +23,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.devices import Volume
 from lichen.subsystems.nt.files import name_for
+from lichen.subsystems.nt.spelling import for_windows
 from lichen.subsystems.nt.types import Named, decode, encode
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _read(process: Process, file: File, room: int) -> tuple[int, bytes]:
         shown = names.joined(letter, rest)
         stored = _NT_PREFIX + shown
     else:
-        shown = stored = "\\".join(target.components) or "."
+        shown = stored = "\\".join(map(for_windows, target.components)) or "."
     substitute, printed = encode(stored), encode(shown)
     if len(substitute) + len(printed) > _LARGEST - 20:
         printed = b""
@@ -166,7 +167,7 @@ def _linux_text(
     process = thread.process
     if relative and path[:1] != "\\":
         start, before = parent, ""
-        components = tuple(part for part in path.split("\\") if part)
+        components = names.file_components_of(path)
     else:
         if relative:
             path = f"{_NT_PREFIX}{names.drive_of(process, parent)[0]}:{path}"

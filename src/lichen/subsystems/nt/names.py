@@ -16,6 +16,7 @@ from lichen.executive.objects.rights import DirectoryAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import given_descriptor, opened_handle, protect, require
 from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.spelling import components_for_linux, for_windows
 from lichen.subsystems.nt.types import OBJ_OPENIF, Named
 
 if TYPE_CHECKING:
@@ -32,6 +33,11 @@ def components_of(name: str) -> tuple[str, ...]:
     if len(name) > _LONGEST or "\0" in name:
         raise Failure(Status.OBJECT_NAME_INVALID)
     return tuple(part for part in name.split("\\") if part)
+
+
+def file_components_of(name: str) -> tuple[str, ...]:
+    """As `components_of`, of a name of files, in Linux' terms."""
+    return components_for_linux(components_of(name))
 
 
 def _start(thread: Thread, name: Named) -> Directory:
@@ -134,8 +140,8 @@ def dos_path(process: Process, location: Location) -> str:
 
 
 def joined(letter: str, components: tuple[str, ...]) -> str:
-    """A path on a drive."""
-    return f"{letter}:\\" + "\\".join(components)
+    """The path of a file on a drive as Windows programs see it."""
+    return f"{letter}:\\" + "\\".join(map(for_windows, components))
 
 
 def drive_of(process: Process, location: Location) -> tuple[str, tuple[str, ...]]:

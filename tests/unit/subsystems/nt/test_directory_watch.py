@@ -124,3 +124,10 @@ def test_too_much(context: FileSystemContext) -> None:
     write(context, "top/last", b"")
     assert told(watching) == [(ADDED, "last")]
     watching.close()
+
+
+def test_names_are_those_that_windows_can_write(context: FileSystemContext) -> None:
+    watching = DirectoryWatch(at(context, "top"), NAMES, subtree=True)
+    make_directory(context, name(context, "top/con"), 0o777)
+    write(context, "top/con/a\\b", b"")
+    assert told(watching) == [(ADDED, "co\uf06e"), (ADDED, "co\uf06e\\a\uf05cb")]

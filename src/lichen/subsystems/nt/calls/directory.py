@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive import security
-from lichen.executive.io.attributes import Attributes, DirectoryEntry, Kind
+from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
-from lichen.executive.io.lookup import LONGEST_NAME, Walk, find
+from lichen.executive.io.lookup import LONGEST_NAME, Walk, check_name, find
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
@@ -30,6 +30,7 @@ from lichen.subsystems.nt.links import shown, tag_of
 from lichen.subsystems.nt.names import LINUX_EXTENSION
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.spelling import for_linux, for_windows
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result, Text, encode
 
@@ -46,6 +47,10 @@ _LARGEST_ANSWER: Final = 1 << 16
 """Bytes of names that one call gives: a program asks for more of them anyway."""
 _ANY_EXTENSION: Final = re.compile(r"""([^*?<>"]+)"\*""")
 """What Win32 makes of the mask NAME.*"""
+_EVERYTHING: Final = re.compile(".*", re.DOTALL)
+_WILDCARDS: Final = re.compile('[*?<>"]')
+_NOT_ONE: Final = frozenset(("", ".", ".."))
+"""Masks without wildcards that are no name in a directory."""
 _DOS_PIECES: Final = {"?": ".", ">": r"(?:[^.]|$|(?=\.))", '"': r"(?:\.|$)"}
 
 
@@ -56,7 +61,7 @@ def mask_pattern(mask: str) -> re.Pattern[str]:
     OBJECT_NAME_INVALID for a mask that is longer than any name with a star between all its characters.
     """
     if mask in ("", "*", "*.*"):
-        return re.compile(".*", re.DOTALL)
+        return _EVERYTHING
     if len(mask) > _LONGEST_MASK:
         raise Failure(Status.OBJECT_NAME_INVALID)
     ending = ""
@@ -178,17 +183,36 @@ class _Listing(NamedTuple):
     """What a handle lists since its first query or its last restart."""
 
     pattern: re.Pattern[str]
-    entries: list[DirectoryEntry]
-    program: str
+    entries: list[tuple[str, str]]
+    """Each name for Windows, and Linux'."""
+    program: str = ""
     """The name, folded, that was asked for with any extension."""
 
 
 def _listing(directory: File, mask: str) -> _Listing:
-    """The names in the order that NTFS keeps them in and programs count on, behind the two dots."""
-    entries = directory.directory_entries(restart=True)
-    ordered = entries[:_DOTS] + sorted(entries[_DOTS:], key=lambda entry: fold(entry.name))
+    """The names in the order that NTFS keeps them in and programs count on, behind the two dots.
+
+    A mask without wildcards finds one name at most: the one that an open of it would find.
+    """
+    pattern = mask_pattern(mask)
+    if mask not in _NOT_ONE and not _WILDCARDS.search(mask):
+        return _Listing(_EVERYTHING, _single(directory, mask))
+    names = [entry.name for entry in directory.directory_entries(restart=True)]
+    entries = [(for_windows(name), name) for name in names]
+    ordered = entries[:_DOTS] + sorted(entries[_DOTS:], key=lambda entry: (fold(entry[0]), entry[0]))
     program = _ANY_EXTENSION.fullmatch(mask)
-    return _Listing(mask_pattern(mask), ordered, fold(program[1]) if program else "")
+    return _Listing(pattern, ordered, fold(program[1]) if program else "")
+
+
+def _single(directory: File, mask: str) -> list[tuple[str, str]]:
+    directory.require(Access.READ)
+    name = for_linux(mask)
+    try:
+        check_name(name)
+        child = directory.location.child(name, case_blind=True)
+    except Failure:
+        return []
+    return [] if child is None else [(for_windows(child.name), child.name)]
 
 
 class _Names(NamedTuple):
@@ -225,13 +249,11 @@ def _fill(names: _Names, listing: _Listing, record: Record, size: int, single: b
     out = bytearray()
     last = 0
     while directory.position < len(entries):
-        entry = entries[directory.position]
-        found = (
-            _attributes(names.process.files, directory, entry.name) if pattern.fullmatch(entry.name) else None
-        )
+        shown, name = entries[directory.position]
+        found = _attributes(names.process.files, directory, name) if pattern.fullmatch(shown) else None
         if found is not None:
             start = (len(out) + _ALIGNMENT - 1) & -_ALIGNMENT
-            data = bytes(8) + record(*found, encode(names.shown(entry.name)))
+            data = bytes(8) + record(*found, encode(names.shown(shown)))
             if start + len(data) > size:
                 break
             if out:

@@ -17,7 +17,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import require_removable, set_disposition
 from lichen.executive.io.metadata import apply_change
-from lichen.executive.io.names import Name, rename_location
+from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
@@ -49,6 +49,7 @@ from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
+from lichen.subsystems.nt.spelling import components_for_linux
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, Named, Result, decode, encode
 
@@ -265,10 +266,10 @@ def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool 
         parent = file.location.parent
         if parent is None:
             raise Failure(Status.ACCESS_DENIED)
-        target = Name(parent, (text,), Walk.CASE_BLIND)
+        target = Name(parent, components_for_linux((text,)), Walk.CASE_BLIND)
     else:
         target = name_for(thread, Named(root & 0xFFFFFFFF, text, 0))
-    entry = target.find(context)
+    entry = new_place(context, file.location, target)
     if entry.location is not None and entry.location is not file.location and not replace:
         raise Failure(Status.OBJECT_NAME_COLLISION)
     if entry.location is not None and entry.location.node is not file.node:

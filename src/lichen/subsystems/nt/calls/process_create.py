@@ -30,6 +30,7 @@ from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import is_limited, new_handle
 from lichen.subsystems.nt.parameters import LONGEST_ENVIRONMENT, Parameters, arguments_of, decode_environment
 from lichen.subsystems.nt.records import SectionImageInformation
+from lichen.subsystems.nt.spelling import for_linux
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode, read_string
@@ -202,7 +203,7 @@ def _invoked(child: Process, name: bytes) -> bytes:
     if not separator:
         return name
     return os.fsencode(
-        (environment.linux_name(child, folder + "\\") or folder.replace("\\", "/") + "/") + last
+        (environment.linux_name(child, folder + "\\") or folder.replace("\\", "/") + "/") + for_linux(last)
     )
 
 
