@@ -24,30 +24,43 @@ class Found(NamedTuple):
 
 
 class Directory(Object):
-    """An object directory. Entries are (name as given, object)."""
+    """An object directory. Names that differ by case alone may be in it together."""
 
-    __slots__ = ("entries", "path")
+    __slots__ = ("_by_case", "entries")
     type_name: ClassVar[str] = "Directory"
     rights: ClassVar[Rights] = DIRECTORY
 
-    def __init__(self, path: str = "\\") -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.path = path
-        self.entries: dict[str, tuple[str, Object]] = {}
+        self.entries: dict[str, Object] = {}
+        self._by_case: dict[str, list[str]] = {}
+        """The names that are the same when case does not count."""
 
-    def get(self, name: str) -> Object | None:
-        entry = self.entries.get(fold(name))
-        return entry[1] if entry else None
+    def get(self, name: str, case_blind: bool = True) -> Object | None:
+        """The object of a name: with `case_blind` another one's whose case alone differs, when none has the very name."""
+        found = self.entries.get(name)
+        if found is None and case_blind and (names := self._by_case.get(fold(name))):
+            return self.entries[names[-1]]
+        return found
 
     def insert(self, name: str, object: Object) -> None:
         """Give an object a name; OBJECT_NAME_COLLISION when it is taken. The directory holds no reference."""
-        key = fold(name)
-        if key in self.entries:
+        if name in self.entries:
             raise Failure(Status.OBJECT_NAME_COLLISION)
-        self.entries[key] = name, object
+        self.entries[name] = object
+        self._by_case.setdefault(fold(name), []).append(name)
+        object.named = self, name
 
-    def remove(self, name: str) -> None:
-        self.entries.pop(fold(name), None)
+    def remove(self, object: Object) -> None:
+        """Take away the name of an object that is in the directory."""
+        assert object.named is not None
+        name = object.named[1]
+        object.named = None
+        del self.entries[name]
+        names = self._by_case[fold(name)]
+        names.remove(name)
+        if not names:
+            del self._by_case[fold(name)]
 
     def make(self, *components: str) -> Directory:
         """The directory at a path below this one, made if need be; it is permanent."""
@@ -55,7 +68,7 @@ class Directory(Object):
         for name in components:
             found = here.get(name)
             if found is None:
-                found = Directory(here.path.rstrip("\\") + "\\" + name)
+                found = Directory()
                 here.insert(name, found)
             if not isinstance(found, Directory):
                 raise Failure(Status.OBJECT_TYPE_MISMATCH)
@@ -75,17 +88,36 @@ class SymbolicLink(Object):
         self.target = target
 
 
-def find(root: Directory, start: Directory, components: tuple[str, ...], follow_last: bool = True) -> Found:
+def path_of(object: Object) -> str:
+    """The whole name of an object that has one, of the root a backslash."""
+    names: list[str] = []
+    while object.named is not None:
+        directory, name = object.named
+        names.append(name)
+        object = directory
+    return "\\" + "\\".join(reversed(names))
+
+
+def find(
+    root: Directory,
+    start: Directory,
+    components: tuple[str, ...],
+    follow_last: bool = True,
+    case_blind: bool = True,
+) -> Found:
     """Walk from `start` until an object that is no directory; links go on from `root`.
 
-    OBJECT_NAME_NOT_FOUND for the last name, OBJECT_PATH_NOT_FOUND for one before, which may not be a leaf object either.
+    OBJECT_NAME_NOT_FOUND for the last name, OBJECT_PATH_NOT_FOUND for one before, which may not be a leaf object either;
+    OBJECT_NAME_INVALID for an empty one in a directory.
     """
     here: Object = start
     remaining = list(components)
     links = 0
     while remaining and isinstance(here, Directory):
         name = remaining.pop(0)
-        child = here.get(name)
+        if not name:
+            raise Failure(Status.OBJECT_NAME_INVALID)
+        child = here.get(name, case_blind)
         if child is None:
             raise Failure(Status.OBJECT_PATH_NOT_FOUND if remaining else Status.OBJECT_NAME_NOT_FOUND)
         if isinstance(child, SymbolicLink) and (remaining or follow_last):

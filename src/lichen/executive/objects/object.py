@@ -7,12 +7,12 @@ given to a handle table or given back by `release`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from lichen.executive.objects.rights import STATE, Rights
 
 if TYPE_CHECKING:
+    from lichen.executive.objects.namespace import Directory
     from lichen.executive.security import Token
 
 ObjectT = TypeVar("ObjectT", bound="Object")
@@ -21,7 +21,7 @@ ObjectT = TypeVar("ObjectT", bound="Object")
 class Object:
     """A kernel object: born with one reference, which belongs to its maker."""
 
-    __slots__ = ("__weakref__", "forget_name", "maker", "references")
+    __slots__ = ("__weakref__", "maker", "named", "references")
 
     type_name: ClassVar[str] = "Object"
     """The name of its NT object type."""
@@ -32,8 +32,8 @@ class Object:
 
     def __init__(self) -> None:
         self.references = 1
-        self.forget_name: Callable[[], None] | None = None
-        """Takes the object's name out of the namespace, when it has one."""
+        self.named: tuple[Directory, str] | None = None
+        """The directory of the namespace that it is in, and its name there."""
         self.maker: Token | None = None
         """Whose it is; None for what is the machine's, and for everybody to use as far as no descriptor says otherwise."""
 
@@ -46,8 +46,8 @@ class Object:
         """Give one reference back; the last one calls `closed`."""
         self.references -= 1
         if self.references == 0:
-            if self.forget_name is not None:
-                self.forget_name()
+            if self.named is not None:
+                self.named[0].remove(self)
             self.closed()
 
     def closed(self) -> None:

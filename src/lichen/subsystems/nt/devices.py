@@ -126,7 +126,9 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
     for alias in ("DosDevices", "GLOBAL??"):
         root.insert(alias, SymbolicLink(("??",)))
     root.make("Sessions", "1").insert("DosDevices", SymbolicLink(("??",)))
-    root.make("BaseNamedObjects").insert("Global", SymbolicLink(("BaseNamedObjects",)))
+    for alias in ("Global", "Local"):
+        root.make("BaseNamedObjects").insert(alias, SymbolicLink(("BaseNamedObjects",)))
+    root.make("BaseNamedObjects", "Session").insert("1", SymbolicLink(("Sessions", "1", "BaseNamedObjects")))
     root.make("Sessions", "1", "BaseNamedObjects").insert("Global", SymbolicLink(("BaseNamedObjects",)))
     root.make("Sessions", "1", "BaseNamedObjects").insert(
         "Local", SymbolicLink(("Sessions", "1", "BaseNamedObjects"))
@@ -139,6 +141,7 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
     devices.insert("Mup", Shares(machine.drives["Z"]))
     dos.insert("UNC", SymbolicLink(("Device", "Mup")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
+    dos.insert("GLOBALROOT", SymbolicLink(()))
     root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))
     sessions = root.make("Sessions")
     for directory in (

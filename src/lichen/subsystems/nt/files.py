@@ -90,13 +90,13 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
             components = names.file_components_of(name.name)
             request = runnable(start.location, components, request)
             return create_file(thread.process.files, start.location, components, request)
-    found = names.lookup(thread, name)
+    found = names.reach(thread, name, case_blind=True)
     if not isinstance(found.object, Device):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    rest = "\\".join(found.rest)
     if isinstance(found.object, NamedPipes):
-        rest = names.rest_of(name.name, found)
         return found.object.open(thread.process, (rest,) if rest else (), request)
-    return found.object.opener(thread.process, found.rest, request)
+    return found.object.opener(thread.process, names.components_of(rest), request)
 
 
 def name_for(thread: Thread, name: Named) -> Name:

@@ -15,9 +15,11 @@ from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DirectoryAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import given_descriptor, opened_handle, protect, require
+from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot
 from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
 from lichen.subsystems.nt.spelling import components_for_linux, for_windows
-from lichen.subsystems.nt.types import OBJ_OPENIF, Named
+from lichen.subsystems.nt.types import NOTHING, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, Named
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -26,6 +28,7 @@ Kind = TypeVar("Kind", bound=Object)
 _LONGEST: Final = 32767
 LINUX_EXTENSION: Final = ". "
 """What programs without an extension have one by: PATHEXT lists it, and Win32 takes dots and spaces off a name's end."""
+_OBJECT_PATH_INVALID: Final = 0xC0000039
 
 
 def components_of(name: str) -> tuple[str, ...]:
@@ -40,40 +43,54 @@ def file_components_of(name: str) -> tuple[str, ...]:
     return components_for_linux(components_of(name))
 
 
+def path_of(name: str) -> tuple[str, ...]:
+    """The components of a name in the object namespace, empty ones included; OBJECT_NAME_INVALID for one that is too long."""
+    if len(name) >= _LONGEST:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    text = name.removeprefix("\\")
+    return tuple(text.split("\\")) if text else ()
+
+
 def _start(thread: Thread, name: Named) -> Directory:
     root: Directory = thread.process.machine.namespace
     if name.root:
-        return object_of(thread, name.root, Directory, 0)
-    if name.name and not name.name.startswith("\\"):
+        root = object_of(thread, name.root, Directory, 0)
+    if name.name and bool(name.root) == name.name.startswith("\\"):
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
     return root
 
 
-def lookup(thread: Thread, name: Named, follow_last: bool = True) -> Found:
-    """Where a name leads in the object namespace."""
+def reach(thread: Thread, name: Named, case_blind: bool, follow_last: bool = True) -> Found:
+    """Where a name leads in the object namespace; what is behind a device, empty components included, is for that to read."""
     root: Directory = thread.process.machine.namespace
-    return namespace.find(root, _start(thread, name), components_of(name.name), follow_last)
+    return namespace.find(root, _start(thread, name), path_of(name.name), follow_last, case_blind)
 
 
-def rest_of(name: str, found: Found) -> str:
-    """What of a name is behind a device, character by character: to some devices backslashes at its end are a part of it."""
-    consumed = len(components_of(name)) - len(found.rest)
-    parts = name.split("\\")
-    for index, part in enumerate(parts):
-        if consumed <= 0:
-            return "\\".join(parts[index:])
-        consumed -= bool(part)
-    return ""
+def lookup(thread: Thread, name: Named) -> Found:
+    """Where a file's name leads, which is blind to case, and the components behind the device."""
+    found = reach(thread, name, case_blind=True)
+    return Found(found.object, components_of("\\".join(found.rest)))
 
 
 def find(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
     """The named object; OBJECT_NAME_NOT_FOUND, OBJECT_TYPE_MISMATCH."""
     if not name.name:
-        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-    found = lookup(thread, name, follow_last=not issubclass(kind, namespace.SymbolicLink))
+        return _root_itself(thread, name, kind)
+    blind = bool(name.attributes & OBJ_CASE_INSENSITIVE)
+    found = reach(thread, name, blind, _follows(kind))
     if found.rest or not isinstance(found.object, kind):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     return found.object
+
+
+def _root_itself(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
+    """What an empty name means: the directory or link that it is relative to."""
+    if not name.root:
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+    found = object_of(thread, name.root, kind, 0)
+    if not isinstance(found, Directory | namespace.SymbolicLink):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    return found
 
 
 def make_or_open(
@@ -83,7 +100,11 @@ def make_or_open(
 
     Returns SUCCESS or OBJECT_NAME_EXISTS; OBJECT_NAME_COLLISION, ACCESS_DENIED, and what `find` raises.
     """
-    found = _existing(thread, name, kind)
+    try:
+        found = _existing(thread, name, kind)
+    except Failure:
+        handle.write(0)
+        raise
     if found is None:
         descriptor = given_descriptor(thread, name, kind.rights, kind.of_others)
         made = make()
@@ -100,8 +121,15 @@ def make_or_open(
 
 
 def open_named(thread: Thread, handle: Out[int], access: int, name: Named, kind: type[Kind]) -> int:
-    """What every opening call does: a handle of the object with this name; SUCCESS, and what `find` raises."""
-    handle.write(opened_handle(thread, find(thread, name, kind).reference(), access, name))
+    """What every opening call does: a handle of the object with this name, or 0; SUCCESS, and what `find` raises."""
+    try:
+        if name is NOTHING:
+            raise Failure(Status.INVALID_PARAMETER)
+        found = find(thread, name, kind)
+    except Failure:
+        handle.write(0)
+        raise
+    handle.write(opened_handle(thread, found.reference(), access, name))
     return Status.SUCCESS
 
 
@@ -109,29 +137,35 @@ def _existing(thread: Thread, name: Named, kind: type[Kind]) -> Kind | None:
     if not name.name:
         return None
     try:
-        found = find(thread, name, kind)
+        found = reach(thread, name, bool(name.attributes & OBJ_CASE_INSENSITIVE), _follows(kind))
     except Failure as failure:
-        if failure.status != Status.OBJECT_NAME_NOT_FOUND:
-            raise
-        return None
-    if not name.attributes & OBJ_OPENIF:
+        if failure.status == Status.OBJECT_NAME_NOT_FOUND:
+            return None
+        raise
+    if not found.rest and not name.attributes & OBJ_OPENIF:
         raise Failure(Status.OBJECT_NAME_COLLISION)
-    return found
+    if found.rest or not isinstance(found.object, kind):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    return found.object
+
+
+def _follows(kind: type[Object]) -> bool:
+    return not issubclass(kind, namespace.SymbolicLink)
 
 
 def enter(thread: Thread, name: Named, made: Object) -> None:
     """Give a new object its name; it loses it with its last reference."""
     if not name.name:
         return
-    *above, last = components_of(name.name)
+    *above, last = path_of(name.name)
     root: Directory = thread.process.machine.namespace
-    found = namespace.find(root, _start(thread, name), tuple(above))
+    blind = bool(name.attributes & OBJ_CASE_INSENSITIVE)
+    found = namespace.find(root, _start(thread, name), tuple(above), case_blind=blind)
     if found.rest or not isinstance(found.object, Directory):
         raise Failure(Status.OBJECT_PATH_NOT_FOUND)
     directory = found.object
     require(thread.process, directory, DirectoryAccess.CREATE_OBJECT)
     directory.insert(last, made)
-    made.forget_name = lambda: directory.remove(last)
 
 
 def dos_path(process: Process, location: Location) -> str:
@@ -172,10 +206,24 @@ def drive_above(process: Process, components: tuple[str, ...]) -> tuple[str, tup
 
 
 def name_of(process: Process, found: object) -> str:
-    """The NT name of an open file; empty for what has none, as far as is known here."""
-    if not isinstance(found, File) or found.location.mount is None:
-        return ""
-    return "\\??\\" + dos_path(process, found.location)
+    """The NT name of an object; empty for what has none. OBJECT_PATH_INVALID for a pipe without a name."""
+    if isinstance(found, File):
+        if isinstance(found, PipeEnd | PipeRoot):
+            return _name_of_pipe(found)
+        return "\\??\\" + dos_path(process, found.location) if found.location.mount is not None else ""
+    if isinstance(found, KeyObject):
+        return name_of_key(found.key)
+    root = found is process.machine.namespace
+    return namespace.path_of(found) if isinstance(found, Object) and (found.named is not None or root) else ""
+
+
+def _name_of_pipe(end: PipeEnd | PipeRoot) -> str:
+    if isinstance(end, PipeRoot):
+        return namespace.path_of(end.device)
+    end.require_pipe()
+    if not end.pipe.name:
+        raise Failure(_OBJECT_PATH_INVALID)
+    return namespace.path_of(end.pipe.device) + "\\" + end.pipe.name
 
 
 def anonymous_file(thread: Thread, size: int) -> File:

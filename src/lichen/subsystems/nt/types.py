@@ -19,6 +19,7 @@ OBJ_INHERIT, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, OBJ_OPENLINK = 0x2, 0x40, 0x80, 0
 Result = int | Blocks[int] | None
 """What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
 
+_DATATYPE_MISALIGNMENT: Final = 0x80000002
 _WORD: Final = 0xFFFFFFFFFFFFFFFF
 _LONGEST_TEXT: Final = 0xFFFE
 _STRING: Final = layout(UnicodeString, LLP64)
@@ -65,6 +66,14 @@ def read_text(memory: Memory, address: int) -> str:
     return decode(bytes(units))
 
 
+def _read_name(memory: Memory, address: int) -> str:
+    """The text of an object's name, which DATATYPE_MISALIGNMENT tells to be at an odd address."""
+    string = _STRING.unpack(memory.read(address, _STRING.size))
+    if string.length and string.buffer & 1 and not string.length & 1:
+        raise Failure(_DATATYPE_MISALIGNMENT)
+    return decode(memory.read(string.buffer, string.length)) if string.length else ""
+
+
 def read_named(memory: Memory, address: int) -> Named:
     """The OBJECT_ATTRIBUTES at an address; a null pointer is a nameless object without flags."""
     if not address:
@@ -72,7 +81,7 @@ def read_named(memory: Memory, address: int) -> Named:
     attributes = _ATTRIBUTES.unpack(memory.read(address, _ATTRIBUTES.size))
     if attributes.length != _ATTRIBUTES.size:
         raise Failure(Status.INVALID_PARAMETER)
-    name = read_string(memory, attributes.object_name) if attributes.object_name else ""
+    name = _read_name(memory, attributes.object_name) if attributes.object_name else ""
     root = attributes.root_directory & 0xFFFFFFFF
     return Named(root, name, attributes.attributes, attributes.security_descriptor)
 

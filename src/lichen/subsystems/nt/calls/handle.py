@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _DUPLICATE_CLOSE_SOURCE, _DUPLICATE_SAME_ACCESS, _DUPLICATE_SAME_ATTRIBUTES = 1, 2, 4
 _MOST_OBJECTS: Final = 64
+_STRING_SIZE, _MAPPING_OFFSET = 16, 68
 _LONGEST_WAIT: Final = 100 * 365 * 86400.0
 _STATUS_INVALID_PARAMETER_1, _STATUS_NOT_SAME_OBJECT = 0xC00000EF, 0xC00001AC
 
@@ -84,11 +85,11 @@ def _identity(thread: Thread, number: int) -> object:
     return found.thread if isinstance(found, ThreadObject) else found
 
 
-def _type_and_references(thread: Thread, number: int) -> tuple[str, int]:
+def _type_and_references(thread: Thread, number: int) -> tuple[type[Object], int]:
     if number in (CURRENT_PROCESS, CURRENT_THREAD):
-        return (ProcessObject if number == CURRENT_PROCESS else ThreadObject).type_name, 1
+        return ProcessObject if number == CURRENT_PROCESS else ThreadObject, 1
     found = thread.process.handles.get(index_of(number))
-    return found.type_name, found.references
+    return type(found), found.references
 
 
 @nt.call()
@@ -150,7 +151,7 @@ def NtCompareObjects(thread: Thread, first: Handle, second: Handle) -> int:
     return Status.SUCCESS if same else _STATUS_NOT_SAME_OBJECT
 
 
-@nt.call(partial="only files have names")
+@nt.call(partial="types tell neither counts nor pools")
 def NtQueryObject(
     thread: Thread,
     number: Handle,
@@ -160,16 +161,19 @@ def NtQueryObject(
     needed: OptionalOut[u32],
 ) -> int:
     """An object's type, name or flags."""
-    type_name, references = _type_and_references(thread, number)
+    kind, references = _type_and_references(thread, number)
     if information_class == 0:
         slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
         flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, PROCESS.all)
-        data = struct.pack("<4I", flags, access, 1, references)
+        data: bytes | bytearray = struct.pack("<4I", flags, access, 1, references)
         data += bytes(56 - len(data))
     elif information_class == 1:
         data = _string(names.name_of(thread.process, _identity(thread, number)), buffer, 16)
     elif information_class == 2:
-        data = _string(type_name, buffer, 0x68)
+        rights = kind.rights
+        mapping = struct.pack("<5I", rights.read, rights.write, rights.execute, rights.all, rights.all)
+        data = bytearray(_string(kind.type_name, buffer, 0x68))
+        data[_MAPPING_OFFSET : _MAPPING_OFFSET + len(mapping)] = mapping
     elif information_class == 4:
         slot = thread.process.handles.handle(index_of(number))
         data = struct.pack("<BB", slot.inherit, 0)
@@ -177,7 +181,8 @@ def NtQueryObject(
         raise Failure(Status.INVALID_INFO_CLASS)
     needed.write(len(data))
     if size < len(data):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
+        cut = information_class == 1 and size >= _STRING_SIZE and issubclass(kind, File)
+        return Status.BUFFER_OVERFLOW if cut else Status.INFO_LENGTH_MISMATCH
     thread.memory.write(buffer, data)
     return Status.SUCCESS
 

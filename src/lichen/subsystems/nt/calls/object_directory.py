@@ -18,6 +18,7 @@ from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import UnicodeString
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
+    NOTHING,
     Address,
     Boolean,
     Flags,
@@ -44,7 +45,7 @@ def NtOpenDirectoryObject(thread: Thread, handle: Out[ptr], access: Flags, name:
 @nt.call()
 def NtCreateDirectoryObject(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName) -> int:
     """Make a directory of the namespace, or open it."""
-    return names.make_or_open(thread, handle, access, name, Directory, lambda: Directory(name.name))
+    return names.make_or_open(thread, handle, access, name, Directory, Directory)
 
 
 @nt.call()
@@ -62,7 +63,7 @@ def NtQueryDirectoryObject(
     directory = object_of(thread, handle, Directory, DirectoryAccess.QUERY)
     memory = thread.memory
     index = 0 if restart else int.from_bytes(memory.read(context, 4), "little")
-    entries = [(encode(name), encode(found.type_name)) for name, found in directory.entries.values()]
+    entries = [(encode(name), encode(found.type_name)) for name, found in directory.entries.items()]
     chosen: list[tuple[bytes, bytes]] = []
     total, more = _ENTRY_SIZE, 0
     for name, kind in entries[index:]:
@@ -107,6 +108,8 @@ def NtCreateSymbolicLinkObject(
     thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, target: Address
 ) -> int:
     """Make a link to an absolute name; it is there as long as a handle is."""
+    if name is NOTHING:
+        raise Failure(Status.ACCESS_VIOLATION)
     text = read_string(thread.memory, target)
     if not text.startswith("\\"):
         raise Failure(Status.INVALID_PARAMETER)
@@ -120,7 +123,9 @@ def NtQuerySymbolicLinkObject(
     thread: Thread, handle: Handle, target: InOut[UnicodeString], needed: OptionalOut[u32]
 ) -> int:
     """Where a link leads."""
-    text = encode("\\" + "\\".join(object_of(thread, handle, SymbolicLink, LinkAccess.QUERY).target))
+    text = encode(
+        "".join("\\" + name for name in object_of(thread, handle, SymbolicLink, LinkAccess.QUERY).target)
+    )
     given = target.read()
     needed.write(len(text) + 2)
     if given.maximum_length < len(text) + 2:

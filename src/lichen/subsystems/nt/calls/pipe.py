@@ -40,7 +40,7 @@ from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.pipe_queues import Part
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Flags, Named, ObjectName, decode, encode
+from lichen.subsystems.nt.types import NOTHING, Flags, Named, ObjectName, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -100,8 +100,10 @@ def _device_of(thread: Thread, name: Named) -> tuple[NamedPipes, str]:
         start = thread.process.handles.get(index_of(name.root))
         if isinstance(start, PipeRoot):
             return start.device, name.name
-    found = names.lookup(thread, name)
-    rest = names.rest_of(name.name, found)
+    elif not name.name:
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD if name is not NOTHING else Status.INVALID_PARAMETER)
+    found = names.reach(thread, name, case_blind=True)
+    rest = "\\".join(found.rest)
     if not isinstance(found.object, NamedPipes) or not rest:
         raise Failure(Status.OBJECT_NAME_INVALID)
     return found.object, rest

@@ -6,19 +6,19 @@ Source: NtCreateKey, NtQueryValueKey and their family (ntddk.h); classes of KEY_
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.objects.dispatcher import EventObject
-from lichen.executive.objects.object import Object
-from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, Rights, StateAccess
+from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, StateAccess
 from lichen.executive.registry import Changed, Key, Registry, Value
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, Wait
+from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.names import components_of
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.registry_access import require_writable
+from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     Address,
@@ -43,33 +43,6 @@ _VALUE_BASIC, _VALUE_FULL, _VALUE_PARTIAL, _VALUE_FULL_ALIGN, _VALUE_PARTIAL_ALI
 _LARGEST_DATA: Final = 1 << 20
 _CHANGES: Final = 0xF
 _MOST_WAITING: Final = 256
-
-
-class KeyObject(Object):
-    """An open key. Its first request to be told of changes says of which, for all later ones too."""
-
-    __slots__ = ("key", "waiting", "watched")
-    type_name: ClassVar[str] = "Key"
-    rights: ClassVar[Rights] = KEY
-
-    def __init__(self, key: Key) -> None:
-        super().__init__()
-        self.key = key
-        self.watched: tuple[int, bool] | None = None
-        self.waiting: dict[Changed, None] = {}
-
-    def closed(self) -> None:
-        for changed in tuple(self.waiting):
-            self.key.forget(changed)
-
-    def wait(self, changed: Changed) -> Blocks[None]:
-        """Wait for a change, or until the key is closed."""
-        self.waiting[changed] = None
-        try:
-            yield Wait((changed,), interruptible=False)
-        finally:
-            self.waiting.pop(changed)
-            self.key.forget(changed)
 
 
 def _registry(thread: Thread) -> Registry:
@@ -187,7 +160,7 @@ def _describe_key(key: Key, information_class: int) -> tuple[int, bytes]:
         head = struct.pack("<q4I", key.modified, 0, offset, len(class_name), len(name))
         return 24, head + name + class_name
     if information_class == _KEY_NAME:
-        path = encode("\\" + "\\".join(key.path()))
+        path = encode(name_of_key(key))
         return 4, struct.pack("<I", len(path)) + path
     names = [len(encode(below.name)) for below in key.subkeys.values()]
     classes = [len(encode(below.class_name)) for below in key.subkeys.values()]

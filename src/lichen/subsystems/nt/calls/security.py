@@ -24,9 +24,9 @@ from lichen.executive.objects.rights import FILE, PROCESS, THREAD, Rights
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import descriptors
 from lichen.subsystems.nt.access import INVALID_OWNER, check_owner, default_descriptor
-from lichen.subsystems.nt.calls.registry import KeyObject
 from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL, Descriptor
 from lichen.subsystems.nt.named_pipes import PipeEnd
+from lichen.subsystems.nt.registry_keys import KeyObject
 from lichen.subsystems.nt.sids import EVERYONE, id_of, id_sid, sid
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Address, Flags, Handle
