@@ -29,6 +29,7 @@ BEYOND_WINE = {
     "limits": "Wine 8 tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
     "placeholders": "Wine 8 has no placeholders",
+    "refused": "Wine leaves the process when the place for its handle is bad",
     "shares": "the server is WSL's",
     "stat_information": "Wine 8 lacks the information class 68",
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",

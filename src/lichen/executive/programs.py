@@ -18,7 +18,7 @@ from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, Thread
+    from lichen.executive.processes import Process, ProcessTable, Thread
 
 HEAD_SIZE: Final = 256
 _MOST_SHOWN: Final = 1 << 15
@@ -62,6 +62,11 @@ class Loader(Protocol):
 
     def load(self, process: Process, program: Program, head: bytes) -> Loaded:
         """Build the program; Failure when the file is damaged or a part of it is missing."""
+
+
+def is_program(machine: ProcessTable, head: bytes) -> bool:
+    """Whether some loader knows the format of a file that begins with `head`."""
+    return any(loader.recognises(head) for loader in machine.loaders)
 
 
 def load(process: Process, program: Program) -> Loaded:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from lichen.abi.memory import Memory
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import Image
-from lichen.subsystems.nt.types import decode, encode, to_bytes
+from lichen.subsystems.nt.types import decode, encode, read_string, to_bytes
 
 _FIXED_SIZE: Final = 0x410
 _CURRENT_DIRECTORY_ROOM: Final = 520
@@ -26,6 +26,7 @@ _LONGEST_TEXT: Final = 32766
 _SYSTEM_FOLDERS: Final = "C:\\windows\\system32;C:\\windows\\system;C:\\windows;."
 _PEB_PARAMETERS, _ENVIRONMENT, _ENVIRONMENT_SIZE = 0x20, 0x80, 0x3F0
 """Where the PEB leads to the parameters, and these to the environment."""
+_RUNTIME, _WINDOW = 0xE0, 0x88
 _DEBUG_CHANNELS: Final = 0x2000
 """Behind the PEB: what Wine's DLLs tell of themselves, a flag byte and a name for each channel; no name is for all."""
 _ERRORS: Final = 2
@@ -46,10 +47,11 @@ class Parameters:
     console: int = 0
     console_flags: int = 0
     standard: tuple[int, int, int] = (0, 0, 0)
-    show_window: int = 0
-    window_flags: int = 0
+    window: tuple[int, ...] = (0,) * 9
+    """What STARTUPINFO says of the window, from its place to how it is to show."""
     current_directory_handle: int = 0
-    runtime: bytes = field(default=b"")
+    runtime: bytes = b""
+    """What the creator's C runtime tells the program's, of descriptors for instance."""
 
     @property
     def dll_path(self) -> str:
@@ -83,9 +85,12 @@ class Parameters:
             0xC0: self.desktop,
             0xD0: self.shell_information,
         }
-        for offset, text in texts.items():
-            data = encode(text)
-            room = max(_CURRENT_DIRECTORY_ROOM, len(data) + 2) if offset == 0x38 else len(data) + 2
+        strings = {offset: encode(text) for offset, text in texts.items()}
+        if self.runtime:
+            strings[_RUNTIME] = self.runtime
+        for offset, data in strings.items():
+            room = len(data) + (2 if offset != _RUNTIME else 0)
+            room = max(_CURRENT_DIRECTORY_ROOM, room) if offset == 0x38 else room
             struct.pack_into(
                 "<HHIQ", fixed, offset, len(data), min(room, 0xFFFE), 0, base + _FIXED_SIZE + len(blob)
             )
@@ -99,12 +104,38 @@ class Parameters:
         struct.pack_into("<4I", fixed, 0, total, total, _NORMALISED, 0)
         struct.pack_into("<QI4x3Q", fixed, 0x10, self.console, self.console_flags, *self.standard)
         struct.pack_into("<Q", fixed, 0x48, self.current_directory_handle)
-        struct.pack_into("<2I", fixed, 0xA4, self.window_flags, self.show_window)
+        struct.pack_into("<9I", fixed, _WINDOW, *self.window)
         return bytes(fixed + blob)
 
 
 def _units(text: str) -> int:
     return len(text) if text.isascii() else len(encode(text)) // 2
+
+
+def read_parameters(memory: Memory, address: int) -> Parameters:
+    """RTL_USER_PROCESS_PARAMETERS as a creator gives them; INVALID_PARAMETER when the environment is too large."""
+    console, console_flags, *standard = struct.unpack("<QI4x3Q", memory.read(address + 0x10, 40))
+    (block,) = struct.unpack("<Q", memory.read(address + _ENVIRONMENT, 8))
+    (size,) = struct.unpack("<Q", memory.read(address + _ENVIRONMENT_SIZE, 8))
+    if size > LONGEST_ENVIRONMENT:
+        raise Failure(Status.INVALID_PARAMETER)
+    data = memory.read(block, size) if block else b""
+    length, runtime = struct.unpack("<H6xQ", memory.read(address + _RUNTIME, 16))
+    texts = {offset: read_string(memory, address + offset) for offset in (0x38, 0x60, 0x70, 0xB0, 0xC0, 0xD0)}
+    return Parameters(
+        image=texts[0x60],
+        command_line=texts[0x70],
+        current_directory=texts[0x38],
+        environment=decode_environment(data),
+        window_title=texts[0xB0],
+        desktop=texts[0xC0],
+        shell_information=texts[0xD0],
+        console=console,
+        console_flags=console_flags,
+        standard=(standard[0], standard[1], standard[2]),
+        window=struct.unpack("<9I", memory.read(address + _WINDOW, 36)),
+        runtime=memory.read(runtime, length) if runtime else b"",
+    )
 
 
 def encode_environment(environment: Mapping[str, str]) -> bytes:

@@ -28,12 +28,12 @@ from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import is_limited, new_handle
-from lichen.subsystems.nt.parameters import LONGEST_ENVIRONMENT, Parameters, arguments_of, decode_environment
+from lichen.subsystems.nt.parameters import Parameters, arguments_of, read_parameters
 from lichen.subsystems.nt.records import SectionImageInformation
 from lichen.subsystems.nt.spelling import for_linux
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode, read_string
+from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -42,6 +42,9 @@ _BREAKAWAY, _INHERIT_HANDLES, _SUSPENDED = 0x1, 0x4, 0x1
 _ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_NAME, _ATTRIBUTE_IMAGE_INFORMATION = 3, 4, 5, 6
 _ATTRIBUTE_STANDARD_HANDLES, _ATTRIBUTE_HANDLE_LIST = 10, 11
 _HANDLE_LIMIT: Final = 4096
+_LARGEST_ANSWER: Final = 0x100
+_INVALID_IMAGE_NOT_MZ: Final = 0xC000012F
+"""What tells kernelbase to have a shell run the file, if its name says that it is a batch file."""
 _LONGEST_NAME: Final = 0xFFFF
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 _RUN: Final = Open(
@@ -78,15 +81,15 @@ def NtCreateUserProcess(
     attributes: Address,
 ) -> int:
     """Start a program as a new process with one thread."""
+    process_handle.write(0)
+    thread_handle.write(0)
     request = _read_request(thread, attributes)
-    given = _read_parameters(thread, parameters)
+    given = read_parameters(thread.memory, parameters)
     opened = open_named(thread, Named(0, request.image, 0), _RUN)
     if not isinstance(opened, File):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     try:
-        child, first, loaded = _start(
-            thread, opened, given, request, process_flags, bool(thread_flags & _SUSPENDED)
-        )
+        child, first, loaded = _start(thread, opened, given, request, process_flags)
     finally:
         opened.release()
     thread.personality.undo.append(lambda: child.terminate(ExitStatus(0)))
@@ -97,6 +100,8 @@ def NtCreateUserProcess(
     process_handle.write(new_handle(thread, ProcessObject(child), of_process, process_name))
     thread_handle.write(new_handle(thread, ThreadObject(first), of_thread, thread_name))
     _answer(thread, request, child, first, loaded)
+    if not thread_flags & _SUSPENDED:
+        first.resume()
     return Status.SUCCESS
 
 
@@ -112,52 +117,31 @@ def _read_request(thread: Thread, address: int) -> _Request:
             count = min(size // 8, _HANDLE_LIMIT)
             request.handles = struct.unpack(f"<{count}Q", thread.memory.read(value, 8 * count))
         elif number in (_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_INFORMATION):
+            size = min(size, _LARGEST_ANSWER)
+            thread.memory.write(value, thread.memory.read(value, size))
             request.outputs.append((number, value, size))
     if not request.image:
         raise Failure(Status.INVALID_PARAMETER)
     return request
 
 
-def _read_parameters(thread: Thread, address: int) -> Parameters:
-    """The caller's RTL_USER_PROCESS_PARAMETERS."""
-    memory = thread.memory
-    console, console_flags, *standard = struct.unpack("<QI4x3Q", memory.read(address + 0x10, 40))
-    (block,) = struct.unpack("<Q", memory.read(address + 0x80, 8))
-    (size,) = struct.unpack("<Q", memory.read(address + 0x3F0, 8))
-    if size > LONGEST_ENVIRONMENT:
-        raise Failure(Status.INVALID_PARAMETER)
-    data = memory.read(block, size) if block else b""
-    window_flags, show = struct.unpack("<2I", memory.read(address + 0xA4, 8))
-    texts = {offset: read_string(memory, address + offset) for offset in (0x38, 0x60, 0x70, 0xB0, 0xC0, 0xD0)}
-    return Parameters(
-        image=texts[0x60],
-        command_line=texts[0x70],
-        current_directory=texts[0x38],
-        environment=decode_environment(data),
-        window_title=texts[0xB0],
-        desktop=texts[0xC0],
-        shell_information=texts[0xD0],
-        console=console,
-        console_flags=console_flags,
-        standard=(standard[0], standard[1], standard[2]),
-        window_flags=window_flags,
-        show_window=show,
-    )
-
-
 def _start(
-    thread: Thread, file: File, given: Parameters, request: _Request, flags: int, suspended: bool
+    thread: Thread, file: File, given: Parameters, request: _Request, flags: int
 ) -> tuple[Process, Thread, Loaded]:
+    """A suspended process; nothing is left of it when it cannot be made."""
     parent = thread.process
-    foreign = file.node.read_at(0, 2) != b"MZ"
+    head = file.node.read_at(0, programs.HEAD_SIZE)
+    if not programs.is_program(parent.machine, head):
+        raise Failure(_INVALID_IMAGE_NOT_MZ)
+    foreign = head[:2] != b"MZ"
     _check_may_run(parent, file, foreign)
     child = parent.machine.new_process(parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY))
-    child.join(parent.group)
-    child.files = parent.files.copy()
-    if (folder := environment.location_of(parent, given.current_directory)) is not None:
-        child.files.current = folder
-    child.handles = HandleTable() if foreign else HandleTable(HANDLE_LIMIT)
+    loaded = None
     try:
+        child.files = parent.files.copy()
+        if (folder := environment.location_of(parent, given.current_directory)) is not None:
+            child.files.current = folder
+        child.handles = HandleTable() if foreign else HandleTable(HANDLE_LIMIT)
         if foreign:
             standard = _give_descriptors(parent, child, given)
         else:
@@ -166,12 +150,9 @@ def _start(
             standard = given.standard
         given.standard = standard
         loaded = programs.load(child, _program(child, file, given, foreign))
-        first = programs.start(child, loaded, suspended, _scheduling(parent, foreign))
+        first = programs.start(child, loaded, True, _scheduling(parent, foreign))
     except BaseException:
-        child.handles.release()
-        child.leave_group()
-        parent.children.pop(child.id, None)
-        parent.machine.processes.pop(child.id, None)
+        _forget(child, loaded)
         raise
     return child, first, loaded
 
@@ -179,6 +160,21 @@ def _start(
 def _scheduling(parent: Process, foreign: bool) -> Scheduling:
     """How a child is scheduled: as its parent's threads are that asked for nothing."""
     return Scheduling(priority.of_child(parent, foreign), affinity=affinity.of_child(parent))
+
+
+def _forget(child: Process, loaded: Loaded | None) -> None:
+    """Take back a process that could not be made."""
+    if child.threads:
+        child.terminate(ExitStatus(0))
+        return
+    if loaded is not None:
+        loaded.guest.kill()
+        loaded.space.clear()
+    child.handles.release()
+    child.leave_group()
+    child.machine.processes.pop(child.id, None)
+    if child.parent is not None:
+        child.parent.children.pop(child.id, None)
 
 
 def _check_may_run(process: Process, file: File, foreign: bool) -> None:
