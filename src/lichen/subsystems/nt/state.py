@@ -66,6 +66,14 @@ class NtProcess:
     exit_signal: int = 17
     complaints: deque[str] = field(default_factory=lambda: deque(maxlen=3))
     """The last errors that the system's DLLs told of: the explanation when they end the program."""
+    has_begun: bool = False
+    """Whether the program itself runs, not only the system's loader."""
+    wants_graphics: bool = False
+    """A graphics program that has asked for what needs a screen (graphics.py)."""
+    refused_window: tuple[int, int, int] | None = None
+    """What it had done when it was last refused a window."""
+    gives_up: bool = False
+    window_calls: dict[int, str] | None = None
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""
     pending: dict[Parking, Pending] = field(default_factory=dict)

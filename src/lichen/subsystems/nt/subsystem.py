@@ -18,7 +18,17 @@ from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
 from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
-from lichen.subsystems.nt import affinity, context, crash, exceptions, priority, signals, stacks, threads
+from lichen.subsystems.nt import (
+    affinity,
+    context,
+    crash,
+    exceptions,
+    graphics,
+    priority,
+    signals,
+    stacks,
+    threads,
+)
 from lichen.subsystems.nt.generations import generation_of
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.memory import set_protection
@@ -163,6 +173,7 @@ class NtSubsystem:
         name = self.call_name(number)
         self.missing.count(name)
         if number in _WINDOW_CALLS:
+            graphics.refused(thread, number, arguments)
             return 0
         return Status.NOT_IMPLEMENTED if name[:2] == "Nt" else 0xC000001C
 
@@ -391,6 +402,9 @@ class NtSubsystem:
         """An exception that nobody handled ends the process; whoever reads its error output learns where it was."""
         if code in _ENDED_BY_EXCEPTION:
             crash.report(process, code, address)
+            if graphics.explains_crash(process):
+                process.terminate(ExitStatus(graphics.CANNOT_RUN))
+                return
         process.terminate(ExitStatus(code, _ENDED_BY_EXCEPTION.get(code, 0)))
 
     # ---- life of threads and processes

@@ -17,7 +17,7 @@ from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, priority, signals
+from lichen.subsystems.nt import affinity, crash, graphics, priority, signals
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.objects import new_handle, process_of
@@ -47,6 +47,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
         for other in list(thread.process.threads.values()):
             if other is not thread:
                 other.exit(code)
+        graphics.about_to_end(thread.process)
         return Status.SUCCESS
     target = process_of(thread, process, ProcessAccess.TERMINATE)
     if target.exit_status is not None:
@@ -58,6 +59,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
         return None
     if target is thread.process:
         crash.explain(target, code)
+        code = graphics.status_at_end(target, code)
         target.terminate(signals.exit_status(thread, code))
         return None
     end(target, code)

@@ -261,6 +261,7 @@ def NtContinue(thread: Thread, address: Address, alertable: Boolean) -> Result:
     state: NtThread = thread.personality
     thread.guest.stop()
     _load(thread, wanted)
+    thread.process.personality.has_begun = True
     if not _is_in_ntdll(thread.process, context.register_of(wanted, "rip")):
         state.last_exception = (
             0,
