@@ -21,6 +21,7 @@ from tests.toolchain import Toolchain
 SOURCES = sorted((Path(__file__).parent / "nt").glob("*.c"))
 BEYOND_WINE = {
     "codepages": "Wine 8 has no console where there is no terminal",
+    "ansi": "Wine takes the code pages of the locale",
     "overflow": "Wine 8 leaves handlers of a stack overflow less than they ask for",
     "suspending": "under Wine 8 a thread that is suspended hundreds of times stands still for ever now and then",
     "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",
@@ -39,7 +40,7 @@ BEYOND_WINE = {
 if os.geteuid():
     BEYOND_WINE["sharing"] = "Wine keeps attributes where an ordinary user's read-only file lets nobody write"
 
-ON_OLDER_WINE = ("apcs", "exceptions", "messages", "processes", "threads", "unwinding", "walking")
+ON_OLDER_WINE = ("ansi", "apcs", "exceptions", "messages", "processes", "threads", "unwinding", "walking")
 """What differs between the releases of Wine: how a program is started and called back."""
 
 each_topic = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)

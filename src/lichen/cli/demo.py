@@ -41,8 +41,8 @@ STEPS: Final = (
     Step("Worlds nest: bash, cmd.exe, bash, hostname.exe:", "cmd.exe /c bash -c hostname.exe"),
     Step(
         "One process table, one parent/child relation, one kill:",
-        "(sleep 60 | cmd.exe >/dev/null) & sleep 0.5; ps -eo pid,ppid,stat,comm,args; pstree -p; "
-        "pkill cmd.exe; pkill sleep; wait",
+        "sleep 60 | cmd.exe >/dev/null & sleep 0.5; ps -eo pid,ppid,stat,args 2>/dev/null || for p in /proc/[1-9]*; "
+        'do read -r pid name state parent rest <$p/stat && echo "$pid $parent $state $name"; done; kill %1; wait',
     ),
     Step(
         "The registry is there, and stays:",

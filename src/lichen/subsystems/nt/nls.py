@@ -1,9 +1,16 @@
-"""NLS tables: files of the userland, mapped read-only and shared (code pages, case, locales, sorting)."""
+"""NLS tables: files of the userland, mapped read-only and shared (code pages, case, locales, sorting).
+
+The locale that machines have is shown with UTF-8 as its code pages, from which ntdll takes the system's (docs/decisions/011).
+
+Source: [MS-UCODEREF] knows no more than the values; the layout of locale.nls is as Wine's ntdll reads it.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import Backing, Map
 from lichen.executive.memory import Region, page_up
@@ -17,6 +24,12 @@ if TYPE_CHECKING:
     from lichen.subsystems.nt.subsystem import NtSubsystem
 
 _LOWEST: int = 0x200000000
+US_ENGLISH: Final = 0x0409
+"""The locale of every machine."""
+UTF_8: Final = 65001
+_LOCALES: Final = "locale.nls"
+_SECTION, _COUNT, _LANGUAGE, _CODE_PAGES = 0x10, 0x20, 8, 0x6E
+"""Where the file has the place of its locales, the section their count, size and place, and a locale these two."""
 
 
 def map_table(thread: Thread, name: str) -> tuple[int, int]:
@@ -27,9 +40,7 @@ def map_table(thread: Thread, name: str) -> tuple[int, int]:
         size = path.stat().st_size
     except OSError as error:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND) from error
-    offset = subsystem.platform.page_cache.insert(
-        ("nls", name), lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC), size
-    )
+    offset = subsystem.platform.page_cache.insert(("nls", name), lambda: _opened(path), size)
     space = thread.process.space
     length = page_up(size)
     at = space.lowest_free(length, _LOWEST, GRANULARITY)
@@ -37,3 +48,27 @@ def map_table(thread: Thread, name: str) -> tuple[int, int]:
     space.insert(Region(at, at + length, 1, allocation=allocation, state=PAGE_READONLY))
     thread.guest.change_memory_on_return((Map(at, length, 1, Backing(None, offset)),))
     return at, size
+
+
+def _opened(path: Path) -> int:
+    """A host descriptor of a table as it is mapped."""
+    if path.name != _LOCALES:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.memfd_create("lichen-locales", os.MFD_CLOEXEC)
+    os.write(descriptor, with_utf_8(path.read_bytes()))
+    return descriptor
+
+
+def with_utf_8(table: bytes) -> bytes:
+    """locale.nls, with UTF-8 as ANSI and OEM code page of the machines' locale; one of another layout is left alone."""
+    changed = bytearray(table)
+    try:
+        (section,) = struct.unpack_from("<I", table, _SECTION)
+        count, size, first = struct.unpack_from("<HHI", table, section + _COUNT)
+        for locale in range(section + first, section + first + count * size, size):
+            (language,) = struct.unpack_from("<H", table, locale + _LANGUAGE)
+            if language == US_ENGLISH:
+                struct.pack_into("<2H", changed, locale + _CODE_PAGES, UTF_8, UTF_8)
+    except (struct.error, ValueError):
+        return table
+    return bytes(changed)

@@ -44,7 +44,7 @@ def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
             "NV Hostname": host_name,
             "Domain": "",
         },
-        _SYSTEM + "Control/Nls/CodePage": {"ACP": "1252", "OEMCP": "437", "MACCP": "10000"},
+        _SYSTEM + "Control/Nls/CodePage": {"ACP": "65001", "OEMCP": "65001", "MACCP": "10000"},
         _SYSTEM + "Control/Nls/Language": {"Default": "0409", "InstallLanguage": "0409"},
         _VERSION: {
             "ProductName": "Windows 10 Pro",

@@ -19,7 +19,7 @@ from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import priority, time_zone
 from lichen.subsystems.nt.images import GRANULARITY
-from lichen.subsystems.nt.nls import map_table
+from lichen.subsystems.nt.nls import US_ENGLISH, map_table
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess
 from lichen.subsystems.nt.subsystem import nt
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _LOWEST, _HIGHEST = 0x10000, 0x7FFFFFFEFFFF
-_US_ENGLISH: Final = 0x0409
 _FREQUENCY: Final = 10_000_000
 _TICK_100NS: Final = 156_250
 _CORE, _NODE, _PACKAGE = 0, 1, 3
@@ -273,14 +272,14 @@ def NtGetTickCount(thread: Thread) -> int:
 @nt.call()
 def NtQueryDefaultLocale(thread: Thread, user: Boolean, locale: Out[u32]) -> int:
     """English (United States), until the registry says otherwise."""
-    locale.write(_US_ENGLISH)
+    locale.write(US_ENGLISH)
     return Status.SUCCESS
 
 
 @nt.call()
 def NtQueryDefaultUILanguage(thread: Thread, language: Address) -> int:
     """The language of messages."""
-    thread.memory.write(language, _US_ENGLISH.to_bytes(2, "little"))
+    thread.memory.write(language, US_ENGLISH.to_bytes(2, "little"))
     return Status.SUCCESS
 
 
@@ -295,7 +294,7 @@ def NtInitializeNlsFiles(thread: Thread, address: Out[ptr], locale: Out[u32], si
     """Map the locale table."""
     at, length = map_table(thread, "locale.nls")
     address.write(at)
-    locale.write(_US_ENGLISH)
+    locale.write(US_ENGLISH)
     size.write(length)
     return Status.SUCCESS
 
