@@ -14,7 +14,7 @@ from lichen.executive.io.opening import Open
 from lichen.executive.registry import Registry
 from lichen.executive.status import Failure
 from lichen.platforms.native import stub
-from lichen.subsystems.nt import environment, mends, names, pe, registry_seeds, userland
+from lichen.subsystems.nt import environment, mends, mount_manager, names, pe, registry_seeds, userland
 from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
@@ -50,6 +50,7 @@ class Windows:
         build_namespace(machine.table, find(context, context.root, ("dev", "null")))
         machine.table.namespace.make("Device").insert("NamedPipe", NamedPipes())
         console_files.install(machine.table.namespace)
+        mount_manager.install(machine.table)
         guests = machine.platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
         self.subsystem = NtSubsystem(machine.platform, guests, machine.table, file, found.nls, _PROCESSORS)

@@ -226,6 +226,14 @@ static void points(void)
     check(set_point(file, SYMLINK, L"folder\\..\\folder", 1), "a folder becomes a symbolic link");
     CloseHandle(file);
     check(tag_in_listing(L"junction", &flags) == SYMLINK && holds(L"junction\\in", "inside"), "which is followed");
+    GetVolumeNameForVolumeMountPointW(L"C:\\", whole, 60);
+    _snwprintf(whole + 48, MAX_PATH - 48, L"%ls", in(L"folder") + 2);
+    check(GetFileAttributesW(whole) == FILE_ATTRIBUTE_DIRECTORY, "a volume's own name leads to what is on it");
+    RemoveDirectoryW(in(L"junction"));
+    CreateDirectoryW(in(L"junction"), NULL);
+    file = open_link(L"junction", GENERIC_WRITE);
+    whole[1] = '?';
+    check(set_point(file, JUNCTION, whole, 0) && CloseHandle(file) && holds(L"junction\\in", "inside"), "a junction by that too");
     check(RemoveDirectoryW(in(L"junction")) && attributes(L"folder") == FILE_ATTRIBUTE_DIRECTORY, "and goes alone");
 }
 

@@ -45,6 +45,7 @@ from lichen.subsystems.nt.files import (
     name_for,
 )
 from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, attributes_of, control, tag_of
+from lichen.subsystems.nt.mount_manager import MountManager
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
@@ -71,7 +72,7 @@ _MODES: Final = {
 }
 _SETTABLE_MODES: Final = FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY
 _WAITING_MODES: Final = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
-_DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x07, 0x15, 0x11, 0x50
+_DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x08, 0x15, 0x11, 0x50
 _LONGEST_REQUEST: Final = 1 << 20
 """The most that a console takes or gives at once."""
 _LONGEST_INPUT: Final = 0x10000
@@ -477,11 +478,13 @@ def NtDeviceIoControlFile(
 ) -> Result:
     """A request to a device."""
     file = _controlled(thread, handle, code)
-    if not isinstance(file, ConsoleFile | Connection):
+    if not isinstance(file, ConsoleFile | Connection | MountManager):
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     completion = Completion(thread, file, event, routine, context, status)
     if input_size > _LONGEST_REQUEST:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     data = thread.memory.read(input, input_size) if input_size else b""
+    if isinstance(file, MountManager):
+        return _answered(completion, file.request(code, data, output_size), output)
     answer = console_control(thread.process, file, code, data, min(output_size, _LONGEST_REQUEST))
     return then(answer, lambda answer: _answered(completion, answer, output))
