@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, cast
 
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk, find
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lichen.executive.programs import Program
     from lichen.machine import Machine
 
-_PROCESSORS: Final = os.cpu_count() or 1
-
 
 def numbers_that_stop(found: userland.Userland) -> tuple[int, ...]:
     """What the platform's filter has to know of the userland's ntdll."""
@@ -53,7 +51,9 @@ class Windows:
         mount_manager.install(machine.table)
         guests = machine.platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
-        self.subsystem = NtSubsystem(machine.platform, guests, machine.table, file, found.nls, _PROCESSORS)
+        self.subsystem = NtSubsystem(
+            machine.platform, guests, machine.table, file, found.nls, len(machine.table.system.processors)
+        )
         self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(stub.UNIX_DISPATCH)
         self._patch_shell()
         self.subsystem.images.mend = functools.partial(mends.mend, dispatcher=stub.UNIX_DISPATCH)
@@ -63,7 +63,7 @@ class Windows:
     # ---- registry
 
     def _open_registry(self) -> Registry:
-        scheduler = self.machine.scheduler
+        scheduler, system = self.machine.scheduler, self.machine.table.system
         registry = Registry(
             self.folder / "registry.sqlite",
             system_time,
@@ -72,11 +72,18 @@ class Windows:
         if registry.is_empty:
             token = self.context.token
             user = sid_text(user_sid(token))
-            registry_seeds.seed(registry, self.machine.table.system.host_name, user, "root")
+            registry_seeds.seed(registry, user, "root")
         registry_seeds.renew(registry)
+        registry_seeds.tell_name(registry, system.host_name)
+        system.when_renamed.append(lambda name: self._renamed(registry, name))
         registry_seeds.tell_time_zone(registry)
         registry_seeds.tell_processors(registry)
         return registry
+
+    @staticmethod
+    def _renamed(registry: Registry, name: str) -> None:
+        with suppress(Failure):  # it is full
+            registry_seeds.tell_name(registry, name)
 
     # ---- programs
 

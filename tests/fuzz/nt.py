@@ -198,7 +198,7 @@ class NtHalf:
             system_time,
             lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action),
         )
-        registry_seeds.seed(registry, "fuzz", "S-1-5-21-1", "root")
+        registry_seeds.seed(registry, "S-1-5-21-1", "root")
         return registry
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -50,14 +51,14 @@ class Processor(NamedTuple):
 
 
 def processors() -> list[Processor]:
-    """The host's /proc/cpuinfo, as far as it knows."""
+    """The host's /proc/cpuinfo, as far as it knows, of the processors that guests may be run on."""
     found = []
     for part in Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n"):
         row = {
             name.strip(): value.strip()
             for name, _, value in (line.partition(":") for line in part.splitlines())
         }
-        if "processor" in row:
+        if row.get("processor", "").isdecimal() and int(row["processor"]) in _PROCESSORS:
             numbers = (_number(row.get(name, "")) for name in ("cpu family", "model", "stepping", "cpu MHz"))
             found.append(Processor(row.get("vendor_id", ""), row.get("model name", ""), *numbers))
     return found
@@ -132,4 +133,12 @@ class System:
     host_name: str = field(default_factory=_host_name)
     domain_name: str = "(none)"
     processors: frozenset[int] = _PROCESSORS
+    when_renamed: list[Callable[[str], None]] = field(default_factory=list)
+    """Told of the new name when the machine gets another one."""
     limits: Limits = field(default_factory=Limits)
+
+    def rename(self, name: str) -> None:
+        """Give the machine another name."""
+        self.host_name = name
+        for tell in self.when_renamed:
+            tell(name)

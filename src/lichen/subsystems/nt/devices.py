@@ -111,6 +111,13 @@ def single(location: Location) -> Device:
     return Device(open_it)
 
 
+def native_name(machine: ProcessTable, path: str) -> str:
+    """The name in the object namespace of a path on a drive; what is on none keeps its own."""
+    dos = machine.namespace.get("??")
+    link = dos.get(path[:2]) if isinstance(dos, Directory) else None
+    return "\\" + "\\".join(link.target) + path[2:] if isinstance(link, SymbolicLink) else path
+
+
 def build_namespace(machine: ProcessTable, null: Location) -> None:
     """The directories, drives and devices that every NT system has."""
     root: Directory = machine.namespace

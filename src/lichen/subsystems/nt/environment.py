@@ -18,7 +18,7 @@ from lichen.executive.registry import Key
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import linux_programs, wslenv
 from lichen.subsystems.nt.devices import DISTRIBUTION, SERVERS
-from lichen.subsystems.nt.names import dos_path
+from lichen.subsystems.nt.names import computer_name, dos_path
 from lichen.subsystems.nt.spelling import for_linux, for_windows
 from lichen.subsystems.nt.types import to_bytes
 
@@ -53,7 +53,7 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
     ]
     user = given.get("USER", "root")
     profile = f"C:\\users\\{user}"
-    computer = process.machine.system.host_name.upper()[:15]
+    computer = computer_name(process.machine.system.host_name)
     defaults = {
         "SystemDrive": "C:",
         "SystemRoot": "C:\\windows",
@@ -75,7 +75,7 @@ def to_windows(process: Process, environment: tuple[bytes, ...]) -> dict[str, st
         "HOMEDRIVE": "C:",
         "HOMEPATH": profile[2:],
         "COMPUTERNAME": computer,
-        "NUMBER_OF_PROCESSORS": str(os.cpu_count() or 1),
+        "NUMBER_OF_PROCESSORS": str(len(process.machine.system.processors)),
         "TEMP": "C:\\windows\\temp",
         "TMP": "C:\\windows\\temp",
     }

@@ -168,6 +168,11 @@ def enter(thread: Thread, name: Named, made: Object) -> None:
     directory.insert(last, made)
 
 
+def computer_name(host_name: str) -> str:
+    """The NetBIOS name of a machine."""
+    return host_name.upper()[:15]
+
+
 def dos_path(process: Process, location: Location) -> str:
     """The path of a location as Windows programs see it: on the drive whose root is nearest above it."""
     return joined(*drive_of(process, location))

@@ -9,7 +9,7 @@ from lichen.executive import system
 from lichen.executive.io.location import fold
 from lichen.executive.registry import Key, Registry
 from lichen.subsystems.nt import time_zone
-from lichen.subsystems.nt.names import LINUX_EXTENSION
+from lichen.subsystems.nt.names import LINUX_EXTENSION, computer_name
 
 REG_SZ, REG_EXPAND_SZ, REG_BINARY, REG_DWORD, REG_MULTI_SZ = 1, 2, 3, 4, 7
 
@@ -33,17 +33,25 @@ _PROVIDERS: Final = {
 """Names and kinds; the last of a kind is what programs get that ask for none by name."""
 
 
-def seed(registry: Registry, host_name: str, user_sid: str, user: str) -> None:
+def tell_name(registry: Registry, host_name: str) -> None:
+    """Enter the machine's name, where GetComputerName and the network's functions find it."""
+    computer = computer_name(host_name)
+    for path, name, text in (
+        ("Control/ComputerName/ComputerName", "ComputerName", computer),
+        ("Control/ComputerName/ActiveComputerName", "ComputerName", computer),
+        ("Services/Tcpip/Parameters", "Hostname", host_name),
+        ("Services/Tcpip/Parameters", "NV Hostname", host_name),
+    ):
+        key = registry.make(*(_SYSTEM + path).split("/"))
+        found = key.values.get(fold(name))
+        if found is None or found.data != _text(text):
+            _set_text(registry, key, name, text)
+
+
+def seed(registry: Registry, user_sid: str, user: str) -> None:
     """Fill an empty registry."""
-    computer = host_name.upper()[:15]
     strings: dict[str, dict[str, str]] = {
-        _SYSTEM + "Control/ComputerName/ComputerName": {"ComputerName": computer},
-        _SYSTEM + "Control/ComputerName/ActiveComputerName": {"ComputerName": computer},
-        _SYSTEM + "Services/Tcpip/Parameters": {
-            "Hostname": host_name,
-            "NV Hostname": host_name,
-            "Domain": "",
-        },
+        _SYSTEM + "Services/Tcpip/Parameters": {"Domain": ""},
         _SYSTEM + "Control/Nls/CodePage": {"ACP": "65001", "OEMCP": "65001", "MACCP": "10000"},
         _SYSTEM + "Control/Nls/Language": {"Default": "0409", "InstallLanguage": "0409"},
         _VERSION: {

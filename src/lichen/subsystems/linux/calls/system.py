@@ -69,7 +69,7 @@ def uname(thread: Thread, name: Out[Utsname]) -> int:
 @linux.call(amd64=170)
 def sethostname(thread: Thread, name: Address, size: Int) -> int:
     """Name the machine."""
-    thread.process.machine.system.host_name = _name(thread, name, size)
+    thread.process.machine.system.rename(_name(thread, name, size))
     return 0
 
 

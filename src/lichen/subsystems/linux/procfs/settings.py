@@ -18,7 +18,7 @@ from lichen.executive.io.generated import Entry, Folder, Text
 from lichen.executive.objects.handles import MOST_HANDLES
 from lichen.executive.security import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
-from lichen.executive.system import ID_LIMIT, LONGEST_NAME, MAXIMUM_TASKS, Limits
+from lichen.executive.system import ID_LIMIT, LONGEST_NAME, MAXIMUM_TASKS, Limits, System
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.procfs.subjects import Whole, random_uuid
 from lichen.subsystems.linux.procfs.whole import host_file
@@ -87,14 +87,14 @@ def _line(read: Callable[[Whole], str]) -> Text[Whole]:
     return Text(lambda machine: os.fsencode(read(machine)) + b"\n")
 
 
-def _name(attribute: str) -> Text[Whole]:
+def _name(attribute: str, change: Callable[[System, str], None]) -> Text[Whole]:
     """One of the machine's names, which administrators change by writing."""
 
     def write(machine: Whole, text: bytes) -> None:
         name = text.partition(b"\n")[0].partition(b"\0")[0]
         if len(name) > LONGEST_NAME:
             raise Failure(Status.INVALID_PARAMETER)
-        setattr(machine.table.system, attribute, os.fsdecode(name))
+        change(machine.table.system, os.fsdecode(name))
 
     def read(machine: Whole) -> bytes:
         return os.fsencode(getattr(machine.table.system, attribute)) + b"\n"
@@ -128,8 +128,8 @@ def _kernel() -> Entries:
         "core_pipe_limit": _constant(0),
         "core_uses_pid": _constant(0),
         "dmesg_restrict": _constant(1),
-        "domainname": _name("domain_name"),
-        "hostname": _name("host_name"),
+        "domainname": _name("domain_name", lambda system, name: setattr(system, "domain_name", name)),
+        "hostname": _name("host_name", System.rename),
         "ngroups_max": fixed(_MOST_GROUPS),
         "osrelease": fixed(kernel.RELEASE),
         "ostype": fixed(kernel.SYSTEM_NAME),

@@ -14,7 +14,7 @@ from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Protecti
 from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import memory, placeholders
+from lichen.subsystems.nt import foreign, memory, placeholders
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.memory import (
     ANYWHERE,
@@ -416,7 +416,10 @@ def _copy(
         raise Failure(Status.NO_MEMORY)
     done.write(0)
     try:
-        data = source.first_thread.memory.read(start, size)
+        if foreign.shows(source, start, size):
+            data = foreign.read(source, start, size)
+        else:
+            data = source.first_thread.memory.read(start, size)
         target.first_thread.memory.write(to, data)
     except Fault as fault:
         raise Failure(_STATUS_PARTIAL_COPY) from fault

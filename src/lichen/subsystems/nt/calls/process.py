@@ -17,9 +17,10 @@ from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, graphics, priority, signals
+from lichen.subsystems.nt import affinity, crash, foreign, graphics, priority, signals
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
+from lichen.subsystems.nt.devices import native_name
 from lichen.subsystems.nt.objects import new_handle, process_of
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -95,7 +96,7 @@ def exit_code(process: Process) -> int:
 
 def _basic(process: Process) -> bytes:
     state = process.personality
-    peb = state.peb if isinstance(state, NtProcess) else 0
+    peb = state.peb if isinstance(state, NtProcess) else foreign.PEB if process.threads else 0
     mask = affinity.of_process(process)
     # Wine's DLLs take the base priority for the class, which has a class of its own.
     number = priority.class_of(process)
@@ -113,9 +114,8 @@ def times(process: Process) -> bytes:
 
 
 def _image_name(process: Process, win32: bool) -> str:
-    state = process.personality
-    path = state.image_path if isinstance(state, NtProcess) else process.name
-    return path if win32 else "\\Device\\HarddiskVolume1" + path[2:]
+    path = foreign.image_path(process)
+    return path if win32 else native_name(process.machine, path)
 
 
 def _unicode(text: str) -> Callable[[int], bytes]:
@@ -181,7 +181,7 @@ def NtQueryInformationProcess(
         answer = _answers(target).get(information_class)
         if answer is None:
             raise Failure(Status.INVALID_INFO_CLASS)
-        if information_class in (37, 26) and not isinstance(target.personality, NtProcess):
+        if information_class == 37 and not isinstance(target.personality, NtProcess):
             raise Failure(Status.INVALID_PARAMETER)
         if information_class == 30:
             raise Failure(0xC0000353)  # PORT_NOT_SET: no debug object

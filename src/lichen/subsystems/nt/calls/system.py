@@ -17,11 +17,10 @@ from lichen.executive import system
 from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import priority, time_zone
+from lichen.subsystems.nt import foreign, priority, time_zone
 from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.nls import US_ENGLISH, map_table
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import NtProcess
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, encode, pointer
 
@@ -85,8 +84,7 @@ def _time_of_day(thread: Thread) -> bytes:
 
 def _process_record(process: Process, name_at: int) -> tuple[bytes, bytes]:
     """(SYSTEM_PROCESS_INFORMATION with its threads, the name's text)."""
-    state = process.personality
-    name = encode(state.image_path.rpartition("\\")[2] if isinstance(state, NtProcess) else process.name)
+    name = encode(foreign.image_name(process))
     clock = process.machine.scheduler.clock()
     created = system_time() - int((clock - process.started) * UNITS)
     used = process.processor_time()

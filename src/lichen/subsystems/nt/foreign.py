@@ -1,0 +1,81 @@
+"""What a Linux program looks like to Windows programs that ask for its image, or read of its modules in its memory.
+
+Windows' own libraries (PSAPI) find the modules of a process by reading its PEB and the list that leads from there. A Linux
+program has neither, so the kernel shows them above all memory that a guest may have: a PEB with the one module that the
+program's file is. It is made up when it is read, and nobody can write there.
+
+Source: PEB, PEB_LDR_DATA, LDR_DATA_TABLE_ENTRY (winternl.h, phnt).
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.interfaces import USER_END
+from lichen.executive.io.location import Location
+from lichen.subsystems.nt.names import dos_path
+from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.types import encode
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+
+PEB: Final = USER_END
+_LIST, _ENTRY, _TEXT, _SIZE = 0x400, 0x500, 0x800, 0x11000
+_LISTS: Final = (0x10, 0x20, 0x30)
+"""In PEB_LDR_DATA: the heads of the lists in order of loading, of memory, of initialization."""
+_LIST_LENGTH: Final = 0x58
+_LONGEST: Final = 0x7FFF
+
+
+def image_path(process: Process) -> str:
+    """The path of a process's image as Windows programs see it; its name for one that runs no file."""
+    state = process.personality
+    if isinstance(state, NtProcess):
+        return state.image_path
+    return dos_path(process, process.image) if isinstance(process.image, Location) else process.name
+
+
+def image_name(process: Process) -> str:
+    """The name of a process's image."""
+    return image_path(process).rpartition("\\")[2]
+
+
+def shows(process: Process, address: int, size: int) -> bool:
+    """Whether a range of a process's memory is the one that is made up."""
+    linux = not isinstance(process.personality, NtProcess) and bool(process.threads)
+    return linux and address >= PEB and address + size <= PEB + _SIZE
+
+
+def read(process: Process, address: int, size: int) -> bytes:
+    """What is shown there."""
+    content = bytearray(_SIZE)
+    base, length = _image(process)
+    struct.pack_into("<Q", content, 0x10, base)
+    struct.pack_into("<Q", content, 0x18, PEB + _LIST)
+    struct.pack_into("<II", content, _LIST, _LIST_LENGTH, 1)
+    for number, head in enumerate(_LISTS):
+        first, links = PEB + _ENTRY + 16 * number, PEB + _LIST + head
+        struct.pack_into("<2Q", content, _LIST + head, first, first)
+        struct.pack_into("<2Q", content, _ENTRY + 16 * number, links, links)
+    path, name = encode(image_path(process))[: 2 * _LONGEST], encode(image_name(process))
+    at = PEB + _TEXT + len(path) - len(name)
+    struct.pack_into("<3Q", content, _ENTRY + 0x30, base, base, length)
+    struct.pack_into("<HH4xQ", content, _ENTRY + 0x48, len(path), len(path) + 2, PEB + _TEXT)
+    struct.pack_into("<HH4xQ", content, _ENTRY + 0x58, len(name), len(name) + 2, at)
+    content[_TEXT : _TEXT + len(path)] = path
+    return bytes(content[address - PEB : address - PEB + size])
+
+
+def _image(process: Process) -> tuple[int, int]:
+    """Where the program's file is mapped, and how much memory that takes."""
+    parts = [
+        region
+        for region in process.space.regions
+        if region.file is not None and region.file.location is process.image
+    ]
+    if not parts:
+        return 0, 0
+    start = min(part.start for part in parts)
+    return start, max(part.end for part in parts) - start
