@@ -91,7 +91,9 @@ def mount_drives(
     machine: Machine, found: userland.Userland, folder: Path, context: FileSystemContext
 ) -> None:
     """Mount C: with the usual folders and the system files; what is written to them is kept in `folder`."""
-    drive = UnionFileSystem(None, _made(folder, "drive_c"), machine.next_device(), machine.devices)
+    drive = UnionFileSystem(
+        None, _made(folder, "drive_c"), machine.next_device(), machine.devices, disk=machine.disk
+    )
     machine.mount(MOUNT_POINT, drive, "C:", "rw,relatime").enforces_sharing = True
     everything = FileSystemContext(context.root, context.current, context.token, umask=0)
     for path in _FOLDERS + _OPEN_FOLDERS:
@@ -101,7 +103,7 @@ def mount_drives(
     )
     layer = _made(folder, "system32")
     _give_way(found, layer)
-    system = UnionFileSystem(files, layer, machine.next_device(), machine.devices)
+    system = UnionFileSystem(files, layer, machine.next_device(), machine.devices, disk=machine.disk)
     system_files = machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
     system_files.enforces_sharing = True
     links = LinksFileSystem(

@@ -35,11 +35,12 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Worker
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems import sockets
+from lichen.filesystems.disk import Disk
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.host import HostFileSystem, Owners
 from lichen.filesystems.hostlimits import raise_descriptor_limit
 from lichen.filesystems.hostwatch import HostMonitor
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory import MemoryFileSystem, Pool
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.sharerecords import ShareRecords
@@ -94,6 +95,7 @@ class Machine:
         processor: int | None = None,
         root_files: bool = False,
         state: str | None = None,
+        disk_size: int | None = None,
     ) -> None:
         raise_descriptor_limit()
         self.scheduler = Scheduler()
@@ -114,6 +116,8 @@ class Machine:
         self._share_records = ShareRecords(Path(folder) / "shares.sqlite")
         self.hides_private = os.geteuid() == 0 and not root_files
         """Whether files of the host that only root may read are not shown."""
+        self.disk = Disk(folder)
+        self._memory = Pool()
         root = self._root(folder)
         self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
         self._mount_own_trees(state)
@@ -122,7 +126,9 @@ class Machine:
         self.table = ProcessTable(self.scheduler, self.linux)
         self.table.loaders = list(self.linux.loaders)
         self.table.mounts = self.mounts
-        self.table.memory_files = MemoryFileSystem(next(self._device_numbers), self.devices)
+        self.table.memory_files = MemoryFileSystem(
+            next(self._device_numbers), self.devices, pool=self._memory
+        )
         self.table.init.files = self._administrator
         self.table.init.handles = HandleTable()
         self._mount_generated_trees()
@@ -135,6 +141,8 @@ class Machine:
         if self._userland is not None:
             drives.mount_drives(self, self._userland, self._folder, self._administrator)
             self.table.loaders.append(_WindowsLoader(self))
+        if disk_size is not None:
+            self.disk.limit(disk_size)
 
     def _stopping_numbers(self, state: str | None) -> tuple[int, ...]:
         cache = None if state is None else Path(state, "ntdll-numbers")
@@ -184,6 +192,7 @@ class Machine:
             mount.file_system.close()
         self.monitor.close()
         self._share_records.close()
+        self.disk.close()
 
     # ---- the tree
 
@@ -202,7 +211,7 @@ class Machine:
             readable_only=os.geteuid() != 0,
             monitor=self.monitor,
         )
-        union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices)
+        union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices, disk=self.disk)
         mount = Mount(union, "lichen")
         self.mounts.append(mount)
         return mount.root
@@ -212,7 +221,7 @@ class Machine:
         own_devices = simple_devices.device_tree(next(self._device_numbers), self.devices, names)
         self.mount("/dev", own_devices, "devtmpfs")
         for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
-            self.mount(path, MemoryFileSystem(next(self._device_numbers), self.devices, mode), "tmpfs")
+            self.mount(path, self._in_memory(mode), "tmpfs")
         if state is not None and self._has(state):
             empty = MemoryFileSystem(
                 next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
@@ -220,6 +229,9 @@ class Machine:
             self.mount(state, empty, "tmpfs")
         private_files.provide(self._administrator)
         self._carry_over(_RESOLVER)
+
+    def _in_memory(self, mode: int) -> MemoryFileSystem:
+        return MemoryFileSystem(next(self._device_numbers), self.devices, mode, pool=self._memory)
 
     def _carry_over(self, path: str) -> None:
         """Copy a file of the host to where a link leads to it, when that is in /run, which is the machine's own."""

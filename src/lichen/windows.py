@@ -69,6 +69,7 @@ class Windows:
             system_time,
             lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action),
         )
+        registry.require_room = self.machine.disk.require
         if registry.is_empty:
             token = self.context.token
             user = sid_text(user_sid(token))

@@ -36,6 +36,7 @@ Run PROGRAM on a machine: a path of the machine's, or a name found on its PATH.
   --cwd DIR                          in this folder (default: the current one)
   --env NAME=VALUE                   with this variable
   --share HOSTDIR[:GUESTDIR][:ro]    with this folder of the host, where writes reach the host
+  --disk SIZE                        let the machine take no more of the host's disk (10G, 500M, or none), and keep that
   --trace[=FILE]                     tell each system call on standard error or in FILE
   --root-files                       (as root) let the machine show files that only root may read
 
@@ -57,14 +58,14 @@ class Options:
         """The program and its arguments; nothing for the user's login shell."""
         self.machine = places.DEFAULT
         self.fresh = self.root_files = self.help = False
-        self.user = self.folder = ""
+        self.user = self.folder = self.disk = ""
         self.environment: list[str] = []
         self.shares: list[str] = []
         self.trace: str | None = None
         """A file, or nothing for standard error; None when there is to be no trace."""
 
 
-_VALUES: Final = {"--machine": "machine", "--user": "user", "--cwd": "folder"}
+_VALUES: Final = {"--machine": "machine", "--user": "user", "--cwd": "folder", "--disk": "disk"}
 _LISTS: Final = {"--env": "environment", "--share": "shares"}
 _SWITCHES: Final = {"--fresh": "fresh", "--root-files": "root_files", "--help": "help", "-h": "help"}
 
@@ -194,6 +195,7 @@ class Client:
             variables[name] = value
         flags = [protocol.TRACE] if options.trace is not None else []
         flags += [protocol.ROOT_FILES] if options.root_files else []
+        flags += [_disk(options.disk)] if options.disk else []
         program = [os.fsencode(word) for word in options.program]
         return protocol.Start(
             version=protocol.version().encode(),
@@ -322,6 +324,17 @@ def _is_open(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _disk(text: str) -> bytes:
+    """The flag for a size of the machine's disk."""
+    from lichen.filesystems.disk import size_of
+
+    try:
+        size = 0 if text == "none" else size_of(text)
+    except ValueError:
+        raise UsageError(f"--disk {text}: a size is needed, as 10G or 500M, or none") from None
+    return protocol.DISK + str(size).encode()
 
 
 def _folder(options: Options) -> str:

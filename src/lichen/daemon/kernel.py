@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 import lichen
 from lichen.daemon import description, diagnosis, places, processor, protocol
 from lichen.daemon.connection import Connection
+from lichen.daemon.logs import BoundedHandler
 from lichen.daemon.session import Session
 from lichen.daemon.trace import Tracing
 from lichen.executive.processes import ExitStatus
@@ -67,7 +68,7 @@ def _become_daemon(kept: set[int]) -> None:
         signal.signal(number, signal.SIG_IGN)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.basicConfig(handlers=[BoundedHandler()], level=logging.INFO)
 
 
 def _close(descriptor: int) -> None:
@@ -110,7 +111,13 @@ class Kernel:
         )
         root = os.path.join(self.folder, "root")
         os.makedirs(root, 0o700, exist_ok=True)
-        self.machine = Machine(root, self.processor, self.root_files, state=places.state_of(self.folder))
+        self.machine = Machine(
+            root,
+            self.processor,
+            self.root_files,
+            state=places.state_of(self.folder),
+            disk_size=places.disk_size(self.folder),
+        )
         self.tracing = Tracing(self.machine.subsystems, self.machine.scheduler)
         self.machine.subsystem_added = self.tracing.subsystem_added
         log.info("booted %s on core %d", self.name, self.processor)
@@ -162,6 +169,12 @@ class Kernel:
             )
         if self._ending:
             raise LaunchError(f"the machine {self.name} is being shut down")
+
+    def set_disk(self, size: int) -> None:
+        """Give the machine a disk of this size, now and whenever it runs; 0: as much as the host has."""
+        places.set_disk_size(self.folder, size)
+        self.machine.disk.limit(size or None)
+        log.info("the disk has %d bytes", size)
 
     def session_began(self, session: Session) -> None:
         self.sessions.append(session)

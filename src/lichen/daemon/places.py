@@ -1,6 +1,7 @@
 """Where things of a machine lie on the host, and how one tells from there whether it runs.
 
-A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, and `running` with what its kernel says of itself.
+A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, `running` with what its kernel says of itself, and
+`disk` with the size that its user gave it.
 The kernel holds a lock on `lock` all its life, which the host drops however it dies; so "is it running" needs no guess.
 """
 
@@ -177,6 +178,24 @@ def write_facts(folder: str, facts: dict[str, object]) -> None:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
+
+
+def disk_size(folder: str) -> int | None:
+    """The bytes that a machine may take of the host's disk, as its user said once; None when nobody has."""
+    try:
+        with open(os.path.join(folder, "disk")) as file:
+            return int(file.read()) or None
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def set_disk_size(folder: str, size: int) -> None:
+    """Keep a machine's size for its next start; 0: it has none."""
+    path = os.path.join(folder, "disk")
+    unfinished = f"{path}.new"
+    with open(unfinished, "w") as file:
+        file.write(f"{size}\n")
+    os.replace(unfinished, path)
 
 
 # ---- the socket

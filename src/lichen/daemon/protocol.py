@@ -40,6 +40,8 @@ TRACE: Final = b"trace"
 """Flag of START: the last descriptor that is passed is where a trace goes."""
 ROOT_FILES: Final = b"root-files"
 """Flag of START: the machine must show what others may not read."""
+DISK: Final = b"disk="
+"""Begins a flag of START: the bytes of the host's disk that the machine may take from now on, 0 for all."""
 _START_FIELDS: Final = 12
 _HEAD: Final = struct.Struct("<4sII")
 WORD: Final = struct.Struct("<I")

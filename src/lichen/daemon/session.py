@@ -108,6 +108,9 @@ class Session:
 
     def _launch(self, request: protocol.Start, descriptors: list[int]) -> Launch:
         machine = self.kernel.machine
+        for flag in request.flags:
+            if flag.startswith(protocol.DISK):
+                self.kernel.set_disk(int(flag.removeprefix(protocol.DISK)))
         caller = accounts.user_of_id(machine, os.geteuid(), os.getegid())
         user = accounts.user_named(machine, request.user) if request.user else caller
         if user.uid == caller.uid:

@@ -168,6 +168,8 @@ class Registry:
         self._removed: set[int] = set()
         self._next_id = 1
         self._size = 0
+        self.require_room: Callable[[int], None] = lambda size: None
+        """Fails with DISK_FULL when so many more bytes could not be kept."""
         self._pending = False
         self._error: sqlite3.Error | None = None
         self._database = _opened(path)
@@ -299,6 +301,8 @@ class Registry:
         """Count what is to be added; QUOTA_LIMIT when it would be too much."""
         if size > 0 and self._size + size > LARGEST:
             raise Failure(QUOTA_LIMIT)
+        if size > 0:
+            self.require_room(size)
         self._size += size
 
     # ---- watching

@@ -51,6 +51,15 @@ class Content:
             return len(self._bytes) + _PAGE - 1 & -_PAGE
         return os.fstat(self._descriptor).st_blocks << 9
 
+    def has(self, offset: int, end: int) -> bool:
+        """Whether a range has memory already."""
+        if self._descriptor < 0 or end > self.size:
+            return end <= len(self._bytes)
+        try:
+            return os.lseek(self._descriptor, offset, os.SEEK_HOLE) >= end
+        except OSError:
+            return False
+
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes."""
         if self._descriptor < 0:

@@ -19,6 +19,7 @@ from lichen.executive.security import EXECUTE, READ
 from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
 from lichen.filesystems.descriptors import Descriptors
+from lichen.filesystems.disk import Disk
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
 from lichen.filesystems.hostwatch import HostMonitor
@@ -54,6 +55,7 @@ class HostFileSystem(FileSystem):
     does not show if the kernel, of an ordinary user, may not use it: the machine's administrator has such files of their own.
     `private`: the folder is a machine's own, and the driver on top uses attributes that guests do not see. `executable`: every
     file shows as one that may be run (Windows has no such bit). `records` are of what guests have there and the host has not.
+    `disk` has the room for what is written; None: the folder's own.
     """
 
     type: ClassVar[str] = "host"
@@ -73,6 +75,7 @@ class HostFileSystem(FileSystem):
         executable: bool = False,
         monitor: HostMonitor | None = None,
         records: ShareRecords | None = None,
+        disk: Disk | None = None,
     ) -> None:
         super().__init__(device, devices, read_only)
         self.stable, self.public_only, self.private = stable, public_only, private
@@ -80,6 +83,8 @@ class HostFileSystem(FileSystem):
         self.filters = public_only or readable_only
         """Whether there may be objects that do not show."""
         self.monitor, self.records = monitor, records
+        self._own_disk = None if disk is not None or read_only else Disk(folder)
+        self.disk = disk or self._own_disk
         self.owners = owners or Owners()
         self.descriptors = Descriptors()
         self.nodes: WeakValueDictionary[tuple[int, int], HostNode] = WeakValueDictionary()
@@ -97,9 +102,10 @@ class HostFileSystem(FileSystem):
     def statistics(self) -> FileSystemStatistics:
         state = os.fstatvfs(self._top)
         size = state.f_frsize or state.f_bsize
-        return FileSystemStatistics(
+        found = FileSystemStatistics(
             _EXT4, size, state.f_blocks, state.f_bfree, state.f_bavail, state.f_files, state.f_ffree
         )
+        return found if self.disk is None else self.disk.statistics(found)
 
     @hosted
     def sync_work(self) -> Work:
@@ -108,6 +114,8 @@ class HostFileSystem(FileSystem):
 
     def close(self) -> None:
         self.descriptors.close()
+        if self._own_disk is not None:
+            self._own_disk.close()
         if self._top >= 0:
             os.close(self._top)
             self._top = self.root.descriptor = -1

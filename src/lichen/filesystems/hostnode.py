@@ -19,6 +19,7 @@ from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
+from lichen.filesystems.disk import PAGE, has_blocks
 from lichen.filesystems.hostcalls import hosted, same_file
 from lichen.filesystems.hostobject import HostObject, state_of
 from lichen.filesystems.sharerecords import ShareRecord
@@ -30,7 +31,7 @@ R = TypeVar("R")
 
 PRIVATE_PREFIX: Final = "user.lichen."
 """Extended attributes that are Lichen's own and no guest's."""
-_PUNCH_HOLE: Final = 0x2
+_KEEP_SIZE, _PUNCH_HOLE = 0x1, 0x2
 _SETTLED: Final = 100_000_000
 """Nanoseconds after which one more change shows in a file's times, whose clock ticks slowly."""
 _LONG: Final = 1 << 20
@@ -74,6 +75,8 @@ class HostNode(HostObject):
             raise Failure(Status.PRIVILEGE_NOT_HELD)
         if change.size is not None:
             os.ftruncate(self.content(write=True), change.size)
+            self.reserved = min(self.reserved, change.size)
+            self.account()
         mode = change.mode
         if mode is not None and self.kind != Kind.SYMLINK:
             self.with_path(lambda path: os.chmod(path, host_mode(self.kind, mode)))
@@ -150,12 +153,14 @@ class HostNode(HostObject):
 
     @hosted
     def create(self, name: str, kind: int, mode: int, uid: int, gid: int, rdev: int = 0) -> HostNode:
+        self.require(PAGE)
         directory = self.directory()
         wanted = host_mode(kind, mode)
         if kind == Kind.DIRECTORY:
             os.mkdir(name, wanted, dir_fd=directory)
             state = os.stat(name, dir_fd=directory, follow_symlinks=False)
             node = self.file_system.node_of(self, name, state)
+            self.count_new(node)
             if state.st_mode & 0o7777 != mode:
                 node.change(AttributeChange(mode=mode))
             return node
@@ -181,7 +186,9 @@ class HostNode(HostObject):
             raise
         finally:
             os.close(descriptor)
-        return self.file_system.node_of(self, name, state)
+        node = self.file_system.node_of(self, name, state)
+        self.count_new(node)
+        return node
 
     def _created(self, name: str, descriptor: int, mode: int) -> HostNode:
         """The node of a file that was made just now, with its descriptor."""
@@ -192,12 +199,14 @@ class HostNode(HostObject):
         node = self.file_system.node_of(self, name, state)
         self.file_system.descriptors.keep(node, descriptor)
         node.writable = True
+        self.count_new(node)
         if mode & SPECIAL_MODE:
             node.keep_mode(mode)
         return node
 
     @hosted
     def create_unnamed(self, mode: int, uid: int, gid: int) -> HostNode:
+        self.require(PAGE)
         wanted = host_mode(Kind.REGULAR, mode)
         flags = os.O_RDWR | os.O_TMPFILE
         node = self._created(
@@ -208,6 +217,7 @@ class HostNode(HostObject):
 
     @hosted
     def symlink(self, name: str, target: str, uid: int, gid: int) -> HostNode:
+        self.require(PAGE)
         directory = self.directory()
         os.symlink(target, name, dir_fd=directory)
         return self.file_system.node_of(self, name, os.stat(name, dir_fd=directory, follow_symlinks=False))
@@ -215,6 +225,7 @@ class HostNode(HostObject):
     @hosted
     def link(self, name: str, node: Node) -> None:
         assert isinstance(node, HostNode)
+        self.require(PAGE)
         if node.descriptor < 0:
             above = node._above()
             os.link(node.name, name, src_dir_fd=above, dst_dir_fd=self.directory(), follow_symlinks=False)
@@ -225,6 +236,7 @@ class HostNode(HostObject):
         else:
             node.gone, node.parent, node.name = None, self, name
             self.file_system.nodes[node.identity] = node
+        self.account()
 
     @hosted
     def unlink(self, name: str, node: Node) -> None:
@@ -273,6 +285,7 @@ class HostNode(HostObject):
                 self.file_system.records.forget(state)
             if not self.files:
                 self.file_system.descriptors.drop(self)
+                self.give_back()
             return
         if (self.parent, self.name) != (directory, name):
             self.others = others or None
@@ -325,23 +338,43 @@ class HostNode(HostObject):
             raise Failure.from_host(error) from None
 
     def write_at(self, offset: int, data: bytes | bytearray | memoryview) -> int:
+        disk = self.file_system.disk
         try:
-            return os.pwrite(self.descriptor if self.writable else self.content(write=True), data, offset)
+            content = self.descriptor if self.writable else self.content(write=True)
+            if disk is None:
+                return os.pwrite(content, data, offset)
+            written = os.pwrite(content, disk.fitting(content, offset, data), offset)
+            if self.file_system.private:
+                self.account(os.fstat(content))
+            else:  # the host's own folder has no size: the host is asked again before long
+                disk.added(written)
         except OSError as error:
             raise Failure.from_host(error) from None
+        return written
 
     @hosted
     def size(self) -> int:
         return os.fstat(self.content()).st_size
 
     @hosted
+    def check_room(self, mode: int, offset: int, size: int) -> None:
+        content, disk = self.content(write=True), self.file_system.disk
+        state, end = os.fstat(content), offset + size
+        if (
+            end > state.st_size
+        ):  # punching there changes nothing: it only tells whether a file can be so large
+            hostcalls.fallocate(content, _KEEP_SIZE | _PUNCH_HOLE, end - 1, 1)
+        if disk is not None:
+            disk.require(size - (state.st_blocks << 9))
+
+    @hosted
     def allocate(self, mode: int, offset: int, size: int) -> None:
-        content = self.content(write=True)
-        if not mode & _PUNCH_HOLE:  # a host that finds out on the way has given away all its room by then
-            room = os.fstatvfs(content)
-            if size - os.fstat(content).st_blocks * 512 > room.f_bavail * room.f_frsize:
-                raise Failure(Status.DISK_FULL)
+        content, disk = self.content(write=True), self.file_system.disk
+        if disk is not None and not mode & _PUNCH_HOLE:
+            # a host that finds out on the way has given away all its room by then
+            disk.require(0 if has_blocks(content, offset, offset + size) else size)
         hostcalls.fallocate(content, mode, offset, size)
+        self.account()
 
     @hosted
     def seek_data(self, offset: int) -> int:
@@ -373,7 +406,17 @@ class HostNode(HostObject):
     @hosted
     def open_host(self, writable: bool) -> int:
         flags = os.O_RDWR if writable else os.O_RDONLY
-        return self.file_system.descriptors.open(same_file(self.content(write=writable)), flags)
+        content = self.content(write=writable)
+        if writable and self.file_system.disk is not None:
+            self._reserve(content)
+        return self.file_system.descriptors.open(same_file(content), flags)
+
+    def _reserve(self, content: int) -> None:
+        """Take room for a file's holes, which guests fill by a mapping without anybody seeing it."""
+        state = os.fstat(content)
+        self.require(state.st_size - max(state.st_blocks << 9, self.reserved))
+        self.reserved = max(self.reserved, state.st_size)
+        self.account(state)
 
     # ---- extended attributes
 
@@ -383,7 +426,9 @@ class HostNode(HostObject):
 
     @hosted
     def set_attribute(self, name: str, value: bytes) -> None:
+        self.require(len(value) + PAGE)
         self.with_path(lambda path: os.setxattr(path, self._permitted(name), value))
+        self.account()
 
     @hosted
     def list_attributes(self) -> list[str]:

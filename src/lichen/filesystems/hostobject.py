@@ -16,6 +16,7 @@ from lichen.executive.io import outside
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.node import Node
 from lichen.executive.status import Failure, Status
+from lichen.filesystems.disk import OBJECT
 from lichen.filesystems.hostcalls import hosted, same_file
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class HostObject(Node):
         "_seen",
         "_state",
         "_teller",
+        "charged",
         "descriptor",
         "generation",
         "gone",
@@ -38,6 +40,7 @@ class HostObject(Node):
         "name",
         "others",
         "parent",
+        "reserved",
         "shown_by",
         "watch",
         "writable",
@@ -64,6 +67,10 @@ class HostObject(Node):
         """How often something in this directory, or it itself, has changed as the host tells."""
         self.shown_by: tuple[ref[UnionNode], ...] = ()
         """The directories of unions that show the names of this one."""
+        self.charged = state.st_blocks << 9
+        """Bytes that its file system's disk counts for it."""
+        self.reserved = 0
+        """Bytes that are counted though its blocks may be fewer, as guests can fill them behind the kernel's back."""
         self.learn(state)
 
     def learn(self, state: os.stat_result) -> None:
@@ -181,6 +188,37 @@ class HostObject(Node):
     def abandoned(self) -> None:
         if self.gone is not None:
             self.file_system.descriptors.drop(self)
+            self.give_back()
+
+    # ---- the disk's room
+
+    def account(self, state: os.stat_result | None = None) -> None:
+        """Count the blocks that the object takes now."""
+        disk = self.file_system.disk
+        if disk is not None and self.charged >= 0:
+            now = max((state or self.state()).st_blocks << 9, self.reserved)
+            if now != self.charged:
+                disk.added(now - self.charged)
+                self.charged = now
+
+    def require(self, size: int) -> None:
+        """DISK_FULL unless the disk has room for so many bytes."""
+        if self.file_system.disk is not None:
+            self.file_system.disk.require(size)
+
+    def count_new(self, node: HostObject) -> None:
+        """Count what was made just now in this directory, which may have grown by its name."""
+        disk = self.file_system.disk
+        if disk is not None:
+            disk.added(max(node.charged, 0) + OBJECT)
+            self.account()
+
+    def give_back(self) -> None:
+        """The object is no more."""
+        disk = self.file_system.disk
+        if disk is not None and self.charged >= 0:
+            disk.added(-self.charged - OBJECT)
+            self.charged = -1
 
     # ---- attributes
 

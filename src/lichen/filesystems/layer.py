@@ -20,6 +20,7 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.filesystems import hostcalls
+from lichen.filesystems.disk import OBJECT, PAGE, Disk
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.hostnode import HostNode
 from lichen.filesystems.hostobject import state_of
@@ -32,13 +33,13 @@ _WHITEOUT_NAME: Final = "whiteout"
 class Layer:
     """The folder and its records. Errors of the host come out as OSError, but those of HostNode as Failure."""
 
-    def __init__(self, folder: str | os.PathLike[str], devices: Devices) -> None:
+    def __init__(self, folder: str | os.PathLike[str], devices: Devices, disk: Disk | None = None) -> None:
         path = Path(folder)
         for name in ("files", "work"):
             (path / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         remove_tree(path / "work")
         (path / "work").mkdir(mode=0o700, exist_ok=True)
-        self.host = HostFileSystem(path, 0, devices, private=True)
+        self.host = HostFileSystem(path, 0, devices, private=True, disk=disk)
         self.records = records_for(path)
         self.files = self._folder("files")
         self.work = self._folder("work")
@@ -95,12 +96,14 @@ class Layer:
         temporary = node.name
         self.place(temporary, directory, name, node.kind == Kind.DIRECTORY)
         node.moved(self.work, temporary, directory, name)
+        directory.account()
 
     def whiteout(self, directory: HostNode, name: str) -> None:
         """Hide a name of the tree below, in the place of whatever the layer has there."""
         temporary = self.temporary()
         self._link_whiteout(temporary, self.work)
         self.place(temporary, directory, name)
+        directory.account()
 
     def place(self, temporary: str, directory: HostNode, name: str, is_directory: bool = False) -> None:
         """Bring a name in `work` to its place, as `put` does."""
@@ -126,9 +129,13 @@ class Layer:
             lost.lost_name(directory, name, state)
             if lost.gone is not None:
                 self.records.gone(lost)
+        elif self.host.disk is not None and (state.st_nlink <= 1 or state.st_mode >> 12 == Kind.DIRECTORY):
+            self.host.disk.added(-(state.st_blocks << 9) - OBJECT)
 
     def _link_whiteout(self, name: str, directory: HostNode) -> None:
         """Give the one whiteout file of this run another name."""
+        if self.host.disk is not None:
+            self.host.disk.require(PAGE)
         work = self.work.directory()
         try:
             os.link(_WHITEOUT_NAME, name, src_dir_fd=work, dst_dir_fd=directory.directory())
@@ -169,6 +176,8 @@ class Layer:
         """Rename, over whatever the layer has at the target; `hide` leaves a whiteout at the old name."""
         here, there = directory.directory(), target.directory()
         state = state_of(name, there)
+        if self.host.disk is not None:
+            self.host.disk.require(PAGE)
         if state is None and hide:
             # A whiteout where nothing is hides nothing: put it there first, and let the two change places at once.
             self._link_whiteout(name, target)
@@ -191,6 +200,7 @@ class Layer:
                 self.whiteout(directory, old)
             else:
                 self.discard(directory, old)
+        target.account()
 
     def exchange(
         self,

@@ -49,8 +49,18 @@ class Seal:
     FUTURE_WRITE: Final = 0x10
 
 
+class Pool:
+    """What several of them may take together: half of the memory, as one may on Linux."""
+
+    def __init__(self) -> None:
+        self.capacity, self.used = half_of_memory(), 0
+
+
 class MemoryFileSystem(FileSystem):
-    """One tmpfs. `capacity` (bytes; None: half of the memory) and `most_files` are its limits; `clock` gives ns since 1970."""
+    """One tmpfs. `capacity` (bytes; None: half of the memory) and `most_files` are its limits; `clock` gives ns since 1970.
+
+    What it takes counts in `pool` too.
+    """
 
     type: ClassVar[str] = "tmpfs"
     root: MemoryNode
@@ -65,8 +75,10 @@ class MemoryFileSystem(FileSystem):
         capacity: int | None = None,
         most_files: int = 1 << 18,
         clock: Callable[[], int] = time.time_ns,
+        pool: Pool | None = None,
     ) -> None:
         super().__init__(device, devices)
+        self.pool = pool or Pool()
         self.capacity = half_of_memory() if capacity is None else capacity
         self.most_files, self.clock = most_files, clock
         self.used = self.files = self.attached = 0
@@ -83,9 +95,18 @@ class MemoryFileSystem(FileSystem):
 
     def charge(self, size: int) -> None:
         """Count `size` more bytes (fewer when negative); DISK_FULL when they do not fit."""
-        if size > 0 and self.used + size > self.capacity:
+        if size > self.free():
             raise Failure(Status.DISK_FULL)
+        self.count(size)
+
+    def count(self, size: int) -> None:
+        """Take so many bytes, whether or not there is room; give them back when negative."""
         self.used += size
+        self.pool.used += size
+
+    def free(self) -> int:
+        """The bytes that there is room for."""
+        return max(0, min(self.capacity - self.used, self.pool.capacity - self.pool.used))
 
     def attach(self, size: int) -> None:
         """As `charge`, for what is in the kernel's own memory: attributes and the texts of symlinks."""
@@ -101,7 +122,7 @@ class MemoryFileSystem(FileSystem):
         self.files += 1
 
     def statistics(self) -> FileSystemStatistics:
-        blocks, free = self.capacity // _BLOCK, max(0, self.capacity - self.used) // _BLOCK
+        blocks, free = self.capacity // _BLOCK, self.free() // _BLOCK
         return FileSystemStatistics(
             _TMPFS, _BLOCK, blocks, free, free, self.most_files, self.most_files - self.files
         )
@@ -218,7 +239,7 @@ class MemoryNode(Node):
         """Do something to the content and count what it takes now, what mappings have filled included."""
         operation()
         allocated = self.content.allocated()
-        self.file_system.used += allocated - self.charged
+        self.file_system.count(allocated - self.charged)
         self.charged = allocated
 
     # ---- names
@@ -330,8 +351,7 @@ class MemoryNode(Node):
         content, end = self.content, offset + len(data)
         if self.seals and (self.seals & (Seal.WRITE | Seal.FUTURE_WRITE) or end > content.size):
             self._check_seals(end)
-        growth = end - content.size
-        if growth > 0 and self.file_system.used + growth > self.file_system.capacity:
+        if len(data) > self.file_system.free() and not content.has(offset, end):
             raise Failure(Status.DISK_FULL)
         self._account(lambda: content.write(offset, data))
         self.modified = self.changed = self.file_system.clock()
@@ -347,12 +367,16 @@ class MemoryNode(Node):
     def size(self) -> int:
         return self._extent()[0]
 
+    def check_room(self, mode: int, offset: int, size: int) -> None:
+        if size - self.content.allocated() > self.file_system.free():
+            raise Failure(Status.DISK_FULL)
+
     def allocate(self, mode: int, offset: int, size: int) -> None:
         end = offset + size
         if self.seals:
             self._check_seals(0 if mode & 1 else end)
-        growth = end - self.content.allocated() if not mode & 2 else 0
-        if growth > 0 and self.file_system.used + growth > self.file_system.capacity:
+        growth = 0 if mode & 2 or self.content.has(offset, end) else size
+        if growth > self.file_system.free():
             raise Failure(Status.DISK_FULL)
         self._account(lambda: self.content.allocate(mode, offset, size))
         self.modified = self.changed = self.file_system.clock()

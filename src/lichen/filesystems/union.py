@@ -16,6 +16,7 @@ from lichen.executive.io.device import Devices
 from lichen.executive.io.node import FileSystem
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work
+from lichen.filesystems.disk import Disk
 from lichen.filesystems.host import HostFileSystem
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostnode import HostNode
@@ -29,7 +30,7 @@ class UnionFileSystem(FileSystem):
     """The union of `lower` and the private layer in `folder`, which is made when it is missing.
 
     The union takes `lower` over, which shows as the same device and is closed with it. `root_mode` is the mode of the root
-    when there is no lower tree to take it from.
+    when there is no lower tree to take it from. `disk` has the room for the layer.
     """
 
     type: ClassVar[str] = "overlay"
@@ -43,9 +44,10 @@ class UnionFileSystem(FileSystem):
         device: int,
         devices: Devices,
         root_mode: int = 0o755,
+        disk: Disk | None = None,
     ) -> None:
         super().__init__(device, devices)
-        self.lower, self.layer = lower, Layer(folder, devices)
+        self.lower, self.layer = lower, Layer(folder, devices, disk)
         self.nodes: WeakValueDictionary[HostNode, UnionNode] = WeakValueDictionary()
         record = self.layer.record_of(self.layer.files)
         if record is None and lower is None:

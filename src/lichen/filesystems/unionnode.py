@@ -216,7 +216,9 @@ class UnionNode(Node):
         if self.kind == Kind.SYMLINK:
             upper.write_at(0, os.fsencode(self.host.readlink()))
         elif self.kind == Kind.REGULAR and whole:
+            upper.require(known.size)
             copy_content(self.host.content(), upper.content(write=True))
+            upper.account()
         for name in self.host.list_attributes():
             upper.set_attribute(name, self.host.get_attribute(name))
         upper.change(AttributeChange(accessed=known.accessed, modified=known.modified))
@@ -420,6 +422,9 @@ class UnionNode(Node):
 
     def size(self) -> int:
         return self.host.size()
+
+    def check_room(self, mode: int, offset: int, size: int) -> None:
+        self.copy_up().check_room(mode, offset, size)
 
     def allocate(self, mode: int, offset: int, size: int) -> None:
         self.copy_up().allocate(mode, offset, size)

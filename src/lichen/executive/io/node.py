@@ -244,6 +244,9 @@ class Node:
     def size(self) -> int:
         return self.attributes().size
 
+    def check_room(self, mode: int, offset: int, size: int) -> None:
+        """DISK_FULL or FILE_TOO_LARGE when `allocate` could not do all of this, part by part, as things are."""
+
     def allocate(self, mode: int, offset: int, size: int) -> None:
         """fallocate(2): reserve (0), keep the size (1), punch a hole (3), zero a range (0x10)."""
         raise Failure(Status.NOT_SUPPORTED)

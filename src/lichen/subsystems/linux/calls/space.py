@@ -95,12 +95,14 @@ def fallocate(thread: Thread, fd: Fd, mode: Flags, offset: Long, size: Long) -> 
 def _reserve(thread: Thread, file: File, mode: int, offset: int, size: int) -> Blocks[int]:
     """Reserve much room: the kernel does other things between the parts. What fails leaves no longer file than before."""
     before = file.node.size()
+    if offset + size <= _LARGEST_OFFSET and file.node.kind == Kind.REGULAR:
+        file.node.check_room(mode, offset, size)
     try:
         for start in range(offset, offset + size, _PART):
             file.allocate(mode, start, min(_PART, offset + size - start))
             yield Wait((), thread.process.machine.scheduler.clock())
     except (Failure, Interrupted):
-        if file.node.size() > before:
+        if file.node.size() > before or mode & FALLOC_FL_KEEP_SIZE:  # what lies beyond the end goes too
             file.node.change(AttributeChange(size=before))
         raise
     return 0
