@@ -7,7 +7,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Final, NoReturn
+
+_HARMLESS: Final = ("UNBUFFERED", "DONTWRITEBYTECODE", "HASHSEED", "NOUSERSITE", "STARTUP")
+"""What containers like to set; to start again takes half of the time that a start takes."""
 
 
 def main() -> int:
@@ -31,8 +34,8 @@ def main() -> int:
 
 
 def _concerns_python(name: str) -> bool:
-    """Whether a variable is one of those that change what Python does."""
-    return name.startswith("PYTHON") and name[6:7].isalpha()
+    """Whether a variable is one of those that change what Python does, in a way that concerns us."""
+    return name.startswith("PYTHON") and name[6:7].isalpha() and name[6:] not in _HARMLESS
 
 
 def _start_again() -> NoReturn:
