@@ -20,7 +20,8 @@ from lichen.executive.wait import Waitable
 
 log = logging.getLogger("lichen.registry")
 
-LONGEST_NAME: Final = 255
+LONGEST_NAME: Final = 256
+LONGEST_VALUE_NAME: Final = 16383
 LARGEST_VALUE: Final = 1 << 20
 DEEPEST: Final = 512
 """Levels of keys, as many as NT has: what goes up or down the tree does so level by level."""
@@ -29,6 +30,9 @@ LARGEST: Final = 256 << 20
 QUOTA_LIMIT: Final = 0xC0000256
 KEY_DELETED: Final = 0xC000017C
 CHILD_MUST_BE_VOLATILE: Final = 0xC0000181
+LINK_VALUE, REG_LINK = "SymbolicLinkValue", 6
+"""The one value of a key that is a link: the whole name of another key."""
+_MOST_LINKS: Final = 32
 NAMES, VALUES = 0x1, 0x4
 """What happens to a key, in the bits of REG_NOTIFY_CHANGE_*: subkeys come, go or are renamed; values are set or deleted."""
 _OVERHEAD: Final = 512
@@ -42,6 +46,7 @@ CREATE TABLE IF NOT EXISTS keys (
 CREATE TABLE IF NOT EXISTS value (
     key INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (key, name)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links (key INTEGER PRIMARY KEY);
 """
 
 
@@ -71,13 +76,14 @@ class Changed(Waitable):
 
 
 class Key:
-    """One key. `id` is its row; 0 for keys that are not (yet) on disk."""
+    """One key. `id` is its row; 0 for keys that are not (yet) on disk. A link leads to the key that its value names."""
 
     __slots__ = (
         "__weakref__",
         "class_name",
         "deleted",
         "id",
+        "is_link",
         "modified",
         "name",
         "order",
@@ -99,7 +105,7 @@ class Key:
             class_name,
         )
         self.id = 0
-        self.deleted = False
+        self.deleted = self.is_link = False
         self.subkeys: dict[str, Key] = {}
         self.order: list[str] = []
         """The folded names of the subkeys, sorted."""
@@ -188,6 +194,9 @@ class Registry:
             above.gain(key)
             self._size += _size_of(key)
             self._next_id = max(self._next_id, id + 1)
+        for (id,) in self._database.execute("SELECT key FROM links"):
+            if id in found:
+                found[id].is_link = True
         for id, stored, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
             if id in found:
                 name = _loaded(stored)
@@ -201,40 +210,67 @@ class Registry:
 
     # ---- keys
 
-    def find(self, start: Key, components: tuple[str, ...]) -> Key:
-        """An existing key; OBJECT_NAME_NOT_FOUND."""
+    def find(self, start: Key, components: tuple[str, ...], open_link: bool = False) -> Key:
+        """An existing key, a link itself at the end with `open_link`; OBJECT_NAME_NOT_FOUND."""
+        above, name = self.reach(start, components, open_link)
+        if name is not None:
+            raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+        return above
+
+    def reach(
+        self, start: Key, components: tuple[str, ...], open_link: bool = False
+    ) -> tuple[Key, str | None]:
+        """Where a name leads by way of links: (the key, None), or (the key above it, its name) when it is yet to be made.
+
+        OBJECT_NAME_NOT_FOUND when more than the last key is missing, INVALID_PARAMETER for too long a name or too many links.
+        """
         start.check()
-        key = start
-        for name in components:
+        key, links = start, 0
+        remaining = list(reversed(components))
+        while True:
+            if key.is_link and (remaining or not open_link):
+                links += 1
+                if links > _MOST_LINKS:
+                    raise Failure(Status.INVALID_PARAMETER)
+                remaining += reversed(_target_of(key))
+                key = self.root
+                continue
+            if not remaining:
+                return key, None
+            name = remaining.pop()
+            if len(name) > LONGEST_NAME:
+                raise Failure(Status.INVALID_PARAMETER)
             below = key.subkeys.get(fold(name))
             if below is None:
-                raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+                if remaining:
+                    raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+                return key, name
             key = below
-        return key
 
     def create(
         self, start: Key, components: tuple[str, ...], volatile: bool = False, class_name: str = ""
     ) -> tuple[Key, bool]:
         """The key at `components`, made if need be; (key, whether it was made). All but the last must exist."""
-        above = self.find(start, components[:-1])
-        if not components:
+        above, name = self.reach(start, components)
+        if name is None:
             return above, False
-        name = components[-1]
-        if not 0 < len(name) <= LONGEST_NAME:
-            raise Failure(Status.INVALID_PARAMETER)
-        key = above.subkeys.get(fold(name))
-        if key is not None:
-            return key, False
+        return self.add(above, name, volatile, class_name), True
+
+    def add(
+        self, above: Key, name: str, volatile: bool = False, class_name: str = "", is_link: bool = False
+    ) -> Key:
+        """A new key below another, under a name that is free."""
         if above.volatile and not volatile:
             raise Failure(CHILD_MUST_BE_VOLATILE)
         if len(above.path()) >= DEEPEST:
             raise Failure(Status.INVALID_PARAMETER)
         key = Key(name, above, self._now(), volatile, class_name)
+        key.is_link = is_link
         self._grow(_size_of(key))
         above.gain(key)
         self._changed(key)
         self._touch(above, NAMES)
-        return key, True
+        return key
 
     def make(self, *components: str) -> Key:
         """The key at a path from the root, with every key above it made too."""
@@ -281,10 +317,14 @@ class Registry:
         return found
 
     def set_value(self, key: Key, name: str, type: int, data: bytes) -> None:
-        """Set a value."""
+        """Set a value; ACCESS_DENIED for any but that of a link which says where it leads."""
         key.check()
-        if len(data) > LARGEST_VALUE or len(name) > 16383:
+        if len(name) > LONGEST_VALUE_NAME:
+            raise Failure(Status.INVALID_PARAMETER)
+        if len(data) > LARGEST_VALUE:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
+        if key.is_link and (type != REG_LINK or fold(name) != fold(LINK_VALUE)):
+            raise Failure(Status.ACCESS_DENIED)
         before = key.values.get(fold(name))
         value = Value(before.name if before else name, type, data)
         self._grow(_size_of(value) - (_size_of(before) if before else 0))
@@ -356,6 +396,7 @@ class Registry:
                 for id in self._removed:
                     self._database.execute("DELETE FROM keys WHERE id = ?", (id,))
                     self._database.execute("DELETE FROM value WHERE key = ?", (id,))
+                    self._database.execute("DELETE FROM links WHERE key = ?", (id,))
                 for key in self._keys:
                     self._store(key)
         except sqlite3.Error as error:
@@ -372,6 +413,8 @@ class Registry:
             key.id, self._next_id = self._next_id, self._next_id + 1
         row = key.id, parent, _stored(key.name), _stored(key.class_name), key.modified
         self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)", row)
+        if key.is_link:
+            self._database.execute("INSERT OR REPLACE INTO links VALUES (?)", (key.id,))
         self._database.execute("DELETE FROM value WHERE key = ?", (key.id,))
         rows = ((key.id, _stored(value.name), value.type, value.data) for value in key.values.values())
         self._database.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", rows)
@@ -384,6 +427,17 @@ class Registry:
         except Failure:
             log.error("the registry's last changes are lost: %s", self._error)
         self._database.close()
+
+
+def _target_of(link: Key) -> list[str]:
+    """The names from the root down to where a link leads; OBJECT_NAME_NOT_FOUND for one that leads nowhere."""
+    value = link.values.get(fold(LINK_VALUE))
+    text = (
+        value.data[: len(value.data) & -2].decode("utf-16-le", "surrogatepass") if value is not None else ""
+    )
+    if not text.startswith("\\"):
+        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+    return [name for name in text.split("\\") if name]
 
 
 def _size_of(part: Key | Value) -> int:

@@ -15,6 +15,7 @@ from lichen.executive.objects.rights import DIRECTORY
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.descriptors import make_list, present
+from lichen.subsystems.nt.registry_keys import RegistryRoot
 from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM
 from lichen.subsystems.nt.spelling import components_for_linux
 
@@ -149,6 +150,7 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
     dos.insert("UNC", SymbolicLink(("Device", "Mup")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
     dos.insert("GLOBALROOT", SymbolicLink(()))
+    root.insert("REGISTRY", RegistryRoot())
     root.insert("SystemRoot", SymbolicLink(("??", "C:", "windows")))
     sessions = root.make("Sessions")
     for directory in (

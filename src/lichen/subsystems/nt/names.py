@@ -217,6 +217,7 @@ def name_of(process: Process, found: object) -> str:
             return _name_of_pipe(found)
         return "\\??\\" + dos_path(process, found.location) if found.location.mount is not None else ""
     if isinstance(found, KeyObject):
+        found.key.check()
         return name_of_key(found.key)
     root = found is process.machine.namespace
     return namespace.path_of(found) if isinstance(found, Object) and (found.named is not None or root) else ""

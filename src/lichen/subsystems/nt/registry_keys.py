@@ -16,6 +16,13 @@ def name_of_key(key: Key) -> str:
     return "\\".join(("", "REGISTRY", *path[1:])) if path else "\\REGISTRY"
 
 
+class RegistryRoot(Object):
+    """What the object namespace has of the registry: a name, behind which the tree of keys begins."""
+
+    __slots__ = ()
+    type_name: ClassVar[str] = "Key"
+
+
 class KeyObject(Object):
     """An open key. Its first request to be told of changes says of which, for all later ones too."""
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from lichen.executive import system
 from lichen.executive.io.location import fold
-from lichen.executive.registry import Key, Registry
+from lichen.executive.registry import LINK_VALUE, REG_LINK, Key, Registry
 from lichen.subsystems.nt import time_zone
 from lichen.subsystems.nt.names import LINUX_EXTENSION, computer_name
 
@@ -23,6 +23,8 @@ _ENVIRONMENT: Final = _SYSTEM + "Control/Session Manager/Environment"
 _PROCESSORS: Final = "Registry/Machine/Hardware/Description/System/CentralProcessor"
 _EXTENSIONS: Final = ".COM;.EXE;.BAT;.CMD;.VBS;.VBE;.JS;.JSE;.WSF;.WSH;.MSC;"
 _EARLIER_EXTENSIONS: Final = _EXTENSIONS + "."
+_OTHER_VIEW: Final = "Registry/Machine/Software/Wow6432Node"
+_OTHER_CLASSES: Final = "Registry/Machine/Software/Classes/Wow6432Node"
 _CRYPTOGRAPHY: Final = "Registry/Machine/Software/Microsoft/Cryptography/Defaults"
 _PROVIDERS: Final = {
     "Microsoft Enhanced Cryptographic Provider v1.0": 1,
@@ -94,8 +96,19 @@ def seed(registry: Registry, user_sid: str, user: str) -> None:
     registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, struct.pack("<I", 0))
 
 
+def _seed_other_view(registry: Registry) -> None:
+    """Where programs find what 32-bit ones have by the same name (KEY_WOW64_32KEY); of classes there is but one such place."""
+    registry.make(*_OTHER_CLASSES.split("/"))
+    above = registry.make(*_OTHER_VIEW.split("/"))
+    if fold("Classes") not in above.subkeys:
+        link = registry.add(above, "Classes", is_link=True)
+        target = "\\" + _OTHER_CLASSES.replace("/", "\\")
+        registry.set_value(link, LINK_VALUE, REG_LINK, target.encode("utf-16-le"))
+
+
 def renew(registry: Registry) -> None:
     """Change what an earlier Lichen seeded and this one would not, unless somebody else has changed it."""
+    _seed_other_view(registry)
     key = registry.make(*_ENVIRONMENT.split("/"))
     found = key.values.get(fold("PATHEXT"))
     if found is not None and found.data == _text(_EARLIER_EXTENSIONS):

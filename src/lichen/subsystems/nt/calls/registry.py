@@ -15,12 +15,14 @@ from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, StateAccess
 from lichen.executive.registry import Changed, Key, Registry, Value
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt.names import components_of
+from lichen.subsystems.nt import names
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.registry_access import require_writable
-from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
+from lichen.subsystems.nt.registry_keys import KeyObject, RegistryRoot, name_of_key
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
+    NOTHING,
+    OBJ_OPENLINK,
     Address,
     Boolean,
     Content,
@@ -36,7 +38,7 @@ from lichen.subsystems.nt.types import (
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_VOLATILE: Final = 1
+_VOLATILE, _CREATE_LINK = 1, 2
 _CREATED, _OPENED = 1, 2
 _KEY_BASIC, _KEY_NODE, _KEY_FULL, _KEY_NAME, _KEY_CACHED = 0, 1, 2, 3, 4
 _VALUE_BASIC, _VALUE_FULL, _VALUE_PARTIAL, _VALUE_FULL_ALIGN, _VALUE_PARTIAL_ALIGN = 0, 1, 2, 3, 4
@@ -57,15 +59,19 @@ def _key(thread: Thread, handle: int, access: int) -> Key:
 
 
 def _place(thread: Thread, name: Named) -> tuple[Key, tuple[str, ...]]:
-    """Where a key's name starts, and its components."""
-    components = components_of(name.name)
+    """Where a key's name starts, and its components; the tree of keys hangs in the object namespace as \\REGISTRY."""
+    if name is NOTHING:
+        raise Failure(Status.ACCESS_VIOLATION)
     if name.root:
-        return _key(thread, name.root, 0), components
-    if not name.name.startswith("\\"):
+        if name.name.startswith("\\"):
+            raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+        return _key(thread, name.root, 0), tuple(filter(None, names.path_of(name.name)))
+    if not name.name:
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-    if not components or components[0].upper() != "REGISTRY":
-        raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-    return _registry(thread).root, components
+    found = names.reach(thread, name, case_blind=True)
+    if not isinstance(found.object, RegistryRoot):
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    return _registry(thread).root, ("Registry", *filter(None, found.rest))
 
 
 @nt.call()
@@ -79,18 +85,21 @@ def NtCreateKey(
     options: Flags,
     disposition: OptionalOut[u32],
 ) -> int:
-    """Make or open a key."""
-    start, components = _place(thread, name)
-    registry = _registry(thread)
+    """Make or open a key, or make a link to one."""
+    is_link = bool(options & _CREATE_LINK)
     try:
-        key, made = registry.find(start, components), False
-    except Failure as failure:
-        if failure.status not in (Status.OBJECT_NAME_NOT_FOUND, Status.OBJECT_PATH_NOT_FOUND):
-            raise
-        require_writable(thread, start, *components)
-        key, made = registry.create(start, components, bool(options & _VOLATILE), class_name)
+        start, components = _place(thread, name)
+        key, new = _registry(thread).reach(start, components, is_link or bool(name.attributes & OBJ_OPENLINK))
+        if new is not None:
+            require_writable(thread, key, new)
+            key = _registry(thread).add(key, new, bool(options & _VOLATILE), class_name, is_link)
+        elif is_link:
+            raise Failure(Status.OBJECT_NAME_COLLISION)
+    except Failure:
+        handle.write(0)
+        raise
     handle.write(new_handle(thread, KeyObject(key), KEY.of_maker(access), name))
-    disposition.write(_CREATED if made else _OPENED)
+    disposition.write(_CREATED if new is not None else _OPENED)
     return Status.SUCCESS
 
 
@@ -107,16 +116,22 @@ def NtOpenKeyEx(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectNam
 
 
 def _open(thread: Thread, handle: Out[int], access: int, name: Named) -> int:
-    start, components = _place(thread, name)
-    key = _registry(thread).find(start, components)
+    try:
+        start, components = _place(thread, name)
+        key = _registry(thread).find(start, components, bool(name.attributes & OBJ_OPENLINK))
+    except Failure:
+        handle.write(0)
+        raise
     handle.write(new_handle(thread, KeyObject(key), KEY.of_maker(access), name))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtDeleteKey(thread: Thread, handle: Handle) -> int:
-    """Delete a key without subkeys."""
-    key = _key(thread, handle, DELETE)
+    """Delete a key without subkeys; what is deleted already stays so."""
+    key = object_of(thread, handle, KeyObject, DELETE).key
+    if key.deleted:
+        return Status.SUCCESS
     require_writable(thread, key)
     _registry(thread).delete(key)
     return Status.SUCCESS
@@ -314,7 +329,7 @@ def NtNotifyChangeKey(
 ) -> Result:
     """Tell when a key changes."""
     opened = object_of(thread, handle, KeyObject, KeyAccess.NOTIFY)
-    if not filter or filter & ~_CHANGES:
+    if filter & ~_CHANGES:
         raise Failure(Status.INVALID_PARAMETER)
     target = object_of(thread, event, EventObject, StateAccess.MODIFY_STATE).event if event else None
     if len(opened.waiting) >= _MOST_WAITING:

@@ -15,11 +15,13 @@ from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import i64, ptr, u32, u64
 from lichen.executive import system
 from lichen.executive.interfaces import PAGE
+from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import foreign, priority, time_zone
 from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.nls import US_ENGLISH, map_table
+from lichen.subsystems.nt.objects import process_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, encode, pointer
@@ -157,6 +159,9 @@ _ANSWERS: Final[dict[int, Callable[[Thread], bytes]]] = {
 _WINE_VERSION: Final = 1000
 _LEAST: Final = {2: 312}
 """The sizes of classes that were shorter once, and are still asked for like that."""
+_LOGICAL_PROCESSORS, _ARCHITECTURES = 107, 181
+_AMD64, _HANDLE_SIZE = 0x8664, 8
+_KERNEL_MODE, _USER_MODE, _NATIVE, _OF_PROCESS = 1, 2, 4, 8
 
 
 @nt.call(partial="classes that console programs ask for")
@@ -191,16 +196,31 @@ def NtQuerySystemInformationEx(
     size: u32,
     needed: OptionalOut[u32],
 ) -> int:
-    """Information about processors (class 107)."""
-    if information_class != 107:
+    """What processors have to do with each other (class 107), and what machines programs may be for (class 181)."""
+    if information_class == _LOGICAL_PROCESSORS:
+        (relation,) = struct.unpack("<I", thread.memory.read(query, 4))
+        data, too_small = _relationships(_processors(thread), relation), Status.INFO_LENGTH_MISMATCH
+    elif information_class == _ARCHITECTURES:
+        if not query or query_size < _HANDLE_SIZE:
+            raise Failure(Status.INVALID_PARAMETER)
+        (process,) = struct.unpack("<Q", thread.memory.read(query, _HANDLE_SIZE))
+        data, too_small = _architectures(thread, process & 0xFFFFFFFF), Status.BUFFER_TOO_SMALL
+    else:
         raise Failure(Status.INVALID_INFO_CLASS)
-    (relation,) = struct.unpack("<I", thread.memory.read(query, 4))
-    data = _relationships(_processors(thread), relation)
     needed.write(len(data))
     if size < len(data):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
+        raise Failure(too_small)
     thread.memory.write(buffer, data)
     return Status.SUCCESS
+
+
+def _architectures(thread: Thread, process: int) -> bytes:
+    """SYSTEM_SUPPORTED_PROCESSOR_ARCHITECTURES_INFORMATION of the one there is, and of nothing behind it."""
+    flags = _KERNEL_MODE | _USER_MODE | _NATIVE
+    if process:
+        process_of(thread, process, ProcessAccess.QUERY_LIMITED)
+        flags |= _OF_PROCESS
+    return struct.pack("<2HI", _AMD64, flags, 0)
 
 
 def _relationships(processors: int, relation: int) -> bytes:
