@@ -144,6 +144,38 @@ static void batch_files(void)
     check(DeleteFileA("batch.txt") && DeleteFileA("empty.exe"), "of what was refused no file stays open");
 }
 
+/* ---- a folder too deep to be in */
+
+static void deep_folder(void)
+{
+    STARTUPINFOW startup = {.cb = sizeof startup};
+    PROCESS_INFORMATION process;
+    WCHAR path[400] = L"\\\\?\\", line[MAX_PATH + 40], program[MAX_PATH];
+    int ends[4], made = 0;
+
+    GetTempPathW(MAX_PATH, path + 4);
+    for (; made < 4; made++)
+    {
+        ends[made] = lstrlenW(path);
+        for (int i = 0; i < 80; i++)
+            lstrcatW(path, L"d");
+        if (!CreateDirectoryW(path, NULL))
+            break;
+        lstrcatW(path, L"\\");
+    }
+    check(made == 4, "folders are made that no program can be in");
+    GetModuleFileNameW(NULL, program, MAX_PATH);
+    wsprintfW(line, L"\"%s\" child", program);
+    SetLastError(0);
+    check(!CreateProcessW(program, line, NULL, NULL, FALSE, 0, NULL, path + 4, &startup, &process), "none is started there");
+    while (made--)
+    {
+        path[ends[made] + 80] = 0;
+        RemoveDirectoryW(path);
+        path[ends[made]] = 0;
+    }
+}
+
 int main(int count, char **words)
 {
     char folder[MAX_PATH];
@@ -156,5 +188,6 @@ int main(int count, char **words)
     what_is_handed_over();
     descriptors();
     batch_files();
+    deep_folder();
     return 0;
 }

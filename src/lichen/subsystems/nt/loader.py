@@ -69,7 +69,7 @@ class PeLoader:
         seat = None if program.parameters else seat_for(process, image.file.subsystem == _CONSOLE_PROGRAM)
         parameters = program.parameters or self._parameters(process, program, seat.handle if seat else 0)
         parameters.check()
-        elsewhere = self._elsewhere(process, parameters) if program.parameters is None else None
+        elsewhere = self._elsewhere(process, program, parameters)
         guest = self.subsystem.guests.blank()
         space = AddressSpace(high=HIGHEST_ADDRESS)
         try:
@@ -108,10 +108,15 @@ class PeLoader:
         )
 
     @staticmethod
-    def _elsewhere(process: Process, parameters: Parameters) -> Location | None:
-        """Where a program starts instead of a current folder whose name is too long for Windows."""
+    def _elsewhere(process: Process, program: Program, parameters: Parameters) -> Location | None:
+        """Where a program starts instead of a current folder whose name is too long for Windows.
+
+        NAME_TOO_LONG when it is a Windows program that asks for such a folder.
+        """
         if len(encode(parameters.current_directory.rstrip("\\"))) <= 2 * _LONGEST_FOLDER:
             return None
+        if program.parameters is not None:
+            raise Failure(Status.NAME_TOO_LONG)
         parameters.current_directory = _ELSEWHERE
         return location_of(process, _ELSEWHERE)
 
