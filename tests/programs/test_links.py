@@ -65,6 +65,16 @@ def test_a_tree_is_deleted_and_nothing_outside_of_it(place: tuple[Run, Path]) ->
     assert run(script) == ["dead", "file", "folder", "to-file", "to-folder"]
 
 
+def test_walks_along_a_tree_do_not_go_into_links(place: tuple[Run, Path]) -> None:
+    """`dir /s` ends where links lead around, `del /s` stays in its tree, and both go where a link is named."""
+    run, _ = place
+    script = r"""mkdir -p tree/a tree/b; ln -s ../a tree/b/to-a; ln -s ../b tree/a/to-b; ln -s . tree/self
+        ln -s ../folder tree/out; touch tree/a/x tree/b/y; cmd.exe /c "dir /s /b tree" | sed 's/.*tree.//'
+        cmd.exe /c "del /s /q tree" > /dev/null
+        find tree -type f; cmd.exe /c "dir /s /b tree\out" | sed 's/.*tree.//'; rm -r tree"""
+    assert run(script) == ["a", "b", "out", "self", "a\\to-b", "a\\x", "b\\to-a", "b\\y", "out\\in"]
+
+
 def test_cmd_makes_links_that_linux_reads(place: tuple[Run, Path]) -> None:
     run, _ = place
     script = r"""cmd.exe /c "mklink one file & mklink /d two FOLDER & mklink three Z:\etc\hostname" > /dev/null

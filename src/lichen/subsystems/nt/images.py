@@ -67,7 +67,7 @@ class ImageCache:
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
         """What to change in an image before it is shared, by its key."""
         self.mend: Callable[[pe.PeFile, bytearray], None] = lambda file, image: None
-        """What to change in any other image before it is shared."""
+        """What else to change in any image."""
 
     def open(self, file: File) -> Image:
         """The image in an open file; INVALID_IMAGE_FORMAT when it is none."""
@@ -113,7 +113,9 @@ class ImageCache:
         """A host descriptor of the image relocated to `base`."""
         content = image.file.relocated(base)
         changed = bytearray(content)
-        self.patches.get(image.key, self.mend)(image.file, changed)
+        if patch := self.patches.get(image.key):
+            patch(image.file, changed)
+        self.mend(image.file, changed)
         descriptor = os.memfd_create("lichen-image", os.MFD_CLOEXEC)
         os.write(descriptor, changed)
         return descriptor

@@ -2,13 +2,14 @@
 
 kernelbase: CreateSymbolicLinkW says that it made a link and makes no call at all; CreateFileW drops the flag that asks for
 a link itself; FindNextFileW tells no reparse tag. shell32: the deletion of a directory, which `rd /s` is, walks through links
-and deletes what is behind them.
+and deletes what is behind them. cmd.exe: so do `del /s` and `dir /s`, for ever where links lead around.
 
 A mend looks for the fault that it cures, and leaves a DLL alone that does not have it: Wine's may be of any age.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,9 @@ _HOOK: Final = bytes.fromhex("48 8d a4 24 00 00 00 00")  # lea rsp, [rsp+0]
 """What a function begins with into which others are expected to put a jump."""
 _SAVING: Final = bytes.fromhex("55 57 56 53 48 83 ec 48")  # push rbp, rdi, rsi, rbx; sub rsp, 48h
 
+_IN_A_LOOP: Final = re.compile(rb"\xf6\x84\x24(....)\x10\x74[\x80-\xff]", re.DOTALL)
+"""`test byte [rsp+....], FILE_ATTRIBUTE_DIRECTORY; je` back."""
+
 Part = bytes | str
 """Machine code, or the name of an imported function that is called."""
 
@@ -44,6 +48,8 @@ def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
             mending.tags_in_listings()
         elif mending.name == "shell32.dll":
             mending.deletion()
+        elif not file.is_dll:
+            mending.walks()
 
 
 class _Mending:
@@ -51,9 +57,10 @@ class _Mending:
 
     def __init__(self, file: PeFile, image: bytearray) -> None:
         self.file, self.image = file, image
-        start, _ = file.directory(EXPORT_DIRECTORY)
-        (name,) = struct.unpack_from("<I", file.image, start + 12)
-        self.name = file.image[name : file.image.find(b"\0", name)].decode("ascii", "replace").lower()
+        self.name = ""
+        if start := file.directory(EXPORT_DIRECTORY)[0]:
+            (name,) = struct.unpack_from("<I", file.image, start + 12)
+            self.name = file.image[name : file.image.find(b"\0", name)].decode("ascii", "replace").lower()
         self.free = self.end = 0
         for section in file.sections:
             if section.characteristics & SECTION_EXECUTE:
@@ -164,6 +171,33 @@ class _Mending:
         for call in calls if at is not None else ():
             self.branch(b"\xe8", call, at or 0)
             self.image[call + 5] = 0x90  # nop
+
+    # ---- cmd.exe
+
+    def walks(self) -> None:
+        """Let functions that call themselves with the directories that they find not take links for directories.
+
+        Of their tests for FILE_ATTRIBUTE_DIRECTORY it is the one in the loop that looks for these: it goes back when there is
+        none. The others are of what is shown.
+        """
+        if "FindFirstFileW" not in self.file.imports:
+            return
+        for start, end in self.file.functions.items():
+            for found in (
+                _IN_A_LOOP.finditer(self.image, start, end) if self._calls_itself(start, end) else ()
+            ):
+                (displacement,) = struct.unpack("<i", found[1])
+                at = self.placed(
+                    bytes.fromhex("50"),  # push rax
+                    b"\x8b\x84\x24" + struct.pack("<i", displacement + 16),  # mov eax, [rsp+displacement]
+                    bytes.fromhex("25 10 04 00 00"),  # and eax, DIRECTORY | REPARSE_POINT
+                    bytes.fromhex("83 f8 10"),  # cmp eax, DIRECTORY
+                    bytes.fromhex("0f 94 c0 84 c0"),  # sete al; test al, al
+                    bytes.fromhex("58 c3"),  # pop rax; ret
+                )
+                if at is not None:
+                    self.branch(b"\xe8", found.start(), at)
+                    self.image[found.start() + 5 : found.start() + 8] = bytes.fromhex("0f 1f 00")  # nop
 
     def _calls(self, start: int, end: int, slot: int) -> Iterator[int]:
         """Where a function calls by way of an import's slot."""

@@ -47,7 +47,7 @@ def test_nothing_is_changed_and_nothing_fails(name: str, directories: dict[str, 
     assert image == file.image
 
 
-@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll"])
+@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll", "cmd.exe"])
 def test_wines_own_are_mended_in_their_code_alone(name: str) -> None:
     found = find_userland()
     if found is None:
