@@ -12,6 +12,8 @@ from tests.toolchain import host_program
 
 SCHEDULING = """
 chrt -f 10 bash -c 'chrt -p $$ | sed s/.*current//; ps -o cls=,rtprio= -p $$'
+chrt -d --sched-runtime 1000000 --sched-deadline 2000000 --sched-period 4000000 0 chrt -p $$ | wc -l
+chrt -d -R --sched-runtime 1000000 --sched-deadline 2000000 --sched-period 4000000 0 bash -c 'chrt -p $$ | sed s/.*current//'
 chrt -R -r 5 bash -c 'chrt -p $$ | sed s/.*current//; bash -c "chrt -p \\$\\$" | sed s/.*current//'
 """
 PERSONALITIES = """
@@ -57,6 +59,10 @@ def test_scheduling(machine: Lichen) -> None:
         " scheduling policy: SCHED_FIFO",
         " scheduling priority: 10",
         " FF     10",
+        "2",
+        " scheduling policy: SCHED_DEADLINE|SCHED_RESET_ON_FORK",
+        " scheduling priority: 0",
+        " runtime/deadline/period parameters: 1000000/2000000/4000000",
         " scheduling policy: SCHED_RR|SCHED_RESET_ON_FORK",
         " scheduling priority: 5",
         " scheduling policy: SCHED_OTHER",

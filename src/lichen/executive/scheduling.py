@@ -24,6 +24,8 @@ class Scheduling:
     policy: int = 0
     priority: int = 0
     """The static one, of the real-time policies."""
+    reservation: tuple[int, int, int] | None = None
+    """(runtime, deadline, period) in ns, of the policy that has deadlines."""
     reset_on_fork: bool = False
     """Whether children and threads begin as anybody does."""
     affinity: frozenset[int] | None = None
@@ -31,6 +33,8 @@ class Scheduling:
     io_priority: int = 0
     timer_slack: int = 50_000
     """In nanoseconds."""
+    usual_timer_slack: int = 50_000
+    """What it is when nothing else is asked for: what the creator's was."""
 
     @property
     def real_time(self) -> bool:
@@ -39,10 +43,12 @@ class Scheduling:
 
     def inherited(self) -> Scheduling:
         """What a child or a new thread gets."""
+        usual = replace(self, usual_timer_slack=self.timer_slack)
         if not self.reset_on_fork:
-            return replace(self)
-        kept = Scheduling() if self.real_time else self
-        return replace(self, nice=max(0, self.nice), policy=kept.policy, priority=0, reset_on_fork=False)
+            return usual
+        policy = 0 if self.real_time or self.reservation else self.policy
+        nice = max(0, self.nice)
+        return replace(usual, nice=nice, policy=policy, priority=0, reset_on_fork=False, reservation=None)
 
 
 def of_process(process: Process) -> Scheduling:

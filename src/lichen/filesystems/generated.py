@@ -228,7 +228,6 @@ class GeneratedFile(File):
     __slots__ = ("_snapshot",)
 
     seekable = True
-    splices_in = False
     node: GeneratedNode
 
     def __init__(self, location: Location, open: Open) -> None:

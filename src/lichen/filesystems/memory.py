@@ -39,6 +39,9 @@ def half_of_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
+_PUNCHES: Final = 0x2
+
+
 class Seal:
     """What may no longer be done to a file (fcntl F_ADD_SEALS)."""
 
@@ -373,8 +376,11 @@ class MemoryNode(Node):
 
     def allocate(self, mode: int, offset: int, size: int) -> None:
         end = offset + size
-        if self.seals:
-            self._check_seals(0 if mode & 1 else end)
+        forbidden = Seal.WRITE | Seal.FUTURE_WRITE if mode & _PUNCHES else 0
+        if end > self.content.size:
+            forbidden |= Seal.GROW
+        if self.seals & forbidden:
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
         growth = 0 if mode & 2 or self.content.has(offset, end) else size
         if growth > self.file_system.free():
             raise Failure(Status.DISK_FULL)

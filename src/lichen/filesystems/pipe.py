@@ -194,7 +194,7 @@ class Pipe:
 
     def resize(self, size: int) -> int:
         """Set the capacity to `size`, rounded up to a power of two."""
-        if not 0 < size < 1 << 31:
+        if not 0 <= size <= 1 << 31:
             raise Failure(Status.INVALID_PARAMETER)
         capacity = max(PIPE_BUF, 1 << (size - 1).bit_length())
         if capacity > LARGEST_CAPACITY or capacity - self.capacity > max(self._driver.budget, 0):

@@ -90,6 +90,8 @@ static void writes(void) {
     memcpy(area, "sealed", 6);
     NEED(munmap(area, PAGE) == 0);
     CHECK_EQ(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0, "F_SEAL_WRITE");
+    CHECK_EQ(fallocate(fd, 0, 0, 16384), 0, "F_SEAL_WRITE lets it grow");
+    CHECK_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), EPERM, "F_SEAL_WRITE and holes");
     CHECK_ERRNO(pwrite(fd, "x", 1, 0), EPERM, "no write");
     CHECK_ERRNO(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EPERM,
                 "no shared write mapping");

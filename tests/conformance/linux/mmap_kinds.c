@@ -80,6 +80,8 @@ static void flags(void) {
     CHECK_ERRNO(map(PROT_READ, MAP_SHARED_VALIDATE | MAP_ANONYMOUS, -1), EINVAL, "MAP_SHARED_VALIDATE without a file");
     CHECK_ERRNO(map(PROT_READ, MAP_SHARED_VALIDATE | SYNC, fd), EOPNOTSUPP, "MAP_SYNC");
     CHECK_EQ(map(PROT_READ, MAP_SHARED | UNKNOWN, fd), 0, "MAP_SHARED takes any flag");
+    errno = 0;
+    CHECK(mmap(NULL, 0, PROT_READ, MAP_SHARED, -1, 0) == MAP_FAILED && errno == EBADF, "no descriptor comes before no size");
     CHECK_ERRNO(map(PROT_READ, 4, fd), EINVAL, "a type of mapping that there is not");
     CHECK_ERRNO(map(PROT_READ, MAP_PRIVATE | MAP_GROWSDOWN, fd), EINVAL, "MAP_GROWSDOWN of a file");
     CHECK_ERRNO(map(PROT_READ, MAP_PRIVATE | MAP_HUGETLB, fd), EINVAL, "MAP_HUGETLB of a file");

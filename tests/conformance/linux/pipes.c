@@ -92,6 +92,8 @@ static void full_pipe(void) {
         ;
     CHECK(ioctl(end[0], FIONREAD, &waiting) == 0 && waiting == 0, "FIONREAD of an empty pipe");
     CHECK_EQ(fcntl(end[1], F_SETPIPE_SZ, 4096), 4096, "F_SETPIPE_SZ to a page");
+    CHECK_EQ(fcntl(end[1], F_SETPIPE_SZ, 0), 4096, "F_SETPIPE_SZ to nothing");
+    CHECK_ERRNO(fcntl(end[1], F_SETPIPE_SZ, (1U << 31) + 1), EINVAL, "F_SETPIPE_SZ to too much");
     CHECK_EQ(fcntl(end[0], F_GETPIPE_SZ), 4096, "both ends know the size");
     CHECK_EQ(write(end[1], block, 4096), 4096, "write of a page to a pipe of a page");
     CHECK_ERRNO(write(end[1], block, 1), EAGAIN, "write to a full pipe of a page");

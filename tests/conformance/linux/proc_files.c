@@ -111,6 +111,10 @@ static void timers(void) {
     CHECK_EQ(stored(path, "60000\n"), 0, "and takes another value");
     CHECK_EQ(prctl(PR_GET_TIMERSLACK), 60000, "which prctl tells");
     CHECK_EQ(stored(path, "x"), EINVAL, "but no word");
+    pid_t child = fork();
+    if (child == 0)
+        _exit(prctl(PR_SET_TIMERSLACK, 0) != 0 || prctl(PR_GET_TIMERSLACK) != 60000);
+    CHECK(exited_with(status_of(child), 0), "a child's usual value is what its parent had");
     NEED(prctl(PR_SET_TIMERSLACK, 0) == 0);
 }
 

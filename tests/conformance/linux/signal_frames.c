@@ -7,7 +7,7 @@
 #define SS_AUTODISARM (1U << 31)
 #endif
 
-enum { NOWHERE = 0x1000, HANDLED = 7 };
+enum { NOWHERE = 0x1000, HANDLED = 7, SMALL = 8192 };
 
 static char stack[1 << 16];
 static siginfo_t told;
@@ -124,6 +124,45 @@ static void stack_out_of_use(void) {
     use_stack(SS_DISABLE);
 }
 
+static void again(int number) {
+    (void)number;
+    raise(SIGUSR1);
+}
+
+static char *below;
+
+/* Each handler interrupts itself, until the stack has no room for one more. */
+static void overflow(void) {
+    stack_t own = {.ss_sp = below + SMALL, .ss_size = SMALL};
+    NEED(sigaltstack(&own, NULL) == 0);
+    handle(SIGUSR1, again, SA_ONSTACK | SA_NODEFER);
+    no_core();
+    raise(SIGUSR1);
+}
+
+static void once_on_a_small_stack(void) {
+    stack_t own = {.ss_sp = below + SMALL, .ss_size = SMALL};
+    NEED(sigaltstack(&own, NULL) == 0);
+    handle(SIGUSR1, look, SA_ONSTACK);
+    raise(SIGUSR1);
+}
+
+static int is_untouched(void) {
+    for (int index = 0; index < SMALL; index++)
+        if (below[index] != 'x')
+            return 0;
+    return 1;
+}
+
+static void small_stacks(void) {
+    below = mmap(NULL, 2 * SMALL, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    NEED(below != MAP_FAILED);
+    memset(below, 'x', SMALL);
+    CHECK(exited_with(status_after(once_on_a_small_stack), 0) && is_untouched(), "a frame has room in 8 KB");
+    CHECK(killed_by(status_after(overflow), SIGSEGV), "an alternate stack that is full");
+    CHECK(is_untouched(), "nothing is written below it");
+}
+
 static struct gate ready, leave;
 static int thread_id;
 
@@ -187,6 +226,7 @@ int main(void) {
     frames();
     once();
     stack_out_of_use();
+    small_stacks();
     to_threads();
     by_descriptor();
     return finish();

@@ -195,6 +195,7 @@ static void posix_timers(void) {
         _exit(timer_gettime(timer, &times) == -1 && errno == EINVAL ? 0 : 1);
     CHECK_EQ(status_of(child), 0, "a child has no timers");
     long_time.it_value.tv_nsec = 1000000000;
+    CHECK_ERRNO(timer_settime(timer, 0, NULL, NULL), EINVAL, "timer_settime without a time");
     CHECK_ERRNO(timer_settime(timer, 0, &long_time, NULL), EINVAL, "timer_settime: too many nanoseconds");
     CHECK_OK(timer_delete(timer), "timer_delete");
     CHECK_ERRNO(timer_gettime(timer, &times), EINVAL, "a timer that is gone");

@@ -135,9 +135,11 @@ def _run_handler(
         thread.process.personality.dispositions.reset(number)
     stack = state.stack.address, state.stack.flags, state.stack.size
     top = state.stack.top(guest.registers.rsp) if action.flags & signals.SA_ONSTACK else None
+    on_alternate = top is not None or state.stack.holds(guest.registers.rsp)
+    lowest = state.stack.address if on_alternate else 0
     trap, state.trap = state.trap, (0, 0, 0)
     try:
-        frames.push(guest, number, action, information, mask, stack, top, trap)
+        frames.push(guest, number, action, information, mask, stack, top, trap, lowest)
     except BadAddress:
         frame_failed(thread, number)
         return

@@ -23,12 +23,16 @@ _END_MAGIC_VALUE: Final = 0x46505845
 _SOFTWARE_AREA: Final = struct.Struct("<IIQI")
 _SOFTWARE_OFFSET: Final = 464
 _LEGACY_SIZE: Final = 512
+_LEAST_STATE: Final = _LEGACY_SIZE + 64
+_LEGACY_HEADER: Final = struct.pack("<Q56x", 0x3)  # x87 and SSE
+_TILE_DATA, _TILE_DATA_SIZE = 1 << 18, 8192
+_full_size: Final = [0]
+"""How large the area is that the host takes, once it is known."""
 _UCONTEXT_FLAGS: Final = 0x7  # FP_XSTATE, SIGCONTEXT_SS, STRICT_RESTORE_SS
 _HEAD: Final = struct.Struct("<QQQQi4xQ")  # restorer, flags, link, stack
 _CONTEXT: Final = struct.Struct("<18Q4H5Q64xQ")
 _CONTEXT_OFFSET: Final = 40
 _EFLAGS: Final = 0x50DD5
-_MAXIMUM_STATE: Final = 16384
 
 _REGISTERS: Final = (
     *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbp", "rbx", "rdx", "rax", "rcx"),
@@ -45,19 +49,21 @@ def push(
     stack: tuple[int, int, int],
     top: int | None,
     trap: tuple[int, int, int] = (0, 0, 0),
+    lowest: int = 0,
 ) -> None:
     """Make the stopped thread run `action`'s handler when it goes on.
 
     `mask` is what rt_sigreturn will restore; `stack` (address, flags, size) the alternate stack as ucontext reports it;
-    `top` the end of that stack when the handler is to run there; `trap` (error, number, address) of a fault.
+    `top` the end of that stack when the handler is to run there; `trap` (error, number, address) of a fault; `lowest` where
+    the stack that the handler runs on ends below, if that is known.
     Raises abi.memory.Fault when the frame does not fit into the guest's memory.
     """
     registers = guest.registers
-    state = guest.extended_state()
+    state = _usable(guest.extended_state())
     end = registers.rsp - _RED_ZONE if top is None else top
     area = (end - len(state) - _END_MAGIC.size) & -64
     frame = ((area - _HEAD.size - _CONTEXT.size - len(information)) & -16) - 8
-    if frame < 0:
+    if frame < 0 or frame < lowest:
         raise Fault(end)
     general = [getattr(registers, name) for name in _REGISTERS]
     error, trap_number, address = trap
@@ -71,6 +77,17 @@ def push(
     registers.rdi, registers.rsi, registers.rdx = number, frame + _HEAD.size + _CONTEXT.size, frame + 8
     registers.rax, registers.orig_rax = 0, -1
     registers.eflags &= ~0x500  # direction and trap flags
+
+
+def _usable(state: bytes) -> bytes:
+    """The XSAVE area without the tiles of AMX, which are at its end: a thread has none before it has asked for them."""
+    _full_size[0] = len(state)
+    (features,) = struct.unpack_from("<Q", state, _SOFTWARE_OFFSET)
+    if not features & _TILE_DATA or len(state) <= _LEAST_STATE + _TILE_DATA_SIZE:
+        return state
+    area = bytearray(state[:-_TILE_DATA_SIZE])
+    struct.pack_into("<Q", area, _SOFTWARE_OFFSET, features & ~_TILE_DATA)
+    return bytes(area)
 
 
 def _described(state: bytes) -> bytes:
@@ -106,8 +123,10 @@ def pop(guest: GuestThread) -> tuple[int, tuple[int, int, int]]:
 def _load_state(guest: GuestThread, area: int) -> None:
     legacy = guest.memory.read(area, _LEGACY_SIZE)
     magic, _, features, size = _SOFTWARE_AREA.unpack_from(legacy, _SOFTWARE_OFFSET)
-    if magic != _EXTENDED_STATE_MAGIC or not _LEGACY_SIZE + 64 <= size <= _MAXIMUM_STATE:
-        raise OSError(f"no extended state at {area:#x}")
-    state = bytearray(guest.memory.read(area, size))
-    struct.pack_into("<Q", state, _SOFTWARE_OFFSET, features)
-    guest.set_extended_state(bytes(state))
+    full = _full_size[0] or len(guest.extended_state())
+    if magic == _EXTENDED_STATE_MAGIC and _LEAST_STATE <= size <= full:
+        state = bytearray(guest.memory.read(area, size))
+        struct.pack_into("<Q", state, _SOFTWARE_OFFSET, features)
+    else:  # a frame of the program's own making: what every processor has, and the rest as at the start
+        state = bytearray(legacy) + _LEGACY_HEADER
+    guest.set_extended_state(bytes(state.ljust(full, b"\0")))

@@ -47,6 +47,7 @@ FD_CLOEXEC: Final = 1
 F_RDLCK, F_WRLCK, F_UNLCK = 0, 1, 2
 LOCK_SH, LOCK_EX, LOCK_NB, LOCK_UN = 1, 2, 4, 8
 _LARGEST: Final = (1 << 63) - 1
+_LARGEST_PIPE: Final = 1 << 31
 _FLOCK: Final = layout(Flock64, LP64)
 _OWNER: Final = layout(OwnerEx, LP64)
 
@@ -253,7 +254,7 @@ def _get_pipe_size(thread: Thread, fd: int, file: File, argument: int) -> Result
 
 def _set_pipe_size(thread: Thread, fd: int, file: File, argument: int) -> Result:
     size, most = argument & 0xFFFFFFFF, thread.process.machine.system.limits.pipe_bytes
-    if size > most and size > _of_pipe(file, PipeCapacity()):
+    if most < size <= _LARGEST_PIPE and size > _of_pipe(file, PipeCapacity()):
         require(thread, Capability.SYS_RESOURCE)
     return _of_pipe(file, SetPipeCapacity(size))
 

@@ -91,6 +91,8 @@ def mmap(
     offset: Size,
 ) -> Result:
     """Map a file or anonymous memory."""
+    if not flags & MAP_ANONYMOUS:
+        file_of(thread, fd)
     if size == 0 or offset % PAGE or flags & MAP_TYPE not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
         raise Failure(Status.INVALID_PARAMETER)
     _check_flags(flags)

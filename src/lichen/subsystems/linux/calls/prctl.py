@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import ALL_CAPABILITIES, Capability, SecureBit
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
@@ -165,7 +164,8 @@ def _set_tsc(thread: Thread, wanted: int, *_: int) -> int:
 @_operation(29)
 def _set_timer_slack(thread: Thread, nanoseconds: int, *_: int) -> int:
     """PR_SET_TIMERSLACK"""
-    thread.scheduling.timer_slack = nanoseconds or Scheduling.timer_slack
+    scheduling = thread.scheduling
+    scheduling.timer_slack = nanoseconds or scheduling.usual_timer_slack
     return 0
 
 

@@ -146,7 +146,12 @@ def _check_flags(flags: int) -> None:
 
 
 def _check_room_for_task(thread: Thread) -> None:
-    """DEVICE_NOT_READY (EAGAIN) when the machine, or the user by RLIMIT_NPROC, has all the tasks there may be."""
+    """DEVICE_NOT_READY (EAGAIN) when the machine, or the user by RLIMIT_NPROC, has all the tasks there may be.
+
+    Nor does a thread with a reservation of time get others that would have the same.
+    """
+    if thread.scheduling.reservation and not thread.scheduling.reset_on_fork:
+        raise Failure(Status.DEVICE_NOT_READY)
     tasks, token = thread.process.machine.threads, thread.process.files.token
     if len(tasks) >= thread.process.machine.system.limits.tasks:
         raise Failure(Status.DEVICE_NOT_READY)

@@ -18,7 +18,7 @@ from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.calls.limits import check_priority, set_nice
-from lichen.subsystems.linux.processes import token_of
+from lichen.subsystems.linux.processes import require, token_of
 from lichen.subsystems.linux.records import SchedAttr, SchedParam, Timespec
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Flags, Int, Pid, Uint
@@ -34,7 +34,12 @@ _FLAG_RESET_ON_FORK, _FLAG_KEEP_POLICY, _FLAG_KEEP_PARAMETERS = 0x1, 0x8, 0x10
 _FLAGS: Final = _FLAG_RESET_ON_FORK | _FLAG_KEEP_POLICY | _FLAG_KEEP_PARAMETERS
 _MOST_REAL_TIME: Final = 99
 _WORD: Final = 8
-_SLICES: Final = {SCHED_FIFO: Timespec(0, 0), SCHED_RR: Timespec(0, 100_000_000)}
+_LEAST_RUNTIME, _LEAST_PERIOD, _LONGEST_PERIOD = 1 << 10, 100_000, (1 << 22) * 1000
+_SLICES: Final = {
+    SCHED_FIFO: Timespec(0, 0),
+    SCHED_DEADLINE: Timespec(0, 0),
+    SCHED_RR: Timespec(0, 100_000_000),
+}
 _SLICE: Final = Timespec(0, 4_000_000)
 _ATTRIBUTES: Final = layout(SchedAttr, LP64)
 _FIRST_SIZE: Final = 48
@@ -74,7 +79,7 @@ def _set_policy(thread: Thread, target: _Target, policy: int, priority: int) -> 
     if not token_of(thread).has(Capability.SYS_NICE):
         _check_ordinary(thread, target, policy, priority, reset)
     now = target.scheduling
-    now.policy, now.priority, now.reset_on_fork = policy, priority, reset
+    now.policy, now.priority, now.reset_on_fork, now.reservation = policy, priority, reset, None
 
 
 def _check_ordinary(thread: Thread, target: _Target, policy: int, priority: int, reset: bool) -> None:
@@ -164,7 +169,7 @@ def sched_getattr(thread: Thread, id: Pid, address: Address, size: Uint, flags: 
     nice = now.nice if now.policy not in _REAL_TIME else 0
     reset = _FLAG_RESET_ON_FORK if now.reset_on_fork else 0
     used = min(size, _ATTRIBUTES.size)
-    data = _ATTRIBUTES.pack(SchedAttr(used, now.policy, reset, nice, now.priority))
+    data = _ATTRIBUTES.pack(SchedAttr(used, now.policy, reset, nice, now.priority, *(now.reservation or ())))
     thread.memory.write(address, data[:used])
     return 0
 
@@ -189,15 +194,27 @@ def sched_setattr(thread: Thread, id: Pid, address: Address, flags: Flags) -> in
         policy = now.policy
     if wanted.flags & _FLAG_KEEP_PARAMETERS:
         priority = now.priority
+    reset = bool(wanted.flags & _FLAG_RESET_ON_FORK)
     if policy == SCHED_DEADLINE:
-        raise Failure(Status.PRIVILEGE_NOT_HELD)
-    _set_policy(
-        thread, target, policy | (_RESET_ON_FORK if wanted.flags & _FLAG_RESET_ON_FORK else 0), priority
-    )
+        _reserve(thread, target, wanted, reset)
+        return 0
+    _set_policy(thread, target, policy | (_RESET_ON_FORK if reset else 0), priority)
     ordinary = policy not in _REAL_TIME and not wanted.flags & _FLAG_KEEP_PARAMETERS
     if ordinary and target.thread is not None:
         set_nice(thread, target.thread, wanted.nice)
     return 0
+
+
+def _reserve(thread: Thread, target: _Target, wanted: SchedAttr, reset: bool) -> None:
+    """SCHED_DEADLINE: so much time in each period, before a deadline in it. It is kept and told like all the rest."""
+    runtime, deadline, period = wanted.runtime, wanted.deadline, wanted.period or wanted.deadline
+    in_order = _LEAST_RUNTIME <= runtime <= deadline <= period
+    if not in_order or not _LEAST_PERIOD <= period <= _LONGEST_PERIOD or wanted.priority:
+        raise Failure(Status.INVALID_PARAMETER)
+    require(thread, Capability.SYS_NICE)
+    now = target.scheduling
+    now.policy, now.priority, now.reset_on_fork = SCHED_DEADLINE, 0, reset
+    now.reservation = runtime, deadline, wanted.period or deadline
 
 
 # ---- processors

@@ -22,6 +22,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux.calls.transfer import Cursor, put
 from lichen.subsystems.linux.files import opened_file_of
+from lichen.subsystems.linux.procfs.subjects import Task
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.transfers import (
     PIECE,
@@ -61,7 +62,7 @@ def splice(
     if len(pipes) == 1 and (source_offset or target_offset):
         _check_seekable(*((reader, target_offset) if pipes == [writer] else (writer, source_offset)))
     start, end = Cursor(reader, source_offset), Cursor(writer, target_offset)
-    if not pipes or reader.node is writer.node or writer.options & Options.APPEND or not writer.splices_in:
+    if not pipes or reader.node is writer.node or writer.options & Options.APPEND or not _takes(writer):
         raise Failure(Status.INVALID_PARAMETER)
     waits = not flags & SPLICE_F_NONBLOCK and not any(file.options & Options.NONBLOCKING for file in pipes)
     return _move(thread, start, end, min(size, PIECE), waits, take=True)
@@ -115,6 +116,11 @@ def _check_seekable(other: File, offset_of_pipe: OptionalInOut[i64]) -> None:
     """A pipe has no offset (ESPIPE), which is told first; nor have many of the files at its other side (EINVAL)."""
     if not offset_of_pipe and not other.seekable:
         raise Failure(Status.INVALID_PARAMETER)
+
+
+def _takes(file: File) -> bool:
+    """Whether a file can be spliced to. Of the files of /proc those about processes cannot."""
+    return file.splices_in and not isinstance(file.node.subject, Task)
 
 
 def _ends(thread: Thread, source: int, target: int) -> tuple[File, File]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.argument import In, OptionalIn, OptionalOut, Out
+from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, i32, layout
 from lichen.executive.limits import RLIMIT_SIGPENDING
 from lichen.executive.status import Failure, Status
@@ -208,9 +208,11 @@ def _setting(timer: PosixTimer) -> Itimerspec:
 
 @linux.call(amd64=223, partial=_PROCESSOR)
 def timer_settime(
-    thread: Thread, id: Int, flags: Flags, new: In[Itimerspec], old: OptionalOut[Itimerspec]
+    thread: Thread, id: Int, flags: Flags, new: OptionalIn[Itimerspec], old: OptionalOut[Itimerspec]
 ) -> int:
     """Start or stop a timer."""
+    if new is None:
+        raise Failure(Status.INVALID_PARAMETER)
     interval, length = seconds_of(new.interval), seconds_of(new.value)
     timer = _timer(thread, id)
     before = _setting(timer)

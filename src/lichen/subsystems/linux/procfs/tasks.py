@@ -147,7 +147,7 @@ def stat(task: Task) -> bytes:
         ticks(time.system),
         ticks(children.user),
         ticks(children.system),
-        -1 - scheduling.priority if scheduling.real_time else 20 + scheduling.nice,
+        _priority(scheduling),
         scheduling.nice,
         len(process.threads) or 1,
         0,
@@ -182,6 +182,13 @@ def _end_signal(task: Task) -> int:
     if task.id != task.process.id:
         return -1
     return task.state.exit_signal if task.state is not None else SIGCHLD
+
+
+def _priority(scheduling: Scheduling) -> int:
+    """As the scheduler of Linux counts: what has a reservation is before all that is real-time, and that before the rest."""
+    if scheduling.reservation:
+        return -101
+    return -1 - scheduling.priority if scheduling.real_time else 20 + scheduling.nice
 
 
 def _scheduling(task: Task) -> Scheduling:
@@ -392,7 +399,8 @@ def set_timer_slack(task: Task, text: bytes) -> None:
     wanted = text.strip(b" \t\n\0")
     if not wanted.isdigit():
         raise Failure(Status.INVALID_PARAMETER)
-    _slack_of(task).timer_slack = int(wanted) or Scheduling.timer_slack
+    scheduling = _slack_of(task)
+    scheduling.timer_slack = int(wanted) or scheduling.usual_timer_slack
 
 
 def _slack_of(task: Task) -> Scheduling:
