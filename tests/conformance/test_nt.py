@@ -23,6 +23,7 @@ BEYOND_WINE = {
     "codepages": "Wine 8 has no console where there is no terminal",
     "ansi": "Wine takes the code pages of the locale",
     "overflow": "Wine 8 leaves handlers of a stack overflow less than they ask for",
+    "views": "Wine 8 goes on sharing the pages of a view that are to be copied on write from now on",
     "suspending": "under Wine 8 a thread that is suspended hundreds of times stands still for ever now and then",
     "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",
     "links": "Wine makes no symbolic links, has none as objects of their own, and knows junctions of its own only",

@@ -151,6 +151,14 @@ static void input(void)
           "what is no handle is not read");
 }
 
+static unsigned queue_null(void)
+{
+    unsigned(WINAPI * queue)(HANDLE, void *, ULONG_PTR, ULONG_PTR, ULONG_PTR) =
+        (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueueApcThread");
+
+    return queue(GetCurrentThread(), NULL, 1, 2, 3);
+}
+
 int main(void)
 {
     begun = CreateEventA(NULL, FALSE, FALSE, NULL);
@@ -158,5 +166,6 @@ int main(void)
     own();
     others();
     input();
+    check(queue_null() == 0 && SleepEx(0, TRUE) == 0, "a call of nothing ends no wait");
     return 0;
 }

@@ -31,6 +31,23 @@ static DWORD WINAPI sleep_alertably(void *argument)
     return SleepEx(5000, TRUE);
 }
 
+static void describe(void)
+{
+    HMODULE library = GetModuleHandleA("kernelbase.dll");
+    HRESULT(WINAPI * set)(HANDLE, PCWSTR) = (void *)GetProcAddress(library, "SetThreadDescription");
+    HRESULT(WINAPI * get)(HANDLE, PWSTR *) = (void *)GetProcAddress(library, "GetThreadDescription");
+    NTSTATUS(WINAPI * change)(HANDLE, ULONG, void *, ULONG) =
+        (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtSetInformationThread");
+    PWSTR text = NULL;
+    int number = 0;
+
+    check(SUCCEEDED(get(GetCurrentThread(), &text)) && text && !text[0], "a thread has no description");
+    check(SUCCEEDED(set(GetCurrentThread(), L"worker")), "until it is given one");
+    check(SUCCEEDED(get(GetCurrentThread(), &text)) && text && !lstrcmpW(text, L"worker"), "which is told");
+    check((unsigned)change(GetCurrentThread(), 38, &number, 4) == 0xC0000004, "but no part of one");
+    LocalFree(text);
+}
+
 int main(void)
 {
     static CONTEXT context;
@@ -73,5 +90,6 @@ int main(void)
     stop = 1;
     ResumeThread(thread);
     check(WaitForSingleObject(thread, 5000) == WAIT_OBJECT_0, "it goes on from there");
+    describe();
     return 0;
 }

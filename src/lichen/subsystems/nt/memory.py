@@ -45,6 +45,23 @@ class Room(NamedTuple):
 
 
 ANYWHERE: Final = Room()
+_MOST_ZERO_BITS, _BITS_OF_ADDRESS = 21, 32
+
+
+def room_below(zero_bits: int, invalid: int) -> Room:
+    """Where memory may be of whose address so many bits are to be zero, counted from bit 31; `invalid` if it cannot be.
+
+    From 32 on it is no number but a mask: no bit above its highest may be set.
+    """
+    if not zero_bits:
+        return ANYWHERE
+    if zero_bits >= _BITS_OF_ADDRESS:
+        high = 1 << zero_bits.bit_length()
+    elif zero_bits > _MOST_ZERO_BITS:
+        raise Failure(invalid)
+    else:
+        high = 1 << _BITS_OF_ADDRESS - zero_bits
+    return Room(GRANULARITY, high)
 
 
 def reserve(

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
 from lichen.abi.layout import LLP64, layout, ptr, u32, u64
-from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Protection, Unmap
+from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import foreign, memory, placeholders
+from lichen.subsystems.nt import foreign, memory, placeholders, views
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.memory import (
     ANYWHERE,
@@ -35,7 +35,7 @@ from lichen.subsystems.nt.placeholders import (
     MEM_REPLACE_PLACEHOLDER,
     MEM_RESERVE_PLACEHOLDER,
 )
-from lichen.subsystems.nt.protection import PAGE_NOACCESS, WRITABLE, host_protection, without_targets
+from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
 from lichen.subsystems.nt.records import MemoryBasicInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
@@ -51,6 +51,7 @@ _STATUS_MEMORY_NOT_ALLOCATED, _STATUS_FREE_VM_NOT_AT_BASE = 0xC00000A0, 0xC00000
 _STATUS_NOT_COMMITTED, _STATUS_UNABLE_TO_FREE_VM = 0xC000002D, 0xC000001A
 _STATUS_NOT_MAPPED_VIEW, _STATUS_PARTIAL_COPY = 0xC0000019, 0x8000000D
 _STATUS_SECTION_PROTECTION: Final = 0xC000004E
+_STATUS_INVALID_PARAMETER_3: Final = 0xC00000F1
 _MOST_COPIED: Final = 1 << 26
 _ADDRESS_REQUIREMENTS: Final = 1
 _MOST_PARAMETERS: Final = 16
@@ -80,7 +81,9 @@ def NtAllocateVirtualMemory(
     protect: Flags,
 ) -> int:
     """Reserve or commit memory."""
-    return _allocate(thread, process, base, size, kind, without_targets(protect))
+    room = memory.room_below(zero_bits, _STATUS_INVALID_PARAMETER_3)
+    room = ANYWHERE if base.read() else room
+    return _allocate(thread, process, base, size, kind, without_targets(protect), room)
 
 
 @nt.call(partial="of the extended parameters, those but address requirements are ignored")
@@ -278,27 +281,20 @@ def NtProtectVirtualMemory(
         raise Failure(Status.INVALID_PARAMETER)
     start, end = page_down(wanted), page_up(wanted + length)
     protect = without_targets(protect)
-    host = host_protection(protect)
+    host_protection(protect)
     regions = list(target.space.overlapping(start, end))
     if not regions or not target.space.is_mapped(start, end):
         raise Failure(Status.CONFLICTING_ADDRESSES)
     if any(not region.state for region in regions):
         raise Failure(_STATUS_NOT_COMMITTED)
-    if host & Protection.WRITE and any(_is_view_for_reading(region) for region in regions):
-        raise Failure(_STATUS_SECTION_PROTECTION)
-    before = regions[0].state
+    protect, before = views.settled(regions, protect), regions[0].state
+    views.make_private(thread, target, start, end, protect)
     memory.set_protection(target.space, start, end, protect)
     old.write(before)
     base.write(start)
     size.write(end - start)
-    change(thread, target, [Protect(start, end - start, host)])
+    change(thread, target, [Protect(start, end - start, host_protection(protect))])
     return Status.SUCCESS
-
-
-def _is_view_for_reading(region: Region) -> bool:
-    """Whether pages are shared, in a view that was not mapped for writing; it cannot become a private copy either."""
-    allocation = region.allocation
-    return region.shared and isinstance(allocation, Allocation) and not allocation.protect & WRITABLE
 
 
 @nt.call(partial="classes 0, 2 and 1000")

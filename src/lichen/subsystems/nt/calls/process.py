@@ -17,11 +17,13 @@ from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, foreign, graphics, priority, signals
+from lichen.subsystems.nt import affinity, crash, foreign, graphics, memory, priority, signals
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.devices import native_name
+from lichen.subsystems.nt.memory import room_below
 from lichen.subsystems.nt.objects import new_handle, process_of
+from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records import KernelUserTimes, ProcessBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess
@@ -37,6 +39,8 @@ _IMAGE: Final = layout(SectionImageInformation, LLP64)
 STILL_ACTIVE: Final = 0x103
 _SERVES_OTHERS, _ADMINISTRATORS = 1000, 1002
 """Wine's own classes: to be told when nobody else is left, and to be the administrators'."""
+_STACK_ALLOCATION: Final = 41
+_STACK, _STACK_EX = struct.Struct("<3Q"), struct.Struct("<4I3Q")
 _FOR_DEBUGGERS: Final = (7, 30, 31, 34, 36, 37)
 """Information classes that need more than a look at the process."""
 
@@ -203,6 +207,22 @@ def _memory_counters(process: Process) -> bytes:
     return struct.pack("<QQI4x9Q", total, total, 0, total, total, 0, 0, 0, 0, total, total, total)
 
 
+def _reserve_stack(thread: Thread, target: Process, buffer: int, size: int) -> None:
+    """Room for a stack, of a fiber for example: its size and how low it is to be; the answer is where."""
+    if size not in (_STACK.size, _STACK_EX.size):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    if target is not thread.process:
+        raise Failure(Status.ACCESS_DENIED)
+    at = buffer + size - _STACK.size
+    reserve, zero_bits, _ = _STACK.unpack(thread.memory.read(at, _STACK.size))
+    if not reserve or reserve >> 47:
+        raise Failure(Status.INVALID_PARAMETER if not reserve else Status.NO_MEMORY)
+    thread.memory.write(at, _STACK.pack(reserve, zero_bits, 0))
+    room = room_below(zero_bits, Status.INVALID_PARAMETER)
+    base = memory.reserve(target.space, reserve, PAGE_READWRITE, room=room).base
+    thread.memory.write(at, _STACK.pack(reserve, zero_bits, base))
+
+
 @nt.call(partial="settings without an effect here are accepted")
 def NtSetInformationProcess(
     thread: Thread, process: Handle, information_class: u32, buffer: Address, size: u32
@@ -215,6 +235,8 @@ def NtSetInformationProcess(
     elif information_class == 21 and size >= 8:
         (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
         affinity.set_process(target, mask)
+    elif information_class == _STACK_ALLOCATION:
+        _reserve_stack(thread, target, buffer, size)
     elif not isinstance(target.personality, NtProcess):
         raise Failure(Status.ACCESS_DENIED)
     elif information_class == _SERVES_OTHERS:

@@ -23,7 +23,7 @@ from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
-from lichen.subsystems.nt.memory import MEM_MAPPED
+from lichen.subsystems.nt.memory import MEM_MAPPED, Room, room_below
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
 from lichen.subsystems.nt.records import SectionBasicInformation, SectionImageInformation
@@ -44,6 +44,7 @@ _STATUS_SECTION_PROTECTION: Final = 0xC000004E
 _BASIC: Final = layout(SectionBasicInformation, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 _EXECUTABLE: Final = 0xF0
+_STATUS_INVALID_PARAMETER_4: Final = 0xC00000F2
 _LOWEST_VIEW: Final = 0x200000000
 
 
@@ -144,6 +145,7 @@ def NtMapViewOfSection(
     """Map a section or a part of it."""
     content = object_of(thread, section, SectionObject, _access_for(protect)).content
     target = process_of(thread, process, ProcessAccess.VM_OPERATION)
+    room = room_below(zero_bits, _STATUS_INVALID_PARAMETER_4)
     wanted, length = base.read(), view_size.read()
     start_in_file = offset.read() if offset else 0
     if content.image is not None:
@@ -158,7 +160,8 @@ def NtMapViewOfSection(
     if length > content.size - start_in_file:
         raise Failure(_STATUS_INVALID_VIEW_SIZE)
     size = page_up(length or content.size - start_in_file)
-    at = _map_file_view(thread, target, content, wanted, start_in_file, size, protect)
+    at = wanted & -GRANULARITY if wanted else _place(target, size, room)
+    _map_file_view(thread, target, content, at, start_in_file, size, protect)
     base.write(at)
     view_size.write(size)
     return Status.SUCCESS
@@ -172,17 +175,21 @@ def _access_for(protect: int) -> int:
     return access if protect & PAGE_EXECUTE else access | SectionAccess.MAP_READ
 
 
+def _place(target: Process, size: int, room: Room) -> int:
+    """Where a view is put whose address the kernel chooses."""
+    at = target.space.lowest_free(size, room.low or _LOWEST_VIEW, GRANULARITY)
+    if room.high and at + size > room.high:
+        raise Failure(Status.NO_MEMORY)
+    return at
+
+
 def _map_file_view(
-    thread: Thread, target: Process, content: Content, wanted: int, offset: int, size: int, protect: int
-) -> int:
+    thread: Thread, target: Process, content: Content, at: int, offset: int, size: int, protect: int
+) -> None:
     space = target.space
     host = host_protection(protect)
-    if wanted:
-        at = wanted & -GRANULARITY
-        if not space.is_free(at, at + size):
-            raise Failure(Status.CONFLICTING_ADDRESSES)
-    else:
-        at = space.lowest_free(size, _LOWEST_VIEW, GRANULARITY)
+    if not space.is_free(at, at + size):
+        raise Failure(Status.CONFLICTING_ADDRESSES)
     if protect & WRITABLE and not content.protect & WRITABLE:
         raise Failure(_STATUS_SECTION_PROTECTION)
     shared = bool(content.protect & ~0x88 & 0xFF) and not protect & 0x88
@@ -200,7 +207,6 @@ def _map_file_view(
     space.insert(
         Region(at, at + size, host, shared, content.file, offset, allocation=allocation, state=protect)
     )
-    return at
 
 
 @nt.call()

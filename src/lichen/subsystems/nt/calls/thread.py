@@ -33,6 +33,7 @@ from lichen.subsystems.nt.types import (
     ObjectName,
     Result,
     Size,
+    encode,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _BASIC: Final = layout(ThreadBasicInformation, LLP64)
 _TIMES: Final = layout(KernelUserTimes, LLP64)
 _STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
 _START_ADDRESS, _DESCRIPTION = 9, 38
+_STRING_SIZE: Final = 16
+"""Of a UNICODE_STRING."""
 _MOST_SUSPENDS: Final = 127
 _MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
@@ -304,6 +307,8 @@ def NtQueueApcThread(
     found = thread_of(thread, target, ThreadAccess.SET_CONTEXT)
     if found.dead or not isinstance(found.personality, NtThread):
         raise Failure(Status.UNSUCCESSFUL)
+    if not routine:
+        return Status.SUCCESS  # nothing is to be called, and nobody is woken for that
     if len(found.personality.apcs) >= _MOST_APCS:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     found.process.subsystem.queue_apc(found, UserApc(routine, (first, second, third)))  # type: ignore[attr-defined]
@@ -333,12 +338,19 @@ def NtQueryInformationThread(
     """What is known of a thread."""
     much = information_class == _START_ADDRESS
     found = thread_of(thread, target, ThreadAccess.QUERY_INFORMATION if much else ThreadAccess.QUERY_LIMITED)
-    data = _information(found, information_class)
+    named = information_class == _DESCRIPTION
+    data = _description_at(found, buffer) if named else _information(found, information_class)
     needed.write(len(data))
     if size < len(data):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
+        raise Failure(Status.BUFFER_TOO_SMALL if named else Status.INFO_LENGTH_MISMATCH)
     thread.memory.write(buffer, data)
     return Status.SUCCESS
+
+
+def _description_at(found: Thread, buffer: int) -> bytes:
+    """UNICODE_STRING and text of a thread's description, to be written to `buffer`."""
+    text = encode(getattr(found.personality, "description", ""))
+    return struct.pack("<HH4xQ", len(text), len(text), buffer + _STRING_SIZE) + text
 
 
 def _information(found: Thread, information_class: int) -> bytes:
@@ -383,6 +395,8 @@ def NtSetInformationThread(
     if not isinstance(state, NtThread):
         raise Failure(Status.ACCESS_DENIED)
     if information_class == _DESCRIPTION:
+        if size != _STRING_SIZE:
+            raise Failure(Status.INFO_LENGTH_MISMATCH)
         length, _, address = struct.unpack("<HH4xQ", thread.memory.read(buffer, 16))
         state.description = (
             thread.memory.read(address, length).decode("utf-16-le", "replace") if length else ""
