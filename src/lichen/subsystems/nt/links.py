@@ -17,7 +17,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.links import behind, leads_to_directory
 from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Walk, find, find_entry
-from lichen.executive.io.names import Name, become_link, become_plain, symlink
+from lichen.executive.io.names import LONGEST_TARGET, Name, become_link, become_plain, symlink
 from lichen.executive.io.node import Node
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
@@ -38,7 +38,8 @@ _LARGEST: Final = 16384
 _NT_PREFIX: Final = "\\??\\"
 _DIRECTORY: Final = 1
 _UNPRIVILEGED: Final = 2
-_LONGEST: Final = 32767
+_LONGEST_PREFIX: Final = 64
+"""Units of an NT name that a text of Linux' does not have: a volume's own name is the longest."""
 
 
 # ---- what is known of a link
@@ -165,6 +166,8 @@ def _linux_text(
 ) -> str:
     """The text of a link in `parent` to a Windows path: an NT name, or a relative one that may begin at the drive's root."""
     process = thread.process
+    if len(path) > LONGEST_TARGET + _LONGEST_PREFIX:
+        raise Failure(Status.NAME_TOO_LONG)
     if relative and path[:1] != "\\":
         start, before = parent, ""
         components = names.file_components_of(path)

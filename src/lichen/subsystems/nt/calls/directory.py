@@ -47,6 +47,8 @@ _LARGEST_ANSWER: Final = 1 << 16
 """Bytes of names that one call gives: a program asks for more of them anyway."""
 _ANY_EXTENSION: Final = re.compile(r"""([^*?<>"]+)"\*""")
 """What Win32 makes of the mask NAME.*"""
+_LINKS_AT_ONCE: Final = 64
+"""Of each of which has to be found out whether it leads to a directory, a long way perhaps."""
 _EVERYTHING: Final = re.compile(".*", re.DOTALL)
 _WILDCARDS: Final = re.compile('[*?<>"]')
 _NOT_ONE: Final = frozenset(("", ".", ".."))
@@ -247,7 +249,7 @@ def _fill(names: _Names, listing: _Listing, record: Record, size: int, single: b
     """As many records as fit, each telling where the next one is; the directory's position moves on."""
     directory, pattern, entries = names.directory, listing.pattern, listing.entries
     out = bytearray()
-    last = 0
+    last = links = 0
     while directory.position < len(entries):
         shown, name = entries[directory.position]
         found = _attributes(names.process.files, directory, name) if pattern.fullmatch(shown) else None
@@ -260,8 +262,9 @@ def _fill(names: _Names, listing: _Listing, record: Record, size: int, single: b
                 struct.pack_into("<I", out, last, start - last)
             out += bytes(start - len(out)) + data
             last = start
+            links += found[1] != 0
         directory.position += 1
-        if out and single:
+        if out and (single or links >= _LINKS_AT_ONCE):
             break
     return bytes(out)
 
