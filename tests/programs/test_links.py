@@ -71,8 +71,21 @@ def test_walks_along_a_tree_do_not_go_into_links(place: tuple[Run, Path]) -> Non
     script = r"""mkdir -p tree/a tree/b; ln -s ../a tree/b/to-a; ln -s ../b tree/a/to-b; ln -s . tree/self
         ln -s ../folder tree/out; touch tree/a/x tree/b/y; cmd.exe /c "dir /s /b tree" | sed 's/.*tree.//'
         cmd.exe /c "del /s /q tree" > /dev/null
+        touch tree/a/x; cd tree; cmd.exe /c "for /r %i in (x*) do @echo %~ni&for /d %i in (o*) do @echo %i"; cd ..; rm tree/a/x
         find tree -type f; cmd.exe /c "dir /s /b tree\out" | sed 's/.*tree.//'; rm -r tree"""
-    assert run(script) == ["a", "b", "out", "self", "a\\to-b", "a\\x", "b\\to-a", "b\\y", "out\\in"]
+    assert run(script) == [
+        "a",
+        "b",
+        "out",
+        "self",
+        "a\\to-b",
+        "a\\x",
+        "b\\to-a",
+        "b\\y",
+        "x",
+        "out",
+        "out\\in",
+    ]
 
 
 def test_cmd_makes_links_that_linux_reads(place: tuple[Run, Path]) -> None:

@@ -31,6 +31,10 @@ _SAVING: Final = bytes.fromhex("55 57 56 53 48 83 ec 48")  # push rbp, rdi, rsi,
 
 _IN_A_LOOP: Final = re.compile(rb"\xf6\x84\x24(....)\x10\x74[\x80-\xff]", re.DOTALL)
 """`test byte [rsp+....], FILE_ATTRIBUTE_DIRECTORY; je` back."""
+_IN_A_TRACED_LOOP: Final = re.compile(
+    rb"\xf6\x84\x24(....)\x10\x75[\0-\x7f].{0,96}?(\xf6\x84\x24\1\x10\x74[\x80-\xff])", re.DOTALL
+)
+"""The same where a message is written in between: one such test with `jne` onwards, and soon another."""
 
 Part = bytes | str
 """Machine code, or the name of an imported function that is called."""
@@ -175,7 +179,7 @@ class _Mending:
     # ---- cmd.exe
 
     def walks(self) -> None:
-        """Let functions that call themselves with the directories that they find not take links for directories.
+        """Let functions that go into the directories that they find not take links for directories.
 
         Of their tests for FILE_ATTRIBUTE_DIRECTORY it is the one in the loop that looks for these: it goes back when there is
         none. The others are of what is shown.
@@ -183,21 +187,26 @@ class _Mending:
         if "FindFirstFileW" not in self.file.imports:
             return
         for start, end in self.file.functions.items():
-            for found in (
-                _IN_A_LOOP.finditer(self.image, start, end) if self._calls_itself(start, end) else ()
-            ):
-                (displacement,) = struct.unpack("<i", found[1])
-                at = self.placed(
-                    bytes.fromhex("50"),  # push rax
-                    b"\x8b\x84\x24" + struct.pack("<i", displacement + 16),  # mov eax, [rsp+displacement]
-                    bytes.fromhex("25 10 04 00 00"),  # and eax, DIRECTORY | REPARSE_POINT
-                    bytes.fromhex("83 f8 10"),  # cmp eax, DIRECTORY
-                    bytes.fromhex("0f 94 c0 84 c0"),  # sete al; test al, al
-                    bytes.fromhex("58 c3"),  # pop rax; ret
-                )
-                if at is not None:
-                    self.branch(b"\xe8", found.start(), at)
-                    self.image[found.start() + 5 : found.start() + 8] = bytes.fromhex("0f 1f 00")  # nop
+            if self._calls_itself(start, end):  # dir /s, del /s
+                for found in _IN_A_LOOP.finditer(self.image, start, end):
+                    self._test_for_plain_directory(found[1], found.start())
+            for found in _IN_A_TRACED_LOOP.finditer(self.image, start, end):  # for /r
+                self._test_for_plain_directory(found[1], found.start(), found.start(2))
+
+    def _test_for_plain_directory(self, displacement: bytes, *places: int) -> None:
+        """Exchange tests of a byte on the stack for one bit by tests for a directory that is no link."""
+        at = self.placed(
+            bytes.fromhex("50"),  # push rax
+            b"\x8b\x84\x24"
+            + struct.pack("<i", struct.unpack("<i", displacement)[0] + 16),  # mov eax, [rsp+...]
+            bytes.fromhex("25 10 04 00 00"),  # and eax, DIRECTORY | REPARSE_POINT
+            bytes.fromhex("83 f8 10"),  # cmp eax, DIRECTORY
+            bytes.fromhex("0f 94 c0 84 c0"),  # sete al; test al, al
+            bytes.fromhex("58 c3"),  # pop rax; ret
+        )
+        for place in places if at is not None else ():
+            self.branch(b"\xe8", place, at or 0)
+            self.image[place + 5 : place + 8] = bytes.fromhex("0f 1f 00")  # nop
 
     def _calls(self, start: int, end: int, slot: int) -> Iterator[int]:
         """Where a function calls by way of an import's slot."""
