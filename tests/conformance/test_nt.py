@@ -20,6 +20,7 @@ from tests.toolchain import Toolchain
 
 SOURCES = sorted((Path(__file__).parent / "nt").glob("*.c"))
 BEYOND_WINE = {
+    "busy": "Wine lets a running program be appended to",
     "codepages": "Wine 8 has no console where there is no terminal",
     "ansi": "Wine takes the code pages of the locale",
     "overflow": "Wine 8 leaves handlers of a stack overflow less than they ask for",

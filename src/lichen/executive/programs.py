@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from lichen.executive import scheduling
+from lichen.executive import images, scheduling
 from lichen.executive.interfaces import GuestThread, Subsystem
 from lichen.executive.memory import AddressSpace
 from lichen.executive.scheduling import Scheduling
@@ -138,6 +138,7 @@ def _install(process: Process, loaded: Loaded) -> None:
     process.space = loaded.space
     process.arguments = _shown(program.arguments)
     process.image = program.file.location
+    images.became_image(process.machine, program.file.node)
     process.name = program.name.rpartition(b"/")[2].decode(errors="surrogateescape")[:15]
 
 

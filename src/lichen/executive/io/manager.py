@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lichen.executive import security
+from lichen.executive import images, security
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.context import FileSystemContext
@@ -74,10 +74,14 @@ def open_location(context: FileSystemContext, location: Location, open: Open) ->
     if options & Options.PATH_ONLY:
         return _opened(PathFile(location, open), Outcome.OPENED)
     if access & Access.MAXIMUM_ALLOWED:
-        open = open._replace(access=granted_access(context.token, location))
-        access = open.access
+        access = granted_access(context.token, location)
+        if node.image_uses is not None and node.image_uses():
+            access &= ~Access.CONTENT
+        open = open._replace(access=access)
     outcome = _OUTCOMES.get(open.disposition, Outcome.OPENED)
     _check_access(context.token, location, open, outcome != Outcome.OPENED)
+    if node.image_uses is not None and (access & Access.CONTENT or outcome != Outcome.OPENED):
+        _check_image(node.image_uses(), open)
     if (node.files and node.kind in _HELD) or node.delete_pending:
         _check_sharing(location, open)
     if node.kind == Kind.SYMLINK:
@@ -140,6 +144,8 @@ def _check_access(token: Token, location: Location, open: Open, overwrites: bool
     deletes = open.options & Options.DELETE_ON_CLOSE
     if deletes and not open.options & Options.POSIX:
         require_removable(node)
+    if deletes and not open.options & Options.POSIX and is_viewed(node):
+        raise Failure(Status.CANNOT_DELETE)
     if (writes or deletes) and not open.options & Options.POSIX and node.attributes().read_only:
         raise Failure(Status.CANNOT_DELETE if deletes else Status.ACCESS_DENIED)
     if wanted and (not token.overrides or access & Access.EXECUTE):
@@ -219,6 +225,14 @@ def _check_sharing(location: Location, open: Open) -> None:
             raise Failure(Status.ACCESS_DENIED)
 
 
+def _check_image(uses: int, open: Open) -> None:
+    """Whether a file that is used as an image can be written to: by nobody of NT, by POSIX's rules unless it is run."""
+    if uses and not open.options & Options.POSIX:
+        raise Failure(Status.SHARING_VIOLATION)
+    if uses & images.RUNNING:
+        raise Failure(Status.IMAGE_BUSY)
+
+
 # ---- making
 
 
@@ -271,16 +285,23 @@ def require_removable(node: Node) -> None:
         raise Failure(Status.INVALID_PARAMETER)
 
 
+def is_viewed(node: Node) -> bool:
+    """Whether a process of NT's has a file mapped as an image, so that NT lets nobody delete or replace it."""
+    return node.image_uses is not None and bool(node.image_uses() & images.VIEWED)
+
+
 def set_disposition(file: File, delete: bool, posix: bool = False) -> None:
     """Let the name go when the last open file of the node closes, or keep it after all (NT: FileDisposition).
 
     With `posix` it goes when `file` closes, whoever else has the node open. DIRECTORY_NOT_EMPTY; CANNOT_DELETE for a file
-    that is marked read-only, a root or a mount point.
+    that is marked read-only or mapped as an image, a root or a mount point.
     """
     node, location = file.node, file.location
     if delete:
         require_removable(node)
         if location.parent is None or location.mounted is not None or node.attributes().read_only:
+            raise Failure(Status.CANNOT_DELETE)
+        if is_viewed(node):
             raise Failure(Status.CANNOT_DELETE)
         if node.kind == Kind.DIRECTORY and next(iter(node.entries()), None) is not None:
             raise Failure(Status.DIRECTORY_NOT_EMPTY)

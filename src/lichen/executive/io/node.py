@@ -7,7 +7,7 @@ a driver decides how few host descriptors it keeps, and every open file of a nod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from weakref import ref
 
@@ -95,6 +95,7 @@ class Node:
         "everyone_searches",
         "file_system",
         "files",
+        "image_uses",
         "kind",
         "locks",
         "place",
@@ -113,6 +114,8 @@ class Node:
         self.attachment: object = None
         self.locks: Locks | None = None
         self.watchers: list[Watcher] | None = None
+        self.image_uses: Callable[[], int] | None = None
+        """How a file that has been an image is one now (executive.images)."""
         self.place: ref[Location] | None = None
         """A directory's place in the tree of names, once it was found there."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.images import became_image
 from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, PageCache, Protect
 from lichen.executive.memory import AddressSpace, Region, page_up
 from lichen.executive.status import Failure, Status
@@ -24,6 +25,8 @@ from lichen.subsystems.nt.protection import (
 if TYPE_CHECKING:
     from lichen.executive.io.attributes import Attributes
     from lichen.executive.io.file import File
+    from lichen.executive.io.node import Node
+    from lichen.executive.processes import ProcessTable
 
 MEM_IMAGE: Final = 0x1000000
 GRANULARITY: Final = 0x10000
@@ -46,6 +49,8 @@ class Allocation:
     """The Image or section that a view shows."""
     path: str = ""
     """The NT path of the file behind it."""
+    node: Node | None = None
+    """The file that an image is of."""
 
 
 @dataclass(eq=False)
@@ -56,13 +61,15 @@ class Image:
     key: object
     runs: tuple[tuple[int, int, int], ...]
     """(offset, size, NT protection)."""
+    node: Node
+    """The file that it was found in last."""
 
 
 class ImageCache:
     """The images that were mapped lately. One that is forgotten is still shared by those who have it."""
 
-    def __init__(self, cache: PageCache) -> None:
-        self._cache = cache
+    def __init__(self, cache: PageCache, table: ProcessTable) -> None:
+        self._cache, self._table = cache, table
         self._images: OrderedDict[object, Image] = OrderedDict()
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
         """What to change in an image before it is shared, by its key."""
@@ -78,10 +85,11 @@ class ImageCache:
             if size > _LARGEST_FILE:
                 raise Failure(Status.INVALID_IMAGE_FORMAT)
             parsed = pe.parse(_read_all(node.read_at, size))
-            image = self._images[key] = Image(parsed, key, _runs(parsed))
+            image = self._images[key] = Image(parsed, key, _runs(parsed), node)
             if len(self._images) > _MOST_IMAGES:
                 self._images.popitem(last=False)
         self._images.move_to_end(key)
+        image.node = node
         return image
 
     @staticmethod
@@ -97,7 +105,10 @@ class ImageCache:
         base = self._place(space, image.file) if at is None else at
         offset = self._cache.insert((image.key, base), lambda: self._content(image, base), image.file.size)
         operations: list[MemoryOperation] = [Map(base, image.file.size, 1, Backing(None, offset))]
-        allocation = Allocation(base, image.file.size, PAGE_EXECUTE_WRITECOPY, MEM_IMAGE, image, path)
+        became_image(self._table, image.node)
+        allocation = Allocation(
+            base, image.file.size, PAGE_EXECUTE_WRITECOPY, MEM_IMAGE, image, path, image.node
+        )
         for start, size, protect in image.runs:
             host = host_protection(protect)
             if host != 1:

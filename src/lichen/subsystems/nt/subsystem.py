@@ -141,7 +141,7 @@ class NtSubsystem:
     ) -> None:
         self.platform, self.guests, self.machine = platform, guests, machine
         self.nls, self.processors = nls, processors
-        self.images = ImageCache(platform.page_cache)
+        self.images = ImageCache(platform.page_cache, machine)
         self.ntdll = self.images.open(ntdll)
         self.generation = generation_of(self.ntdll.file)
         self.system_processes = SystemProcesses(machine)

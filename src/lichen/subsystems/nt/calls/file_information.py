@@ -15,7 +15,7 @@ from lichen.executive.io import names as io_names
 from lichen.executive.io.attributes import AttributeChange, Flag, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
-from lichen.executive.io.manager import require_removable, set_disposition
+from lichen.executive.io.manager import is_viewed, require_removable, set_disposition
 from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
@@ -289,12 +289,13 @@ def _let_run(thread: Thread, file: File, name: str) -> None:
 
 
 def _check_replaced(replaced: Location, posix: bool) -> None:
-    """What is replaced is no directory, not read-only, and only with POSIX's semantics open."""
+    """What is replaced is no directory, not read-only, no image in use, and only with POSIX's semantics open."""
     node = replaced.node
     if (
         node.kind in (Kind.DIRECTORY, Kind.CHARACTER, Kind.BLOCK)
         or node.attributes().read_only
         or (node.files and not posix)
+        or is_viewed(node)
     ):
         raise Failure(Status.ACCESS_DENIED)
 
