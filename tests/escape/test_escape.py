@@ -198,6 +198,15 @@ def test_a_thread_that_stays_in_the_stub_page(windows_c: Toolchain, programs: Pa
 
 
 @pytest.mark.timeout(SECONDS + 30)
+def test_requests_to_sockets(windows_c: Toolchain, programs: Path) -> None:
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
+    program = windows_c.compile(Path(__file__).parent / "windows" / "afd.c", "-lws2_32")
+    lines, _ = run_program(program, programs)
+    assert lines[0] == "some succeeded"
+
+
+@pytest.mark.timeout(SECONDS + 30)
 def test_windows_programs_of_other_users(windows_c: Toolchain, programs: Path) -> None:
     if find_userland() is None:
         pytest.skip(userlands.MISSING)

@@ -35,6 +35,7 @@ class Lichen:
         input: bytes | None = b"",
         cwd: str | Path = "/",
         variables: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
         **more: Any,
     ) -> subprocess.CompletedProcess[bytes]:
         """`lichen WORDS...` to its end."""
@@ -44,7 +45,7 @@ class Lichen:
             input=input,
             cwd=cwd,
             env={**self.environment, **(variables or {})},
-            timeout=SECONDS,
+            timeout=seconds,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more},
         )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.status import Status
 from lichen.subsystems.nt import crash, links
+from lichen.subsystems.nt.resolving import get_address_information, get_host_by_name
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
 
@@ -87,6 +88,8 @@ def _attached(thread: Thread, arguments: int) -> int:
 
 
 _ANSWERS: Final[dict[tuple[str, int], Callable[[Thread, int], int]]] = {
+    ("ws2_32.dll", 0): get_address_information,
+    ("ws2_32.dll", 2): get_host_by_name,
     ("ws2_32.dll", 3): _host_name,
     ("win32u.dll", 0): _attached,
     ("opengl32.dll", 0): _attached,

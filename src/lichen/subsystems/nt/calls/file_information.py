@@ -50,6 +50,8 @@ from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
+from lichen.subsystems.nt.sockets import requests
+from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.spelling import components_for_linux
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, Named, Result, decode, encode
@@ -479,7 +481,7 @@ def NtDeviceIoControlFile(
 ) -> Result:
     """A request to a device."""
     file = _controlled(thread, handle, code)
-    if not isinstance(file, ConsoleFile | Connection | MountManager):
+    if not isinstance(file, ConsoleFile | Connection | MountManager | AfdFile):
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     completion = Completion(thread, file, event, routine, context, status)
     if input_size > _LONGEST_REQUEST:
@@ -487,5 +489,7 @@ def NtDeviceIoControlFile(
     data = thread.memory.read(input, input_size) if input_size else b""
     if isinstance(file, MountManager):
         return _answered(completion, file.request(code, data, output_size), output)
+    if isinstance(file, AfdFile):
+        return requests.control(completion, file, code, data, input, output, output_size)
     answer = console_control(thread.process, file, code, data, min(output_size, _LONGEST_REQUEST))
     return then(answer, lambda answer: _answered(completion, answer, output))

@@ -1,0 +1,259 @@
+"""\\Device\\Afd and its files. An open is no socket yet: the first request says which one it is to be.
+
+A file stands in front of a socket of the executive, which waits or does not as each request asks: Winsock's "non-blocking" is
+the file's, and overlapped requests go on although it is set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.file import Data, File, Ready
+from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.io.requests import BytesAvailable
+from lichen.executive.network import (
+    Address,
+    AddressFamily,
+    Caller,
+    Level,
+    Message,
+    Socket,
+    SocketOption,
+    SocketType,
+)
+from lichen.executive.objects.namespace import Directory
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Event, Waitable, then
+from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.sockets import addresses
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
+    from lichen.subsystems.nt.sockets.selection import Selection
+
+READ, OUT_OF_BAND, WRITE, HANGUP, RESET, CLOSE, CONNECT, ACCEPT, CONNECT_ERROR = (
+    1 << number for number in range(9)
+)
+"""AFD_POLL_*: what a socket is ready for."""
+_YES: Final = (1).to_bytes(4, "little")
+
+
+class AfdFile(File):
+    """One open of the device; `socket` once it is one."""
+
+    __slots__ = (
+        "bound",
+        "changed",
+        "connected",
+        "connecting",
+        "error",
+        "exclusive",
+        "kind",
+        "listening",
+        "nonblocking",
+        "reuses",
+        "selection",
+        "sending_ended",
+        "socket",
+    )
+
+    def __init__(self, process: Process, open: Open) -> None:
+        place = process.files.devices.anonymous.place(Kind.SOCKET, "socket", process.files.token, 0o777)
+        super().__init__(
+            place, Open(open.access, options=open.options & (Options.OVERLAPPED | Options.ALERTABLE))
+        )
+        self.socket: Socket | None = None
+        self.kind = (0, 0, 0)
+        """Winsock's family, type and protocol."""
+        self.nonblocking = self.bound = self.listening = self.connecting = self.sending_ended = False
+        self.connected = False
+        """Whether a stream has, or had, a peer."""
+        self.reuses = self.exclusive = False
+        """What a program asked of its port (SO_REUSEADDR, SO_EXCLUSIVEADDRUSE), to be told again."""
+        self.error = 0
+        """The status of a connection that could not be made, until it is asked for."""
+        self.selection: Selection | None = None
+        self.changed = Event()
+        """Signalled when the file has become another kind of end; then the next change has an event of its own."""
+
+    def closed(self) -> None:
+        self.become()
+        if self.selection is not None:
+            self.selection.end()
+        super().closed()
+        if self.socket is not None:
+            self.socket.release()
+
+    @property
+    def made(self) -> Socket:
+        """The socket; INVALID_PARAMETER while there is none."""
+        if self.socket is None:
+            raise Failure(Status.INVALID_PARAMETER)
+        return self.socket
+
+    @property
+    def plain(self) -> File:
+        """What a Linux program gets in place of the handle."""
+        return self if self.socket is None else self.socket
+
+    @property
+    def is_stream(self) -> bool:
+        return self.made.type == SocketType.STREAM
+
+    # ---- as a file
+
+    @property
+    def readiness(self) -> Waitable:
+        return self.made.readiness
+
+    def poll(self) -> int:
+        return 0 if self.socket is None else self.socket.poll()
+
+    def ready(self, mask: int) -> Ready:
+        return self.made.ready(mask)
+
+    def read(self, size: int, offset: int | None = None) -> bytes | Blocks[bytes]:
+        return then(self.made.receive(size), lambda received: received.data)
+
+    def write(self, data: Data, offset: int | None = None) -> int | Blocks[int]:
+        return self.made.send(None, Message(bytes(data)))
+
+    # ---- names and connections
+
+    def become(
+        self, socket: Socket | None = None, connecting: bool | None = None, listening: bool = False
+    ) -> None:
+        """Change into another kind of end, of which those hear who wait for it."""
+        if socket is not None:
+            before, self.socket, self.bound, self.connected = self.socket, socket, True, True
+            if before is not None:
+                before.release()
+        if connecting is not None:
+            self.connecting = connecting
+        self.listening |= listening
+        changed, self.changed = self.changed, Event()
+        changed.set()
+
+    def waits(self, flags: int) -> tuple[Waitable, ...]:
+        """What to wait for in order to hear of `flags`; an end that cannot become ready by itself only changes."""
+        if self.socket is None or (
+            self.is_stream and not (self.listening or self.connecting or self.connected)
+        ):
+            return (self.changed,)
+        return (self.socket.ready(interest(flags)), self.changed)
+
+    def create(self, caller: Caller, family: int, type: int, protocol: int) -> None:
+        """Become a socket; FAMILY_NOT_SUPPORTED, PROTOCOL_NOT_SUPPORTED, SOCKET_TYPE_NOT_SUPPORTED."""
+        if self.socket is not None:
+            raise Failure(Status.INVALID_PARAMETER)
+        found = addresses.FAMILIES.get(family)
+        if found is None:
+            raise Failure(Status.FAMILY_NOT_SUPPORTED)
+        driver = caller.context.devices.families.get(found)
+        self.socket = driver.create(caller, type, protocol, 0)
+        self.kind = (family, type, self.socket.protocol)
+        if (
+            self.is_stream and found != AddressFamily.LOCAL
+        ):  # a port whose last connections still rest is free, to Windows
+            self.socket.set_option(caller, Level.SOCKET, SocketOption.REUSE_ADDRESS, _YES)
+        if found == AddressFamily.INTERNET_6:
+            self.socket.set_option(caller, Level.IP_6, _V6_ONLY, _YES)
+
+    def bind(self, caller: Caller, address: Address) -> None:
+        self.made.bind(caller, address)
+        self.bound = True
+
+    def bind_by_use(self, caller: Caller) -> None:
+        """Take any name, unless there is one."""
+        if not self.bound:
+            self.bind(caller, addresses.unspecified(self.made.family))
+
+    def settle(self) -> None:
+        """See whether a connection that was begun has been made, or why not."""
+        if not self.connecting or not self.made.poll() & (Poll.WRITABLE | Poll.ERROR | Poll.HANGUP):
+            return
+        self.connecting = False
+        self.error = self.made.pending_error()
+        self.connected = not self.error
+
+    @property
+    def is_connected(self) -> bool:
+        try:
+            self.made.peer_address()
+        except Failure:
+            return False
+        return True
+
+    def take_error(self) -> int:
+        """The status of what went wrong since somebody asked last."""
+        self.settle()
+        error, self.error = self.error or self.made.pending_error(), 0
+        return error
+
+    # ---- readiness
+
+    def rearm(self, flags: int) -> None:
+        """Have who selected events be told of these again: what was ready has been used, or was not."""
+        if self.selection is not None:
+            self.selection.rearm(flags)
+
+    def flags(self) -> int:
+        """What the socket is ready for, in AFD_POLL_*."""
+        if self.socket is None:
+            return 0
+        self.settle()
+        polled = self.socket.poll()
+        if self.error:
+            return CONNECT_ERROR
+        found = 0
+        if polled & Poll.PRIORITY:
+            found |= OUT_OF_BAND
+        if self.listening:
+            return found | (ACCEPT if polled & Poll.READABLE else 0)
+        if not self.is_stream:
+            return found | (READ if polled & Poll.READABLE else 0) | (WRITE if polled & Poll.WRITABLE else 0)
+        if self.connecting or not self.connected:
+            return found | (HANGUP | RESET if polled & Poll.ERROR else 0)
+        return found | CONNECT | self._of_connection(self.socket, polled)
+
+    def _of_connection(self, socket: Socket, polled: int) -> int:
+        found = WRITE if polled & Poll.WRITABLE else 0
+        if polled & Poll.ERROR:
+            found |= RESET
+        if polled & (Poll.READ_HANGUP | Poll.HANGUP) and not _has_data(socket):
+            return found | HANGUP
+        return found | (READ if polled & Poll.READABLE else 0)
+
+
+_V6_ONLY: Final = 26
+
+
+def _has_data(socket: Socket) -> bool:
+    """Whether a stream that has ended still holds what was sent before."""
+    try:
+        return bool(socket.control(BytesAvailable()))
+    except Failure:
+        return False
+
+
+def interest(flags: int) -> int:
+    """What to wait for in order to hear of `flags`."""
+    mask: int = Poll.ERROR | Poll.HANGUP
+    if flags & (READ | ACCEPT | HANGUP | RESET):
+        mask |= Poll.READABLE | Poll.READ_HANGUP
+    if flags & (WRITE | CONNECT | CONNECT_ERROR):
+        mask |= Poll.WRITABLE
+    if flags & OUT_OF_BAND:
+        mask |= Poll.PRIORITY
+    return mask
+
+
+def _open(process: Process, rest: tuple[str, ...], open: Open) -> File:
+    """What follows the device's name means nothing, as on Windows: libraries put their own there."""
+    return AfdFile(process, open._replace(access=open.access | Access.READ | Access.WRITE))
+
+
+def install(root: Directory) -> None:
+    """Put the device into the namespace."""
+    root.make("Device").insert("Afd", Device(_open))

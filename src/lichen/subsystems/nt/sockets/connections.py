@@ -1,0 +1,243 @@
+"""Names and connections: bind, listen, accept, connect, and the end of a connection.
+
+Source: winsock2.h, mswsock.h (AcceptEx, ConnectEx).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import GeneratorType
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.opening import Access, Open, Options
+from lichen.executive.network import Address, InternetAddress, Message, ShutDown, Socket
+from lichen.executive.objects.handles import handle_of
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, then
+from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.sockets import addresses
+from lichen.subsystems.nt.sockets.afd import ACCEPT, AfdFile
+from lichen.subsystems.nt.sockets.errors import (
+    ADDRESS_ALREADY_ASSOCIATED,
+    INVALID_CONNECTION,
+    translated,
+)
+
+if TYPE_CHECKING:
+    from lichen.subsystems.nt.sockets.request import Request
+    from lichen.subsystems.nt.types import Result
+
+_CREATE: Final = struct.Struct("<4i")
+_LISTEN: Final = struct.Struct("<3I")
+_ACCEPT_INTO: Final = struct.Struct("<3I")
+_CONNECT: Final = struct.Struct("<II")
+_WORD: Final = struct.Struct("<I")
+_LENGTH: Final = struct.Struct("<i")
+_ACCESS: Final = Access.READ | Access.WRITE | Access.SYNCHRONIZE | Access.READ_ATTRIBUTES
+_LARGEST_BACKLOG: Final = 4096
+_LARGEST_FIRST: Final = 1 << 20
+"""Bytes that an accept waits for, or a connect sends."""
+
+
+@contextmanager
+def _not_waiting(socket: Socket) -> Iterator[None]:
+    """Have a socket answer at once, whatever it is asked."""
+    socket.options |= Options.NONBLOCKING
+    try:
+        yield
+    finally:
+        socket.options &= ~Options.NONBLOCKING
+
+
+def create(request: Request) -> int:
+    family, type, protocol, _ = _CREATE.unpack_from(request.need(_CREATE.size))
+    with translated():
+        request.file.create(request.caller, family, type, protocol)
+    return request.answer()
+
+
+def bind(request: Request) -> int:
+    file = request.file
+    if file.bound:
+        raise Failure(ADDRESS_ALREADY_ASSOCIATED)
+    address = request.address(request.need(_WORD.size + 2)[_WORD.size :])
+    with translated():
+        file.bind(request.caller, address)
+        return request.answer(addresses.encode(file.made.local_address()))
+
+
+def listen(request: Request) -> int:
+    file = request.file
+    _, backlog, _ = _LISTEN.unpack_from(request.need(_LISTEN.size))
+    if not file.bound:
+        raise Failure(Status.INVALID_PARAMETER)
+    with translated():
+        file.made.listen(request.caller, min(backlog, _LARGEST_BACKLOG))
+    file.become(listening=True)
+    return request.answer()
+
+
+# ---- accepting
+
+
+def _connection(request: Request) -> Socket | Blocks[Socket]:
+    """The next connection of a listening socket."""
+    file = request.file
+    if not file.listening:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.rearm(ACCEPT)
+    with translated():
+        return file.made.accept(request.caller, 0)
+
+
+def accept(request: Request) -> Result:
+    """A connection as a new socket, whose handle is the answer."""
+    if request.room < _WORD.size:
+        raise Failure(Status.BUFFER_TOO_SMALL)
+
+    def accepted(socket: Socket) -> int:
+        process = request.thread.process
+        file = AfdFile(process, Open(_ACCESS, options=request.file.options))
+        file.kind = request.file.kind
+        file.become(socket)
+        number = handle_of(process.handles.insert(file, _ACCESS, True))
+        return request.answer(_WORD.pack(number))
+
+    if not request.file.nonblocking:
+        return request.finish(_connection(request), accepted)
+    with _not_waiting(request.file.made):
+        return request.finish(_connection(request), accepted)
+
+
+def accept_into(request: Request) -> Result:
+    """AcceptEx: a connection for a socket that is there, its first data and both names."""
+    handle, first, local_room = _ACCEPT_INTO.unpack_from(request.need(_ACCEPT_INTO.size))
+    file = file_of(request.thread, handle)
+    remote_room = request.room - first - local_room
+    if not isinstance(file, AfdFile) or file.bound or first > _LARGEST_FIRST or remote_room < 0:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.made  # noqa: B018 - INVALID_PARAMETER for what is no socket yet
+
+    def names(data: bytes) -> int:
+        memory, place = request.thread.memory, request.output + first
+        memory.write(request.output, data)
+        socket = file.made
+        for room, address in ((local_room, socket.local_address()), (remote_room, socket.peer_address())):
+            _tell_name(request, place, room, address)
+            place += room
+        return request.completion.end(Status.SUCCESS, len(data))
+
+    def accepted(socket: Socket) -> int | Blocks[int]:
+        file.become(socket)
+        if not first:
+            return names(b"")
+        return then(socket.receive(first), lambda received: names(received.data))
+
+    operation = then(_connection(request), accepted)
+    if type(operation) is GeneratorType:
+        file.reference()
+        operation = _holding(file, operation)
+    return request.finish(operation, lambda status: status)
+
+
+def _holding(file: AfdFile, operation: Blocks[int]) -> Blocks[int]:
+    """Carry out an operation that ends in a file which its program may close meanwhile."""
+    try:
+        return (yield from operation)
+    finally:
+        file.release()
+
+
+def _tell_name(request: Request, place: int, room: int, address: Address) -> None:
+    name = addresses.encode(address)
+    if room >= _LENGTH.size + len(name):
+        request.thread.memory.write(place, _LENGTH.pack(len(name)) + name)
+
+
+# ---- connecting
+
+
+def connect(request: Request) -> Result:
+    """connect, which binds by itself, or ConnectEx, which goes on after its call and may send at once."""
+    file = request.file
+    size, plainly = _CONNECT.unpack_from(request.need(_CONNECT.size))
+    rest = request.data[_CONNECT.size :]
+    if size > len(rest) or len(rest) - size > _LARGEST_FIRST:
+        raise Failure(Status.INVALID_PARAMETER)
+    if file.listening or (not plainly and not file.bound):
+        raise Failure(Status.INVALID_PARAMETER)
+    if file.connecting:
+        file.settle()
+        if file.connecting:
+            raise Failure(Status.INVALID_PARAMETER)
+    if file.is_stream and file.is_connected:
+        raise Failure(Status.CONNECTION_ACTIVE)
+    address = request.address(rest[:size])
+    if plainly and file.nonblocking:
+        return _begin_to_connect(request, address)
+    with translated():
+        operation = file.made.connect(request.caller, _reachable(address))
+
+    def connected(_: None) -> int | Blocks[int]:
+        file.bound = file.connected = True
+        file.become()
+        if not rest[size:]:
+            return 0
+        return file.made.send(request.caller, Message(rest[size:]))
+
+    return request.finish(
+        then(operation, connected), lambda sent: request.completion.end(Status.SUCCESS, sent)
+    )
+
+
+def _begin_to_connect(request: Request, address: InternetAddress) -> int:
+    """Start to connect; whoever waits for the socket learns how it went."""
+    file = request.file
+    with _not_waiting(file.made), translated():
+        try:
+            file.made.connect(request.caller, _reachable(address))
+        except Failure as failure:
+            if failure.status == Status.IN_PROGRESS:
+                file.bound = True
+                file.become(connecting=True)
+            raise
+    file.bound = file.connected = True
+    file.become()
+    return request.completion.end(Status.SUCCESS, 0)
+
+
+def _reachable(address: InternetAddress) -> InternetAddress:
+    """The address to connect to; nobody is at port 0 or at no host, and Windows does not take it for the loopback."""
+    if not (address.port and any(address.host)):
+        raise Failure(Status.ADDRESS_NOT_EXIST)
+    return address
+
+
+# ---- names and ends
+
+
+def local_name(request: Request) -> int:
+    if not request.file.bound:
+        raise Failure(Status.INVALID_PARAMETER)
+    with translated():
+        return request.answer(addresses.encode(request.file.made.local_address()))
+
+
+def peer_name(request: Request) -> int:
+    with translated():
+        return request.answer(addresses.encode(request.file.made.peer_address()))
+
+
+def shut_down(request: Request) -> int:
+    (how,) = _WORD.unpack_from(request.need(_WORD.size))
+    file = request.file
+    if how > ShutDown.BOTH:
+        raise Failure(Status.INVALID_PARAMETER)
+    if file.is_stream and not file.connected:
+        raise Failure(INVALID_CONNECTION)
+    with translated():
+        file.made.shut_down(how)
+    file.sending_ended |= how != ShutDown.RECEIVE
+    return request.completion.end(Status.SUCCESS, 0)

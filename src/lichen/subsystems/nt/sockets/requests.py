@@ -1,0 +1,94 @@
+"""The requests that \\Device\\Afd knows, by control code.
+
+Source: AFD's codes as ws2_32 of Wine makes them; 0x12017, 0x12024, 0x1202f and 0x120xx below are Windows' own.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.io.requests import BytesAvailable
+from lichen.executive.network import AtMark
+from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.sockets import connections, options, selection, transfers
+from lichen.subsystems.nt.sockets.afd import AfdFile
+from lichen.subsystems.nt.sockets.errors import translated
+from lichen.subsystems.nt.sockets.request import Request
+
+if TYPE_CHECKING:
+    from lichen.subsystems.nt.completions import Completion
+    from lichen.subsystems.nt.types import Result
+
+_INT: Final = struct.Struct("<i")
+
+
+def control(
+    completion: Completion, file: AfdFile, code: int, data: bytes, input: int, output: int, room: int
+) -> Result:
+    """Carry out a request; NOT_IMPLEMENTED for one that is not known."""
+    carry_out = _REQUESTS.get(code) or options.handler(code)
+    if carry_out is None:
+        raise Failure(Status.NOT_IMPLEMENTED)
+    return carry_out(Request(completion.thread, file, data, input, output, room, completion))
+
+
+def _set_blocking(request: Request) -> int:
+    (nonblocking,) = _INT.unpack_from(request.need(_INT.size))
+    file = request.file
+    if not nonblocking and file.selection is not None:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.nonblocking = bool(nonblocking)
+    return request.completion.end(Status.SUCCESS, 0)
+
+
+def _asked(question: object) -> Callable[[Request], int]:
+    """What answers a question to the socket with an int."""
+
+    def ask(request: Request) -> int:
+        with translated():
+            value = request.file.made.control(question)
+        assert isinstance(value, int)
+        if request.room < _INT.size:
+            raise Failure(Status.INVALID_PARAMETER)
+        request.thread.memory.write(request.output, _INT.pack(value))
+        return request.completion.end(Status.SUCCESS, 0)
+
+    return ask
+
+
+def _tell_kind(request: Request) -> int:
+    """Family, type and protocol, as they were asked for."""
+    return request.answer(struct.pack("<3i", *request.file.kind))
+
+
+def _complete(request: Request) -> int:
+    """End with the status that is given."""
+    (status,) = struct.unpack_from("<I", request.need(_INT.size))
+    return request.completion.end(status, 0)
+
+
+_REQUESTS: Final[dict[int, Callable[[Request], Result]]] = {
+    0x120320: connections.create,
+    0x12003: connections.bind,
+    0x1200B: connections.listen,
+    0x120324: connections.accept,
+    0x120328: connections.accept_into,
+    0x12032C: connections.connect,
+    0x120330: connections.shut_down,
+    0x120334: transfers.receive,
+    0x120338: transfers.send,
+    0x12017: transfers.receive_natively,
+    0x120344: _set_blocking,
+    0x120348: _complete,
+    0x12034C: _asked(BytesAvailable()),
+    0x120350: _asked(AtMark()),
+    0x120358: options.keep_alive,
+    0x120360: connections.peer_name,
+    0x120368: _tell_kind,
+    0x1202F: connections.local_name,
+    0x12024: selection.poll,
+    0x12087: selection.select_events,
+    0x1208B: selection.take_events,
+}

@@ -1,0 +1,213 @@
+"""Sending and receiving: Winsock's buffers and flags, and the messages of the executive's sockets.
+
+Source: WSARecvMsg, WSASendMsg; AFD_RECV_INFO (afd.h).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lichen.executive.network import Message, MessageFlag, Received
+from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, then
+from lichen.subsystems.nt.sockets import addresses
+from lichen.subsystems.nt.sockets.afd import OUT_OF_BAND, READ, WRITE, AfdFile
+from lichen.subsystems.nt.sockets.errors import INVALID_CONNECTION, translated
+
+if TYPE_CHECKING:
+    from lichen.abi.memory import Memory
+    from lichen.subsystems.nt.sockets.request import Request
+    from lichen.subsystems.nt.types import Result
+
+_RECEIVE: Final = struct.Struct("<4Q2IQ")
+"""Control, address, its size, flags (places of them); whether it may go on later; how many buffers, and where."""
+_SEND: Final = struct.Struct("<Q4IQ")
+"""Address and its size, flags, whether it may go on later; how many buffers, and where."""
+_AFD_RECEIVE: Final = struct.Struct("<QIII")
+_BUFFER: Final = struct.Struct("<I4xQ")
+_MOST_BUFFERS: Final = 1024
+_AT_ONCE: Final = 1 << 20
+"""Bytes that are copied in one go."""
+_OUT_OF_BAND, _PEEK, _DO_NOT_ROUTE, _WAIT_FOR_ALL = 0x1, 0x2, 0x4, 0x8
+_CONTROL_TRUNCATED: Final = 0x200
+_NATIVE_NORMAL, _NATIVE_EXPEDITED, _NATIVE_PEEK = 0x20, 0x40, 0x80
+_NATIVE_OVERLAPPED: Final = 0x2
+_LONGEST_ADDRESS: Final = 128
+
+
+class _Buffers(NamedTuple):
+    """(address, size) of each."""
+
+    places: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        return sum(size for _, size in self.places)
+
+    @classmethod
+    def read(cls, memory: Memory, address: int, count: int) -> _Buffers:
+        if count > _MOST_BUFFERS:
+            raise Failure(Status.INVALID_PARAMETER)
+        data = memory.read(address, count * _BUFFER.size) if count else b""
+        return cls(tuple((place, size) for size, place in _BUFFER.iter_unpack(data)))
+
+    def gather(self, memory: Memory, start: int) -> bytes:
+        """What is in them from `start` on, as much as is copied in one go."""
+        parts, room = [], _AT_ONCE
+        for place, size in self.places:
+            if start >= size:
+                start -= size
+                continue
+            taken = min(size - start, room)
+            parts.append(memory.read(place + start, taken))
+            start, room = 0, room - taken
+            if not room:
+                break
+        return b"".join(parts)
+
+    def scatter(self, memory: Memory, data: bytes) -> None:
+        for place, size in self.places:
+            if not data:
+                return
+            memory.write(place, data[:size])
+            data = data[size:]
+
+
+def _may_wait(file: AfdFile, later: int) -> int:
+    """The message flag of a request that is not to wait; one that may go on after its call always does."""
+    return 0 if later or not file.nonblocking else MessageFlag.DO_NOT_WAIT
+
+
+def _late(file: AfdFile, later: int, timeout: float | None) -> int:
+    """The status of an operation that came to no end in the time that the socket gives it."""
+    return Status.DEVICE_NOT_READY if later or timeout is None else Status.IO_TIMEOUT
+
+
+# ---- receiving
+
+
+def receive(request: Request) -> Result:
+    """WSARecv, WSARecvFrom."""
+    memory = request.thread.memory
+    _, address, address_size, flags_at, later, count, buffers_at = _RECEIVE.unpack_from(
+        request.need(_RECEIVE.size)
+    )
+    buffers = _Buffers.read(memory, buffers_at, count)
+    (flags,) = struct.unpack("<I", memory.read(flags_at, 4)) if flags_at else (0,)
+
+    def received(message: Received) -> int:
+        buffers.scatter(memory, message.data)
+        if address and address_size and message.address is not None:
+            _tell_address(memory, address, address_size, message)
+        if flags_at:
+            told = _CONTROL_TRUNCATED if message.flags & MessageFlag.CONTROL_TRUNCATED else 0
+            memory.write(flags_at, struct.pack("<I", told))
+        cut = message.flags & MessageFlag.TRUNCATED
+        return request.completion.end(Status.BUFFER_OVERFLOW if cut else Status.SUCCESS, len(message.data))
+
+    with translated():
+        operation = _begin(request.file, buffers.size, flags, later)
+    timeout = request.file.made.receive_timeout
+    return request.finish(operation, received, _late(request.file, later, timeout))
+
+
+def receive_natively(request: Request) -> Result:
+    """AFD's own request, which asks for exactly one of normal and expedited data."""
+    memory = request.thread.memory
+    buffers_at, count, manner, given = _AFD_RECEIVE.unpack_from(request.need(_AFD_RECEIVE.size))
+    kind = given & (_NATIVE_NORMAL | _NATIVE_EXPEDITED)
+    if kind not in (_NATIVE_NORMAL, _NATIVE_EXPEDITED):
+        raise Failure(Status.INVALID_PARAMETER)
+    buffers = _Buffers.read(memory, buffers_at, count)
+    flags = (_OUT_OF_BAND if kind == _NATIVE_EXPEDITED else 0) | (_PEEK if given & _NATIVE_PEEK else 0)
+
+    def received(message: Received) -> int:
+        buffers.scatter(memory, message.data)
+        cut = message.flags & MessageFlag.TRUNCATED
+        return request.completion.end(Status.BUFFER_OVERFLOW if cut else Status.SUCCESS, len(message.data))
+
+    with translated():
+        operation = _begin(request.file, buffers.size, flags, manner & _NATIVE_OVERLAPPED)
+    return request.finish(operation, received)
+
+
+def _begin(file: AfdFile, size: int, flags: int, later: int) -> Received | Blocks[Received]:
+    socket = file.made
+    file.settle()
+    if file.is_stream and not file.connected:
+        raise Failure(Status.CONNECTION_INVALID)
+    asked = _may_wait(file, later)
+    for bit, flag in (
+        (_OUT_OF_BAND, MessageFlag.OUT_OF_BAND),
+        (_PEEK, MessageFlag.PEEK),
+        (_WAIT_FOR_ALL, MessageFlag.WAIT_FOR_ALL),
+    ):
+        if flags & bit:
+            asked |= flag
+    file.rearm(READ | OUT_OF_BAND)
+    if not later:
+        return socket.receive(min(size, _AT_ONCE), asked)
+    timeout, socket.receive_timeout = socket.receive_timeout, None
+    try:
+        return socket.receive(min(size, _AT_ONCE), asked)
+    finally:
+        socket.receive_timeout = timeout
+
+
+def _tell_address(memory: Memory, address: int, size_at: int, message: Received) -> None:
+    (room,) = struct.unpack("<i", memory.read(size_at, 4))
+    name = addresses.encode(message.address)
+    if room > 0:
+        memory.write(address, name[:room])
+    memory.write(size_at, struct.pack("<i", len(name)))
+
+
+# ---- sending
+
+
+def send(request: Request) -> Result:
+    """WSASend, WSASendTo."""
+    memory, file = request.thread.memory, request.file
+    address, size, flags, later, count, buffers_at = _SEND.unpack_from(request.need(_SEND.size))
+    buffers = _Buffers.read(memory, buffers_at, count)
+    if file.sending_ended:
+        raise Failure(Status.PIPE_DISCONNECTED)
+    file.settle()
+    if file.is_stream and not file.connected:
+        raise Failure(INVALID_CONNECTION)
+    socket = file.made
+    to = None
+    if address and size and not file.is_stream:
+        to = request.address(memory.read(address, min(size, _LONGEST_ADDRESS)))
+    if not file.is_stream:
+        file.bind_by_use(request.caller)
+    asked = _may_wait(file, later) | (MessageFlag.OUT_OF_BAND if flags & _OUT_OF_BAND else 0)
+    asked |= MessageFlag.DO_NOT_ROUTE if flags & _DO_NOT_ROUTE else 0
+
+    def next_part(done: int) -> int | Blocks[int]:
+        return socket.send(request.caller, Message(buffers.gather(memory, done), to, asked))
+
+    def rest(done: int) -> int | Blocks[int]:
+        """A stream takes all of it, in parts; one that may not wait as much as there is room for."""
+        if asked & MessageFlag.DO_NOT_WAIT or not file.is_stream or done >= buffers.size:
+            return done
+        return _remaining(next_part, done, buffers.size)
+
+    try:
+        with translated():
+            operation = then(next_part(0), rest)
+    except Failure as failure:
+        if failure.status == Status.DEVICE_NOT_READY:
+            file.rearm(WRITE)
+        raise
+    late = _late(file, later, socket.send_timeout)
+    return request.finish(operation, lambda done: request.completion.end(Status.SUCCESS, done), late)
+
+
+def _remaining(next_part: Callable[[int], int | Blocks[int]], done: int, total: int) -> Blocks[int]:
+    while done < total:
+        sent = next_part(done)
+        done += sent if isinstance(sent, int) else (yield from sent)
+    return done
