@@ -188,8 +188,12 @@ def rename_location(
     name: str,
     replaced: Location | None,
     flags: int = 0,
+    by: File | None = None,
 ) -> None:
-    """Move the object at `source` to `name` in `directory`, where `replaced` is what is there now."""
+    """Move the object at `source` to `name` in `directory`, where `replaced` is what is there now.
+
+    `by` is the open file that is moved, when it is one (NT), and not a name.
+    """
     check_name(name)
     if source.mount is not directory.mount or (replaced is not None and replaced.mount is not source.mount):
         raise Failure(Status.NOT_SAME_DEVICE)
@@ -203,14 +207,14 @@ def rename_location(
         and not (replaced is source and name != source.name)
     ):
         return
-    _check_rename(context, source, source.parent, directory, None if replaced is source else replaced, flags)
+    over = None if replaced is source else replaced
+    _check_rename(context, source, source.parent, directory, over, flags, by)
     if replaced is not None and flags & RENAME_EXCHANGE:
         source.parent.node.exchange(source.name, source.node, directory.node, replaced.name, replaced.node)
         source.exchanged(replaced)
         if watch.active:
             _tell_exchange(source, replaced)
         return
-    over = None if replaced is None or replaced is source else replaced
     cookie = watch.new_cookie() if watch.active else 0
     source.parent.node.rename(
         source.name, source.node, directory.node, name, None if over is None else over.node
@@ -250,6 +254,7 @@ def _check_rename(
     directory: Location,
     replaced: Location | None,
     flags: int,
+    by: File | None,
 ) -> None:
     token = context.token
     is_directory = source.node.kind == Kind.DIRECTORY
@@ -258,7 +263,7 @@ def _check_rename(
     if replaced is not None and source.is_below(replaced):
         raise Failure(Status.INVALID_PARAMETER if flags & RENAME_EXCHANGE else Status.DIRECTORY_NOT_EMPTY)
     check_remove(token, parent, source.node)
-    check_no_denial(source)
+    check_no_denial(source, by)
     if replaced is None:
         check_add(token, directory)
     else:

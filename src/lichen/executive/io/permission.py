@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lichen.executive import security
 from lichen.executive.io.attributes import SET_GID, STICKY, Kind
 from lichen.executive.io.location import Location
@@ -9,6 +11,9 @@ from lichen.executive.io.node import Node
 from lichen.executive.io.opening import Share
 from lichen.executive.security import Capability, Token
 from lichen.executive.status import Failure, Status
+
+if TYPE_CHECKING:
+    from lichen.executive.io.file import File
 
 
 def check_writable(node: Node) -> None:
@@ -42,11 +47,14 @@ def check_remove(token: Token, directory: Location, node: Node) -> None:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
-def check_no_denial(location: Location) -> None:
-    """ACCESS_DENIED when a Windows open forbids deletion where that binds Linux programs too (DECISIONS 23)."""
+def check_no_denial(location: Location, by: File | None = None) -> None:
+    """ACCESS_DENIED when a Windows open forbids deletion where that binds Linux programs too (DECISIONS 23).
+
+    `by` is the open file, if any, through which the object is moved: what it denies binds the others.
+    """
     node = location.node
     enforced = node.denials and location.mount is not None and location.mount.enforces_sharing
-    if enforced and any(not file.share & Share.DELETE for file in node.files):
+    if enforced and any(not file.share & Share.DELETE for file in node.files if file is not by):
         raise Failure(Status.ACCESS_DENIED)
 
 

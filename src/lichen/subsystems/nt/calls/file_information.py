@@ -277,7 +277,7 @@ def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool 
         raise Failure(Status.OBJECT_NAME_COLLISION)
     if entry.location is not None and entry.location.node is not file.node:
         _check_replaced(entry.location, posix)
-    rename_location(context, file.location, entry.parent, target.last, entry.location)
+    rename_location(context, file.location, entry.parent, target.last, entry.location, by=file)
     _let_run(thread, file, target.last)
 
 
