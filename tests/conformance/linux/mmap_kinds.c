@@ -1,7 +1,9 @@
 /* Kinds of mappings: those that grow, flags that are looked at and flags that are not, and personalities that change them. */
 #include "process.h"
 
+#include <linux/fs.h>
 #include <setjmp.h>
+#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -85,6 +87,10 @@ static void flags(void) {
     CHECK_ERRNO(map(PROT_READ, 4, fd), EINVAL, "a type of mapping that there is not");
     CHECK_ERRNO(map(PROT_READ, MAP_PRIVATE | MAP_GROWSDOWN, fd), EINVAL, "MAP_GROWSDOWN of a file");
     CHECK_ERRNO(map(PROT_READ, MAP_PRIVATE | MAP_HUGETLB, fd), EINVAL, "MAP_HUGETLB of a file");
+    int place_only = open("file", O_PATH);
+    CHECK_ERRNO(map(PROT_READ, MAP_PRIVATE, place_only), EBADF, "mmap of a place");
+    CHECK(ioctl(fd, FICLONE, readable) == -1 && errno != ENOTTY, "FICLONE is known, whether it can be done or not");
+    close(place_only);
     close(fd);
     close(readable);
 }

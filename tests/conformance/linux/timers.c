@@ -123,6 +123,7 @@ static void sleeping(void) {
     CHECK_EQ(clock_nanosleep(CLOCK_BOOTTIME, 0, &time, NULL), 0, "by CLOCK_BOOTTIME");
     CHECK_EQ(clock_nanosleep(NO_CLOCK, 0, &time, NULL), EINVAL, "clock_nanosleep: unknown clock");
     CHECK_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &time, NULL), EINVAL, "not by the thread's own clock");
+    CHECK_ERRNO(syscall(SYS_clock_nanosleep, CLOCK_THREAD_CPUTIME_ID, 0, &time, NULL), EOPNOTSUPP, "the kernel's word for it");
     CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &wrong, NULL), EINVAL, "clock_nanosleep: too many nanoseconds");
     struct itimerval once = {{0, 0}, {0, 5000}};
     handle_info(SIGALRM, take_info, SA_RESTART);

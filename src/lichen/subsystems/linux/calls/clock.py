@@ -62,9 +62,9 @@ def clock_nanosleep(
 ) -> Result:
     """Sleep until a clock has reached a point or has gone on for some time."""
     found = clock_of_id(thread, clock)
-    length = seconds_of(time)
     if clock == THREAD_TIME:
-        raise Failure(Status.INVALID_PARAMETER)
+        raise Failure(Status.NOT_SUPPORTED)
+    length = seconds_of(time)
     if flags & TIMER_ABSTIME:
         return _sleep(found, length, None)
     wait = (clock, time)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 FIONREAD, FIONBIO, FIOASYNC, FIONCLEX, FIOCLEX, FIGETBSZ = 0x541B, 0x5421, 0x5452, 0x5450, 0x5451, 2
+FICLONE, FICLONERANGE = 0x40049409, 0x4020940D
 CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC = 2, 4
 
 
@@ -103,6 +104,12 @@ def ioctl(thread: Thread, fd: Fd, request: Uint, argument: Address) -> Result:
     if handler is None:
         raise Failure(Status.NOT_A_TERMINAL)
     return handler(thread, file, argument)
+
+
+@declare_ioctl(FICLONE, FICLONERANGE)
+def _clone(thread: Thread, file: File, argument: int) -> Result:
+    """Share the blocks of another file: no file system here does."""
+    raise Failure(Status.NOT_SUPPORTED)
 
 
 @declare_ioctl(FIONBIO)

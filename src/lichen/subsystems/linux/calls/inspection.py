@@ -15,7 +15,7 @@ from lichen.abi.memory import Fault
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.linux.processes import check_inspection, process_of, thread_of
+from lichen.subsystems.linux.processes import check_inspection, process_of
 from lichen.subsystems.linux.records import RobustListHead
 from lichen.subsystems.linux.state import LinuxThread
 from lichen.subsystems.linux.subsystem import linux
@@ -91,9 +91,10 @@ def _copy_in_turns(source: Span, target: Span, size: int) -> Blocks[int]:
 @linux.call(amd64=274)
 def get_robust_list(thread: Thread, id: Pid, head: Out[ptr], size: Out[u64]) -> int:
     """Where a thread's list of robust futexes is."""
-    target = thread_of(thread, id)
-    check_inspection(thread, target.process)
-    state = target.personality
+    process = process_of(thread, id)
+    check_inspection(thread, process)
+    target = process.machine.threads.get(id or thread.id)
+    state = target.personality if target is not None else None
     size.write(_ROBUST_SIZE)
     head.write(state.robust_list if isinstance(state, LinuxThread) else 0)
     return 0

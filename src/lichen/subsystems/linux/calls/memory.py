@@ -29,7 +29,7 @@ from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.execution import MAP_TOP
-from lichen.subsystems.linux.files import anonymous_file, file_of
+from lichen.subsystems.linux.files import anonymous_file, opened_file_of
 from lichen.subsystems.linux.seals import may_be_written
 from lichen.subsystems.linux.state import ADDR_COMPAT_LAYOUT, READ_IMPLIES_EXEC
 from lichen.subsystems.linux.subsystem import linux
@@ -66,6 +66,8 @@ _VALIDATED: Final = sum(
 """The flags that MAP_SHARED_VALIDATE takes: those that there were before it."""
 _LOW_TOP: Final = 1 << 31
 _COMPATIBLE_BOTTOM: Final = page_up(USER_END // 3)
+_NOT_THERE: Final = (9, 12, 13)
+"""MADV_REMOVE, which punches holes into files, MADV_MERGEABLE and UNMERGEABLE: no pages are merged."""
 _ABOUT_FORK: Final = (10, 11, 18, 19)
 """MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK."""
 
@@ -91,8 +93,7 @@ def mmap(
     offset: Size,
 ) -> Result:
     """Map a file or anonymous memory."""
-    if not flags & MAP_ANONYMOUS:
-        file_of(thread, fd)
+    opened = None if flags & MAP_ANONYMOUS else opened_file_of(thread, fd)
     if size == 0 or offset % PAGE or flags & MAP_TYPE not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE):
         raise Failure(Status.INVALID_PARAMETER)
     _check_flags(flags)
@@ -101,9 +102,8 @@ def mmap(
         raise Failure(Status.NO_MEMORY if not offset or size > 1 << 47 else Status.VALUE_TOO_LARGE)
     shared = flags & MAP_TYPE != MAP_PRIVATE
     protection = _implied(thread, protection)
-    file = None
-    if not flags & MAP_ANONYMOUS:
-        file = file_of(thread, fd)
+    file = opened
+    if file is not None:
         _check_file(file, protection, shared)
         if file.node.kind == Kind.CHARACTER and file.mapping() is None:
             file = None  # /dev/zero is another name of anonymous memory
@@ -381,8 +381,8 @@ def madvise(thread: Thread, address: Address, size: Size, advice: Int) -> int:
     """Advice about the use of memory; what is harmless the host takes without asking."""
     if address % PAGE or advice not in (*range(5), 8, *range(9, 22)):
         raise Failure(Status.INVALID_PARAMETER)
-    if advice == 9:
-        raise Failure(Status.INVALID_PARAMETER)  # MADV_REMOVE punches holes into files
+    if advice in _NOT_THERE:
+        raise Failure(Status.INVALID_PARAMETER)
     if size and not thread.process.space.is_mapped(address, address + page_up(size)):
         raise Failure(Status.NO_MEMORY)
     if advice in _ABOUT_FORK and size:
