@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from lichen.executive.io.anonymous import NO_KIND
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
@@ -37,17 +38,22 @@ def find(task: Task, name: str) -> Descriptor | None:
 
 def text(descriptor: Descriptor) -> str:
     """The path of a file; what is no file is called by its type."""
-    found = descriptor.handle.object
-    if isinstance(found, File):
-        return shown(descriptor.task, found.location)
-    return f"anon_inode:[{found.type_name}]"
+    return shown(descriptor.task, follow(descriptor))
 
 
 def follow(descriptor: Descriptor) -> Location:
+    """The place of a file. Objects that are no files have a place all the same, one for each type, of which stat tells."""
     found = descriptor.handle.object
-    if not isinstance(found, File):
-        raise Failure(Status.NO_SUCH_DEVICE)
-    return found.location
+    if isinstance(found, File):
+        return found.location
+    places = descriptor.task.machine.places_of_types
+    place = places.get(found.type_name)
+    if place is None:
+        init = descriptor.task.process.machine.init
+        anonymous = init.files.devices.anonymous
+        place = anonymous.place(NO_KIND, f"[{found.type_name}]", init.files.token)
+        places[found.type_name] = place
+    return place
 
 
 def mode(descriptor: Descriptor) -> int:

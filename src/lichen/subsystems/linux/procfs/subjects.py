@@ -31,7 +31,7 @@ def random_uuid() -> str:
 class Whole(Subject):
     """The machine. `booted` is when, in seconds since 1970; `boot_id` names this run of it."""
 
-    __slots__ = ("boot_id", "booted", "core_pattern", "mounts", "namespaces", "table")
+    __slots__ = ("boot_id", "booted", "core_pattern", "mounts", "namespaces", "places_of_types", "table")
 
     def __init__(self, table: ProcessTable, mounts: Sequence[Mount]) -> None:
         self.table, self.mounts = table, mounts
@@ -39,6 +39,8 @@ class Whole(Subject):
         self.boot_id = random_uuid()
         self.core_pattern = b"core"
         self.namespaces: dict[str, Location] = {}
+        self.places_of_types: dict[str, Location] = {}
+        """Of objects that are no files, by the names of their types."""
 
     @property
     def caller(self) -> Thread:
