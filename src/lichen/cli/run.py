@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FAILURE: Final = 125
 """The exit status when it is Lichen that failed; 126 and 127 are about the program, as shells have them."""
 _MOST_ATTEMPTS: Final = 5
+_LOOK: Final = 0.1
+"""Seconds between two looks at whether the terminal is ours again."""
 _ENDING: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -178,6 +180,8 @@ class Client:
             from lichen.cli.terminal import Terminal
 
             self.terminal = Terminal.in_front(1)
+        self.stoppable = _has_shell()
+        self._goes_on = False
         self.descriptors = list(self.standard)
         if options.trace is not None:
             self.descriptors.append(_trace_descriptor(options.trace))
@@ -196,6 +200,7 @@ class Client:
         flags = [protocol.TRACE] if options.trace is not None else []
         flags += [protocol.ROOT_FILES] if options.root_files else []
         flags += [_disk(options.disk)] if options.disk else []
+        flags += [protocol.JOB_CONTROL] if self.stoppable else []
         program = [os.fsencode(word) for word in options.program]
         return protocol.Start(
             version=protocol.version().encode(),
@@ -251,6 +256,8 @@ class Client:
             if kind == protocol.STARTED:
                 began = True
                 self._pass_signals_on()
+            elif kind == protocol.STOPPED:
+                self._stop()
             elif kind == protocol.WARNING:
                 complain(os.fsdecode(fields[0]) + "\r" * (self.terminal is not None))
             elif kind == protocol.FAILED:
@@ -289,6 +296,9 @@ class Client:
         self._catch(_FORWARDED, self._forward)
         if self.terminal:
             signal.signal(signal.SIGWINCH, self._resize)
+        if self.stoppable:
+            self._catch((signal.SIGTSTP,), self._forward)
+        if self.terminal or self.stoppable:
             signal.signal(signal.SIGCONT, self._continue)
 
     def _send(self, kind: int, field: bytes) -> None:
@@ -312,10 +322,47 @@ class Client:
             self._send(protocol.RESIZE, self.terminal.window())
 
     def _continue(self, number: int, frame: Any) -> None:
-        """A shell had stopped us and used the terminal."""
-        if self.terminal:
-            self.terminal.make_raw()
-            self._resize(number, frame)
+        """A shell had stopped us and used the terminal; it may have us go on without."""
+        self._goes_on = True
+        in_front = self.terminal is None or self.terminal.is_ours()
+        self._send(protocol.CONTINUED, b"1" if in_front else b"0")
+        if not in_front:
+            signal.signal(signal.SIGALRM, self._look_for_terminal)
+            signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+        elif self.terminal:
+            self._take_terminal(self.terminal)
+
+    def _take_terminal(self, terminal: Terminal) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        terminal.make_raw()
+        self._send(protocol.RESIZE, terminal.window())
+
+    def _look_for_terminal(self, number: int, frame: Any) -> None:
+        """In the background: no shell says when it gives the terminal to somebody who runs already."""
+        if self.terminal and self.terminal.is_ours():
+            self._send(protocol.CONTINUED, b"1")
+            self._take_terminal(self.terminal)
+
+    def _stop(self) -> None:
+        """The program has stopped: so do we, with whoever else is in our job; our shell says when to go on."""
+        self.restore()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        handler = signal.getsignal(signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        self._goes_on = False
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, handler)
+        if not self._goes_on:  # there was no shell any more, so nobody was stopped
+            self._continue(signal.SIGCONT, None)
+
+
+def _has_shell() -> bool:
+    """Whether a shell would continue us when we are stopped: our parent is in another group of our session."""
+    try:
+        parent = os.getppid()
+        return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+    except OSError:
+        return False
 
 
 def _is_open(descriptor: int) -> bool:

@@ -40,6 +40,13 @@ class Terminal:
         except OSError:
             return None
 
+    def is_ours(self) -> bool:
+        """Whether we are in its foreground."""
+        try:
+            return os.tcgetpgrp(self.descriptor) == os.getpgrp()
+        except OSError:
+            return False
+
     def window(self) -> bytes:
         """struct winsize."""
         try:

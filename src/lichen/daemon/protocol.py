@@ -25,12 +25,16 @@ RESIZE: Final = 2
 SIGNAL: Final = 3
 SHUTDOWN: Final = 4
 QUERY: Final = 5
+CONTINUED: Final = 6
+"""A shell continues the client; its field says whether in the foreground of the terminal."""
 
 EXITED: Final = 64
 FAILED: Final = 65
 WARNING: Final = 66
 ANSWER: Final = 67
 STARTED: Final = 68
+STOPPED: Final = 69
+"""The program has stopped, as by ^Z."""
 
 MAGIC: Final = b"lich"
 MOST: Final = 8 << 20
@@ -39,6 +43,7 @@ MOST_DESCRIPTORS: Final = 4
 TRACE: Final = b"trace"
 """Flag of START: the last descriptor that is passed is where a trace goes."""
 ROOT_FILES: Final = b"root-files"
+JOB_CONTROL: Final = b"job-control"
 """Flag of START: the machine must show what others may not read."""
 DISK: Final = b"disk="
 """Begins a flag of START: the bytes of the host's disk that the machine may take from now on, 0 for all."""

@@ -1,7 +1,8 @@
 """One client and the program that it has the machine run.
 
 A session ends for the machine when its program does or when its client is gone. Signals are passed on as a shell's user means
-them: INT and QUIT go to the program's whole group, as a terminal sends them, the others to the program alone.
+them: INT, QUIT and TSTP go to the program's whole group, as a terminal sends them, the others to the program alone. When the
+program stops, the client is told, which then stops too; it is continued with the client.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lichen.daemon")
 
-_TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGQUIT)
+_TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 _HIGHEST_SIGNAL: Final = 64
 _LAST_WORDS: Final = 2.0
 """Seconds that a terminal or a trace's reader has to take the last of it when the program has ended."""
@@ -57,6 +58,8 @@ class Session:
                 self._signal(self.process, int(fields[0]))
             elif kind == protocol.RESIZE and self.console is not None:
                 self.console.resize(fields[0])
+            elif kind == protocol.CONTINUED and self.process is not None:
+                self._continue(self.process, fields[0] == b"1")
             elif kind == protocol.SHUTDOWN:
                 self.kernel.shut_down()
             elif kind == protocol.QUERY:
@@ -98,6 +101,9 @@ class Session:
         self.kernel.session_began(self)
         self.connection.send(protocol.STARTED, protocol.WORD.pack(process.id))
         self.kernel.machine.scheduler.spawn(self._wait_for(process))
+        if protocol.JOB_CONTROL in request.flags:
+            process.session.continuable = True
+            self.kernel.machine.scheduler.spawn(self._tell_stops(process))
 
     def _fail(self, status: int, text: str) -> None:
         self._leave_terminal()
@@ -176,6 +182,25 @@ class Session:
                 member.signal(number)
         else:
             process.signal(number)
+
+    def _tell_stops(self, process: Process) -> Blocks[None]:
+        """Tell the client whenever the program stops; the terminal's keys are not the machine's then."""
+        changed, told = self.kernel.machine.table.init.children_changed, False
+        while process.exit_status is None:
+            if process.stopped and not told:
+                if self.console is not None:
+                    self.console.pause()
+                self.connection.send(protocol.STOPPED)
+            told = process.stopped
+            yield Wait((changed, process.ended))
+
+    def _continue(self, process: Process, in_front: bool) -> None:
+        """The client goes on; unless it has the terminal, its keys remain others'."""
+        if self.console is not None and in_front:
+            self.console.resume()
+        if process.stopped:
+            for member in list(process.group.members.values()):
+                member.signal(signal.SIGCONT)
 
     def _wait_for(self, process: Process) -> Blocks[None]:
         while process.exit_status is None:

@@ -16,6 +16,8 @@ class Session:
     id: int
     leader: Process | None
     terminal: Any = None
+    continuable: bool = False
+    """Whether somebody outside of the machine continues the first group when it stops, as a shell would."""
     groups: dict[int, ProcessGroup] = field(default_factory=dict)
 
 
@@ -29,6 +31,8 @@ class ProcessGroup:
 
     def is_orphaned(self) -> bool:
         """Whether no member has a parent in another group of the same session (so nobody could continue it)."""
+        if self.session.continuable and self.id == self.session.id:
+            return False
         for member in self.members.values():
             parent = member.parent
             if parent is not None and parent.group is not self and parent.group.session is self.session:

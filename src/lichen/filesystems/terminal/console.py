@@ -87,7 +87,7 @@ class Console:
         self._terminals, self._platform = terminals, platform
         self._input = Channel(input, os.O_RDONLY)
         self._output = Channel(output, os.O_WRONLY)
-        self._listening = self._sending = self._choked = self._closed = False
+        self._listening = self._sending = self._choked = self._closed = self._paused = False
 
     # ---- what the client says
 
@@ -95,6 +95,19 @@ class Console:
         """The window has another size: struct winsize."""
         if len(window) == _WINSIZE.size:
             self.terminal.resize(WindowSize(*_WINSIZE.unpack(window)))
+
+    def pause(self) -> None:
+        """The keys are somebody else's on the host until `resume`."""
+        self._paused = True
+        if self._listening:
+            self._listening = False
+            self._platform.unwatch(self._input.descriptor)
+
+    def resume(self) -> None:
+        """The client has its terminal again."""
+        if not self._closed:
+            self._paused = False
+            self.input_wanted()
 
     def hang_up(self) -> None:
         """The client or its terminal is gone."""
@@ -161,7 +174,9 @@ class Console:
         self.terminal.output.clear()
 
     def input_wanted(self) -> None:
-        if not self._listening and not self.terminal.hung_up and self.terminal.typing_room:
+        if self._listening or self._paused:
+            return
+        if not self.terminal.hung_up and self.terminal.typing_room:
             self._listening = True
             self._platform.watch(self._input.descriptor, _READABLE, self._typed)
 
