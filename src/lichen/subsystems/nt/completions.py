@@ -188,7 +188,11 @@ class Completion:
         if self.event is not None:
             self.event.set()
         if has_event(self.file) and not self.told.modes & SKIP_SIGNAL:
-            self.file.done.reset() if self.event is not None else self.file.done.set()
+            done = self.file.done
+            if self.event is not None:
+                done.reset()
+            elif not done.is_set:
+                done.set()
         return status
 
 

@@ -212,20 +212,25 @@ class PipeEnd(File):
         self._require_connection()
         if self.partner is None:
             raise Failure(Status.PIPE_CLOSING)
-        queue = self.partner.received
+        reader = self.partner
+        queue = reader.received
         if not data and not queue.messages:
             return 0
+        if not reader._reads and queue.size + len(data) <= queue.quota:
+            queue.put(data, None)
+            reader.notify()
+            return len(data)
         room = 0
         if foreign:
             room = max(0, max(queue.quota, _LEAST_ROOM) - queue.size) if not queue.messages else len(data)
             room = room if not queue.messages or not queue.size else 0
         write = Transfer(len(data))
         message = queue.put(data, write)
-        self.partner._serve()
+        reader._serve()
         if write.is_over:
             return len(data)
         if waits:
-            return self._write_later(self.partner, message, write, foreign)
+            return self._write_later(reader, message, write, foreign)
         return queue.keep(message, min(message.rest, room))
 
     def _write_later(self, reader: PipeEnd, message: Message, write: Transfer, foreign: bool) -> Blocks[int]:

@@ -133,6 +133,20 @@ class Queue:
 
     def take(self, size: int, one_message: bool) -> bytes:
         """Up to `size` bytes, a Part of a message if that was cut short; there is a message, maybe an empty one."""
+        first = self.parts[0]
+        whole = len(first.data)
+        if (
+            whole <= size
+            and not first.start
+            and first.writer is None
+            and (one_message or len(self.parts) == 1)
+        ):
+            self.parts.popleft()
+            first.start = whole
+            self.size -= whole
+            self.held -= whole
+            self._budget.left += whole + _OVERHEAD
+            return first.data
         wanted = min(size, self.parts[0].rest if one_message else self.size)
         found: list[bytes] = []
         while True:
