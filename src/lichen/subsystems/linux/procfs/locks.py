@@ -12,6 +12,7 @@ from lichen.executive.io import locks
 from lichen.executive.io.device import major, minor
 from lichen.executive.io.file import File
 from lichen.executive.io.locks import Locks, Range, WholeLock
+from lichen.executive.status import Failure
 from lichen.subsystems.linux.procfs.subjects import Task, Whole
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def of_descriptor(task: Task, file: File) -> str:
 
 
 def _where(node: Node) -> str:
-    found = node.attributes()
+    """Device and inode number; zeros for what the host has taken away."""
+    try:
+        found = node.attributes()
+    except Failure:
+        return "00:00:0"
     return f"{major(found.device):02x}:{minor(found.device):02x}:{found.file_id}"
 
 
