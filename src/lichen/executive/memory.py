@@ -50,6 +50,8 @@ class Region:
     allocation: Any = None
     state: int = 0
     grows: bool = False
+    locked: bool = False
+    """Whether the program asked for it to stay in memory, which is counted; the host decides."""
 
     @property
     def size(self) -> int:
@@ -74,6 +76,7 @@ class Region:
             self.allocation,
             self.state,
             self.grows,
+            self.locked,
         )
 
     def continues(self, other: Region) -> bool:
@@ -87,6 +90,7 @@ class Region:
             and self.allocation is other.allocation
             and self.state == other.state
             and self.grows == other.grows
+            and self.locked == other.locked
             and (self.file is None or self.offset + self.size == other.offset)
         )
 
@@ -114,6 +118,8 @@ class AddressSpace:
         self.heap_start = self.heap_end = self.heap_mapped = 0
         self.arguments: range = range(0)
         self.environment: range = range(0)
+        self.locks_future = False
+        """Whether whatever is added is locked."""
         self.auxiliary = b""
         """The vector of facts that the program was started with (Linux)."""
         self.draining: dict[object, list[range]] = {}
@@ -124,6 +130,8 @@ class AddressSpace:
         """The space of a forked process."""
         other = AddressSpace(self.low, self.high)
         other.regions = [region.part(region.start, region.end) for region in self.regions]
+        for region in other.regions:
+            region.locked = False
         other._starts, other._searched = list(self._starts), self._searched
         other.heap_start, other.heap_end, other.heap_mapped = self.heap_start, self.heap_end, self.heap_mapped
         other.arguments, other.environment = self.arguments, self.environment
@@ -190,6 +198,14 @@ class AddressSpace:
         """Bytes in all regions."""
         return sum(region.size for region in self.regions)
 
+    def locked(self, start: int = 0, end: int = USER_END) -> int:
+        """Bytes in [start, end) that are locked."""
+        return sum(
+            min(region.end, end) - max(region.start, start)
+            for region in self.overlapping(start, end)
+            if region.locked
+        )
+
     def highest_free(self, size: int, top: int, alignment: int = PAGE) -> int:
         """The highest free range of `size` bytes that ends at or below `top`; Failure(NO_MEMORY) when there is none."""
         draining = [range_ for ranges in self.draining.values() for range_ in ranges]
@@ -234,6 +250,7 @@ class AddressSpace:
         """Add a region; whatever was in its range is replaced. A file in it is referenced."""
         if region.file is not None:
             region.file.reference()
+        region.locked = region.locked or self.locks_future
         self.remove(region.start, region.end)
         index = bisect_right(self._starts, region.start)
         if index and self.regions[index - 1].continues(region):
@@ -292,18 +309,25 @@ class AddressSpace:
 
     def protect(self, start: int, end: int, protection: int) -> None:
         """Change the protection of [start, end), splitting regions at its ends."""
+        self._set(start, end, "protection", protection)
+
+    def lock(self, start: int, end: int, locked: bool) -> None:
+        """Count [start, end) as locked, or no longer."""
+        self._set(start, end, "locked", locked)
+
+    def _set(self, start: int, end: int, attribute: str, value: int | bool) -> None:
         first, last = self._window(start, end)
         changed: list[Region] = []
         for region in self.regions[first:last]:
-            if region.protection == protection:
+            if getattr(region, attribute) == value:
                 changed.append(region)
                 continue
             if start <= region.start and region.end <= end:
-                region.protection = protection
+                setattr(region, attribute, value)
                 changed.append(region)
                 continue
             middle = region.part(max(start, region.start), min(end, region.end))
-            middle.protection = protection
+            setattr(middle, attribute, value)
             parts = sorted([*self._outside(region, start, end), middle], key=lambda part: part.start)
             self._divided(region, len(parts))
             changed += parts

@@ -95,6 +95,47 @@ static void flags(void) {
     close(readable);
 }
 
+/* VmLck of this process, in kB. */
+static long locked(void) {
+    char line[256];
+    long size = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "VmLck:", 6) == 0)
+            size = strtol(line + 6, NULL, 10);
+    NEED(file && fclose(file) == 0);
+    return size;
+}
+
+static void locking(void) {
+    become_ordinary();
+    char *area = mmap(NULL, 40 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct rlimit limit = {16 * PAGE, 16 * PAGE};
+    NEED(area != MAP_FAILED && setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+    CHECK_EQ(locked(), 0, "nothing is locked");
+    CHECK_EQ(mlock(area + 1, 8 * PAGE), 0, "mlock");
+    CHECK_EQ(locked(), 36, "VmLck counts whole pages");
+    CHECK_EQ(mlock(area, 16 * PAGE), 0, "what is locked counts once");
+    CHECK_ERRNO(mlock(area + 16 * PAGE, PAGE), ENOMEM, "no more than RLIMIT_MEMLOCK");
+    CHECK_ERRNO(mlockall(MCL_CURRENT), ENOMEM, "mlockall of more than that");
+    CHECK_ERRNO(map(PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1), EAGAIN, "MAP_LOCKED of more than that");
+    CHECK(munlock(area, 10 * PAGE) == 0 && locked() == 24, "munlock");
+    CHECK(munmap(area + 12 * PAGE, PAGE) == 0 && locked() == 20, "what is unmapped is not locked");
+    CHECK_ERRNO(mlock(area + 12 * PAGE, PAGE), ENOMEM, "mlock of no memory");
+    CHECK(mlockall(MCL_FUTURE) == 0 && mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED &&
+              locked() == 24,
+          "MCL_FUTURE: what is mapped next");
+    CHECK(munlockall() == 0 && locked() == 0, "munlockall");
+    NEED(mlock(area, PAGE) == 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(locked() != 0);
+    CHECK(exited_with(status_of(child), 0), "a child has nothing locked");
+    limit.rlim_cur = 0;
+    NEED(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+    CHECK_ERRNO(mlock(area, PAGE), EPERM, "RLIMIT_MEMLOCK of nothing");
+}
+
 /* Whether memory that is mapped to be read only can be executed. */
 static int can_execute(void) {
     unsigned char *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -141,5 +182,6 @@ int main(void) {
     growing();
     flags();
     personalities();
+    in_child(locking);
     return finish();
 }

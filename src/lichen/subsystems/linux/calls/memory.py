@@ -24,10 +24,11 @@ from lichen.executive.interfaces import (
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.opening import Access
 from lichen.executive.limits import RLIMIT_AS, RLIMIT_DATA, UNLIMITED
-from lichen.executive.memory import Region, page_down, page_up
+from lichen.executive.memory import Region, page_up
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
+from lichen.subsystems.linux.calls.memorylocks import check_lock
 from lichen.subsystems.linux.execution import MAP_TOP
 from lichen.subsystems.linux.files import anonymous_file, opened_file_of
 from lichen.subsystems.linux.seals import may_be_written
@@ -47,7 +48,6 @@ MAP_POPULATE, MAP_NONBLOCK, MAP_STACK, MAP_HUGETLB, MAP_SYNC = 0x8000, 0x10000, 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP = 0x8, 0x01000000, 0x02000000
 MREMAP_MAYMOVE, MREMAP_FIXED, MREMAP_DONTUNMAP = 1, 2, 4
-MLOCK_ONFAULT, MCL_CURRENT, MCL_FUTURE, MCL_ONFAULT = 1, 1, 2, 4
 MS_ASYNC, MS_INVALIDATE, MS_SYNC = 1, 2, 4
 _PROTECTIONS: Final = Protection.READ | Protection.WRITE | Protection.EXECUTE
 _KNOWN_PROTECTIONS: Final = _PROTECTIONS | PROT_SEM | PROT_GROWSDOWN | PROT_GROWSUP
@@ -110,6 +110,8 @@ def mmap(
     space = thread.process.space
     if len(space.regions) > thread.process.machine.system.limits.regions or not _has_room(thread, size):
         raise Failure(Status.NO_MEMORY)
+    if flags & MAP_LOCKED or space.locks_future:
+        check_lock(thread, size, Status.DEVICE_NOT_READY)
     start = _place(thread, address, size, flags)
     if file is None and shared:
         file = anonymous_file(thread, size)
@@ -122,6 +124,8 @@ def mmap(
         return _map_file(thread, region, may_be_written(file))
     thread.guest.change_memory((Map(start, size, protection),))
     space.insert(Region(start, start + size, protection, grows=bool(flags & MAP_GROWSDOWN)))
+    if flags & MAP_LOCKED:
+        space.lock(start, start + size, True)
     return start
 
 
@@ -420,43 +424,4 @@ def mincore(thread: Thread, address: Address, size: Size, vector: Address) -> in
     if size and not thread.process.space.is_mapped(address, address + page_up(size)):
         raise Failure(Status.NO_MEMORY)
     thread.memory.write(vector, b"\x01" * (page_up(size) // PAGE))
-    return 0
-
-
-_HOST_DECIDES: Final = "the host decides what stays in memory"
-
-
-@linux.call(amd64=149, partial=_HOST_DECIDES)
-def mlock(thread: Thread, address: Address, size: Size) -> int:
-    """Keep pages in memory."""
-    if size and not thread.process.space.is_mapped(page_down(address), page_up(address + size)):
-        raise Failure(Status.NO_MEMORY)
-    return 0
-
-
-@linux.call(amd64=325, partial=_HOST_DECIDES)
-def mlock2(thread: Thread, address: Address, size: Size, flags: Flags) -> int:
-    """As mlock; with MLOCK_ONFAULT, pages only once they are touched."""
-    if flags & ~MLOCK_ONFAULT:
-        raise Failure(Status.INVALID_PARAMETER)
-    return mlock(thread, address, size)
-
-
-@linux.call(amd64=150, partial=_HOST_DECIDES)
-def munlock(thread: Thread, address: Address, size: Size) -> int:
-    """Undo mlock."""
-    return mlock(thread, address, size)
-
-
-@linux.call(amd64=151, partial=_HOST_DECIDES)
-def mlockall(thread: Thread, flags: Flags) -> int:
-    """Keep all pages in memory, those of now or of the future."""
-    if flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) or not flags & (MCL_CURRENT | MCL_FUTURE):
-        raise Failure(Status.INVALID_PARAMETER)
-    return 0
-
-
-@linux.call(amd64=152, partial=_HOST_DECIDES)
-def munlockall(thread: Thread) -> int:
-    """Undo mlock and mlockall for all pages."""
     return 0

@@ -77,6 +77,16 @@ class Watch:
             self.queue.remove(self)
 
 
+def _line(watch: Watch) -> str:
+    """A watch as fdinfo tells of it; what the host has taken away has no number any more."""
+    try:
+        found = watch.node.attributes()
+        inode, device = found.file_id, kernel_number(found.device)
+    except Failure:
+        inode = device = 0
+    return f"inotify wd:{watch.number:x} ino:{inode:x} sdev:{device:x} mask:{watch.mask & _SHOWN:x} ignored_mask:0 \n"
+
+
 class Share:
     """What one user of a machine has of what there is."""
 
@@ -158,12 +168,7 @@ class Inotify(AnonymousFile):
 
     def information(self) -> str:
         """A line for each watch, the latest first."""
-        return "".join(
-            f"inotify wd:{each.number:x} ino:{found.file_id:x} sdev:{kernel_number(found.device):x} "
-            f"mask:{each.mask & _SHOWN:x} ignored_mask:0 \n"
-            for each in reversed(self._watches.values())
-            for found in (each.node.attributes(),)
-        )
+        return "".join(map(_line, reversed(self._watches.values())))
 
     # ---- what happened
 

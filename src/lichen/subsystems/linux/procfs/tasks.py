@@ -234,7 +234,7 @@ def _memory(task: Task) -> list[str]:
     data, stack, program, libraries = _division(space, task.process.image)
     sizes = {
         "VmSize": space.total(),
-        "VmLck": 0,
+        "VmLck": space.locked(),
         "VmHWM": max(usage.peak, usage.resident),
         "VmRSS": usage.resident,
         "RssAnon": usage.anonymous,

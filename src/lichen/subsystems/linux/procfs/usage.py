@@ -99,6 +99,7 @@ def _share(region: Region, mappings: Iterable[MappingUsage]) -> Sizes:
         common = min(mapping.end, region.end) - max(mapping.start, region.start)
         for name in _SIZES:
             sums[name] += mapping.sizes.get(name, 0) * common // (mapping.end - mapping.start)
+    sums["Locked"] = sums["Pss"] if region.locked else 0
     return sums
 
 
@@ -110,6 +111,7 @@ def _flags(region: Region) -> str:
     flags += ["mr", "mw", "me"]
     flags += ["ms"] if region.shared else []
     flags += ["gd"] if region.grows else []
+    flags += ["lo"] if region.locked else []
     return " ".join((*flags, "ac"))
 
 
