@@ -70,6 +70,18 @@ static LONG WINAPI at_the_end(EXCEPTION_POINTERS *info)
     ExitThread(info->ExceptionRecord->ExceptionCode == 0xE0000003 ? 33 : 34);
 }
 
+/* Code that no module has and nobody described: a leaf function, which has nothing to be unwound but its address. */
+static DWORD WINAPI fault_in_a_leaf(void *argument)
+{
+    static const unsigned char code[] = {0xc7, 0x04, 0x25, 8, 0, 0, 0, 1, 0, 0, 0, 0xc3}; /* mov dword [8], 1; ret */
+    void *place = VirtualAlloc(NULL, 0x1000, MEM_COMMIT | MEM_RESERVE, PAGE_EXECUTE_READWRITE);
+
+    (void)argument;
+    memcpy(place, code, sizeof code);
+    ((void (*)(void))place)();
+    return 1;
+}
+
 static DWORD WINAPI raise_unhandled(void *argument)
 {
     (void)argument;
@@ -196,6 +208,9 @@ int main(void)
     check(SetUnhandledExceptionFilter(at_the_end) != at_the_end, "the filter for what nobody handles");
     thread = CreateThread(NULL, 0, raise_unhandled, NULL, 0, NULL);
     check(WaitForSingleObject(thread, 5000) == WAIT_OBJECT_0 && GetExitCodeThread(thread, &result) && result == 33, "is asked at last");
+    thread = CreateThread(NULL, 0, fault_in_a_leaf, NULL, 0, NULL);
+    check(WaitForSingleObject(thread, 5000) == WAIT_OBJECT_0 && GetExitCodeThread(thread, &result) && result == 34,
+          "whoever made it, a function that nobody described included");
     check(SetUnhandledExceptionFilter(NULL) == at_the_end, "and told when it is replaced");
     thread = CreateThread(NULL, 0, recurse, (void *)30, 0, NULL);
     check(WaitForSingleObject(thread, 5000) == WAIT_OBJECT_0 && GetExitCodeThread(thread, &result) && result == 31,

@@ -1,5 +1,6 @@
 /* Views: which protections their pages may get, where they may be, and images that are mapped more than once. */
 #include "check.h"
+#include <psapi.h>
 #include <winternl.h>
 #include <string.h>
 
@@ -89,6 +90,25 @@ static void zero_bits(HANDLE section)
     check((unsigned)view_of(section, &place, 25, PAGE_READONLY) == 0xC00000F2, "but not that low");
 }
 
+static void private_pages(void)
+{
+    void *place = NULL;
+    SIZE_T size = 0x1000;
+    char device[MAX_PATH], name[MAX_PATH];
+    DWORD before;
+
+    check((unsigned)allocate(GetCurrentProcess(), &place, 0, &size, MEM_COMMIT | MEM_RESERVE, PAGE_WRITECOPY) ==
+              0xC0000045,
+          "there is nothing that private pages could be a copy of");
+    place = VirtualAlloc(NULL, 0x1000, MEM_COMMIT | MEM_RESERVE, PAGE_READWRITE);
+    check(!VirtualProtect(place, 1, PAGE_EXECUTE_WRITECOPY, &before) && protection_of(place) == PAGE_READWRITE,
+          "not even later");
+    check(QueryDosDeviceA("C:", device, sizeof device) &&
+              K32GetMappedFileNameA(GetCurrentProcess(), GetModuleHandleA("ntdll.dll"), name, sizeof name) &&
+              !strncmp(name, device, strlen(device)) && name[strlen(device)] == '\\',
+          "the file of a view is told by its device");
+}
+
 static int is_image(const char *view)
 {
     const IMAGE_NT_HEADERS *header = (const void *)(view + ((const IMAGE_DOS_HEADER *)view)->e_lfanew);
@@ -141,5 +161,6 @@ int main(void)
     protections(section);
     zero_bits(section);
     images();
+    private_pages();
     return 0;
 }

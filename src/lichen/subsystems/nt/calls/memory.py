@@ -15,6 +15,7 @@ from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import foreign, memory, placeholders, views
+from lichen.subsystems.nt.devices import native_name
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.memory import (
     ANYWHERE,
@@ -160,6 +161,7 @@ def _allocate(
     if kind & ~_KNOWN_TYPES or not kind & (MEM_COMMIT | MEM_RESERVE | MEM_RESET):
         raise Failure(Status.INVALID_PARAMETER)
     host_protection(protect)
+    views.check_private(protect)
     if wanted >> 47 or wanted + length > target.space.high:
         raise Failure(Status.CONFLICTING_ADDRESSES if wanted >> 47 == 0 else Status.INVALID_PARAMETER)
     if kind & MEM_RESERVE or not wanted:
@@ -357,7 +359,7 @@ def _mapped_name(
     allocation = region.allocation if region else None
     if not isinstance(allocation, Allocation) or not allocation.path:
         raise Failure(Status.INVALID_ADDRESS)
-    name = encode(allocation.path)
+    name = encode(native_name(target.machine, allocation.path))
     needed.write(16 + len(name) + 2)
     if size < 16 + len(name) + 2:
         raise Failure(Status.BUFFER_OVERFLOW if size >= 16 else Status.INFO_LENGTH_MISMATCH)

@@ -49,6 +49,8 @@ _STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC0
 _START_ADDRESS, _DESCRIPTION = 9, 38
 _STRING_SIZE: Final = 16
 """Of a UNICODE_STRING."""
+_LEAST_SIZES: Final = {2: 4, 3: 4, 4: 8, 5: 8, 13: 4, 14: 4, 18: 4, 30: 16}
+"""How much there must be to set, by information class."""
 _MOST_SUSPENDS: Final = 127
 _MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
@@ -394,18 +396,18 @@ def NtSetInformationThread(
     state = found.personality
     if not isinstance(state, NtThread):
         raise Failure(Status.ACCESS_DENIED)
+    if size < _LEAST_SIZES.get(information_class, 0) or (little and size != _STRING_SIZE):
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
     if information_class == _DESCRIPTION:
-        if size != _STRING_SIZE:
-            raise Failure(Status.INFO_LENGTH_MISMATCH)
         length, _, address = struct.unpack("<HH4xQ", thread.memory.read(buffer, 16))
         state.description = (
             thread.memory.read(address, length).decode("utf-16-le", "replace") if length else ""
         )
         found.name = state.description[:15] or found.process.name
-    elif information_class in (4, 30) and size >= 8:
+    elif information_class in (4, 30):
         (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
         affinity.set_thread(found, mask)
-    elif information_class == 3 and size >= 4:
+    elif information_class == 3:
         (above,) = struct.unpack("<i", thread.memory.read(buffer, 4))
         if above not in _PRIORITIES:
             raise Failure(Status.INVALID_PARAMETER)
