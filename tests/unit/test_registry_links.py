@@ -57,6 +57,14 @@ def test_links_in_a_circle_have_an_end() -> None:
     assert raised.value.status == Status.INVALID_PARAMETER
 
 
+def test_a_name_does_not_grow_without_end() -> None:
+    registry = _opened()
+    _link(registry, registry.root, "Link", "\\Link" + "\\x" * 16000)
+    with pytest.raises(Failure) as raised:
+        registry.find(registry.root, ("Link",))
+    assert raised.value.status == Status.INVALID_PARAMETER
+
+
 def test_a_link_has_no_other_value() -> None:
     registry = _opened()
     link = _link(registry, registry.root, "Link", "\\A")

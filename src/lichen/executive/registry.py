@@ -33,6 +33,7 @@ CHILD_MUST_BE_VOLATILE: Final = 0xC0000181
 LINK_VALUE, REG_LINK = "SymbolicLinkValue", 6
 """The one value of a key that is a link: the whole name of another key."""
 _MOST_LINKS: Final = 32
+_LONGEST_TARGET: Final = 65534
 NAMES, VALUES = 0x1, 0x4
 """What happens to a key, in the bits of REG_NOTIFY_CHANGE_*: subkeys come, go or are renamed; values are set or deleted."""
 _OVERHEAD: Final = 512
@@ -230,7 +231,7 @@ class Registry:
         while True:
             if key.is_link and (remaining or not open_link):
                 links += 1
-                if links > _MOST_LINKS:
+                if links > _MOST_LINKS or len(remaining) > DEEPEST:
                     raise Failure(Status.INVALID_PARAMETER)
                 remaining += reversed(_target_of(key))
                 key = self.root
@@ -432,9 +433,8 @@ class Registry:
 def _target_of(link: Key) -> list[str]:
     """The names from the root down to where a link leads; OBJECT_NAME_NOT_FOUND for one that leads nowhere."""
     value = link.values.get(fold(LINK_VALUE))
-    text = (
-        value.data[: len(value.data) & -2].decode("utf-16-le", "surrogatepass") if value is not None else ""
-    )
+    data = value.data[:_LONGEST_TARGET] if value is not None else b""
+    text = data[: len(data) & -2].decode("utf-16-le", "surrogatepass")
     if not text.startswith("\\"):
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
     return [name for name in text.split("\\") if name]

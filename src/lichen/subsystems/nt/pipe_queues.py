@@ -14,8 +14,8 @@ from typing import Final
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
 
-_OVERHEAD: Final = 128
-"""Bytes that a message takes besides its content, roughly."""
+_OVERHEAD: Final = 512
+"""What a message counts besides its content: more than its memory, for the time that it takes to throw many away."""
 _JOINED: Final = 4096
 
 

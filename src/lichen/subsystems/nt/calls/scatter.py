@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _PAGE: Final = 0x1000
-_MOST: Final = 1 << 30
+_MOST: Final = 1 << 26
+"""Bytes at once: each page is looked at before anything is read."""
 
 
 @nt.call()
