@@ -187,3 +187,21 @@ def test_a_watched_folder_that_the_host_removes(machine: Lichen, folder: Path, l
     assert watching.stdout.readline() == b"ready\n"
     (folder / "sub").rmdir()
     assert watching.communicate(timeout=20)[0] == b"400 \n8000 \n"
+
+
+def test_what_the_host_mounts_shows(machine: Lichen, folder: Path) -> None:
+    place = folder / "place"
+    place.mkdir()
+    look = f"cat {place}/file 2>&1; ls {place}"
+    assert "No such file" in shell(machine, look)
+    done = subprocess.run(["mount", "-t", "tmpfs", "none", place], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("needs the right to mount")
+    try:
+        (place / "file").write_text("mounted\n")
+        assert shell(machine, look) == "mounted\nfile\n"
+    finally:
+        subprocess.run(
+            ["umount", "--lazy", place], check=True
+        )  # the kernel may still have folders of it open
+    assert "No such file" in shell(machine, look)

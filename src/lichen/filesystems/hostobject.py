@@ -226,8 +226,8 @@ class HostObject(Node):
         teller = self._teller
         if teller is not None:
             for pending, learn in outside.sources:
-                if pending(0, 1):
-                    learn()
+                if told := pending(0, 1):
+                    learn(told)
             if self._seen == teller.generation:
                 known = self._attributes
                 if known is None:

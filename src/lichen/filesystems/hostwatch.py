@@ -149,20 +149,24 @@ class HostMonitor:
 
     # ---- what the host tells
 
-    def _learn(self) -> None:
-        """Take in what has happened until now."""
-        for descriptor, _ in self._poll.poll(0, 2):
-            if descriptor == self._mounts:
+    def _learn(self, told: list[tuple[int, int]]) -> None:
+        """Take in what has happened until now. That the mounts have changed is told once."""
+        while told:
+            if any(descriptor == self._mounts for descriptor, _ in told):
                 self._doubt_all()
-        for event in events(self._inotify):
-            if event.mask & OVERFLOW:
-                self._doubt_all()
-            elif event.mask & IGNORED:
-                for node in self._forget(event.watch):
-                    node.watch = -1
-                    node.doubt(None)
-            else:
-                self._happened(event)
+            for event in events(self._inotify):
+                self._take(event)
+            told = self._poll.poll(0, 2)
+
+    def _take(self, event: Event) -> None:
+        if event.mask & OVERFLOW:
+            self._doubt_all()
+        elif event.mask & IGNORED:
+            for node in self._forget(event.watch):
+                node.watch = -1
+                node.doubt(None)
+        else:
+            self._happened(event)
 
     def _happened(self, event: Event) -> None:
         mask = event.mask

@@ -77,8 +77,8 @@ def find_entry(
 ) -> Entry:
     """As `find`, but the last name need not exist."""
     for pending, learn in outside.sources:
-        if pending(0, 1):
-            learn()
+        if told := pending(0, 1):
+            learn(told)
     if flags & Walk.RESTRICTED or not components:
         return _Slowly(context, start, flags).walk(start, components)
     everywhere = context.token.overrides

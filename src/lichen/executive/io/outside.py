@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Source(NamedTuple):
-    """How a driver hears: `pending(0, 1)` is true when there is something, which `learn` takes in and calls `changed` for.
+    """How a driver hears: `pending(0, 1)` says what there is to hear, which `learn` takes in and calls `changed` for.
 
-    The arguments are those of epoll's poll, so that asking costs no more than that.
+    It is epoll's poll, so that asking costs no more than that.
     """
 
-    pending: Callable[[int, int], object]
-    learn: Callable[[], None]
+    pending: Callable[[int, int], list[tuple[int, int]]]
+    learn: Callable[[list[tuple[int, int]]], None]
 
 
 sources: Final[list[Source]] = []
-"""To be asked by whoever is about to trust what is remembered; `for pending, learn in sources: if pending(0, 1): learn()`.
+"""To be asked by whoever is about to trust what is remembered: `if told := pending(0, 1): learn(told)` for each.
 
 They are of every machine in this process, so that asking costs a loop over one element and not a look for whose turn it is.
 """
