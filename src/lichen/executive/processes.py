@@ -330,12 +330,14 @@ class Process:
             self.space.clear()
         self.left_image()
         self.processor_limit.close()
-        self.subsystem.process_ended(self)
-        self._orphan_children()
-        self.ended.set()
-        if self.job is not None:
-            self.job.process_ended(self, abnormally=bool(status.signal) or status.code >> 30 == 3)
-        self._tell_parent()
+        try:
+            self.subsystem.process_ended(self)
+        finally:  # whatever goes wrong there, those who wait for the end hear of it
+            self._orphan_children()
+            self.ended.set()
+            if self.job is not None:
+                self.job.process_ended(self, abnormally=bool(status.signal) or status.code >> 30 == 3)
+            self._tell_parent()
 
     last_guest: GuestThread | None = None
 
