@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import signal
 from typing import TYPE_CHECKING, Final
+from weakref import proxy
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -45,7 +46,7 @@ class ProcessorLimit:
     """Lets RLIMIT_CPU take effect: SIGXCPU at the soft limit and each second from there, SIGKILL at the hard one."""
 
     def __init__(self, process: Process) -> None:
-        self._process = process
+        self._process = proxy(process)  # a limit that held its process would be a circle
         self._told = 0.0
         """The processor time at which the process was told last."""
         self._seen, self._pause = -1.0, _SHORTEST_LOOK
