@@ -154,7 +154,7 @@ class Completion:
 
     def _forget(self) -> None:
         state: NtProcess = self.thread.process.personality
-        pending = self._pending
+        pending, self._pending = self._pending, None  # which holds this object
         if pending is not None:
             state.pending.pop(pending.parking, None)
             if pending.file.when_closed is not None:
