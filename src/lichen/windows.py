@@ -14,7 +14,16 @@ from lichen.executive.io.opening import Open
 from lichen.executive.registry import Registry
 from lichen.executive.status import Failure
 from lichen.platforms.native import stub
-from lichen.subsystems.nt import environment, mends, mount_manager, names, pe, registry_seeds, userland
+from lichen.subsystems.nt import (
+    environment,
+    mends,
+    mount_manager,
+    names,
+    pe,
+    registry_seeds,
+    time_zone,
+    userland,
+)
 from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import build_namespace
 from lichen.subsystems.nt.loader import PeLoader, patch_unix_dispatcher
@@ -79,7 +88,7 @@ class Windows:
         registry_seeds.renew(registry)
         registry_seeds.tell_name(registry, system.host_name)
         system.when_renamed.append(lambda name: self._renamed(registry, name))
-        registry_seeds.tell_time_zone(registry)
+        registry_seeds.tell_time_zone(registry, time_zone.zone_of(self.context, None))
         registry_seeds.tell_processors(registry)
         return registry
 

@@ -150,6 +150,7 @@ class PeLoader:
         for address, data in blocks.contents:
             guest.memory.write(address, data)
         state = NtProcess(image, base, ntdll, peb, block, parameters.image, parameters.command_line)
+        state.zone = parameters.environment.get("TZ")
         entries = Entries.of(subsystem.ntdll.file, ntdll)
 
         def enter(process: Process) -> None:

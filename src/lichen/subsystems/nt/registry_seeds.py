@@ -115,10 +115,15 @@ def renew(registry: Registry) -> None:
         _set_text(registry, key, found.name, _EXTENSIONS + LINUX_EXTENSION)
 
 
-def tell_time_zone(registry: Registry) -> None:
-    """Enter the zone that the machine is in now, where the system's DLLs look its names up."""
-    name, texts, rule = time_zone.registered()
+def tell_time_zone(registry: Registry, zone: time_zone.Zone) -> None:
+    """Enter a zone that programs are in, where the system's DLLs look its names up."""
+    name, texts, rule = zone.registered()
+    if "\\" in name:
+        return
     key, _ = registry.create(registry.make(*_VERSION.split("/"), "Time Zones"), (name,), volatile=True)
+    found = key.values.get(fold("TZI"))
+    if found is not None and found.data == rule:
+        return
     for value, text in texts.items():
         _set_text(registry, key, value, text)
     registry.set_value(key, "TZI", REG_BINARY, rule)

@@ -54,6 +54,8 @@ class NtProcess:
     parameters: int
     image_path: str
     command_line: str
+    zone: str | None = None
+    """TZ, as it was in the environment that the program was given."""
     working_set: int = 0
     priority_class: int = 2
     nice: int = 0

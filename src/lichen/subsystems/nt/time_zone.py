@@ -1,21 +1,39 @@
-"""The machine's time zone, which is the host's, in Windows' terms: a bias, two names and the days on which clocks change.
+"""Time zones in Windows' terms: a bias, two names and the days on which clocks change.
 
-The days are found by asking the C library for this year's offsets. Without an answer programs of the MSVC runtime would
-take Pacific Time.
+The zone of a machine is what its /etc/localtime says, as for every Linux program; that of a process is what TZ was in its
+environment when it began, if there is such a zone. Days are found by asking for this year's offsets. Without an answer
+programs of the MSVC runtime would take Pacific Time.
 
-Source: RTL_DYNAMIC_TIME_ZONE_INFORMATION, TIME_ZONE_INFORMATION (timezoneapi.h).
+Source: RTL_DYNAMIC_TIME_ZONE_INFORMATION, TIME_ZONE_INFORMATION (timezoneapi.h); tzset(3), tzfile(5).
 """
 
 from __future__ import annotations
 
 import calendar
+import io
 import struct
 import time
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from lichen.executive.io.attributes import Kind
+from lichen.executive.io.lookup import find
+from lichen.executive.security import READ, check
+from lichen.executive.status import Failure
+
+if TYPE_CHECKING:
+    from lichen.executive.io.context import FileSystemContext
 
 SIZE: Final = 172
 """Of TIME_ZONE_INFORMATION, which the dynamic one begins with."""
+_LOCAL: Final = ("etc", "localtime")
+_ZONES: Final = ("usr", "share", "zoneinfo")
+_MOST: Final = 1 << 16
+_LONGEST: Final = 255
+_TABLE: Final = struct.pack(">4sc15x6I", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
+"""A table without a change, of which a file has one for old readers and one that a rule follows."""
 _DAY: Final = 86400
 _LAST: Final = 5
 _CHANGES: Final = 2
@@ -24,70 +42,135 @@ _KEY: Final = 128
 _NAMES: Final = {"UTC": "Coordinated Universal Time"}
 
 
-def bias() -> int:
-    """What is to be added to local time now to have UTC, in seconds."""
-    return -time.localtime().tm_gmtoff
+class Zone(NamedTuple):
+    """A zone as a compiled table (tzfile(5)); without one it is UTC."""
+
+    table: bytes = b""
+
+    def bias(self) -> int:
+        """What is to be added to local time now to have UTC, in seconds."""
+        return -_offset(_rules(self.table), int(time.time()))
+
+    def dynamic_information(self) -> bytes:
+        """RTL_DYNAMIC_TIME_ZONE_INFORMATION."""
+        return _information(self.table, time.gmtime().tm_year)
+
+    def registered(self) -> tuple[str, dict[str, str], bytes]:
+        """What the registry has of the zone: the name of its key, its names and its rule (TZI).
+
+        UTC is called there what Windows calls it; of other zones it is not known under which of its names Windows has them.
+        """
+        data = self.dynamic_information()
+        bias, standard_date, daylight_date = data[:4], data[68:84], data[152:168]
+        rule = bias + data[84:88] + data[168:172] + standard_date + daylight_date
+        standard, daylight = (_decoded(data[start : start + 2 * _NAME]) for start in (4, 88))
+        key = _decoded(data[SIZE : SIZE + 2 * _KEY])
+        return key, {"Display": standard, "Std": standard, "Dlt": daylight}, rule
 
 
-def dynamic_information() -> bytes:
-    """RTL_DYNAMIC_TIME_ZONE_INFORMATION."""
-    return _information(time.localtime().tm_year, time.tzname)
+def zone_of(context: FileSystemContext, variable: str | None) -> Zone:
+    """The zone of whoever has this TZ, by the files that the machine has."""
+    if variable is None:
+        return Zone(_table(context, _LOCAL))
+    name = variable.removeprefix(":")
+    if not name or len(name) > _LONGEST or "\0" in name:
+        return Zone()
+    parts = tuple(part for part in name.split("/") if part)
+    table = _table(context, parts if name.startswith("/") else (*_ZONES, *parts))
+    return Zone(table or _by_rule(name))
 
 
-@lru_cache(4)
-def _information(year: int, names: tuple[str, str]) -> bytes:
-    changes = _changes(year)
-    standard = -min((time.localtime(at).tm_gmtoff for at in changes), default=time.localtime().tm_gmtoff)
+def _table(context: FileSystemContext, path: tuple[str, ...]) -> bytes:
+    """The table that a file holds; nothing when there is none that may be read."""
+    try:
+        node = find(context, context.root, path).node
+        check(context.token, node.attributes(), READ)
+        return node.read_at(0, _MOST) if node.kind == Kind.REGULAR else b""
+    except Failure:
+        return b""
+
+
+def _by_rule(text: str) -> bytes:
+    """The table of a rule as POSIX writes it (`CET-1CEST,M3.5.0,M10.5.0/3`)."""
+    return _TABLE + _TABLE + b"\n" + text.encode(errors="replace") + b"\n"
+
+
+@lru_cache(8)
+def _rules(table: bytes) -> tzinfo:
+    """A zone by its table; a damaged one is UTC, as for the C library."""
+    if not table:
+        return UTC
+    try:
+        zone = ZoneInfo.from_file(io.BytesIO(table))
+        for at in (0, int(time.time())):
+            datetime.fromtimestamp(at, zone).tzname()
+    except Exception:  # whatever is made of what somebody wrote there
+        return UTC
+    return zone
+
+
+@lru_cache(8)
+def _information(table: bytes, year: int) -> bytes:
+    zone = _rules(table)
+    changes = _changes(zone, year)
+    standard = -min((_offset(zone, at) for at in changes), default=_offset(zone, int(time.time())))
+    names = [_name(zone, int(time.time()))] * 2
     dates, biases = [bytes(16), bytes(16)], [0, 0]
     for at in changes:
-        daylight = -time.localtime(at).tm_gmtoff != standard
-        dates[daylight] = _date(at)
-        biases[daylight] = (-time.localtime(at).tm_gmtoff - standard) // 60
+        daylight = -_offset(zone, at) != standard
+        dates[daylight], names[daylight] = _date(zone, at), _name(zone, at)
+        biases[daylight] = (-_offset(zone, at) - standard) // 60
     data = struct.pack("<i", standard // 60)
     for name, date, extra in zip(names, dates, biases, strict=True):
         data += _text(_NAMES.get(name, name), _NAME) + date + struct.pack("<i", extra)
     return (data + _text(names[0], _KEY)).ljust(SIZE + 2 * _KEY + 4, b"\0")
 
 
-def registered() -> tuple[str, dict[str, str], bytes]:
-    """What the registry has of the zone: the name of its key, its names and its rule (TZI).
-
-    UTC is called there what Windows calls it; of other zones it is not known under which of its names Windows has them.
-    """
-    data = dynamic_information()
-    bias, standard_date, daylight_date = data[:4], data[68:84], data[152:168]
-    rule = bias + data[84:88] + data[168:172] + standard_date + daylight_date
-    names = [_NAMES.get(name, name) for name in time.tzname]
-    return time.tzname[0], {"Display": names[0], "Std": names[0], "Dlt": names[1]}, rule
-
-
 def _text(text: str, units: int) -> bytes:
     return text.encode("utf-16-le")[: 2 * units - 2].ljust(2 * units, b"\0")
 
 
-def _changes(year: int) -> list[int]:
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-16-le", "replace").partition("\0")[0]
+
+
+def _changes(zone: tzinfo, year: int) -> list[int]:
     """The first second of each new offset in a year, if there are two as in a year with summer time."""
     begin = calendar.timegm((year, 1, 1, 0, 0, 0))
-    days = range(begin, begin + 365 * _DAY, _DAY)
-    found = [_change_between(day, day + _DAY) for day in days if _offset(day) != _offset(day + _DAY)]
+    offsets = [_offset(zone, begin + number * _DAY) for number in range(366)]
+    found = [
+        _change_between(zone, begin + number * _DAY, begin + (number + 1) * _DAY)
+        for number in range(365)
+        if offsets[number] != offsets[number + 1]
+    ]
     return found if len(found) == _CHANGES else []
 
 
-def _change_between(before: int, after: int) -> int:
-    old = _offset(before)
+def _change_between(zone: tzinfo, before: int, after: int) -> int:
+    old = _offset(zone, before)
     while after - before > 1:
         middle = (before + after) // 2
-        before, after = (middle, after) if _offset(middle) == old else (before, middle)
+        before, after = (middle, after) if _offset(zone, middle) == old else (before, middle)
     return after
 
 
-def _offset(at: int) -> int:
-    return time.localtime(at).tm_gmtoff
+def _local(zone: tzinfo, at: int) -> datetime:
+    return datetime.fromtimestamp(at, zone)
 
 
-def _date(at: int) -> bytes:
+def _offset(zone: tzinfo, at: int) -> int:
+    """Seconds east of Greenwich."""
+    offset = _local(zone, at).utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
+
+
+def _name(zone: tzinfo, at: int) -> str:
+    return _local(zone, at).tzname() or "UTC"
+
+
+def _date(zone: tzinfo, at: int) -> bytes:
     """When clocks change, by the clock before that, as a rule for any year: the nth (5: last) such weekday of a month."""
-    local = time.gmtime(at + _offset(at - 1))
+    local = time.gmtime(at + _offset(zone, at - 1))
     days = calendar.monthrange(local.tm_year, local.tm_mon)[1]
     nth = _LAST if local.tm_mday + 7 > days else (local.tm_mday - 1) // 7 + 1
     weekday = (local.tm_wday + 1) % 7

@@ -1,25 +1,21 @@
-"""Time zones of the host in Windows' terms."""
+"""Time zones in Windows' terms."""
 
 from __future__ import annotations
 
 import struct
-import time
-from collections.abc import Iterator
 
 import pytest
 
 from lichen.subsystems.nt import time_zone
+from tests.unit.kernel import Kernel
 
 Rule = tuple[int, int, int, int]
 
 
-@pytest.fixture(autouse=True)
-def _zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", zone)
-        time.tzset()
-        yield
-    time.tzset()
+@pytest.fixture
+def there(zone: str) -> time_zone.Zone:
+    """The zone of a rule, on a machine without any tables."""
+    return time_zone.zone_of(Kernel().context, zone)
 
 
 def rule(data: bytes, offset: int) -> Rule:
@@ -39,18 +35,34 @@ def rule(data: bytes, offset: int) -> Rule:
         ("AEST-10AEDT,M10.1.0,M4.1.0/3", -600, (4, 1, 0, 3), (10, 1, 0, 2)),
     ],
 )
-def test_rules_and_biases(zone: str, bias: int, standard: Rule, daylight: Rule) -> None:
-    data = time_zone.dynamic_information()
+def test_rules_and_biases(there: time_zone.Zone, bias: int, standard: Rule, daylight: Rule) -> None:
+    data = there.dynamic_information()
     assert len(data) == 432
     assert struct.unpack_from("<i", data)[0] == bias
     assert (rule(data, 68), rule(data, 152)) == (standard, daylight)
     assert struct.unpack_from("<i", data, 84)[0] == 0
     assert struct.unpack_from("<i", data, 168)[0] == (-60 if daylight[0] else 0)
-    assert time_zone.bias() in (60 * bias, 60 * bias - 3600)
+    assert there.bias() in (60 * bias, 60 * bias - 3600)
 
 
 @pytest.mark.parametrize("zone", ["UTC0"])
-def test_the_zone_that_windows_knows_by_the_same_name(zone: str) -> None:
-    data = time_zone.dynamic_information()
+def test_the_zone_that_windows_knows_by_the_same_name(there: time_zone.Zone) -> None:
+    data = there.dynamic_information()
     assert data[4:68].decode("utf-16-le").rstrip("\0") == "Coordinated Universal Time"
     assert data[172:428].decode("utf-16-le").rstrip("\0") == "UTC"
+
+
+@pytest.mark.parametrize(
+    "table", [b"", b"TZif", b"TZif2" + b"\xff" * 100, b"x" * 1000, b"TZif2" + bytes(39) + b"\nX\n"]
+)
+def test_a_damaged_table_is_utc(table: bytes) -> None:
+    there = time_zone.Zone(table)
+    assert there.bias() == 0
+    assert there.registered()[0] == "UTC"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ":", "../../etc/passwd", "No/Where", "\0", "x" * 1000, "EST", "<a\\b>99999"]
+)
+def test_names_that_lead_nowhere(name: str) -> None:
+    assert time_zone.zone_of(Kernel().context, name).bias() == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from lichen.executive.interfaces import PAGE
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import foreign, priority, time_zone
+from lichen.subsystems.nt import foreign, priority, registry_seeds, time_zone
 from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.nls import US_ENGLISH, map_table
 from lichen.subsystems.nt.objects import process_of
@@ -76,11 +77,20 @@ def _performance(thread: Thread) -> bytes:
     ).ljust(344, b"\0")
 
 
+def _zone(thread: Thread) -> time_zone.Zone:
+    """The zone of the caller, which the registry knows once somebody has asked for it."""
+    process = thread.process
+    zone = time_zone.zone_of(process.files, process.personality.zone)
+    with suppress(Failure):  # it is full
+        registry_seeds.tell_time_zone(process.machine.registry, zone)
+    return zone
+
+
 def _time_of_day(thread: Thread) -> bytes:
     machine = thread.process.machine
     now = system_time()
     booted = now - int(machine.uptime() * UNITS)
-    bias = time_zone.bias() * UNITS
+    bias = _zone(thread).bias() * UNITS
     return struct.pack("<3q2I2Q", booted, now, bias, 0, 0, 0, 0)
 
 
@@ -148,12 +158,12 @@ _ANSWERS: Final[dict[int, Callable[[Thread], bytes]]] = {
     23: _interrupts,
     28: lambda thread: struct.pack("<2IB7x", _TICK_100NS, _TICK_100NS, 1),
     35: lambda thread: b"\0\1",  # no kernel debugger, none enabled
-    44: lambda thread: time_zone.dynamic_information()[: time_zone.SIZE],
+    44: lambda thread: _zone(thread).dynamic_information()[: time_zone.SIZE],
     62: _basic,
     63: _cpu,
     73: _logical_processors,
     90: lambda thread: bytes(32),
-    102: lambda thread: time_zone.dynamic_information(),
+    102: lambda thread: _zone(thread).dynamic_information(),
     103: lambda thread: struct.pack("<2I", 8, 0),
 }
 _WINE_VERSION: Final = 1000
