@@ -35,13 +35,13 @@ def older() -> Userland | None:
 
 
 def main() -> None:
-    """Bring the userland if it is not there; say so if that is impossible."""
+    """Bring the userland, and what new machines begin with, if they are not there; say so if that is impossible."""
     choose()
     found = find_userland()
-    if found is None or (userland.SETTING not in os.environ and not found.is_current):
-        done = subprocess.run([sys.executable, "-m", "lichen", "windows", "--fetch"], check=False)
-        if done.returncode:
-            sys.stderr.write("tests: so tests of Windows programs are skipped\n")
+    old = found is None or (userland.SETTING not in os.environ and not found.is_current)
+    words = ["windows", *(["--fetch"] if old else [])]
+    if subprocess.run([sys.executable, "-m", "lichen", *words], check=False).returncode:
+        sys.stderr.write("tests: so tests of Windows programs are skipped\n")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ class Machine:
     ) -> None:
         raise_descriptor_limit()
         self.scheduler = Scheduler()
+        self._state = state
         self._userland = drives.find_userland(None if state is None else Path(state))
         self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
         self.platform.blank_taken = self._prepare_later
@@ -159,7 +160,8 @@ class Machine:
             from lichen.windows import Windows
 
             assert self._userland is not None
-            self._windows = Windows(self, self._userland, self._folder, self._administrator)
+            seed = self._userland.registry(Path(self._state)) if self._state else None
+            self._windows = Windows(self, self._userland, self._folder, self._administrator, seed)
             self.subsystems = (self.linux, self._windows.subsystem)
             self.subsystem_added(self._windows.subsystem)
         return self._windows

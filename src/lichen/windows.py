@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from lichen.executive.programs import Program
     from lichen.machine import Machine
 
+log = logging.getLogger("lichen.windows")
+
 
 def numbers_that_stop(found: userland.Userland) -> tuple[int, ...]:
     """What the platform's filter has to know of the userland's ntdll."""
@@ -50,9 +54,16 @@ class Windows:
     """Adds NT to a machine whose Linux half is up and whose drives are mounted."""
 
     def __init__(
-        self, machine: Machine, found: userland.Userland, folder: Path, context: FileSystemContext
+        self,
+        machine: Machine,
+        found: userland.Userland,
+        folder: Path,
+        context: FileSystemContext,
+        seed: Path | None = None,
     ) -> None:
         self.machine, self.userland, self.folder, self.context = machine, found, folder, context
+        self.seed = seed
+        """The registry that a new machine begins with, where it was made."""
         self.registry = self._open_registry()
         machine.table.registry = self.registry
         build_namespace(machine.table, find(context, context.root, ("dev", "null")))
@@ -75,15 +86,19 @@ class Windows:
 
     def _open_registry(self) -> Registry:
         scheduler, system = self.machine.scheduler, self.machine.table.system
+        path = self.folder / "registry.sqlite"
+        is_new = not path.exists()
+        if is_new:
+            self._begin_registry(path)
         registry = Registry(
-            self.folder / "registry.sqlite",
+            path,
             system_time,
             lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action),
         )
         registry.require_room = self.machine.disk.require
-        if registry.is_empty:
-            token = self.context.token
-            user = sid_text(user_sid(token))
+        if is_new or registry.is_empty:
+            user = sid_text(user_sid(self.context.token))
+            registry_seeds.give_user(registry, user)
             registry_seeds.seed(registry, user, "root")
         registry_seeds.renew(registry)
         registry_seeds.tell_name(registry, system.host_name)
@@ -96,6 +111,18 @@ class Windows:
     def _renamed(registry: Registry, name: str) -> None:
         with suppress(Failure):  # it is full
             registry_seeds.tell_name(registry, name)
+
+    def _begin_registry(self, path: Path) -> None:
+        """Take over the registry that was made with the userland, where there is one; else it is made small."""
+        if self.seed is None or not self.seed.is_file():
+            return
+        unfinished = path.with_name(path.name + ".new")
+        try:
+            shutil.copyfile(self.seed, unfinished)
+            unfinished.replace(path)
+        except OSError as error:
+            log.warning("the registry cannot be copied from %s: %s", self.seed, error)
+            unfinished.unlink(missing_ok=True)
 
     # ---- programs
 

@@ -98,3 +98,25 @@ def test_what_is_no_registry_is_told(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         _opened(path)
     assert caught.value.status == Status.IO_DEVICE_ERROR
+
+
+def test_keys_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    """And what changes around them stays true: a key that gains a subkey keeps the values that nobody has read."""
+    registry = _opened(tmp_path / "registry")
+    for name in ("one", "two"):
+        registry.set_value(registry.make("above", name), "value", 3, name.encode())
+        registry.make("above", name, "below")
+    registry.close()
+    registry = _opened(tmp_path / "registry")
+    above = registry.find(registry.root, ("above",))
+    one, two = (registry.find(above, (name,)) for name in ("one", "two"))
+    assert one.unread is not None
+    registry.create(one, ("new",))
+    registry.rename(two, "three")
+    registry.close()
+    registry = _opened(tmp_path / "registry")
+    above = registry.find(registry.root, ("above",))
+    assert above.order == ["ONE", "THREE"]
+    one, three = (registry.find(above, (name,)) for name in ("one", "three"))
+    assert [registry.value(key, "value").data for key in (one, three)] == [b"one", b"two"]
+    assert [key.order for key in (one, three)] == [["BELOW", "NEW"], ["BELOW"]]

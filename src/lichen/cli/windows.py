@@ -22,11 +22,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lichen.cli import archives, debian
+from lichen.cli import archives, debian, seed
 from lichen.cli.asking import CommandError
 from lichen.cli.stripping import without_debug_sections
 from lichen.daemon import places
 from lichen.drives import find_userland
+from lichen.executive.status import Failure
 from lichen.subsystems.nt import userland
 
 _PROGRAMS: Final = PurePosixPath("usr/lib/x86_64-linux-gnu/wine/x86_64-windows")
@@ -59,6 +60,8 @@ def windows(anew: bool, sources: tuple[str, ...]) -> None:
                 _Bringing(home / "windows", Console(stderr=True)).run([Path(name) for name in sources])
         found = find_userland(home)
     assert found is not None
+    if not (registry := found.registry(home)).exists():
+        _make_registry(found, registry, home)
     click.echo(f"Windows userland: {found.system}")
 
 
@@ -73,6 +76,18 @@ def _alone(home: Path) -> Iterator[None]:
     with open(home / "windows.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _make_registry(found: userland.Userland, target: Path, home: Path) -> None:
+    """Make the registry that new machines begin with; a machine does without it, but for COM classes and the like."""
+    console = Console(stderr=True)
+    try:
+        with _alone(home), console.status("making the registry of new machines") as status:
+            if not target.exists():
+                seed.make(found, target, status.update)
+    except (OSError, Failure) as error:
+        reason = error.strerror if isinstance(error, OSError) else "the disk does not take it"
+        raise CommandError(f"cannot write to {target}: {reason}") from error
 
 
 class _Bringing:

@@ -1,8 +1,9 @@
 """The registry: a tree of keys with typed values, in memory, kept in one SQLite file (NT: Cm).
 
-Reading never touches the disk. Changes are collected and committed together: by `flush` (NtFlushKey), a tenth of a second
-after the last change, or at shutdown; so the file on disk is always a state that the registry once had (DECISIONS 27).
-Names are blind to case and keep the case they were made with. Volatile keys are never written.
+A key's subkeys and values are read from the disk when somebody first asks for them: of the thousands that a machine begins
+with most never are. What was read stays in memory. Changes are collected and committed together: by `flush` (NtFlushKey), a
+tenth of a second after the last change, or at shutdown; so the file on disk is always a state that the registry once had
+(DECISIONS 27). Names are blind to case and keep the case they were made with. Volatile keys are never written.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from lichen.executive.io.location import fold
+from lichen.executive.registry_file import Transaction, loaded_name, opened, stored_name
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
 
@@ -40,15 +42,6 @@ _OVERHEAD: Final = 512
 """Bytes that a key or a value takes besides its name and data, roughly."""
 _SETTLE: Final = 0.1
 _TRY_AGAIN: Final = 5.0
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS keys (
-    id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name TEXT NOT NULL, class TEXT NOT NULL, modified INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS value (
-    key INTEGER NOT NULL, name TEXT NOT NULL, type INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (key, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS links (key INTEGER PRIMARY KEY);
-"""
 
 
 class Value(NamedTuple):
@@ -77,20 +70,24 @@ class Changed(Waitable):
 
 
 class Key:
-    """One key. `id` is its row; 0 for keys that are not (yet) on disk. A link leads to the key that its value names."""
+    """One key. `id` is its row; 0 for keys that are not (yet) on disk. A link leads to the key that its value names.
+
+    `unread` reads what is below a key that is on disk, and is None when that has happened.
+    """
 
     __slots__ = (
         "__weakref__",
+        "_order",
+        "_subkeys",
+        "_values",
         "class_name",
         "deleted",
         "id",
         "is_link",
         "modified",
         "name",
-        "order",
         "parent",
-        "subkeys",
-        "values",
+        "unread",
         "volatile",
         "watchers",
     )
@@ -107,23 +104,49 @@ class Key:
         )
         self.id = 0
         self.deleted = self.is_link = False
-        self.subkeys: dict[str, Key] = {}
-        self.order: list[str] = []
-        """The folded names of the subkeys, sorted."""
-        self.values: dict[str, Value] = {}
+        self.unread: Callable[[Key], None] | None = None
+        self._subkeys: dict[str, Key] = {}
+        self._order: list[str] | None = []
+        self._values: dict[str, Value] = {}
         self.watchers: dict[Changed, tuple[int, bool]] = {}
+
+    @property
+    def subkeys(self) -> dict[str, Key]:
+        """The subkeys by their folded names."""
+        if self.unread is not None:
+            self.unread(self)
+        return self._subkeys
+
+    @property
+    def order(self) -> list[str]:
+        """The folded names of the subkeys, sorted."""
+        if self._order is None or self.unread is not None:
+            self._order = sorted(self.subkeys)
+        return self._order
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The values by their folded names."""
+        if self.unread is not None:
+            self.unread(self)
+        return self._values
+
+    def fill(self, subkeys: dict[str, Key], values: dict[str, Value]) -> None:
+        """What was read of the key."""
+        self.unread = None
+        self._subkeys, self._values, self._order = subkeys, values, None
 
     def gain(self, below: Key) -> None:
         """Another key becomes a subkey."""
-        folded = fold(below.name)
+        folded, order = fold(below.name), self.order
         self.subkeys[folded] = below
-        insort(self.order, folded)
+        insort(order, folded)
 
     def lose(self, below: Key) -> None:
         """A subkey is one no longer."""
-        folded = fold(below.name)
+        folded, order = fold(below.name), self.order
         del self.subkeys[folded]
-        del self.order[bisect_left(self.order, folded)]
+        del order[bisect_left(order, folded)]
 
     def path(self) -> tuple[str, ...]:
         """The names from the root down to this key."""
@@ -145,24 +168,6 @@ class Key:
             raise Failure(KEY_DELETED)
 
 
-def _opened(path: Path | None) -> sqlite3.Connection:
-    """The database, with its tables; DISK_FULL or IO_DEVICE_ERROR when the host does not let it be, and the log says why."""
-    try:
-        database = sqlite3.connect(path or ":memory:", isolation_level=None)
-        try:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("PRAGMA synchronous=FULL")
-            database.executescript(_SCHEMA)
-        except BaseException:
-            database.close()
-            raise
-    except sqlite3.Error as error:
-        log.error("the registry %s cannot be opened: %s", path, error)
-        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-        raise Failure(Status.DISK_FULL if full else Status.IO_DEVICE_ERROR) from error
-    return database
-
-
 class Registry:
     """The whole tree. `later(seconds, action)` runs an action from the machine's loop; `now` gives NT times."""
 
@@ -179,30 +184,38 @@ class Registry:
         """Fails with DISK_FULL when so many more bytes could not be kept."""
         self._pending = False
         self._error: sqlite3.Error | None = None
-        self._database = _opened(path)
+        self._database = opened(path)
         self._load()
 
     def _load(self) -> None:
-        found = {0: self.root}
-        rows = self._database.execute("SELECT id, parent, name, class, modified FROM keys ORDER BY id")
-        for id, parent, stored, class_name, modified in rows:
-            above = found.get(parent)
-            if above is None:
-                continue
-            name = _loaded(stored)
-            key = found[id] = Key(name, above, modified, class_name=_loaded(class_name))
-            key.id = id
-            above.gain(key)
-            self._size += _size_of(key)
-            self._next_id = max(self._next_id, id + 1)
-        for (id,) in self._database.execute("SELECT key FROM links"):
-            if id in found:
-                found[id].is_link = True
-        for id, stored, type_, data in self._database.execute("SELECT key, name, type, data FROM value"):
-            if id in found:
-                name = _loaded(stored)
-                value = found[id].values[fold(name)] = Value(name, type_, data)
-                self._size += _size_of(value)
+        """Count what there is; the keys themselves are read one by one."""
+        self.root.unread = self._read
+        (last, characters, keys) = self._database.execute(
+            "SELECT ifnull(max(id), 0), ifnull(sum(length(name) + length(class)), 0), count(*) FROM keys"
+        ).fetchone()
+        (more, size, values) = self._database.execute(
+            "SELECT ifnull(sum(length(name)), 0), ifnull(sum(length(data)), 0), count(*) FROM value"
+        ).fetchone()
+        self._next_id = last + 1
+        self._size = _OVERHEAD * (keys + values) + 2 * (characters + more) + size
+
+    def _read(self, key: Key) -> None:
+        """Read a key's subkeys and values; IO_DEVICE_ERROR when the disk does not give them."""
+        subkeys, values = {}, {}
+        rows = "SELECT id, name, class, modified, key FROM keys LEFT JOIN links ON key = id WHERE parent = ?"
+        try:
+            for id, stored, class_name, modified, link in self._database.execute(rows, (key.id,)):
+                name = loaded_name(stored)
+                below = subkeys[fold(name)] = Key(name, key, modified, class_name=loaded_name(class_name))
+                below.id, below.unread, below.is_link = id, self._read, link is not None
+            rows = "SELECT name, type, data FROM value WHERE key = ?"
+            for stored, type_, data in self._database.execute(rows, (key.id,)):
+                name = loaded_name(stored)
+                values[fold(name)] = Value(name, type_, data)
+        except sqlite3.Error as error:
+            log.error("the registry cannot be read: %s", error)
+            raise Failure(Status.IO_DEVICE_ERROR) from error
+        key.fill(subkeys, values)
 
     @property
     def is_empty(self) -> bool:
@@ -393,7 +406,7 @@ class Registry:
         if not self._keys and not self._removed:
             return
         try:
-            with _transaction(self._database):
+            with Transaction(self._database):
                 for id in self._removed:
                     self._database.execute("DELETE FROM keys WHERE id = ?", (id,))
                     self._database.execute("DELETE FROM value WHERE key = ?", (id,))
@@ -412,12 +425,13 @@ class Registry:
         parent = 0 if above is None or above.parent is None else above.id or self._store(above)
         if not key.id:
             key.id, self._next_id = self._next_id, self._next_id + 1
-        row = key.id, parent, _stored(key.name), _stored(key.class_name), key.modified
+        values = list(key.values.values())  # before anything of it goes from the disk
+        row = key.id, parent, stored_name(key.name), stored_name(key.class_name), key.modified
         self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)", row)
         if key.is_link:
             self._database.execute("INSERT OR REPLACE INTO links VALUES (?)", (key.id,))
         self._database.execute("DELETE FROM value WHERE key = ?", (key.id,))
-        rows = ((key.id, _stored(value.name), value.type, value.data) for value in key.values.values())
+        rows = ((key.id, stored_name(value.name), value.type, value.data) for value in values)
         self._database.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", rows)
         return key.id
 
@@ -444,44 +458,6 @@ def _size_of(part: Key | Value) -> int:
     """The bytes of memory that a key takes without its values, or a value."""
     rest = len(part.class_name) * 2 if isinstance(part, Key) else len(part.data)
     return _OVERHEAD + 2 * len(part.name) + rest
-
-
-def _stored(text: str) -> str | bytes:
-    """A name as the database takes it: lone surrogates, which NT allows in names, are no text to it."""
-    data = text.encode("utf-8", "surrogatepass")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data
-
-
-def _loaded(stored: str | bytes) -> str:
-    return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
-
-
-class _transaction:
-    """One transaction of a connection."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.database = database
-
-    def __enter__(self) -> None:
-        self.database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is None:
-            try:
-                self.database.execute("COMMIT")
-                return
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-        self._roll_back()
-
-    def _roll_back(self) -> None:
-        """SQLite has done so itself after some errors."""
-        if self.database.in_transaction:
-            self.database.execute("ROLLBACK")
 
 
 def walk(key: Key) -> Iterator[Key]:

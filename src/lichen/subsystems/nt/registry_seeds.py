@@ -8,6 +8,7 @@ from typing import Final
 from lichen.executive import system
 from lichen.executive.io.location import fold
 from lichen.executive.registry import LINK_VALUE, REG_LINK, Key, Registry
+from lichen.executive.status import Failure
 from lichen.subsystems.nt import time_zone
 from lichen.subsystems.nt.names import LINUX_EXTENSION, computer_name
 
@@ -21,6 +22,8 @@ CONSOLE_SHELL: Final = "LichenConsoleShell"
 """Set for programs that outlive ^C (subsystems/nt/console/shells.py)."""
 _ENVIRONMENT: Final = _SYSTEM + "Control/Session Manager/Environment"
 _PROCESSORS: Final = "Registry/Machine/Hardware/Description/System/CentralProcessor"
+ANY_USER: Final = ".User"
+"""The key of the user in a registry that is nobody's yet."""
 _EXTENSIONS: Final = ".COM;.EXE;.BAT;.CMD;.VBS;.VBE;.JS;.JSE;.WSF;.WSH;.MSC;"
 _EARLIER_EXTENSIONS: Final = _EXTENSIONS + "."
 _OTHER_VIEW: Final = "Registry/Machine/Software/Wow6432Node"
@@ -80,6 +83,12 @@ def seed(registry: Registry, user_sid: str, user: str) -> None:
             "USERNAME": user,
             "USERPROFILE": f"C:\\users\\{user}",
         },
+        _VERSION + "/ProfileList": {
+            "ProfilesDirectory": "C:\\users",
+            "ProgramData": "C:\\ProgramData",
+            "Public": "C:\\users\\Public",
+        },
+        f"{_VERSION}/ProfileList/{user_sid}": {"ProfileImagePath": f"C:\\users\\{user}"},
         "Registry/User/.Default": {},
         "Registry/Machine/Software/Classes": {},
         "Registry/Machine/Hardware": {},
@@ -104,6 +113,15 @@ def _seed_other_view(registry: Registry) -> None:
         link = registry.add(above, "Classes", is_link=True)
         target = "\\" + _OTHER_CLASSES.replace("/", "\\")
         registry.set_value(link, LINK_VALUE, REG_LINK, target.encode("utf-16-le"))
+
+
+def give_user(registry: Registry, user_sid: str) -> None:
+    """What the registry begins with for its user, whoever that is, becomes that user's."""
+    try:
+        key = registry.find(registry.root, ("Registry", "User", ANY_USER))
+        registry.rename(key, user_sid)
+    except Failure:
+        return
 
 
 def renew(registry: Registry) -> None:

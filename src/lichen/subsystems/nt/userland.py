@@ -23,6 +23,8 @@ _LIBRARY_FOLDERS: Final = (
     "opt/wine-stable/lib64/wine",
 )
 _NLS_FOLDERS: Final = ("usr/share/wine/nls", "usr/share/wine/wine/nls", "opt/wine-stable/share/wine/nls")
+_REGISTRY: Final = "registry-1.sqlite"
+"""The number changes when another Lichen would make it otherwise."""
 EXTRA_LIBRARIES: Final = ("zlib1.dll",)
 """What Wine's programs import and other packages bring."""
 _EXTRA_FOLDERS: Final = ("usr/x86_64-w64-mingw32/lib",)
@@ -37,10 +39,18 @@ class Userland:
     nls: Path
     extra: tuple[Path, ...] = ()
     """Folders with EXTRA_LIBRARIES."""
+    root: Path = Path("/")
+    """The folder below which all of it is."""
 
     @property
     def ntdll(self) -> Path:
         return self.system / "ntdll.dll"
+
+    def registry(self, data_folder: Path) -> Path:
+        """Where the registry is that new machines begin with: beside the files, or in Lichen's folder for the host's own."""
+        if self.root != Path("/"):
+            return self.root / _REGISTRY
+        return data_folder / f"host-{int(self.ntdll.stat().st_mtime)}-{_REGISTRY}"
 
     @property
     def is_current(self) -> bool:
@@ -56,5 +66,6 @@ def find(roots: Iterable[str | os.PathLike[str]]) -> Userland | None:
         )
         nls = next((p for f in _NLS_FOLDERS if (p := root / f).is_dir()), None)
         if system is not None and nls is not None:
-            return Userland(system.parent, nls, tuple(p for f in _EXTRA_FOLDERS if (p := root / f).is_dir()))
+            extra = tuple(p for f in _EXTRA_FOLDERS if (p := root / f).is_dir())
+            return Userland(system.parent, nls, extra, root)
     return None
