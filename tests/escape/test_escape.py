@@ -335,3 +335,34 @@ def fifo(path: Path) -> Iterator[int]:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+_ON_NULL = """chmod 600 /dev/stdin; touch /dev/stdin; python3 -c 'import os; os.fchmod(0, 0o600); os.utime(0)'
+    attrib.exe +r nul; echo x > file; attrib.exe +r file; cmd.exe /c 'copy /y file nul'; rm -f /dev/null"""
+
+
+def test_the_null_device_of_the_host_stays_as_it_is() -> None:
+    """A machine of root gets it as a standard file."""
+    before = os.stat(os.devnull)
+    command = [
+        sys.executable,
+        "-m",
+        "lichen",
+        "run",
+        "--fresh",
+        "--cwd",
+        "/tmp",
+        "--",
+        "bash",
+        "-c",
+        _ON_NULL,
+    ]
+    subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, cwd="/"
+    )
+    after = os.stat(os.devnull)
+    assert (after.st_mode, after.st_mtime_ns, after.st_rdev) == (
+        before.st_mode,
+        before.st_mtime_ns,
+        before.st_rdev,
+    )
