@@ -121,6 +121,19 @@ def test_forgetting_and_recalling_lines(cmd: User) -> None:
     types_and_sees(cmd, b"\x1b[A\x1b[A\x1b[A\x1b[B\x7f\x7f\x7fTWO\r", b"\r\nTWO\r\n")
 
 
+def test_names_are_completed(cmd: User) -> None:
+    """Tab after Tab in the shell's own folder and in another, with quotes where there is a blank; back with Shift."""
+    types_and_sees(cmd, b"mkdir C:\\users\\tabs && cd /d C:\\users\\tabs\r", b"", b"tabs>")
+    types_and_sees(cmd, b'echo first> "one more.txt"& echo second> ONE.txt& echo third> two.txt\r', b"", b"tabs>")
+    types_and_sees(cmd, b"type on\t\r", b"first", b"tabs>")
+    types_and_sees(cmd, b"type on\t\t\r", b"second", b"tabs>")
+    types_and_sees(cmd, b"type t\t\r", b"third", b"tabs>")
+    types_and_sees(cmd, b"type o\x1b[Z\r", b"second", b"tabs>")
+    types_and_sees(cmd, b"cd \\us\t\r", b"", b"C:\\users>")
+    types_and_sees(cmd, b"type tabs\\t\t\r", b"third", b"C:\\users>")
+    types_and_sees(cmd, b"rd /s /q tabs & cd /d Z:\\\r", b"")
+
+
 def test_a_line_of_several_rows(at_terminal: Callable[..., User]) -> None:
     user = at_terminal("--", "cmd.exe", columns=20)
     user.sees(AT_ROOT)

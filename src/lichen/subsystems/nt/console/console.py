@@ -22,6 +22,7 @@ from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Changes, Wait
 from lichen.subsystems.nt.console import events
 from lichen.subsystems.nt.console.codepages import CodePages
+from lichen.subsystems.nt.console.completion import Completion, matches_of
 from lichen.subsystems.nt.console.editor import History, LineEditor
 from lichen.subsystems.nt.console.input import (
     ECHO_INPUT,
@@ -290,7 +291,8 @@ class Console(Object):
             yield from keyboard.hold(process)
             self.measure()
             echo = bool(keyboard.mode & ECHO_INPUT)
-            editor = LineEditor(self.screen, self.history, echo, initial, wakes)
+            completion = Completion(matches_of(process)) if echo and is_shell(process) else None
+            editor = LineEditor(self.screen, self.history, echo, initial, wakes, completion)
             while editor.finished is None:
                 key = yield from keyboard.next_key(process)
                 if key is Happening.ENDED or (isinstance(key, Key) and self._ends_input(key, editor)):

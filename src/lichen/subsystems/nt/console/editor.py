@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from lichen.subsystems.nt.console import keys
-from lichen.subsystems.nt.console.keys import CONTROL, Key
+from lichen.subsystems.nt.console.completion import Completion
+from lichen.subsystems.nt.console.keys import CONTROL, SHIFT, Key
 from lichen.subsystems.nt.console.screen import PROCESSED_OUTPUT, TERMINAL_SEQUENCES, Screen, width_of
 
 LONGEST_LINE: Final = 8192
@@ -39,10 +40,20 @@ class LineEditor:
     """One line while it is typed. `press` returns what to send to the terminal."""
 
     def __init__(
-        self, screen: Screen, history: History, echo: bool, initial: str = "", wakes: int = 0
+        self,
+        screen: Screen,
+        history: History,
+        echo: bool,
+        initial: str = "",
+        wakes: int = 0,
+        completion: Completion | None = None,
     ) -> None:
-        """`initial` has been shown already; `wakes` has a bit for each control character that ends the reading."""
+        """`initial` has been shown already; `wakes` has a bit for each control character that ends the reading.
+
+        `completion`: what Tab does, unless it is a character like another.
+        """
         self.screen, self.history, self.echo, self.wakes = screen, history, echo, wakes
+        self._completion = completion
         self.text, self.cursor = initial, len(initial)
         self.finished: str | None = None
         """What the program gets, once that is known."""
@@ -87,6 +98,8 @@ class LineEditor:
         action = with_control or self._actions.get(key.code)
         if action is not None:
             action()
+        elif key.code == keys.TAB and self._completion is not None:
+            self.text, self.cursor = self._completion.press(before, at, bool(key.state & SHIFT))
         elif character:
             self._insert(character)
         return self._show(before, at) if self.echo else ""
