@@ -169,6 +169,8 @@ int main(void)
     check(!SetThreadPriority(GetCurrentThread(), 44) && GetLastError() == ERROR_INVALID_PARAMETER, "within limits");
     check(GetThreadTimes(GetCurrentThread(), &made, &ended, &kernel, &user) && made.dwHighDateTime > 0x01d00000,
           "when it was made is known");
+    check(!DuplicateHandle(GetCurrentProcess(), NULL, NULL, NULL, 0, FALSE, 0) && GetLastError() == ERROR_INVALID_HANDLE,
+          "no handle is given to nobody");
     check(DuplicateHandle(GetCurrentProcess(), GetCurrentThread(), GetCurrentProcess(), &copy, 0, FALSE, DUPLICATE_SAME_ACCESS) &&
               GetThreadId(copy) == GetCurrentThreadId(), "the pseudo handle becomes a real one");
     return 0;

@@ -112,12 +112,11 @@ def NtDuplicateObject(
 ) -> int:
     """Another handle to the same object, in the same or in another process."""
     giver = process_of(thread, source_process, ProcessAccess.DUP_HANDLE)
-    made = (
-        _duplicate(thread, giver, source, target_process, access, attributes, options)
-        if target or target_process
-        else 0
-    )
-    target.write(made)
+    if target or target_process:
+        made = _duplicate(thread, giver, source, target_process, access, attributes, options)
+        target.write(made)
+    else:
+        giver.handles.handle(index_of(source))
     if options & _DUPLICATE_CLOSE_SOURCE and source not in (CURRENT_PROCESS, CURRENT_THREAD):
         giver.handles.close(index_of(source))
     return Status.SUCCESS
