@@ -124,7 +124,9 @@ def test_forgetting_and_recalling_lines(cmd: User) -> None:
 def test_names_are_completed(cmd: User) -> None:
     """Tab after Tab in the shell's own folder and in another, with quotes where there is a blank; back with Shift."""
     types_and_sees(cmd, b"mkdir C:\\users\\tabs && cd /d C:\\users\\tabs\r", b"", b"tabs>")
-    types_and_sees(cmd, b'echo first> "one more.txt"& echo second> ONE.txt& echo third> two.txt\r', b"", b"tabs>")
+    types_and_sees(
+        cmd, b'echo first> "one more.txt"& echo second> ONE.txt& echo third> two.txt\r', b"", b"tabs>"
+    )
     types_and_sees(cmd, b"type on\t\r", b"first", b"tabs>")
     types_and_sees(cmd, b"type on\t\t\r", b"second", b"tabs>")
     types_and_sees(cmd, b"type t\t\r", b"third", b"tabs>")
