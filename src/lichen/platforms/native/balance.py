@@ -69,15 +69,19 @@ class Balance:
         """Place guests, every one in its turn, and say when to look again."""
         now = time.monotonic()
         idle = self._home_is_idle(now)
-        running = [
+        running = (
             thread for thread in self._threads.values() if thread.state == State.RUNNING or thread.away
-        ]
-        if not running:
+        )
+        first = next(running, None)
+        if first is None:
             self.resting = True
             return
         if self._quiet and idle:
             self._arm(_IDLE)
             return
+        self._place_all([first, *running], now)
+
+    def _place_all(self, running: Sequence[NativeThread], now: float) -> None:
         awake = [thread for thread in running if thread.account.awake]
         asleep = [thread for thread in running if not thread.account.awake]
         turn, self._turn = self._turn, self._turn + 1
