@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lichen
-from tests.programs.conftest import Lichen
+from tests.programs.conftest import Lichen, eventually
 from tests.toolchain import host_program
 
 NOBODY = 65534
@@ -76,6 +76,8 @@ def ordinary() -> Iterator[Lichen]:
         else:
             command = Lichen(home)
         yield command
+        machines = Path(command.environment["LICHEN_HOME"]) / "machines"
+        eventually(lambda: not any(machines.iterdir()))  # throw-away machines remove themselves
 
 
 def test_the_administrator_has_a_home_and_the_systems_files(ordinary: Lichen) -> None:
