@@ -37,6 +37,45 @@ def test_each_world_refuses_to_write_to_the_other_s_programs(
     assert words.endswith("kept gate one two")
 
 
+LOADS = """#include <windows.h>
+#include <stdio.h>
+int main(void)
+{
+    HMODULE library = LoadLibraryA("library.dll");
+    puts(library ? "loaded" : "not loaded"); fflush(stdout); getchar();
+    FreeLibrary(library);
+    puts("freed"); fflush(stdout); return getchar() != EOF;
+}
+"""
+
+
+def test_a_library_that_a_windows_program_has_loaded_is_not_written_to_from_linux(
+    machine: Lichen, tmp_path: Path, windows_c: Toolchain
+) -> None:
+    source = tmp_path / "loads.c"
+    source.write_text(LOADS)
+    program = windows_c.compile(source)
+    script = r"""mkdir /tmp/libraries; cd /tmp/libraries; cp "$0" loads.exe; mkfifo gate
+        cp /mnt/c/windows/system32/version.dll library.dll; chmod u+w library.dll
+        ./loads.exe < gate > said & exec 3> gate; until grep -q loaded said; do :; done
+        sum=$(sha256sum < library.dll)
+        busy() { "$@" 2>&1 | grep -o 'Text file busy'; }
+        busy cp said library.dll; busy truncate -s 1 library.dll; busy dd if=said of=library.dll conv=notrunc,nocreat
+        busy tee -a library.dll < said
+        test "$sum" = "$(sha256sum < library.dll)" && echo unchanged
+        cp library.dll fresh; mv fresh library.dll && echo x >> library.dll && echo replaced
+        mv library.dll other; rm other; cp /mnt/c/windows/system32/version.dll library.dll
+        echo >&3; until grep -q freed said; do :; done; echo x >> library.dll && echo appended
+        exec 3>&-; wait; cat said"""
+    done = machine.run(
+        "run", "--share", f"{program.parent}:{program.parent}:ro", "--", "bash", "-c", script, str(program)
+    )
+    lines = done.stdout.decode().splitlines()
+    assert lines.count("Text file busy") == 4, (lines, done.stderr)
+    others = [line.strip() for line in lines if line != "Text file busy"]
+    assert others == ["unchanged", "replaced", "appended", "loaded", "freed"]
+
+
 def test_a_program_that_was_killed_is_not_busy(machine: Lichen, linux_c: Toolchain, tmp_path: Path) -> None:
     source = tmp_path / "wait.c"
     source.write_text(WAIT)

@@ -226,11 +226,9 @@ def _check_sharing(location: Location, open: Open) -> None:
 
 
 def _check_image(uses: int, open: Open) -> None:
-    """Whether a file that is used as an image can be written to: by nobody of NT, by POSIX's rules unless it is run."""
-    if uses and not open.options & Options.POSIX:
-        raise Failure(Status.SHARING_VIOLATION)
-    if uses & images.RUNNING:
-        raise Failure(Status.IMAGE_BUSY)
+    """Whether a file can be written to: nobody writes to one that is run or mapped as an image."""
+    if uses:
+        raise Failure(Status.IMAGE_BUSY if open.options & Options.POSIX else Status.SHARING_VIOLATION)
 
 
 # ---- making

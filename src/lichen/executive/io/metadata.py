@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lichen.executive import images, security
+from lichen.executive import security
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import SET_GID, AttributeChange, Attributes, Kind, without_set_ids
 from lichen.executive.io.context import FileSystemContext
@@ -36,7 +36,7 @@ def change_attributes(
     if change.size is not None:
         security.check(token, attributes, security.WRITE)
         check_size(node, change.size)
-        if node.image_uses is not None and node.image_uses() & images.RUNNING:
+        if node.image_uses is not None and node.image_uses():
             raise Failure(Status.IMAGE_BUSY)
         mode = without_set_ids(attributes.mode)
         if change.mode is None and mode != attributes.mode and not token.has(Capability.FSETID):
