@@ -236,6 +236,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtAlertThreadByThreadId": lambda s: (s.thread.id,),
     "NtAllocateVirtualMemory": lambda s: (PROCESS, s.put(), 0, _number(s, PAGE), 0x3000, 4),
     "NtAllocateVirtualMemoryEx": lambda s: (PROCESS, s.put(), _number(s, PAGE), 0x3000, 4, 0, 0),
+    "NtAreMappedFilesTheSame": lambda s: (at := _mapped(s), at),
     "NtCancelIoFileEx": _waiting_read,
     "NtCompareObjects": lambda s: (PROCESS, PROCESS),
     "NtContinue": lambda s: (_context(s), 0),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "native.h"
 
 static char path[MAX_PATH];
 
@@ -110,6 +111,55 @@ static void private(void)
     check(VirtualFree((void *)0x123456780000, 0, MEM_RELEASE), "it is released there");
 }
 
+static void *view_of(HANDLE file, DWORD attributes)
+{
+    HANDLE section = CreateFileMappingA(file, NULL, PAGE_READONLY | attributes, 0, 0, NULL);
+    void *view = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
+
+    CloseHandle(section);
+    return view;
+}
+
+static void same(void)
+{
+    CopyFileA("C:\\windows\\system32\\version.dll", path, FALSE);
+    HANDLE copy = CreateFileA(path, GENERIC_READ | GENERIC_EXECUTE, 7, NULL, OPEN_EXISTING, 0, NULL);
+    HANDLE other = CreateFileA("C:\\windows\\system32\\version.dll", GENERIC_READ, 7, NULL, OPEN_EXISTING, 0, NULL);
+    char *image = view_of(copy, SEC_IMAGE), *second = view_of(copy, SEC_IMAGE), *data = view_of(copy, 0);
+    char *again = view_of(copy, 0), *others = view_of(other, 0), *memory, here;
+    char *reserved = VirtualAlloc(NULL, 0x10000, MEM_RESERVE, PAGE_READWRITE);
+    HANDLE section = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 0x10000, NULL);
+    void *nothing = NULL;
+
+    memory = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
+    struct
+    {
+        void *first, *second;
+        NTSTATUS status;
+        const char *text;
+    } facts[] = {
+        {image, second, 0, "two images of a file are of the same"},
+        {image, data, 0, "so are an image and a view of its file"},
+        {image, others, 0xC00000D4, "a view of another file is not, though it has the same content"},
+        {data, image, 0xC00000D4, "the image comes first"},
+        {data, again, 0xC00000D4, "two views of a file are not asked about"},
+        {data, data + 0x1000, 0, "one view is the same as itself"},
+        {memory, memory, 0, "shared memory too"},
+        {image, memory, 0xC00000D4, "which is of no image's file"},
+        {image, reserved, 0xC0000018, "an allocation is no view"},
+        {&here, image, 0xC0000018, "nor is a stack"},
+        {nothing, image, 0xC0000141, "nothing lies at address 0"},
+        {reserved, nothing, 0xC0000141, "which is said first"},
+    };
+    check(image && second && data && again && others && memory, "a library's file and a copy of it in memory");
+    for (unsigned i = 0; i < sizeof facts / sizeof *facts; i++)
+        check(native(NtAreMappedFilesTheSame)(facts[i].first, facts[i].second) == facts[i].status, facts[i].text);
+    UnmapViewOfFile(image), UnmapViewOfFile(second), UnmapViewOfFile(data), UnmapViewOfFile(again);
+    VirtualFree(reserved, 0, MEM_RELEASE);
+    CloseHandle(section), CloseHandle(copy), CloseHandle(other);
+    check(DeleteFileA(path), "the copy goes");
+}
+
 int main(void)
 {
     GetTempPathA(sizeof path - 20, path);
@@ -117,5 +167,6 @@ int main(void)
     shared();
     files();
     private();
+    same();
     return 0;
 }

@@ -31,6 +31,7 @@ from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
 
 if TYPE_CHECKING:
+    from lichen.executive.io.node import Node
     from lichen.executive.processes import Process, Thread
 
 SEC_IMAGE, SEC_RESERVE, SEC_COMMIT = 0x1000000, 0x4000000, 0x8000000
@@ -222,9 +223,8 @@ def NtUnmapViewOfSectionEx(thread: Thread, process: Handle, base: Address, flags
 
 
 def _unmap(thread: Thread, target: Process, base: int) -> int:
-    region = target.space.find(base)
-    allocation = region.allocation if region else None
-    if not isinstance(allocation, Allocation) or allocation.type not in (MEM_MAPPED, MEM_IMAGE):
+    allocation = _view_of(target.space.find(base))
+    if allocation is None:
         raise Failure(_STATUS_NOT_MAPPED_VIEW)
     end = allocation.base + allocation.size
     for removed in target.space.remove(allocation.base, end):
@@ -234,6 +234,33 @@ def _unmap(thread: Thread, target: Process, base: int) -> int:
         target.space.draining[thread] = [range(allocation.base, end)]
     change(thread, target, [Unmap(allocation.base, allocation.size)])
     return Status.SUCCESS
+
+
+@nt.call()
+def NtAreMappedFilesTheSame(thread: Thread, image: Address, view: Address) -> int:
+    """Whether the image at an address is of the file that is mapped at another."""
+    space = thread.process.space
+    regions = space.find(image), space.find(view)
+    if None in regions:
+        raise Failure(Status.INVALID_ADDRESS)
+    first, second = (_view_of(region) for region in regions)
+    if first is None or second is None:
+        raise Failure(Status.CONFLICTING_ADDRESSES)
+    if first is not second and (first.type != MEM_IMAGE or _node_of(first) is not _node_of(second)):
+        raise Failure(Status.NOT_SAME_DEVICE)
+    return Status.SUCCESS
+
+
+def _view_of(region: Region | None) -> Allocation | None:
+    """The view that a region is of, None when it is of none."""
+    allocation = region.allocation if region else None
+    if isinstance(allocation, Allocation) and allocation.type in (MEM_MAPPED, MEM_IMAGE):
+        return allocation
+    return None
+
+
+def _node_of(view: Allocation) -> Node | None:
+    return view.content.file.node if isinstance(view.content, Content) else view.node
 
 
 @nt.call()
