@@ -30,7 +30,7 @@ from lichen.subsystems.nt.images import Allocation
 from lichen.subsystems.nt.loader import HIGHEST_ADDRESS, PeLoader
 from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.protection import PAGE_READWRITE
-from lichen.subsystems.nt.records import ObjectAttributes, UnicodeString
+from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import NtSubsystem

@@ -10,7 +10,7 @@ from lichen.abi.layout import LLP64, layout
 from lichen.executive.interfaces import PAGE
 from lichen.subsystems.nt import context, types
 from lichen.subsystems.nt.parameters import Parameters
-from lichen.subsystems.nt.records import ObjectAttributes, UnicodeString
+from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from tests.fuzz.guests import ARENA, SIZE
 from tests.fuzz.recipes import Recipe, Steps, Unready
 

@@ -22,8 +22,8 @@ class InC:
     """Where C declares a record.
 
     `type` is its name in C, declared by `headers` or by `text`. The member for a field is `prefix` and the
-    field's name, unless `members` has it. `end` names the member that follows the record, if it is only the
-    head of the type.
+    field's name, which with `camel` is written as `FieldName`, unless `members` has it. `end` names the member
+    that follows the record, if it is only the head of the type.
     """
 
     type: str
@@ -32,16 +32,27 @@ class InC:
     members: Mapping[str, str] = field(default_factory=dict)
     end: str = ""
     text: str = ""
+    camel: bool = False
+
+    def member(self, name: str) -> str:
+        """The member for a field."""
+        written = "".join(part[:1].upper() + part[1:] for part in name.split("_")) if self.camel else name
+        return self.members.get(name, self.prefix + written)
 
 
 def differences(
     record: type, declared: InC, model: DataModel, compiler: Iterable[str] = ("gcc",)
 ) -> list[str]:
     """What the compiler lays out in another way than we do; `compiler` is a command and its flags."""
+    return complaints([*preamble(declared), *assertions(record, declared, model)], compiler)
+
+
+def complaints(source: Iterable[str], compiler: Iterable[str]) -> list[str]:
+    """The static assertions of a C file that do not hold."""
     command, *flags = compiler
     run = subprocess.run(
         [host_program(command), *flags, "-w", "-fsyntax-only", "-x", "c", "-"],
-        input="".join(f"{line}\n" for line in c_source(record, declared, model)),
+        input="".join(f"{line}\n" for line in source),
         capture_output=True,
         text=True,
         check=False,
@@ -51,26 +62,30 @@ def differences(
     return found
 
 
-def c_source(record: Any, declared: InC, model: DataModel) -> Iterator[str]:
-    """The C file that does not compile where the layouts differ."""
-    ours = layout(record, model)
-    whole = declared.type
+def preamble(declared: InC) -> Iterator[str]:
+    """How a C file begins that knows the type."""
     yield "#define _GNU_SOURCE"
     yield "#include <stddef.h>"
     yield from (f"#include <{header}>" for header in declared.headers)
     yield declared.text
+
+
+def assertions(record: Any, declared: InC, model: DataModel, signs: bool = True) -> Iterator[str]:
+    """What does not compile where the layouts differ."""
+    ours = layout(record, model)
+    whole = declared.type
     if declared.end:
         yield assertion(f"offsetof({whole}, {declared.end})", ours.size, f"end of {record.__name__}")
     else:
         yield assertion(f"sizeof({whole})", ours.size, f"size of {record.__name__}")
         yield assertion(f"_Alignof({whole})", ours.align, f"alignment of {record.__name__}")
     for name, hint in get_type_hints(record, include_extras=True).items():
-        member = declared.members.get(name, declared.prefix + name)
+        member = declared.member(name)
         what = f"{record.__name__}.{name}"
         yield assertion(f"offsetof({whole}, {member})", ours.offsets[name], f"offset of {what}")
         yield assertion(f"sizeof((({whole} *)0)->{member})", size_of(hint, model), f"size of {what}")
         scalar = scalar_of(hint)
-        if scalar and scalar.code != "P":
+        if signs and scalar and scalar.code != "P":
             signed = "signed char: 1, char: 1, short: 1, int: 1, long: 1, long long: 1, default: 0"
             expression = f"_Generic((({whole} *)0)->{member}, {signed})"
             yield assertion(expression, int(scalar.code.islower()), f"sign of {what}")

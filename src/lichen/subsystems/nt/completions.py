@@ -21,7 +21,7 @@ from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import object_of
-from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.state import NtProcess, NtThread, Pending, UserApc
 from lichen.subsystems.nt.types import Result
 

@@ -17,7 +17,7 @@ from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestThread
 from lichen.subsystems.nt import context
-from lichen.subsystems.nt.records import ExceptionRecord
+from lichen.subsystems.nt.records.exceptions import ExceptionRecord
 from lichen.subsystems.nt.state import UserApc
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ _RED_ZONE: Final = 0x80
 
 def record(code: int, address: int, parameters: tuple[int, ...] = (), flags: int = 0) -> ExceptionRecord:
     """An exception at an address with up to 15 parameters."""
-    packed = struct.pack(f"<{len(parameters)}Q", *parameters).ljust(120, b"\0")
-    return ExceptionRecord(code, flags, 0, address, len(parameters), packed)
+    information = (*parameters, *(0,) * (15 - len(parameters)))
+    return ExceptionRecord(code, flags, 0, address, len(parameters), information)
 
 
 def raise_exception(

@@ -35,7 +35,7 @@ from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.parameters import read_environment
 from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
-from lichen.subsystems.nt.records import ExceptionRecord
+from lichen.subsystems.nt.records.exceptions import ExceptionRecord
 from lichen.subsystems.nt.shared_data import TICK, SharedData
 from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
 from lichen.subsystems.nt.system_processes import SystemProcesses

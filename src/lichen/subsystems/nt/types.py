@@ -9,7 +9,7 @@ from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Memory, PageReader
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt.records import ObjectAttributes, UnicodeString
+from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 
 CURRENT_PROCESS: Final = 0xFFFFFFFF
 CURRENT_THREAD: Final = 0xFFFFFFFE

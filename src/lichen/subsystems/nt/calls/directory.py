@@ -29,7 +29,7 @@ from lichen.subsystems.nt.directory_watch import DirectoryWatch
 from lichen.subsystems.nt.links import shown, tag_of
 from lichen.subsystems.nt.names import LINUX_EXTENSION
 from lichen.subsystems.nt.objects import file_of
-from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.spelling import for_linux, for_windows
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result, Text, encode

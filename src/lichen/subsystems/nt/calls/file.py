@@ -26,7 +26,7 @@ from lichen.subsystems.nt.memory import require_writable
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.pipe_queues import Part
-from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, ObjectName, Result

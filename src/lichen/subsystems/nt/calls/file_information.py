@@ -48,7 +48,7 @@ from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, 
 from lichen.subsystems.nt.mount_manager import MountManager
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
-from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.sockets import requests
 from lichen.subsystems.nt.sockets.afd import AfdFile

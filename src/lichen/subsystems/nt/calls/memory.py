@@ -37,7 +37,7 @@ from lichen.subsystems.nt.placeholders import (
     MEM_RESERVE_PLACEHOLDER,
 )
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
-from lichen.subsystems.nt.records import MemoryBasicInformation
+from lichen.subsystems.nt.records.virtual_memory import MemoryBasicInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
 from lichen.subsystems.nt.unixcalls import HANDLE_BASE
@@ -332,14 +332,14 @@ def _basic_information(target: Process, address: int) -> MemoryBasicInformation:
     if region is None:
         following = next(target.space.overlapping(start, target.space.high), None)
         end = following.start if following else target.space.high
-        return MemoryBasicInformation(start, 0, 0, 0, end - start, MEM_FREE, PAGE_NOACCESS, 0)
+        return MemoryBasicInformation(start, 0, 0, end - start, MEM_FREE, PAGE_NOACCESS, 0)
     end = _end_of_run(target, region)
     allocation = region.allocation
     kind = allocation.type if isinstance(allocation, Allocation) else memory.MEM_PRIVATE
     base = allocation.base if isinstance(allocation, Allocation) else region.start
     protect = allocation.protect if isinstance(allocation, Allocation) else region.state
     state = MEM_COMMIT if region.state else MEM_RESERVE
-    return MemoryBasicInformation(start, base, protect, 0, end - start, state, region.state, kind)
+    return MemoryBasicInformation(start, base, protect, end - start, state, region.state, kind)
 
 
 def _end_of_run(target: Process, region: Region) -> int:

@@ -15,7 +15,7 @@ from lichen.executive.objects.rights import DirectoryAccess, LinkAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.objects import object_of
-from lichen.subsystems.nt.records import UnicodeString
+from lichen.subsystems.nt.records.common import UnicodeString
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     NOTHING,

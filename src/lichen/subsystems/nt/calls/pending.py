@@ -17,7 +17,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.objects import file_of, thread_of
-from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result

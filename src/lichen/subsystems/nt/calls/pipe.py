@@ -38,7 +38,7 @@ from lichen.subsystems.nt.named_pipes import (
 )
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.pipe_queues import Part
-from lichen.subsystems.nt.records import IoStatusBlock
+from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import NOTHING, Flags, Named, ObjectName, decode, encode
 

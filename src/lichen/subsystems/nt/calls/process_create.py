@@ -29,7 +29,7 @@ from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import is_limited, new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, read_parameters
-from lichen.subsystems.nt.records import SectionImageInformation
+from lichen.subsystems.nt.records.sections import SectionImageInformation
 from lichen.subsystems.nt.spelling import for_linux
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import nt

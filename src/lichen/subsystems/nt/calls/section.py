@@ -26,7 +26,7 @@ from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Imag
 from lichen.subsystems.nt.memory import MEM_MAPPED, Room, room_below
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
-from lichen.subsystems.nt.records import SectionBasicInformation, SectionImageInformation
+from lichen.subsystems.nt.records.sections import SectionBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
 

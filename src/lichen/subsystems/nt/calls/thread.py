@@ -21,7 +21,10 @@ from lichen.subsystems.nt import affinity, context, priority, threads
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.console import shells
 from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
-from lichen.subsystems.nt.records import ClientId, ExceptionRecord, KernelUserTimes, ThreadBasicInformation
+from lichen.subsystems.nt.records.common import ClientId
+from lichen.subsystems.nt.records.exceptions import ExceptionRecord
+from lichen.subsystems.nt.records.processes import KernelUserTimes
+from lichen.subsystems.nt.records.threads import ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
 from lichen.subsystems.nt.subsystem import nt

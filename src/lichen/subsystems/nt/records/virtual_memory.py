@@ -1,0 +1,22 @@
+"""What is told of a process's memory.
+
+Source: winnt.h.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lichen.abi.layout import ptr, u32
+
+
+class MemoryBasicInformation(NamedTuple):
+    """MEMORY_BASIC_INFORMATION; the partition, which only x64 has, is always 0."""
+
+    base_address: ptr
+    allocation_base: ptr
+    allocation_protect: u32
+    region_size: ptr
+    state: u32
+    protect: u32
+    type: u32

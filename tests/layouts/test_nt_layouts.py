@@ -1,0 +1,143 @@
+"""The records of NT are laid out as its C headers say, for x64 and for x86.
+
+Signs are not compared: a status, which C has as a LONG, is an unsigned number here, and a LARGE_INTEGER is a union there.
+What no public header declares, DOCUMENTED lists with where it is written down.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from lichen.abi.layout import LLP64, NT32, DataModel, is_record, layout_of
+from lichen.subsystems.nt import records
+from lichen.subsystems.nt.records import common, exceptions, processes, sections, threads, virtual_memory
+from tests.layouts.compiler import InC, assertions, complaints, preamble
+from tests.toolchain import host_program
+
+COMPILER, PACKAGE = "x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"
+MODELS = {LLP64: "-m64", NT32: "-m32"}
+
+Windows = partial(InC, headers=("windows.h", "winternl.h"), camel=True)
+Kernel = partial(InC, headers=("ntifs.h",), camel=True)
+
+
+class Documented(NamedTuple):
+    """The size of a record and the offsets of its fields in x64 and, where it is known, in x86."""
+
+    source: str
+    x64: tuple[int, tuple[int, ...]]
+    x86: tuple[int, tuple[int, ...]] | None = None
+
+
+IN_C = {
+    common.UnicodeString: Windows("UNICODE_STRING"),
+    common.ObjectAttributes: Windows("OBJECT_ATTRIBUTES"),
+    common.IoStatusBlock: Windows("IO_STATUS_BLOCK", members={"status": "Pointer"}),
+    common.ClientId: Windows("CLIENT_ID"),
+    exceptions.ExceptionRecord: Windows(
+        "EXCEPTION_RECORD",
+        prefix="Exception",
+        members={"number_parameters": "NumberParameters", "information": "ExceptionInformation"},
+    ),
+    virtual_memory.MemoryBasicInformation: Windows("MEMORY_BASIC_INFORMATION"),
+    processes.ProcessBasicInformation: Windows(
+        "PROCESS_BASIC_INFORMATION",
+        members={"peb": "PebBaseAddress", "inherited_from": "InheritedFromUniqueProcessId"},
+    ),
+    processes.QuotaLimits: Windows("QUOTA_LIMITS"),
+    processes.IoCounters: Windows("IO_COUNTERS"),
+    processes.VmCounters: Windows("VM_COUNTERS"),
+    processes.KernelUserTimes: Kernel(
+        "KERNEL_USER_TIMES",
+        members={name: f"{name.capitalize()}Time" for name in processes.KernelUserTimes._fields},
+    ),
+}
+
+DOCUMENTED = {
+    processes.VmCountersEx: Documented("ntddk.h", (96, (0, 88)), (48, (0, 44))),
+    processes.ProcessPriorityClass: Documented("phnt, ntpsapi.h", (2, (0, 1)), (2, (0, 1))),
+    processes.StackAllocation: Documented("phnt, ntpsapi.h", (24, (0, 8, 16)), (12, (0, 4, 8))),
+    processes.StackAllocationEx: Documented(
+        "phnt, ntpsapi.h", (40, (0, 4, 8, 12, 16)), (28, (0, 4, 8, 12, 16))
+    ),
+    threads.ThreadBasicInformation: Documented(
+        "phnt, ntpsapi.h", (48, (0, 8, 16, 32, 40, 44)), (28, (0, 4, 8, 16, 20, 24))
+    ),
+    sections.SectionBasicInformation: Documented("phnt, ntmmapi.h", (24, (0, 8, 16)), (16, (0, 4, 8))),
+    sections.SectionImageInformation: Documented(
+        "phnt, ntmmapi.h",
+        (64, (0, 8, 16, 24, 32, 36, 38, 40, 42, 44, 46, 48, 50, 51, 52, 56, 60)),
+        (48, (0, 4, 8, 12, 16, 20, 22, 24, 26, 28, 30, 32, 34, 35, 36, 40, 44)),
+    ),
+}
+
+
+@cache
+def _kernel_headers() -> Path:
+    """The folder in which the compiler has the headers for drivers, which include each other by their names alone."""
+    command = [host_program(COMPILER, PACKAGE), "-M", "-MG", "-w", "-x", "c", "-"]
+    run = subprocess.run(command, input="#include <ddk/wdm.h>", capture_output=True, text=True, check=True)
+    return Path(next(word for word in run.stdout.split() if word.endswith("/wdm.h"))).parent
+
+
+PLACES = sorted({(declared.headers, declared.text) for declared in IN_C.values()})
+each_model = pytest.mark.parametrize(("model", "flag"), MODELS.items(), ids=("x64", "x86"))
+
+
+@each_model
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: "-".join(place[0]))
+def test_records_are_laid_out_as_in_c(
+    place: tuple[tuple[str, ...], str], model: DataModel, flag: str
+) -> None:
+    host_program(COMPILER, PACKAGE)
+    source = list(preamble(InC("", *place[:1], text=place[1])))
+    for record, declared in IN_C.items():
+        if (declared.headers, declared.text) == place:
+            source += assertions(record, declared, model, signs=False)
+    assert complaints(source, (COMPILER, flag, f"-I{_kernel_headers()}")) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "known"), DOCUMENTED.items(), ids=lambda value: getattr(value, "__name__", "")
+)
+def test_records_are_laid_out_as_documented(record: type, known: Documented) -> None:
+    for model, expected in ((LLP64, known.x64), (NT32, known.x86)):
+        ours = layout_of(record, model)
+        assert expected is None or (ours.size, tuple(ours.offsets.values())) == expected
+
+
+def test_every_record_is_compared() -> None:
+    modules = [
+        importlib.import_module(f"{records.__name__}.{m.name}")
+        for m in pkgutil.iter_modules(records.__path__)
+    ]
+    ours: set[type] = {value for module in modules for value in vars(module).values() if is_record(value)}
+    assert ours - IN_C.keys() - DOCUMENTED.keys() == set()
+
+
+def test_a_difference_is_seen() -> None:
+    host_program(COMPILER, PACKAGE)
+    declared = Windows("CLIENT_ID", members={"peak": "UniqueThread"})
+    source = [
+        *preamble(declared),
+        *assertions(
+            common.UnicodeString,
+            Windows(
+                "CLIENT_ID",
+                members={
+                    "length": "UniqueProcess",
+                    "maximum_length": "UniqueThread",
+                    "buffer": "UniqueThread",
+                },
+            ),
+            LLP64,
+        ),
+    ]
+    assert "offset of UnicodeString.maximum_length is 2 here" in complaints(source, (COMPILER,))
