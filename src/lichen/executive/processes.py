@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 from lichen.executive import scheduling
 from lichen.executive.counters import Counters
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.programs import Loader
     from lichen.executive.registry import Registry
+    from lichen.executive.security.descriptors import Descriptor
 
 INIT: Final = 1
 SYSTEM: Final = 4
@@ -71,6 +71,7 @@ class Thread:
         self.name = process.name
         self.personality: Any = None
         self.scheduling = Scheduling()
+        self.security: Descriptor | None = None
         self.started = process.machine.scheduler.clock()
         self._time_of_earlier_guests = ProcessorTime()
 
@@ -215,6 +216,7 @@ class Process:
         self.threads: dict[int, Thread] = {}
         self.group: ProcessGroup
         self.job: Job | None = None
+        self.security: Descriptor | None = None
         self.handles: HandleTable
         self.files: FileSystemContext
         self.space = AddressSpace()
@@ -409,14 +411,6 @@ class ProcessTable:
         self.registry: Registry
         self.unique_ids = 0x3E8
         """The last locally unique id that was given out."""
-        self.directory_listings: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-        """The mask with which each directory handle's listing was begun (NT)."""
-        self.descriptors: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-        """Security descriptors of objects that were given one (NT)."""
-        self.directory_watches: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-        """What has changed in the directories that are watched through handles (NT)."""
-        self.completion_ports: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-        """How the ends of operations on a file are told beyond its signal: the port they are queued to (NT)."""
         self.system = System(Load(scheduler.clock()))
         self.time_of_ended_threads = ProcessorTime()
         self._next_id = 2 * _ID_STEP

@@ -13,12 +13,15 @@ import sqlite3
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.io.location import fold
 from lichen.executive.registry_file import Transaction, loaded_name, opened, stored_name
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Waitable
+
+if TYPE_CHECKING:
+    from lichen.executive.security.descriptors import Descriptor
 
 log = logging.getLogger("lichen.registry")
 
@@ -87,6 +90,7 @@ class Key:
         "modified",
         "name",
         "parent",
+        "security",
         "unread",
         "volatile",
         "watchers",
@@ -109,6 +113,7 @@ class Key:
         self._order: list[str] | None = []
         self._values: dict[str, Value] = {}
         self.watchers: dict[Changed, tuple[int, bool]] = {}
+        self.security: Descriptor | None = None
 
     @property
     def subkeys(self) -> dict[str, Key]:

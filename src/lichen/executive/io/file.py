@@ -7,8 +7,9 @@ a subsystem whose handles carry less access checks the handle before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import (
@@ -28,6 +29,7 @@ from lichen.executive.wait import Blocks, Event, Waitable, then
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import Mapping
+    from lichen.executive.objects.completion import Telling
 
 SEEK_SET: Final = 0
 SEEK_CURRENT: Final = 1
@@ -76,6 +78,7 @@ class File(Object):
         "outcome",
         "position",
         "share",
+        "telling",
         "when_closed",
     )
 
@@ -101,6 +104,8 @@ class File(Object):
         self._done: Event | None = None
         self.when_closed: dict[Callable[[], None], None] | None = None
         """Called once the last reference is gone: an epoll forgets the file then."""
+        self.telling: Telling | None = None
+        """How the ends of operations are told beyond its signal; None for as usual."""
         self.node.files[self] = None
         if self.share != Share.ALL:
             self.node.denials += 1
@@ -364,16 +369,37 @@ class RegularFile(File):
 _READABLE: Final = Access.READ | Access.EXECUTE
 
 
-class DirectoryFile(File):
-    """An open directory; `position` is the reader's index in the snapshot."""
+class Listing(NamedTuple):
+    """What a reader is told of a directory from the beginning to the end, once it has begun with a mask."""
 
-    __slots__ = ("_snapshot",)
+    pattern: re.Pattern[str]
+    entries: list[tuple[str, str]]
+    """Each name as the reader spells it, and as the node does."""
+    program: str = ""
+    """The name, folded, that was asked for with any extension."""
+
+
+class ChangeRecord(Protocol):
+    """What has happened in a directory and has not been told yet."""
+
+    def expect(self, names: bool) -> None: ...
+    def wait(self) -> Blocks[None]: ...
+    def take(self, size: int) -> bytes | None: ...
+    def grow(self) -> bool: ...
+
+
+class DirectoryFile(File):
+    """An open directory; `position` is the reader's index in the snapshot, or in the listing that one with a mask began."""
+
+    __slots__ = ("_snapshot", "changes", "listing")
 
     seekable = True
 
     def __init__(self, location: Location, open: Open) -> None:
         super().__init__(location, open)
         self._snapshot: list[DirectoryEntry] | None = None
+        self.listing: Listing | None = None
+        self.changes: ChangeRecord | None = None
 
     def read(self, size: int, offset: int | None = None) -> bytes:
         raise Failure(Status.FILE_IS_A_DIRECTORY)

@@ -14,6 +14,7 @@ from lichen.executive.objects.rights import STATE, Rights
 if TYPE_CHECKING:
     from lichen.executive.objects.namespace import Directory
     from lichen.executive.security import Token
+    from lichen.executive.security.descriptors import Descriptor
 
 ObjectT = TypeVar("ObjectT", bound="Object")
 
@@ -21,7 +22,7 @@ ObjectT = TypeVar("ObjectT", bound="Object")
 class Object:
     """A kernel object: born with one reference, which belongs to its maker."""
 
-    __slots__ = ("__weakref__", "maker", "named", "references")
+    __slots__ = ("__weakref__", "maker", "named", "references", "security")
 
     type_name: ClassVar[str] = "Object"
     """The name of its NT object type."""
@@ -36,6 +37,7 @@ class Object:
         """The directory of the namespace that it is in, and its name there."""
         self.maker: Token | None = None
         """Whose it is; None for what is the machine's, and for everybody to use as far as no descriptor says otherwise."""
+        self.security: Descriptor | None = None
 
     def reference(self: ObjectT) -> ObjectT:
         """Take one more reference, and return the object."""

@@ -20,9 +20,9 @@ from lichen.executive.objects.rights import (
     WRITE_OWNER,
     Rights,
 )
+from lichen.executive.security import descriptors
+from lichen.executive.security.descriptors import Descriptor
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import descriptors
-from lichen.subsystems.nt.descriptors import Descriptor
 from lichen.subsystems.nt.objects import is_limited, new_handle
 from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM, groups_of, id_sid, user_sid
 
@@ -37,7 +37,13 @@ INVALID_OWNER: Final = 0xC000005A
 _OF_OWNERS: Final = DELETE | WRITE_DAC | WRITE_OWNER
 
 
-class Guarded(Protocol):
+class Secured(Protocol):
+    """What may be given a descriptor of its own."""
+
+    security: Descriptor | None
+
+
+class Guarded(Secured, Protocol):
     """What has a maker, and rights for others to have."""
 
     maker: Token | None
@@ -78,7 +84,7 @@ def protect(process: Process, made: Guarded, descriptor: Descriptor | None) -> N
     """Make a new object its maker's, with a descriptor that it was given."""
     made.maker = process.files.token
     if descriptor is not None:
-        process.machine.descriptors[made] = descriptor
+        made.security = descriptor
 
 
 def allowed(process: Process, found: Guarded) -> int:
@@ -86,9 +92,8 @@ def allowed(process: Process, found: Guarded) -> int:
     if isinstance(found, ProcessObject | ThreadObject):
         return _allowed_to_task(process, found)
     token = process.files.token
-    kept: Descriptor | None = process.machine.descriptors.get(found)
-    if kept is not None:
-        return _allowed_by(kept, token, found.rights)
+    if found.security is not None:
+        return _allowed_by(found.security, token, found.rights)
     maker = found.maker
     if maker is None:
         return found.rights.all if token.elevated else found.rights.all & ~_OF_OWNERS
@@ -99,15 +104,11 @@ def allowed(process: Process, found: Guarded) -> int:
 
 def _allowed_to_task(process: Process, found: ProcessObject | ThreadObject) -> int:
     """A process and its threads are for who may trace it; others look at it. Its descriptor can only take rights away."""
-    target, kept_for = (
-        (found.process, found.process)
-        if isinstance(found, ProcessObject)
-        else (found.thread.process, found.thread)
-    )
+    target = found.process if isinstance(found, ProcessObject) else found.thread.process
     if is_limited(process, target):
         return found.of_others
     token = process.files.token
-    kept: Descriptor | None = process.machine.descriptors.get(kept_for)
+    kept = (found.process if isinstance(found, ProcessObject) else found.thread).security
     if kept is None or token.elevated:
         return found.rights.all
     return _allowed_by(kept, token, found.rights)

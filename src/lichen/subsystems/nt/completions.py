@@ -8,13 +8,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from types import GeneratorType
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Fault
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import DirectoryFile, File
 from lichen.executive.io.opening import Options
+from lichen.executive.objects.completion import USUAL
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
@@ -27,7 +28,6 @@ from lichen.subsystems.nt.types import Result
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
-    from lichen.subsystems.nt.calls.completion import CompletionPort
 
 _STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
 _MOST_PENDING: Final = 16384
@@ -39,18 +39,8 @@ def has_event(file: File) -> bool:
     return bool(file.options & Options.OVERLAPPED) or isinstance(file, PipeEnd | DirectoryFile)
 
 
-class Telling(NamedTuple):
-    """How the end of an operation is told beyond the file's signal and what the call names itself."""
-
-    port: CompletionPort | None = None
-    key: int = 0
-    modes: int = 0
-    """FILE_SKIP_* of FileIoCompletionNotificationInformation."""
-
-
 SKIP_PACKET, SKIP_SIGNAL = 1, 2
 """No packet for what ends within its call; the file object is not signalled."""
-_USUAL: Final = Telling()
 
 
 class Completion:
@@ -66,7 +56,7 @@ class Completion:
         self.event = object_of(thread, event, EventObject, StateAccess.MODIFY_STATE).event if event else None
         if self.event is not None:
             self.event.reset()
-        self.told: Telling = thread.process.machine.completion_ports.get(file) or _USUAL
+        self.told = file.telling or USUAL
         if routine and self.told.port is not None:
             raise Failure(Status.INVALID_PARAMETER)
 
@@ -173,7 +163,7 @@ class Completion:
         if status >= Status.UNSUCCESSFUL and status != Status.END_OF_FILE and not self.pended:
             return status
         if self.pended:
-            self.told = self.thread.process.machine.completion_ports.get(self.file) or _USUAL
+            self.told = self.file.telling or USUAL
         if self.status:
             self.thread.memory.write(self.status, _STATUS_BLOCK.pack(IoStatusBlock(status, information)))
         if self.routine and status == Status.END_OF_FILE and not self.pended:

@@ -12,9 +12,9 @@ from lichen.executive.io.opening import Open
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DIRECTORY
+from lichen.executive.security.descriptors import make_list, present
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt.descriptors import make_list, present
 from lichen.subsystems.nt.registry_keys import RegistryRoot
 from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM
 from lichen.subsystems.nt.spelling import components_for_linux
@@ -161,4 +161,4 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
         sessions,
         sessions.make("1"),
     ):
-        machine.descriptors[directory] = _FOR_LOOKING
+        directory.security = _FOR_LOOKING

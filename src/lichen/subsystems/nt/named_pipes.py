@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.processes import Process
     from lichen.executive.security import Token
-    from lichen.subsystems.nt.descriptors import Descriptor
+    from lichen.executive.security.descriptors import Descriptor
 
 INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
 PIPE_CONNECTED, PIPE_LISTENING = 0xC00000B2, 0xC00000B3
@@ -343,6 +343,7 @@ class NamedPipe:
     def __init__(self, device: NamedPipes, name: str, shape: Shape) -> None:
         self.device, self.name, self.shape = device, name, shape
         self.maker: Token | None = None
+        self.security: Descriptor | None = None
         self.instances: dict[PipeEnd, None] = {}
         self.listeners: dict[PipeEnd, None] = {}
         """The instances that a client can have, the one that has waited longest first."""

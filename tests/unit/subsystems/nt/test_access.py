@@ -28,9 +28,9 @@ from lichen.executive.objects.rights import (
     ThreadAccess,
 )
 from lichen.executive.security import Token
+from lichen.executive.security.descriptors import DACL, Descriptor
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import access, descriptors
-from lichen.subsystems.nt.descriptors import DACL, Descriptor
 from lichen.subsystems.nt.sids import EVERYONE, id_sid
 
 ROOT, MAKER, STRANGER = (Token.of_user(id, id) for id in (0, 1000, 1001))
@@ -65,15 +65,15 @@ class Target:
         self.personality, self.ended, self.id = None, None, 8
 
 
-def process(token: Token, kept: dict[Any, Descriptor]) -> Any:
+def process(token: Token) -> Any:
     """A process as far as access checks know it."""
-    return SimpleNamespace(files=SimpleNamespace(token=token), machine=SimpleNamespace(descriptors=kept))
+    return SimpleNamespace(files=SimpleNamespace(token=token))
 
 
-def made(descriptor: Descriptor | None = None) -> tuple[EventObject, dict[Any, Descriptor]]:
-    event, kept = EventObject(True, False), dict[Any, Descriptor]()
-    access.protect(process(MAKER, kept), event, descriptor)
-    return event, kept
+def made(descriptor: Descriptor | None = None) -> EventObject:
+    event = EventObject(True, False)
+    access.protect(process(MAKER), event, descriptor)
+    return event
 
 
 def listed(*entries: tuple[bytes, int]) -> Descriptor:
@@ -82,80 +82,81 @@ def listed(*entries: tuple[bytes, int]) -> Descriptor:
 
 class TestObjects:
     def test_by_default_it_is_its_makers_and_the_administrators(self) -> None:
-        event, kept = made()
-        assert access.granted(process(MAKER, kept), event, GENERIC_ALL) == STATE.all
-        assert access.granted(process(ROOT, kept), event, MAXIMUM_ALLOWED) == STATE.all
+        event = made()
+        assert access.granted(process(MAKER), event, GENERIC_ALL) == STATE.all
+        assert access.granted(process(ROOT), event, MAXIMUM_ALLOWED) == STATE.all
         for asked in (SYNCHRONIZE, READ_CONTROL, GENERIC_READ, 0x1):
             with pytest.raises(Failure) as raised:
-                access.granted(process(STRANGER, kept), event, asked)
+                access.granted(process(STRANGER), event, asked)
             assert raised.value.status == Status.ACCESS_DENIED
 
     def test_the_default_descriptor_says_the_same(self) -> None:
         said = access.default_descriptor(MAKER, STATE)
-        event, kept = made(said)
-        assert access.allowed(process(MAKER, kept), event) == STATE.all
-        assert access.allowed(process(ROOT, kept), event) == STATE.all
-        assert access.allowed(process(STRANGER, kept), event) == 0
+        event = made(said)
+        assert access.allowed(process(MAKER), event) == STATE.all
+        assert access.allowed(process(ROOT), event) == STATE.all
+        assert access.allowed(process(STRANGER), event) == 0
 
     def test_what_no_user_made_is_everybodys_to_use_and_administrators_to_protect(self) -> None:
         event = EventObject(True, False)
-        assert access.granted(process(STRANGER, {}), event, LOOK | StateAccess.MODIFY_STATE)
-        assert access.granted(process(ROOT, {}), event, GENERIC_ALL) == STATE.all
+        assert access.granted(process(STRANGER), event, LOOK | StateAccess.MODIFY_STATE)
+        assert access.granted(process(ROOT), event, GENERIC_ALL) == STATE.all
         with pytest.raises(Failure):
-            access.granted(process(STRANGER, {}), event, WRITE_DAC)
+            access.granted(process(STRANGER), event, WRITE_DAC)
 
     def test_no_list_lets_everybody_in(self) -> None:
-        event, kept = made(listed()._replace(dacl=None))
-        assert access.allowed(process(STRANGER, kept), event) == STATE.all
+        event = made(listed()._replace(dacl=None))
+        assert access.allowed(process(STRANGER), event) == STATE.all
 
     def test_an_empty_list_nobody_but_who_may_change_it(self) -> None:
-        event, kept = made(listed())
-        assert access.allowed(process(STRANGER, kept), event) == 0
-        assert access.allowed(process(MAKER, kept), event) == READ_CONTROL | WRITE_DAC
-        assert access.allowed(process(ROOT, kept), event) == WRITE_OWNER
+        event = made(listed())
+        assert access.allowed(process(STRANGER), event) == 0
+        assert access.allowed(process(MAKER), event) == READ_CONTROL | WRITE_DAC
+        assert access.allowed(process(ROOT), event) == WRITE_OWNER
 
     def test_a_list_gives_what_it_says(self) -> None:
-        event, kept = made(listed((EVERYONE, LOOK), (id_sid(1000), GENERIC_ALL)))
-        stranger = process(STRANGER, kept)
+        event = made(listed((EVERYONE, LOOK), (id_sid(1000), GENERIC_ALL)))
+        stranger = process(STRANGER)
         assert access.granted(stranger, event, MAXIMUM_ALLOWED) == LOOK
         assert access.granted(stranger, event, SYNCHRONIZE) == SYNCHRONIZE
         with pytest.raises(Failure):
             access.granted(stranger, event, SYNCHRONIZE | StateAccess.MODIFY_STATE)
-        assert access.granted(process(MAKER, kept), event, GENERIC_ALL) == STATE.all
+        assert access.granted(process(MAKER), event, GENERIC_ALL) == STATE.all
 
     def test_who_raises_his_rights_does_not_share_objects_with_who_started_him(self) -> None:
-        event, kept = EventObject(True, False), dict[Any, Descriptor]()
-        access.protect(process(MAKER.for_program(0o4755, 0, 0), kept), event, None)
-        assert access.allowed(process(MAKER, kept), event) == 0
+        event = EventObject(True, False)
+        access.protect(process(MAKER.for_program(0o4755, 0, 0)), event, None)
+        assert access.allowed(process(MAKER), event) == 0
 
     def test_a_duplicate_is_asked_for_again_when_it_is_to_have_more(self) -> None:
-        event, kept = made()
+        event = made()
         slot = Handle(event, SYNCHRONIZE, False)
-        assert access.granted_again(process(STRANGER, kept), slot, SYNCHRONIZE) == SYNCHRONIZE
-        assert access.granted_again(process(MAKER, kept), slot, GENERIC_ALL) == STATE.all
+        assert access.granted_again(process(STRANGER), slot, SYNCHRONIZE) == SYNCHRONIZE
+        assert access.granted_again(process(MAKER), slot, GENERIC_ALL) == STATE.all
         with pytest.raises(Failure):
-            access.granted_again(process(STRANGER, kept), slot, GENERIC_ALL)
+            access.granted_again(process(STRANGER), slot, GENERIC_ALL)
 
 
 class TestProcesses:
-    def target(self, descriptor: Descriptor | None = None) -> tuple[ProcessObject, dict[Any, Descriptor]]:
+    def target(self, descriptor: Descriptor | None = None) -> ProcessObject:
         target: Any = Target(MAKER)
-        return ProcessObject(target), {} if descriptor is None else {target: descriptor}
+        target.security = descriptor
+        return ProcessObject(target)
 
     def test_others_look_at_it(self) -> None:
-        found, kept = self.target()
-        assert access.allowed(process(MAKER, kept), found) == PROCESS.all
-        assert access.allowed(process(ROOT, kept), found) == PROCESS.all
-        assert access.granted(process(STRANGER, kept), found, MAXIMUM_ALLOWED) == found.of_others
+        found = self.target()
+        assert access.allowed(process(MAKER), found) == PROCESS.all
+        assert access.allowed(process(ROOT), found) == PROCESS.all
+        assert access.granted(process(STRANGER), found, MAXIMUM_ALLOWED) == found.of_others
         for asked in (ProcessAccess.VM_READ, ProcessAccess.TERMINATE, GENERIC_EXECUTE, WRITE_DAC):
             with pytest.raises(Failure):
-                access.granted(process(STRANGER, kept), found, asked)
+                access.granted(process(STRANGER), found, asked)
 
     def test_its_descriptor_takes_rights_away_and_gives_none(self) -> None:
-        found, kept = self.target(listed((EVERYONE, GENERIC_ALL)))
-        assert access.allowed(process(STRANGER, kept), found) == found.of_others
-        found, kept = self.target(listed((EVERYONE, SYNCHRONIZE)))
-        assert access.allowed(process(MAKER, kept), found) == SYNCHRONIZE | READ_CONTROL | WRITE_DAC
+        found = self.target(listed((EVERYONE, GENERIC_ALL)))
+        assert access.allowed(process(STRANGER), found) == found.of_others
+        found = self.target(listed((EVERYONE, SYNCHRONIZE)))
+        assert access.allowed(process(MAKER), found) == SYNCHRONIZE | READ_CONTROL | WRITE_DAC
 
 
 class TestDescriptors:

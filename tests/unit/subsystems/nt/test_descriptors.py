@@ -7,9 +7,9 @@ import random
 import pytest
 
 from lichen.abi.memory import Fault
+from lichen.executive.security import descriptors
+from lichen.executive.security.descriptors import DACL, GROUP, OWNER, SACL
 from lichen.executive.status import Failure
-from lichen.subsystems.nt import descriptors
-from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL
 from lichen.subsystems.nt.sids import id_of, id_sid, sid
 
 ALL = OWNER | GROUP | DACL | SACL

@@ -6,16 +6,15 @@ Source: NtCreateIoCompletion and its family (phnt).
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import i64, ptr, u32
-from lichen.executive.objects.dispatcher import Dispatcher
+from lichen.executive.objects.completion import MOST_PACKETS, CompletionPort, PacketQueue
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.objects import object_of
@@ -25,40 +24,6 @@ from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectNa
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
-
-_MOST_PACKETS: Final = 1 << 18
-Packet = tuple[int, int, int, int]
-"""(key, value, status, information)."""
-
-
-class Queue(Waitable):
-    """Packets that wait to be taken."""
-
-    __slots__ = ("packets",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.packets: deque[Packet] = deque()
-
-    def signalled(self, waiter: object) -> bool:
-        return bool(self.packets)
-
-
-class CompletionPort(Dispatcher):
-    """A completion port."""
-
-    __slots__ = ("queue",)
-    type_name: ClassVar[str] = "IoCompletion"
-
-    def __init__(self) -> None:
-        self.queue = Queue()
-        super().__init__(self.queue)
-
-    def post(self, key: int, value: int, status: int, information: int) -> None:
-        """Queue a packet, which is lost when nobody has taken the many that there are."""
-        if len(self.queue.packets) < _MOST_PACKETS:
-            self.queue.packets.append((key, value, status, information))
-            self.queue.wake()
 
 
 @nt.call()
@@ -81,7 +46,7 @@ def NtSetIoCompletion(
 ) -> int:
     """Queue a packet."""
     port = object_of(thread, handle, CompletionPort, StateAccess.MODIFY_STATE)
-    if len(port.queue.packets) >= _MOST_PACKETS:
+    if len(port.queue.packets) >= MOST_PACKETS:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     port.post(key, value, status, information)
     return Status.SUCCESS
@@ -168,7 +133,7 @@ def NtRemoveIoCompletionEx(
 
 
 def _wait_for_packet(
-    queue: Queue, take: Callable[[], int], deadline: float | None, alertable: bool
+    queue: PacketQueue, take: Callable[[], int], deadline: float | None, alertable: bool
 ) -> Blocks[int]:
     while not queue.packets:
         index = yield Wait((queue,), deadline, alertable=alertable, interruptible=alertable)

@@ -17,7 +17,7 @@ from lichen.abi.layout import u32
 from lichen.executive import security
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.context import FileSystemContext
-from lichen.executive.io.file import File
+from lichen.executive.io.file import ChangeRecord, DirectoryFile, File, Listing
 from lichen.executive.io.location import fold
 from lichen.executive.io.lookup import LONGEST_NAME, Walk, check_name, find
 from lichen.executive.io.opening import Access
@@ -159,14 +159,13 @@ def _query(
     record = _RECORDS.get(information_class)
     if record is None:
         raise Failure(Status.INVALID_INFO_CLASS)
-    if directory.node.kind != Kind.DIRECTORY:
+    if not isinstance(directory, DirectoryFile):
         raise Failure(Status.INVALID_PARAMETER)
-    listings = thread.process.machine.directory_listings
-    first = directory not in listings or bool(flags & _RESTART)
-    if first:
-        listings[directory] = _listing(directory, mask)
+    listing = directory.listing
+    first = listing is None or bool(flags & _RESTART)
+    if listing is None or flags & _RESTART:
+        listing = directory.listing = _listing(directory, mask)
         directory.position = 0
-    listing = listings[directory]
     names = _Names(thread.process, directory, listing.program)
     data = _fill(names, listing, record, min(size, _LARGEST_ANSWER), bool(flags & _SINGLE))
     if not data:
@@ -181,29 +180,19 @@ def _query(
     return Status.SUCCESS
 
 
-class _Listing(NamedTuple):
-    """What a handle lists since its first query or its last restart."""
-
-    pattern: re.Pattern[str]
-    entries: list[tuple[str, str]]
-    """Each name for Windows, and Linux'."""
-    program: str = ""
-    """The name, folded, that was asked for with any extension."""
-
-
-def _listing(directory: File, mask: str) -> _Listing:
+def _listing(directory: File, mask: str) -> Listing:
     """The names in the order that NTFS keeps them in and programs count on, behind the two dots.
 
     A mask without wildcards finds one name at most: the one that an open of it would find.
     """
     pattern = mask_pattern(mask)
     if mask not in _NOT_ONE and not _WILDCARDS.search(mask):
-        return _Listing(_EVERYTHING, _single(directory, mask))
+        return Listing(_EVERYTHING, _single(directory, mask))
     names = [entry.name for entry in directory.directory_entries(restart=True)]
     entries = [(for_windows(name), name) for name in names]
     ordered = entries[:_DOTS] + sorted(entries[_DOTS:], key=lambda entry: (fold(entry[0]), entry[0]))
     program = _ANY_EXTENSION.fullmatch(mask)
-    return _Listing(pattern, ordered, fold(program[1]) if program else "")
+    return Listing(pattern, ordered, fold(program[1]) if program else "")
 
 
 def _single(directory: File, mask: str) -> list[tuple[str, str]]:
@@ -245,7 +234,7 @@ class _Names(NamedTuple):
         return attributes.kind == Kind.REGULAR
 
 
-def _fill(names: _Names, listing: _Listing, record: Record, size: int, single: bool) -> bytes:
+def _fill(names: _Names, listing: Listing, record: Record, size: int, single: bool) -> bytes:
     """As many records as fit, each telling where the next one is; the directory's position moves on."""
     directory, pattern, entries = names.directory, listing.pattern, listing.entries
     out = bytearray()
@@ -305,7 +294,7 @@ def NtNotifyChangeDirectoryFile(
     if not filter or filter & ~_CHANGES:
         raise Failure(Status.INVALID_PARAMETER)
     directory = file_of(thread, handle, Access.READ)
-    if directory.node.kind != Kind.DIRECTORY:
+    if not isinstance(directory, DirectoryFile):
         raise Failure(Status.INVALID_PARAMETER)
     completion = Completion(thread, directory, event, routine, context, status)
     watch = _watch_of(thread, directory, filter, subtree)
@@ -328,13 +317,10 @@ def NtNotifyChangeDirectoryFile(
     return begin() if watch.grow() else completion.pend(tell())
 
 
-def _watch_of(thread: Thread, directory: File, filter: int, subtree: bool) -> DirectoryWatch:
+def _watch_of(thread: Thread, directory: DirectoryFile, filter: int, subtree: bool) -> ChangeRecord:
     """What watches for a handle, from its first request until it is closed."""
-    watches = thread.process.machine.directory_watches
-    watch = watches.get(directory)
-    if watch is None:
-        watch = watches[directory] = DirectoryWatch(
-            directory.location, filter, subtree, thread.process.files.token
-        )
+    if directory.changes is None:
+        watch = DirectoryWatch(directory.location, filter, subtree, thread.process.files.token)
         directory.when_closed = {**(directory.when_closed or {}), watch.close: None}
-    return watch
+        directory.changes = watch
+    return directory.changes

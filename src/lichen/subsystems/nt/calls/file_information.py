@@ -19,6 +19,7 @@ from lichen.executive.io.manager import is_viewed, require_removable, set_dispos
 from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
+from lichen.executive.objects.completion import USUAL, CompletionPort
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
@@ -32,7 +33,7 @@ from lichen.subsystems.nt.calls.file import (
     size_of,
     times_of,
 )
-from lichen.subsystems.nt.completions import SKIP_SIGNAL, Completion, Telling
+from lichen.subsystems.nt.completions import SKIP_SIGNAL, Completion
 from lichen.subsystems.nt.console.control import console_control
 from lichen.subsystems.nt.console.files import Connection, ConsoleFile
 from lichen.subsystems.nt.devices import runnable_mode
@@ -182,7 +183,7 @@ _ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {
     ),
     _STAT: _stat,
     _END_OF_FILE: lambda thread, file: struct.pack("<Q", size_of(attributes_of(thread, file))),
-    _IO_COMPLETION_NOTIFICATION: lambda thread, file: struct.pack("<I", _telling(thread, file).modes),
+    _IO_COMPLETION_NOTIFICATION: lambda thread, file: struct.pack("<I", (file.telling or USUAL).modes),
     **pipe.ANSWERS,
     _ID: lambda thread, file: struct.pack("<3Q", file.attributes().device, file.attributes().file_id, 0),
 }
@@ -310,19 +311,12 @@ def _link(thread: Thread, file: File, data: bytes) -> None:
 
 
 def _set_completion(thread: Thread, file: File, data: bytes) -> None:
-    from lichen.subsystems.nt.calls.completion import CompletionPort
-
     port, key = struct.unpack_from("<2Q", data)
-    told = _telling(thread, file)
+    told = file.telling or USUAL
     if told.port is not None or not file.options & Options.OVERLAPPED:
         raise Failure(Status.INVALID_PARAMETER)
     found = object_of(thread, port & 0xFFFFFFFF, CompletionPort, StateAccess.MODIFY_STATE)
-    thread.process.machine.completion_ports[file] = told._replace(port=found, key=key)
-
-
-def _telling(thread: Thread, file: File) -> Telling:
-    told: Telling = thread.process.machine.completion_ports.get(file) or Telling()
-    return told
+    file.telling = told._replace(port=found, key=key)
 
 
 def _set_notification(thread: Thread, file: File, data: bytes) -> None:
@@ -330,10 +324,8 @@ def _set_notification(thread: Thread, file: File, data: bytes) -> None:
     (modes,) = struct.unpack_from("<I", data)
     if not file.options & Options.OVERLAPPED:
         raise Failure(Status.INVALID_PARAMETER)
-    told = _telling(thread, file)
-    thread.process.machine.completion_ports[file] = told._replace(
-        modes=told.modes | modes & _NOTIFICATION_MODES
-    )
+    told = file.telling or USUAL
+    file.telling = told._replace(modes=told.modes | modes & _NOTIFICATION_MODES)
     if modes & SKIP_SIGNAL:
         file.done.reset()
 

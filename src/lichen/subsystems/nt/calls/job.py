@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.jobs import Job, Limits, Message
+from lichen.executive.objects.completion import CompletionPort
 from lichen.executive.objects.rights import JobAccess, ProcessAccess, StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.calls.completion import CompletionPort
 from lichen.subsystems.nt.calls.process import end
 from lichen.subsystems.nt.objects import object_of, process_of
 from lichen.subsystems.nt.shared_data import UNITS

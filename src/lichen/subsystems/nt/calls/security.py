@@ -21,10 +21,10 @@ from lichen.executive.io.opening import Access
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.rights import FILE, PROCESS, THREAD, Rights
+from lichen.executive.security import descriptors
+from lichen.executive.security.descriptors import DACL, GROUP, OWNER, SACL, Descriptor
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import descriptors
-from lichen.subsystems.nt.access import INVALID_OWNER, check_owner, default_descriptor
-from lichen.subsystems.nt.descriptors import DACL, GROUP, OWNER, SACL, Descriptor
+from lichen.subsystems.nt.access import INVALID_OWNER, Secured, check_owner, default_descriptor
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.registry_keys import KeyObject
 from lichen.subsystems.nt.sids import EVERYONE, id_of, id_sid, sid
@@ -81,11 +81,11 @@ def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: A
     else:
         if which & OWNER:
             check_owner(thread.process.files.token, given.owner)
-        thread.process.machine.descriptors[found] = changed
+        found.security = changed
     return Status.SUCCESS
 
 
-def _reached(thread: Thread, number: int) -> tuple[Any, int, Rights]:
+def _reached(thread: Thread, number: int) -> tuple[Secured, int, Rights]:
     """What a handle stands for in the end, as every handle to one process has an object of its own, its access and rights."""
     if number == CURRENT_PROCESS:
         return thread.process, PROCESS.all, PROCESS
@@ -111,13 +111,12 @@ def _require(access: int, right: int) -> None:
         raise Failure(Status.ACCESS_DENIED)
 
 
-def _descriptor(thread: Thread, found: object, rights: Rights) -> Descriptor:
+def _descriptor(thread: Thread, found: Secured, rights: Rights) -> Descriptor:
     if isinstance(found, File):
         attributes = found.attributes()
         return _kept(found, attributes) or _of_mode(attributes.uid, attributes.gid, attributes.mode)
-    kept: Descriptor | None = thread.process.machine.descriptors.get(found)
-    if kept is not None:
-        return kept
+    if found.security is not None:
+        return found.security
     task = found.process if isinstance(found, processes.Thread) else found
     owner = task.files.token if isinstance(task, processes.Process) else getattr(found, "maker", None)
     return default_descriptor(owner or thread.process.files.token, rights, getattr(found, "of_others", 0))
