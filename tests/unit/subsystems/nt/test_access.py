@@ -27,10 +27,10 @@ from lichen.executive.objects.rights import (
     StateAccess,
     ThreadAccess,
 )
-from lichen.executive.security import Token
+from lichen.executive.security import Token, descriptors
 from lichen.executive.security.descriptors import DACL, Descriptor
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import access, descriptors
+from lichen.subsystems.nt import access
 from lichen.subsystems.nt.sids import EVERYONE, id_sid
 
 ROOT, MAKER, STRANGER = (Token.of_user(id, id) for id in (0, 1000, 1001))
