@@ -51,6 +51,7 @@ IN_C = {
         "PROCESS_BASIC_INFORMATION",
         members={"peb": "PebBaseAddress", "inherited_from": "InheritedFromUniqueProcessId"},
     ),
+    threads.GroupAffinity: Windows("GROUP_AFFINITY"),
     processes.QuotaLimits: Windows("QUOTA_LIMITS"),
     processes.IoCounters: Windows("IO_COUNTERS"),
     processes.VmCounters: Windows("VM_COUNTERS"),
@@ -67,6 +68,8 @@ DOCUMENTED = {
     processes.StackAllocationEx: Documented(
         "phnt, ntpsapi.h", (40, (0, 4, 8, 12, 16)), (28, (0, 4, 8, 12, 16))
     ),
+    processes.PsAttribute: Documented("phnt, ntpsapi.h", (32, (0, 8, 16, 24)), (16, (0, 4, 8, 12))),
+    processes.PsAttributeList: Documented("phnt, ntpsapi.h", (8, (0,)), (4, (0,))),
     threads.ThreadBasicInformation: Documented(
         "phnt, ntpsapi.h", (48, (0, 8, 16, 32, 40, 44)), (28, (0, 4, 8, 16, 20, 24))
     ),

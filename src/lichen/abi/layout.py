@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_type_hints
 
+from lichen.abi.memory import Memory
+
 
 @dataclass(frozen=True)
 class DataModel:
@@ -109,6 +111,10 @@ class Layout(Generic[R]):
     unpack: Callable[..., R]
     unpack_array: Callable[..., list[R]]
     pack: Callable[[R], bytes]
+
+    def read(self, memory: Memory, address: int) -> R:
+        """The one that lies in a guest's memory, copied once."""
+        return self.unpack(memory.read(address, self.size))
 
 
 _compiled: dict[tuple[Any, DataModel], Layout[Any]] = {}

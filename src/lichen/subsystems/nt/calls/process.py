@@ -9,7 +9,7 @@ import signal
 from typing import Final
 
 from lichen.abi.argument import In, OptionalOut, Out
-from lichen.abi.layout import layout, layout_of, ptr, u8, u32
+from lichen.abi.layout import layout, ptr, u8, u32
 from lichen.abi.memory import Memory
 from lichen.executive.objects.dispatcher import ProcessObject
 from lichen.executive.objects.rights import ProcessAccess
@@ -24,7 +24,7 @@ from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.memory import reserve, room_below
 from lichen.subsystems.nt.objects import new_handle, process_of
 from lichen.subsystems.nt.protection import PAGE_READWRITE
-from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.common import ClientId, UnicodeString
 from lichen.subsystems.nt.records.processes import (
     IoCounters,
@@ -293,7 +293,7 @@ def _reserve_stack(memory: Memory, buffer: int, size: int, thread: Thread, targe
     if target is not thread.process:
         raise Failure(Status.ACCESS_DENIED)
     at = buffer + size - _STACK.size
-    asked = _STACK.unpack(memory.read(at, _STACK.size))
+    asked = _STACK.read(memory, at)
     if not asked.reserve_size or asked.reserve_size >> 47:
         raise Failure(Status.INVALID_PARAMETER if not asked.reserve_size else Status.NO_MEMORY)
     memory.write(at, _STACK.pack(asked._replace(stack_base=0)))
@@ -302,12 +302,12 @@ def _reserve_stack(memory: Memory, buffer: int, size: int, thread: Thread, targe
     memory.write(at, _STACK.pack(asked._replace(stack_base=base)))
 
 
-@settings.raw(1000, least=layout_of(ptr, MODEL).size, exact=True)
+@settings.raw(1000, least=POINTER.size, exact=True)
 def _serves_others(memory: Memory, buffer: int, size: int, thread: Thread, target: Process) -> None:
     """Wine's own: to be told when nobody else is left."""
     event = target.subsystem.system_processes.add(target)  # type: ignore[attr-defined]
     number = new_handle(thread, event, event.rights.all)
-    memory.write(buffer, layout_of(ptr, MODEL).pack(number))
+    memory.write(buffer, POINTER.pack(number))
 
 
 @settings.raw(1002)

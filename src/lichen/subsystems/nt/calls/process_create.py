@@ -6,12 +6,11 @@ Source: NtCreateUserProcess, PS_ATTRIBUTE_LIST, RTL_USER_PROCESS_PARAMETERS (phn
 from __future__ import annotations
 
 import os
-import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
-from lichen.abi.layout import LLP64, layout, ptr
+from lichen.abi.layout import layout, ptr
 from lichen.executive import programs, security
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Open, Options, Share
@@ -22,16 +21,19 @@ from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, environment, priority
+from lichen.subsystems.nt import affinity, attributes, environment, priority
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
 from lichen.subsystems.nt.objects import is_limited, new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, read_parameters
+from lichen.subsystems.nt.records import MODEL, POINTER
+from lichen.subsystems.nt.records.common import ClientId
 from lichen.subsystems.nt.records.sections import SectionImageInformation
 from lichen.subsystems.nt.spelling import for_linux
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode
 
@@ -39,14 +41,10 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _BREAKAWAY, _INHERIT_HANDLES, _SUSPENDED = 0x1, 0x4, 0x1
-_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_NAME, _ATTRIBUTE_IMAGE_INFORMATION = 3, 4, 5, 6
-_ATTRIBUTE_STANDARD_HANDLES, _ATTRIBUTE_HANDLE_LIST = 10, 11
 _HANDLE_LIMIT: Final = 4096
 _LARGEST_ANSWER: Final = 0x100
-_INVALID_IMAGE_NOT_MZ: Final = 0xC000012F
-"""What tells kernelbase to have a shell run the file, if its name says that it is a batch file."""
 _LONGEST_NAME: Final = 0xFFFF
-_IMAGE: Final = layout(SectionImageInformation, LLP64)
+_IMAGE, _CLIENT = layout(SectionImageInformation, MODEL), layout(ClientId, MODEL)
 _RUN: Final = Open(
     Access.READ,
     share=Share.READ | Share.DELETE,
@@ -78,12 +76,12 @@ def NtCreateUserProcess(
     thread_flags: Flags,
     parameters: Address,
     create_info: Address,
-    attributes: Address,
+    wanted: Address,
 ) -> int:
     """Start a program as a new process with one thread."""
     process_handle.write(0)
     thread_handle.write(0)
-    request = _read_request(thread, attributes)
+    request = _read_request(thread, wanted)
     given = read_parameters(thread.memory, parameters)
     opened = open_named(thread, Named(0, request.image, 0), _RUN)
     if not isinstance(opened, File):
@@ -107,19 +105,16 @@ def NtCreateUserProcess(
 
 def _read_request(thread: Thread, address: int) -> _Request:
     request = _Request()
-    (total,) = struct.unpack("<Q", thread.memory.read(address, 8))
-    for offset in range(8, min(total, 0x800) - 31, 32):
-        attribute, size, value, _ = struct.unpack("<4Q", thread.memory.read(address + offset, 32))
-        number = attribute & 0xFFFF
-        if number == _ATTRIBUTE_IMAGE_NAME:
+    for number, (_, size, value, _) in attributes.read_attributes(thread.memory, address):
+        if number == attributes.IMAGE_NAME:
             request.image = decode(thread.memory.read(value, min(size, _LONGEST_NAME)))
-        elif number == _ATTRIBUTE_HANDLE_LIST:
-            count = min(size // 8, _HANDLE_LIMIT)
-            request.handles = struct.unpack(f"<{count}Q", thread.memory.read(value, 8 * count))
-        elif number in (_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB, _ATTRIBUTE_IMAGE_INFORMATION):
-            size = min(size, _LARGEST_ANSWER)
-            thread.memory.write(value, thread.memory.read(value, size))
-            request.outputs.append((number, value, size))
+        elif number == attributes.HANDLE_LIST:
+            count = min(size // POINTER.size, _HANDLE_LIMIT)
+            request.handles = tuple(POINTER.unpack_array(thread.memory.read(value, count * POINTER.size)))
+        elif number in (attributes.CLIENT_ID, attributes.TEB, attributes.IMAGE_INFORMATION):
+            room = min(size, _LARGEST_ANSWER)
+            thread.memory.write(value, thread.memory.read(value, room))
+            request.outputs.append((number, value, room))
     if not request.image:
         raise Failure(Status.INVALID_PARAMETER)
     return request
@@ -132,7 +127,7 @@ def _start(
     parent = thread.process
     head = file.node.read_at(0, programs.HEAD_SIZE)
     if not programs.is_program(parent.machine, head):
-        raise Failure(_INVALID_IMAGE_NOT_MZ)
+        raise Failure(NtStatus.INVALID_IMAGE_NOT_MZ)  # then kernelbase has a shell run a batch file
     foreign = head[:2] != b"MZ"
     _check_may_run(parent, file, foreign)
     child = parent.machine.new_process(parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY))
@@ -240,12 +235,12 @@ def _give_descriptors(parent: Process, child: Process, given: Parameters) -> tup
 def _answer(thread: Thread, request: _Request, child: Process, first: Thread, loaded: Loaded) -> None:
     for number, address, size in request.outputs:
         state = child.personality
-        if number == _ATTRIBUTE_CLIENT_ID:
-            data = struct.pack("<2Q", child.id, first.id)
+        if number == attributes.CLIENT_ID:
+            data = _CLIENT.pack(ClientId(child.id, first.id))
         elif not isinstance(state, NtProcess):
-            data = bytes(min(size, 64))
-        elif number == _ATTRIBUTE_IMAGE_INFORMATION:
+            data = bytes(min(size, _IMAGE.size))
+        elif number == attributes.IMAGE_INFORMATION:
             data = _IMAGE.pack(image_information(state.image, state.base))
         else:
-            data = struct.pack("<Q", first.personality.teb)
+            data = POINTER.pack(first.personality.teb)
         thread.memory.write(address, data[:size])

@@ -5,28 +5,32 @@ Source: NtCreateThreadEx, NtContinue, NtRaiseException, NtGetContextThread (phnt
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, cast
 
-from lichen.abi.argument import OptionalOut, Out
-from lichen.abi.layout import LLP64, layout, ptr, u32
+from lichen.abi.argument import In, OptionalOut, Out
+from lichen.abi.layout import i32, layout, ptr, u8, u32
+from lichen.abi.memory import Memory
 from lichen.executive.interfaces import GuestGone, Unmap
 from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
-from lichen.executive.processes import Process
+from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, context, priority, threads
+from lichen.subsystems.nt import affinity, attributes, context, priority, threads
 from lichen.subsystems.nt.access import opened_handle
+from lichen.subsystems.nt.calls.process import STILL_ACTIVE
 from lichen.subsystems.nt.console import shells
+from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
-from lichen.subsystems.nt.records.common import ClientId
+from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
+from lichen.subsystems.nt.records.common import ClientId, UnicodeString
 from lichen.subsystems.nt.records.exceptions import ExceptionRecord
 from lichen.subsystems.nt.records.processes import KernelUserTimes
-from lichen.subsystems.nt.records.threads import ThreadBasicInformation
+from lichen.subsystems.nt.records.threads import GroupAffinity, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     Address,
@@ -40,24 +44,15 @@ from lichen.subsystems.nt.types import (
 )
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
     from lichen.subsystems.nt.pe import PeFile
     from lichen.subsystems.nt.subsystem import NtSubsystem
 
 _CREATE_SUSPENDED: Final = 1
-_RECORD: Final = layout(ExceptionRecord, LLP64)
-_BASIC: Final = layout(ThreadBasicInformation, LLP64)
-_TIMES: Final = layout(KernelUserTimes, LLP64)
-_STATUS_SUSPEND_COUNT_EXCEEDED, _STATUS_THREAD_NOT_IN_PROCESS = 0xC000004A, 0xC000012A
-_START_ADDRESS, _DESCRIPTION = 9, 38
-_STRING_SIZE: Final = 16
-"""Of a UNICODE_STRING."""
-_LEAST_SIZES: Final = {2: 4, 3: 4, 4: 8, 5: 8, 13: 4, 14: 4, 18: 4, 30: 16}
-"""How much there must be to set, by information class."""
+_EXCEPTION: Final = layout(ExceptionRecord, MODEL)
+_CLIENT: Final = layout(ClientId, MODEL)
 _MOST_SUSPENDS: Final = 127
 _MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
-_ATTRIBUTE_CLIENT_ID, _ATTRIBUTE_TEB = 3, 4
 
 
 @nt.call()
@@ -73,7 +68,7 @@ def NtCreateThreadEx(
     zero_bits: Size,
     stack_commit: Size,
     stack_reserve: Size,
-    attributes: Address,
+    wanted: Address,
 ) -> Result:
     """Start a thread."""
     target = process_of(thread, process, ProcessAccess.CREATE_THREAD)
@@ -84,7 +79,7 @@ def NtCreateThreadEx(
     created = create_thread(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED))
     thread.personality.undo.append(lambda: created.exit(0))
     handle.write(new_handle(thread, ThreadObject(created), THREAD.of_maker(access), name))
-    _fill_attributes(thread, attributes, created)
+    _fill_attributes(thread, wanted, created)
     return Status.SUCCESS
 
 
@@ -130,21 +125,17 @@ def _given_back(process: Process) -> list[Unmap]:
 
 
 def _fill_attributes(thread: Thread, address: int, created: Thread) -> None:
-    """PS_ATTRIBUTE_LIST: tell the creator ids and TEB if it asked."""
-    if not address:
-        return
-    (total,) = struct.unpack("<Q", thread.memory.read(address, 8))
-    for offset in range(8, min(total, 0x400) - 31, 32):
-        attribute, size, value, needed = struct.unpack("<4Q", thread.memory.read(address + offset, 32))
-        if attribute & 0xFFFF == _ATTRIBUTE_CLIENT_ID:
-            data = struct.pack("<2Q", created.process.id, created.id)
-        elif attribute & 0xFFFF == _ATTRIBUTE_TEB:
-            data = struct.pack("<Q", created.personality.teb)
+    """Tell the creator ids and TEB if it asked."""
+    for number, attribute in attributes.read_attributes(thread.memory, address):
+        if number == attributes.CLIENT_ID:
+            data = _CLIENT.pack(ClientId(created.process.id, created.id))
+        elif number == attributes.TEB:
+            data = POINTER.pack(created.personality.teb)
         else:
             continue
-        thread.memory.write(value, data[:size])
-        if needed:
-            thread.memory.write(needed, struct.pack("<Q", len(data)))
+        thread.memory.write(attribute.value, data[: attribute.size])
+        if attribute.return_length:
+            thread.memory.write(attribute.return_length, POINTER.pack(len(data)))
 
 
 @nt.call()
@@ -158,9 +149,11 @@ def NtTerminateThread(thread: Thread, target: Handle, code: u32) -> Result:
 
 
 @nt.call()
-def NtOpenThread(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, client: Address) -> int:
+def NtOpenThread(
+    thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, wanted: In[ClientId]
+) -> int:
     """Open a thread by its id."""
-    process_id, thread_id = struct.unpack("<2Q", thread.memory.read(client, 16))
+    process_id, thread_id = wanted
     found = thread.process.machine.threads.get(thread_id)
     if found is None or (process_id and found.process.id != process_id):
         raise Failure(Status.INVALID_CID)
@@ -175,7 +168,7 @@ def NtSuspendThread(thread: Thread, target: Handle, previous: OptionalOut[u32]) 
     if found.dead:
         raise Failure(Status.THREAD_IS_TERMINATING)
     if found.suspended >= _MOST_SUSPENDS:
-        raise Failure(_STATUS_SUSPEND_COUNT_EXCEEDED)
+        raise Failure(NtStatus.SUSPEND_COUNT_EXCEEDED)
     previous.write(found.suspended)
     if found is thread:
         thread.deferred = Status.SUCCESS
@@ -292,7 +285,7 @@ def _is_in_ntdll(process: Process, address: int) -> bool:
 @nt.call()
 def NtRaiseException(thread: Thread, record: Address, captured: Address, first_chance: Boolean) -> Result:
     """Raise an exception; the second chance ends the process."""
-    exception = _RECORD.unpack(thread.memory.read(record, _RECORD.size))
+    exception = _EXCEPTION.read(thread.memory, record)
     wanted = thread.memory.read(captured, context.SIZE)
     subsystem = thread.process.subsystem
     if not first_chance:
@@ -331,6 +324,75 @@ def NtTestAlert(thread: Thread) -> int:
     return Status.ALERTED if alerted else Status.SUCCESS
 
 
+# ---- what is known of a thread
+
+
+information: Final = Information[Thread](access=ThreadAccess.QUERY_LIMITED)
+
+
+@information(0, ThreadBasicInformation)
+def _basic(found: Thread) -> ThreadBasicInformation:
+    state = found.personality
+    code = found.exit_code if found.dead else STILL_ACTIVE
+    teb = state.teb if isinstance(state, NtThread) else 0
+    ids = ClientId(found.process.id, found.id)
+    # Both are relative to the process's: Wine's DLLs ask for the first, which should not be.
+    above = getattr(state, "priority", 0) & 0xFFFFFFFF
+    return ThreadBasicInformation(code, teb, ids, affinity.of_thread(found), above, above)
+
+
+@information(1, KernelUserTimes)
+def _times(found: Thread) -> KernelUserTimes:
+    used = found.processor_time()
+    clock = found.process.machine.scheduler.clock()
+    created = system_time() - int((clock - found.started) * UNITS)
+    return KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS))
+
+
+@information.value(4, ptr)
+def _affinity(found: Thread) -> int:
+    return affinity.of_thread(found)
+
+
+@information.value(9, ptr, access=ThreadAccess.QUERY_INFORMATION)
+def _start_address(found: Thread) -> int:
+    return getattr(found.personality, "start", 0)
+
+
+@information.value(12, u32)
+def _is_last(found: Thread) -> int:
+    return int(len(found.process.threads) == 1)
+
+
+@information.value(14, u32)
+@information.value(17, u8)
+@information.value(18, u32)
+def _without_meaning(found: Thread) -> int:
+    """That the priority is boosted, that debuggers are not told, and that I/O is pending: none of it here."""
+    return 0
+
+
+@information.value(20, u32)
+def _is_terminated(found: Thread) -> int:
+    return int(found.dead)
+
+
+@information(30, GroupAffinity)
+def _group_affinity(found: Thread) -> GroupAffinity:
+    return GroupAffinity(affinity.of_thread(found))
+
+
+@information.value(35, u32)
+def _suspend_count(found: Thread) -> int:
+    return found.suspended
+
+
+@information.tailed(38, UnicodeString, too_small=Status.BUFFER_TOO_SMALL)
+def _description(at: int, found: Thread) -> tuple[UnicodeString, bytes]:
+    text = encode(getattr(found.personality, "description", ""))
+    return UnicodeString(len(text), len(text), at), text
+
+
 @nt.call()
 def NtQueryInformationThread(
     thread: Thread,
@@ -341,52 +403,44 @@ def NtQueryInformationThread(
     needed: OptionalOut[u32],
 ) -> int:
     """What is known of a thread."""
-    much = information_class == _START_ADDRESS
-    found = thread_of(thread, target, ThreadAccess.QUERY_INFORMATION if much else ThreadAccess.QUERY_LIMITED)
-    named = information_class == _DESCRIPTION
-    data = _description_at(found, buffer) if named else _information(found, information_class)
-    needed.write(len(data))
-    if size < len(data):
-        raise Failure(Status.BUFFER_TOO_SMALL if named else Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, data)
+    known = information.find(information_class)
+    found = thread_of(thread, target, known.access)
+    known.answer(thread.memory, buffer, size, needed, found)
     return Status.SUCCESS
 
 
-def _description_at(found: Thread, buffer: int) -> bytes:
-    """UNICODE_STRING and text of a thread's description, to be written to `buffer`."""
-    text = encode(getattr(found.personality, "description", ""))
-    return struct.pack("<HH4xQ", len(text), len(text), buffer + _STRING_SIZE) + text
+# ---- changing a thread
 
 
-def _information(found: Thread, information_class: int) -> bytes:
-    state = found.personality
-    code = found.exit_code if found.dead else 0x103
-    if information_class == 0:
-        teb = state.teb if isinstance(state, NtThread) else 0
-        ids = ClientId(found.process.id, found.id)
-        # Both are relative to the process's: Wine's DLLs ask for the first, which should not be.
-        above = getattr(state, "priority", 0) & 0xFFFFFFFF
-        return _BASIC.pack(ThreadBasicInformation(code, teb, ids, affinity.of_thread(found), above, above))
-    if information_class == 1:
-        used = found.processor_time()
-        clock = found.process.machine.scheduler.clock()
-        created = system_time() - int((clock - found.started) * UNITS)
-        return _TIMES.pack(KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS)))
-    if information_class == 4:
-        return struct.pack("<Q", affinity.of_thread(found))
-    if information_class == _START_ADDRESS:
-        return struct.pack("<Q", getattr(state, "start", 0))
-    if information_class == 12:
-        return struct.pack("<I", int(len(found.process.threads) == 1))
-    if information_class in (14, 17, 18):
-        return struct.pack("<I", 0) if information_class != 17 else b"\0"
-    if information_class == 35:
-        return struct.pack("<I", found.suspended)
-    if information_class == 20:
-        return struct.pack("<I", int(found.dead))
-    if information_class == 30:
-        return struct.pack("<QH6x", affinity.of_thread(found), 0)
-    raise Failure(Status.INVALID_INFO_CLASS)
+settings: Final = Settings[Thread](access=ThreadAccess.SET_INFORMATION)
+settings.accept(17)
+settings.accept(2, 13, 14, 18, least=ULONG.size)
+settings.accept(5, least=POINTER.size)
+
+
+@settings.value(3, i32)
+def _set_priority(above: int, found: Thread) -> None:
+    if above not in _PRIORITIES:
+        raise Failure(Status.INVALID_PARAMETER)
+    priority.set_step(found, above)
+
+
+@settings.value(4, ptr)
+def _set_affinity(mask: int, found: Thread) -> None:
+    affinity.set_thread(found, mask)
+
+
+@settings(30, GroupAffinity)
+def _set_group_affinity(wanted: GroupAffinity, found: Thread) -> None:
+    affinity.set_thread(found, wanted.mask)
+
+
+@settings.raw(38, access=ThreadAccess.SET_LIMITED, least=layout(UnicodeString, MODEL).size, exact=True)
+def _set_description(memory: Memory, buffer: int, size: int, found: Thread) -> None:
+    text = layout(UnicodeString, MODEL).read(memory, buffer)
+    data = memory.read(text.buffer, text.length) if text.length else b""
+    found.personality.description = data.decode("utf-16-le", "replace")
+    found.name = found.personality.description[:15] or found.process.name
 
 
 @nt.call(partial="settings without an effect here are accepted")
@@ -394,29 +448,11 @@ def NtSetInformationThread(
     thread: Thread, target: Handle, information_class: u32, buffer: Address, size: u32
 ) -> int:
     """Change a thread."""
-    little = information_class == _DESCRIPTION
-    found = thread_of(thread, target, ThreadAccess.SET_LIMITED if little else ThreadAccess.SET_INFORMATION)
-    state = found.personality
-    if not isinstance(state, NtThread):
+    known = settings.find(information_class)
+    found = thread_of(thread, target, known.access)
+    if not isinstance(found.personality, NtThread):
         raise Failure(Status.ACCESS_DENIED)
-    if size < _LEAST_SIZES.get(information_class, 0) or (little and size != _STRING_SIZE):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    if information_class == _DESCRIPTION:
-        length, _, address = struct.unpack("<HH4xQ", thread.memory.read(buffer, 16))
-        state.description = (
-            thread.memory.read(address, length).decode("utf-16-le", "replace") if length else ""
-        )
-        found.name = state.description[:15] or found.process.name
-    elif information_class in (4, 30):
-        (mask,) = struct.unpack("<Q", thread.memory.read(buffer, 8))
-        affinity.set_thread(found, mask)
-    elif information_class == 3:
-        (above,) = struct.unpack("<i", thread.memory.read(buffer, 4))
-        if above not in _PRIORITIES:
-            raise Failure(Status.INVALID_PARAMETER)
-        priority.set_step(found, above)
-    elif information_class not in (2, 5, 13, 14, 17, 18):
-        raise Failure(Status.INVALID_INFO_CLASS)
+    known.take(thread.memory, buffer, size, found)
     return Status.SUCCESS
 
 

@@ -7,6 +7,8 @@ what the guests of today have. tests/layouts compares each record with the C com
 
 from typing import Final
 
-from lichen.abi.layout import LLP64, DataModel
+from lichen.abi.layout import LLP64, DataModel, Layout, layout_of, ptr, u32
 
 MODEL: Final[DataModel] = LLP64
+POINTER: Final[Layout[int]] = layout_of(ptr, MODEL)
+ULONG: Final[Layout[int]] = layout_of(u32, MODEL)

@@ -98,3 +98,18 @@ class StackAllocationEx(NamedTuple):
     reserved_1: u32
     reserved_2: u32
     allocation: StackAllocation
+
+
+class PsAttribute(NamedTuple):
+    """PS_ATTRIBUTE: one of the list with which a process or thread is made; the value may be an address."""
+
+    attribute: ptr
+    size: ptr
+    value: ptr
+    return_length: ptr
+
+
+class PsAttributeList(NamedTuple):
+    """The head of PS_ATTRIBUTE_LIST, with its own length and those of the attributes."""
+
+    total_length: ptr

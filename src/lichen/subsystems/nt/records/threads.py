@@ -1,13 +1,13 @@
-"""Threads: their information classes.
+"""Threads: what their information classes tell and take.
 
-Source: winternl.h; ntddk.h; phnt.
+Source: winnt.h; phnt.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from lichen.abi.layout import ptr, u32
+from lichen.abi.layout import Array, ptr, u16, u32
 from lichen.subsystems.nt.records.common import ClientId
 
 
@@ -20,3 +20,11 @@ class ThreadBasicInformation(NamedTuple):
     affinity_mask: ptr
     priority: u32
     base_priority: u32
+
+
+class GroupAffinity(NamedTuple):
+    """GROUP_AFFINITY."""
+
+    mask: ptr
+    group: u16 = 0
+    reserved: Annotated[tuple[int, ...], Array(u16, 3)] = (0, 0, 0)
