@@ -1,4 +1,5 @@
 /* Sections: shared memory by name and files in memory; what VirtualAlloc refuses; reading and writing a process's memory. */
+#include <stddef.h>
 #include <string.h>
 
 #include "check.h"
@@ -111,6 +112,34 @@ static void private(void)
     check(VirtualFree((void *)0x123456780000, 0, MEM_RELEASE), "it is released there");
 }
 
+struct region
+{
+    void *base;
+    ULONG protect, kind;
+    SIZE_T size, committed, partition, node;
+};
+
+static void regions(void)
+{
+    char *memory = VirtualAlloc(NULL, 0x30000, MEM_RESERVE, PAGE_READONLY);
+    char *whole = VirtualAlloc(NULL, 0x3000, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    struct region region = {.committed = 5};
+    HANDLE self = GetCurrentProcess();
+    const SIZE_T least = offsetof(struct region, committed), most = sizeof region;
+
+    check(native(NtQueryVirtualMemory)(self, whole, 3, &region, least - 1, NULL) == (NTSTATUS)0xC0000004, "a region takes some room");
+    check(native(NtQueryVirtualMemory)(self, whole, 3, &region, least, NULL) == 0 && region.base == whole &&
+              region.protect == PAGE_READWRITE && region.size == 0x3000 && region.committed == 5, "an old record ends before the rest");
+    check(native(NtQueryVirtualMemory)(self, whole, 3, &region, most, NULL) == 0 && region.committed == 0x3000,
+          "a new one says how much is committed");
+    VirtualAlloc(memory + 0x10000, 0x2000, MEM_COMMIT, PAGE_READWRITE);
+    check(native(NtQueryVirtualMemory)(self, memory + 0x11000, 3, &region, most, NULL) == 0 && region.base == memory &&
+              region.protect == PAGE_READONLY, "a region is all that was reserved at once");
+    check(native(NtQueryVirtualMemory)(self, whole, 3, NULL, most, NULL) == (NTSTATUS)0xC0000005, "it is written to somewhere");
+    VirtualFree(memory, 0, MEM_RELEASE);
+    VirtualFree(whole, 0, MEM_RELEASE);
+}
+
 static void *view_of(HANDLE file, DWORD attributes)
 {
     HANDLE section = CreateFileMappingA(file, NULL, PAGE_READONLY | attributes, 0, 0, NULL);
@@ -167,6 +196,7 @@ int main(void)
     shared();
     files();
     private();
+    regions();
     same();
     return 0;
 }

@@ -1,5 +1,6 @@
 /* Threads: their own variables, calls to them, suspending them and looking into them. */
 #include "check.h"
+#include "native.h"
 
 static __thread int own = 3;
 static volatile LONG counter, seen_by_thread;
@@ -48,6 +49,40 @@ static void describe(void)
     LocalFree(text);
 }
 
+static DWORD WINAPI tell_place(void *argument)
+{
+    *(void **)argument = &argument;
+    return 0;
+}
+
+/* Where the stack of a thread is that was made with a number or mask of zero bits; the status when there was none. */
+static NTSTATUS place(SIZE_T zero_bits, SIZE_T *found)
+{
+    const SIZE_T commit = 0x1000, reserve = 0x100000;
+    HANDLE thread;
+    NTSTATUS status = native(NtCreateThreadEx)(&thread, THREAD_ALL_ACCESS, NULL, GetCurrentProcess(), tell_place, found, 0,
+                                               zero_bits, commit, reserve, NULL);
+
+    if (status)
+        return status;
+    WaitForSingleObject(thread, INFINITE);
+    CloseHandle(thread);
+    return 0;
+}
+
+static void stacks(void)
+{
+    SIZE_T found = 0;
+
+    check(place(1, &found) == 0 && found && found < 0x80000000, "a stack is below 2 GB when one bit is to be zero");
+    check(place(4, &found) == 0 && found < 0x10000000, "four bits");
+    check(place(0x3fffffff, &found) == 0 && found < 0x40000000, "a mask of bits");
+    check(place(0, &found) == 0, "none");
+    check(place(21, &found) == (NTSTATUS)0xC0000017, "there is no room below 2 KB");
+    check(place(22, &found) == (NTSTATUS)0xC00000F1, "so many bits are no number");
+    check(place(31, &found) == (NTSTATUS)0xC00000F1, "up to where masks begin");
+}
+
 int main(void)
 {
     static CONTEXT context;
@@ -91,5 +126,6 @@ int main(void)
     ResumeThread(thread);
     check(WaitForSingleObject(thread, 5000) == WAIT_OBJECT_0, "it goes on from there");
     describe();
+    stacks();
     return 0;
 }

@@ -1,5 +1,6 @@
 /* Views: which protections their pages may get, where they may be, and images that are mapped more than once. */
 #include "check.h"
+#include "native.h"
 #include <psapi.h>
 #include <winternl.h>
 #include <string.h>
@@ -109,6 +110,39 @@ static void private_pages(void)
           "the file of a view is told by its device");
 }
 
+static int region_is(const void *address, const void *base, ULONG kind, SIZE_T size)
+{
+    struct
+    {
+        const void *base;
+        ULONG protect, kind;
+        SIZE_T size, committed, partition, node;
+    } region;
+    NTSTATUS status = native(NtQueryVirtualMemory)(GetCurrentProcess(), address, 3, &region, sizeof region, NULL);
+
+    return !status && region.base == base && region.kind == kind && (!size || region.size == size) &&
+           (kind != 1 || region.committed == 0x2000);
+}
+
+static void regions(HANDLE section)
+{
+    const char *image = (const char *)GetModuleHandleA("ntdll.dll");
+    char *memory = VirtualAlloc(NULL, 0x30000, MEM_RESERVE, PAGE_NOACCESS), spare[48];
+    HANDLE pages = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, 0, 0x20000, NULL);
+    void *view, *shared = MapViewOfFile(pages, FILE_MAP_READ, 0, 0, 0);
+    const void *nothing = NULL;
+
+    VirtualAlloc(memory + 0x20000, 0x2000, MEM_COMMIT, PAGE_READWRITE);
+    view_of(section, &view, 0, PAGE_READONLY);
+    check(region_is(memory + 0x2f000, memory, 1, 0x30000), "a region of private memory, as large as it was reserved");
+    check(region_is((char *)view + 0x1000, view, 2, 0x10000), "of a file");
+    check(region_is(image + 0x1000, image, 4, 0), "of an image");
+    check(region_is(shared, shared, 8, 0x20000), "of memory that is shared");
+    VirtualFree(memory, 0, MEM_RELEASE), UnmapViewOfFile(view), UnmapViewOfFile(shared), CloseHandle(pages);
+    check(native(NtQueryVirtualMemory)(GetCurrentProcess(), nothing, 3, spare, sizeof spare, NULL) == (NTSTATUS)0xC0000141,
+          "what is free is no region");
+}
+
 static int is_image(const char *view)
 {
     const IMAGE_NT_HEADERS *header = (const void *)(view + ((const IMAGE_DOS_HEADER *)view)->e_lfanew);
@@ -161,6 +195,7 @@ int main(void)
     protections(section);
     zero_bits(section);
     images();
+    regions(section);
     private_pages();
     return 0;
 }

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from lichen.executive.interfaces import Map, MemoryOperation, Protect
 from lichen.executive.memory import AddressSpace, Region, page_up
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.images import GRANULARITY, Allocation
+from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.protection import (
     PAGE_EXECUTE_READWRITE,
     PAGE_EXECUTE_WRITECOPY,
@@ -20,6 +20,7 @@ from lichen.subsystems.nt.protection import (
     PAGE_WRITECOPY,
     host_protection,
 )
+from lichen.subsystems.nt.records.virtual_memory import MemoryRegionInformation
 
 MEM_COMMIT, MEM_RESERVE, MEM_DECOMMIT, MEM_RELEASE, MEM_FREE = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
 MEM_PRIVATE, MEM_MAPPED, MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = (
@@ -34,6 +35,11 @@ _WRITABLE: Final = (
 )
 _LOWEST_CHOSEN: Final = 0x200000000
 """Addresses that the kernel chooses begin above 4 GiB and above the usual image bases' low part."""
+
+
+_PRIVATE, _MAPPED_PAGE_FILE = 0x1, 0x8
+_REGION_TYPES: Final = {MEM_PRIVATE: _PRIVATE, MEM_MAPPED: 0x2, MEM_IMAGE: 0x4}
+"""Bits of MEMORY_REGION_INFORMATION."""
 
 
 class Room(NamedTuple):
@@ -123,6 +129,23 @@ def allocate(space: AddressSpace, size: int, protect: int, at: int = 0) -> tuple
     """Reserve and commit at once: the base, and the operations that map it."""
     allocation = reserve(space, size, protect, at)
     return allocation.base, commit(space, allocation.base, allocation.base + allocation.size, protect)
+
+
+def region_information(space: AddressSpace, address: int) -> MemoryRegionInformation:
+    """What the allocation at an address is as a whole; INVALID_ADDRESS where there is none."""
+    region = space.find(address)
+    if region is None:
+        raise Failure(Status.INVALID_ADDRESS)
+    allocation = region.allocation
+    if not isinstance(allocation, Allocation):
+        return MemoryRegionInformation(region.start, region.state, _PRIVATE, region.size, region.size, 0, 0)
+    parts = space.overlapping(allocation.base, allocation.base + allocation.size)
+    committed = sum(part.size for part in parts if part.state and part.allocation is allocation)
+    kind = _REGION_TYPES[allocation.type]
+    if allocation.type == MEM_MAPPED and not allocation.path:
+        kind = _MAPPED_PAGE_FILE
+    base, size, protect = allocation.base, allocation.size, allocation.protect
+    return MemoryRegionInformation(base, protect, kind, size, committed, 0, 0)
 
 
 def require_writable(space: AddressSpace, start: int, size: int) -> None:

@@ -38,10 +38,12 @@ _BELOW: Final = PAGE + _FOR_HANDLERS + _GUARD_SIZE
 _GUARD: Final = PAGE_READWRITE | PAGE_GUARD
 
 
-def reserve(space: AddressSpace, size: int, commit: int) -> tuple[Allocation, int, list[MemoryOperation]]:
+def reserve(
+    space: AddressSpace, size: int, commit: int, room: memory.Room = memory.ANYWHERE
+) -> tuple[Allocation, int, list[MemoryOperation]]:
     """A new stack: its allocation, the lowest address above the guard, and the operations that map it."""
     size = (min(max(size, commit, _LEAST), _LARGEST) + _BELOW + GRANULARITY - 1) & -GRANULARITY
-    allocation = memory.reserve(space, size, PAGE_READWRITE)
+    allocation = memory.reserve(space, size, PAGE_READWRITE, room=room)
     lowest, limit = allocation.base + PAGE, allocation.base + _BELOW
     operations = [
         *memory.commit(space, lowest, limit - _GUARD_SIZE, PAGE_READWRITE),

@@ -70,10 +70,12 @@ class NewThread:
         registers.rip, registers.gs_base, registers.eflags = entries.loader_start, self.teb, 0x200
 
 
-def prepare(space: AddressSpace, stack_reserve: int, stack_commit: int) -> NewThread:
-    """Find room for a thread's TEB and stack."""
+def prepare(
+    space: AddressSpace, stack_reserve: int, stack_commit: int, room: memory.Room = memory.ANYWHERE
+) -> NewThread:
+    """Find room for a thread's TEB, and for its stack where that may be; NO_MEMORY."""
+    stack, limit, stack_operations = stacks.reserve(space, stack_reserve, stack_commit, room)
     teb, teb_operations = memory.allocate(space, TEB_SIZE, PAGE_READWRITE)
-    stack, limit, stack_operations = stacks.reserve(space, stack_reserve, stack_commit)
     return NewThread(teb, stack.base, stack.size, limit, [*teb_operations, *stack_operations])
 
 

@@ -37,7 +37,7 @@ from lichen.subsystems.nt.placeholders import (
     MEM_RESERVE_PLACEHOLDER,
 )
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
-from lichen.subsystems.nt.records.virtual_memory import MemoryBasicInformation
+from lichen.subsystems.nt.records.virtual_memory import MemoryBasicInformation, MemoryRegionInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
 from lichen.subsystems.nt.unixcalls import HANDLE_BASE
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 MEMORY_BASIC_INFORMATION, MEMORY_WORKING_SET, MEMORY_MAPPED_FILENAME, MEMORY_REGION = 0, 1, 2, 3
 MEMORY_WINE_UNIX_FUNCS: Final = 1000
 _BASIC: Final = layout(MemoryBasicInformation, LLP64)
+_REGION: Final = layout(MemoryRegionInformation, LLP64)
+_REGION_SIZES: Final = (24, 32, 40, _REGION.size)
+"""What its releases have: the last ones with commit size, partition and node."""
 _STATUS_MEMORY_NOT_ALLOCATED, _STATUS_FREE_VM_NOT_AT_BASE = 0xC00000A0, 0xC000009F
 _STATUS_NOT_COMMITTED, _STATUS_UNABLE_TO_FREE_VM = 0xC000002D, 0xC000001A
 _STATUS_NOT_MAPPED_VIEW, _STATUS_PARTIAL_COPY = 0xC0000019, 0x8000000D
@@ -299,7 +302,7 @@ def NtProtectVirtualMemory(
     return Status.SUCCESS
 
 
-@nt.call(partial="classes 0, 2 and 1000")
+@nt.call(partial="classes 0, 2, 3 and 1000")
 def NtQueryVirtualMemory(
     thread: Thread,
     process: Handle,
@@ -315,6 +318,8 @@ def NtQueryVirtualMemory(
         return _unix_functions(thread, address, buffer)
     if information_class == MEMORY_MAPPED_FILENAME:
         return _mapped_name(thread, target, address, buffer, size, needed)
+    if information_class == MEMORY_REGION:
+        return _region(thread, target, address, buffer, size, needed)
     if information_class != MEMORY_BASIC_INFORMATION:
         raise Failure(Status.INVALID_INFO_CLASS)
     if size < _BASIC.size:
@@ -350,6 +355,21 @@ def _end_of_run(target: Process, region: Region) -> int:
             break
         end = other.end
     return end
+
+
+def _region(
+    thread: Thread, target: Process, address: int, buffer: int, size: int, needed: OptionalOut[int]
+) -> int:
+    """The whole allocation that an address is in, as far as the size tells that the caller knows the record."""
+    whole = [known for known in _REGION_SIZES if known <= size]
+    if not whole:
+        raise Failure(Status.INFO_LENGTH_MISMATCH)
+    if address >= target.space.high:
+        raise Failure(Status.INVALID_PARAMETER)
+    data = _REGION.pack(memory.region_information(target.space, address))
+    thread.memory.write(buffer, data[: whole[-1]])
+    needed.write(len(data))
+    return Status.SUCCESS
 
 
 def _mapped_name(

@@ -17,7 +17,7 @@ from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, attributes, context, priority, threads
+from lichen.subsystems.nt import affinity, attributes, context, memory, priority, threads
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.process import STILL_ACTIVE
 from lichen.subsystems.nt.console import shells
@@ -71,12 +71,13 @@ def NtCreateThreadEx(
     wanted: Address,
 ) -> Result:
     """Start a thread."""
+    room = memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
     target = process_of(thread, process, ProcessAccess.CREATE_THREAD)
     if target.subsystem is not thread.process.subsystem or not isinstance(target.personality, NtProcess):
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
     stack = stack_reserve, stack_commit
-    created = create_thread(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED))
+    created = create_thread(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED), room)
     thread.personality.undo.append(lambda: created.exit(0))
     handle.write(new_handle(thread, ThreadObject(created), THREAD.of_maker(access), name))
     _fill_attributes(thread, wanted, created)
@@ -84,11 +85,17 @@ def NtCreateThreadEx(
 
 
 def create_thread(
-    creator: Thread, start: int, parameter: int, stack: tuple[int, int], suspended: bool
+    creator: Thread,
+    start: int,
+    parameter: int,
+    stack: tuple[int, int],
+    suspended: bool,
+    room: memory.Room = memory.ANYWHERE,
 ) -> Thread:
     """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards.
 
     `stack` says how much of one is reserved and committed; 0 for what the program's image says.
+    `room` says where it may be.
     """
     process, guest = creator.process, creator.guest
     subsystem = cast("NtSubsystem", process.subsystem)
@@ -96,7 +103,8 @@ def create_thread(
     id = process.machine.new_id()
     with guest.at_rest():
         image = state.image.file
-        new = threads.prepare(process.space, stack[0] or image.stack_reserve, stack[1] or image.stack_commit)
+        reserve, commit = stack[0] or image.stack_reserve, stack[1] or image.stack_commit
+        new = threads.prepare(process.space, reserve, commit, room)
         guest.change_memory([*_given_back(process), *new.operations])
         host = guest.clone_thread(0, None, 0)
     created = process.machine.new_thread(process, host, id, creator.scheduling.inherited())

@@ -20,3 +20,15 @@ class MemoryBasicInformation(NamedTuple):
     state: u32
     protect: u32
     type: u32
+
+
+class MemoryRegionInformation(NamedTuple):
+    """MEMORY_REGION_INFORMATION."""
+
+    allocation_base: ptr
+    allocation_protect: u32
+    region_type: u32
+    region_size: u64
+    commit_size: u64
+    partition_id: u64
+    node_preference: u64
