@@ -20,14 +20,20 @@ NEVER: Final[Mapping[str, str]] = {
     "NtDisplayString": "there is no boot screen",
     "NtOpenThreadToken": "threads do not impersonate",
     "NtOpenThreadTokenEx": "threads do not impersonate",
-    "NtQueryLicenseValue": "there are no licences",
     "NtQueryMultipleValueKey": "values are asked for one at a time",
     "NtSetSystemTime": "no clock is ever set",
 }
 """Why a call can have no success."""
 
 UNANSWERED: Final = frozenset(
-    ("NtContinue", "NtRaiseException", "NtSetContextThread", "NtTerminateProcess", "NtTerminateThread")
+    (
+        "NtContinue",
+        "NtContinueEx",
+        "NtRaiseException",
+        "NtSetContextThread",
+        "NtTerminateProcess",
+        "NtTerminateThread",
+    )
 )
 """Calls whose success may be that there is no answer."""
 PROGRAM: Final = "Z:\\hostname.exe"
@@ -240,6 +246,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtCancelIoFileEx": _waiting_read,
     "NtCompareObjects": lambda s: (PROCESS, PROCESS),
     "NtContinue": lambda s: (_context(s), 0),
+    "NtContinueEx": lambda s: (_context(s), 0),
     "NtCreateEvent": lambda s: (s.put(), _EVERYTHING, _named(s, s.name("\\BaseNamedObjects\\r")), 0, 1),
     "NtCreateFile": lambda s: (
         s.put(),
@@ -288,6 +295,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtMapViewOfSection": lambda s: (_section(s), PROCESS, s.put(), 0, 0, 0, s.put(), 2, 0, 4),
     "NtNotifyChangeDirectoryFile": lambda s: (_watching(s), 0, 0, 0, s.put(), s.put(bytes(64)), 64, 1, 0),
     "NtNotifyChangeKey": lambda s: (_key(s), 0, 0, 0, s.put(), 4, 0, 0, 0, 1),
+    "NtNotifyChangeMultipleKeys": lambda s: (_key(s), 0, 0, 0, 0, 0, s.put(), 4, 0, 0, 0, 1),
     "NtOpenDirectoryObject": _openable(*_DIRECTORY),
     "NtOpenEvent": _openable(*_EVENT),
     "NtOpenFile": lambda s: (s.put(), 0x100001, _named(s, "\\??\\C:\\"), s.put(), 7, 0x21),
@@ -326,6 +334,13 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtQueryInformationToken": lambda s: (_token(s), 20, s.put(), 4, s.put()),
     "NtQueryIoCompletion": _query(4, *_PORT),
     "NtQueryKey": lambda s: _of_key(s, 0),
+    "NtQueryLicenseValue": lambda s: (
+        _text(s, "Kernel-MUI-Number-Allowed"),
+        s.put(),
+        s.put(bytes(64)),
+        64,
+        s.put(),
+    ),
     "NtQueryMutant": _query(8, *_MUTANT),
     "NtQueryObject": lambda s: (_folder(s), 2, s.put(bytes(_ROOM)), _ROOM, 0),
     "NtQuerySection": lambda s: (_section(s), 0, s.put(bytes(64)), 24, 0),

@@ -70,6 +70,10 @@ DOCUMENTED = {
     ),
     processes.PsAttribute: Documented("phnt, ntpsapi.h", (32, (0, 8, 16, 24)), (16, (0, 4, 8, 12))),
     processes.PsAttributeList: Documented("phnt, ntpsapi.h", (8, (0,)), (4, (0,))),
+    virtual_memory.MemoryRegionInformation: Documented(
+        "phnt, ntmmapi.h", (48, (0, 8, 12, 16, 24, 32, 40)), (28, (0, 4, 8, 12, 16, 20, 24))
+    ),
+    threads.ContinueArgument: Documented("phnt, ntkeapi.h", (24, (0, 4, 8, 16)), (24, (0, 4, 8, 16))),
     threads.ThreadBasicInformation: Documented(
         "phnt, ntpsapi.h", (48, (0, 8, 16, 32, 40, 44)), (28, (0, 4, 8, 16, 20, 24))
     ),

@@ -32,7 +32,14 @@ _CONVENTIONS: Final[dict[str, Convention]] = {"linux": AMD64, "nt": X64}
 
 _WITHOUT_RETURN: Final = (
     *("exit", "exit_group", "rt_sigreturn"),
-    *("NtContinue", "NtRaiseException", "NtSetContextThread", "NtTerminateProcess", "NtTerminateThread"),
+    *(
+        "NtContinue",
+        "NtContinueEx",
+        "NtRaiseException",
+        "NtSetContextThread",
+        "NtTerminateProcess",
+        "NtTerminateThread",
+    ),
 )
 _STATUSES: Final = {value: name for name, value in vars(Status).items() if isinstance(value, int)}
 _SIGNALS: Final = frozenset(signal.Signals)

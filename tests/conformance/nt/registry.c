@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "native.h"
 
 #define TOP "Software\\Lichen Conformance"
 
@@ -97,6 +98,7 @@ static void watch(void)
 {
     HANDLE event = CreateEventA(NULL, FALSE, FALSE, NULL);
     HKEY below, names, tree;
+    IO_STATUS_BLOCK status;
 
     RegOpenKeyExA(HKEY_CURRENT_USER, TOP, 0, KEY_ALL_ACCESS, &names);
     RegOpenKeyExA(HKEY_CURRENT_USER, TOP, 0, KEY_ALL_ACCESS, &tree);
@@ -114,6 +116,10 @@ static void watch(void)
     check(RegNotifyChangeKeyValue(tree, TRUE, REG_NOTIFY_CHANGE_LAST_SET, event, TRUE) == 0, "a tree is watched");
     RegSetValueExA(below, "Value", 0, REG_SZ, (const BYTE *)"", 1);
     check(WaitForSingleObject(event, 5000) == WAIT_OBJECT_0, "a value deep in it");
+    check(native(NtNotifyChangeMultipleKeys)(top, 0, NULL, event, NULL, NULL, &status, REG_NOTIFY_CHANGE_LAST_SET, FALSE, NULL, 0,
+                                             TRUE) == 0x103, "a key without others is watched");
+    RegSetValueExA(top, "Watched", 0, REG_SZ, (const BYTE *)"c", 2);
+    check(WaitForSingleObject(event, 5000) == WAIT_OBJECT_0, "its values are");
     RegNotifyChangeKeyValue(names, TRUE, REG_NOTIFY_CHANGE_NAME, event, TRUE);
     RegCloseKey(names);
     check(WaitForSingleObject(event, 5000) == WAIT_OBJECT_0, "closing a key ends watching it");
@@ -124,6 +130,21 @@ static void watch(void)
     check(RegNotifyChangeKeyValue(NULL, FALSE, REG_NOTIFY_CHANGE_LAST_SET, event, TRUE) == ERROR_INVALID_HANDLE, "no key is not watched");
 }
 
+static void licences(void)
+{
+    UNICODE_STRING name = {0}, number = {50, 52, L"Kernel-MUI-Number-Allowed"}, none = {14, 16, L"Nothing"};
+    ULONG type = 0, size = 0, value = 0, room = sizeof value;
+
+    check(native(NtQueryLicenseValue)(&number, &type, &value, room, &size) == 0 && type == REG_DWORD && size == 4 && value == 1000,
+          "a licence has a number");
+    size = value = 0;
+    check(native(NtQueryLicenseValue)(&number, NULL, &value, 2, &size) == (NTSTATUS)0xC0000023 && size == 4 && value == 0,
+          "it takes some room");
+    check(native(NtQueryLicenseValue)(&none, &type, &value, room, &size) == (NTSTATUS)0xC0000034, "another has none");
+    check(native(NtQueryLicenseValue)(&name, &type, &value, room, &size) == (NTSTATUS)0xC000000D, "no name is no licence's");
+    check(native(NtQueryLicenseValue)(&number, &type, &value, room, NULL) == (NTSTATUS)0xC000000D, "the size must go somewhere");
+}
+
 int main(void)
 {
     RegDeleteTreeA(HKEY_CURRENT_USER, TOP);
@@ -131,6 +152,7 @@ int main(void)
     values();
     keys();
     watch();
+    licences();
     RegCloseKey(top);
     check(RegDeleteTreeA(HKEY_CURRENT_USER, TOP) == 0 && RegOpenKeyA(HKEY_CURRENT_USER, TOP, &top) == ERROR_FILE_NOT_FOUND,
           "nothing is left of it");

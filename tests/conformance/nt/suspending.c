@@ -334,6 +334,51 @@ static void set_its_own(void)
     check(fine, "a thread that sets other parts of its own context is told of success");
 }
 
+static volatile LONG made;
+
+static void CALLBACK make(ULONG_PTR argument)
+{
+    made += (LONG)argument;
+}
+
+/* How many calls are made that wait when a thread goes on by a CONTEXT. */
+static LONG continued(const void *argument)
+{
+    NTSTATUS(NTAPI * go_on_by)(CONTEXT *, const void *) = (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtContinueEx");
+    static volatile LONG times;
+    CONTEXT context;
+
+    made = times = 0;
+    QueueUserAPC(make, GetCurrentThread(), 1);
+    RtlCaptureContext(&context);
+    if (!times++)
+        go_on_by(&context, argument);
+    return times == 2 ? made : -1;
+}
+
+static void continuing(void)
+{
+    const struct
+    {
+        ULONG type, flags;
+        ULONGLONG reserved[2];
+    } plainly = {0}, alertably = {.flags = 1};
+    NTSTATUS(NTAPI * queue)(HANDLE, HANDLE, void *, ULONG_PTR, ULONG_PTR, ULONG_PTR) =
+        (void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueueApcThreadEx");
+
+    if (!queue)
+        return; /* as with the files of Wine 8 */
+    check(continued(NULL) == 0 && continued(&plainly) == 0, "a thread goes on without the calls that wait");
+    SleepEx(0, TRUE);
+    check(continued((void *)1) == 1, "or makes them first");
+    check(continued(&alertably) == 1, "as a record may say as well");
+    check(queue(GetCurrentThread(), NULL, NULL, 0, 0, 0) == 0 && queue(GetCurrentThread(), NULL, make, 5, 0, 0) == 0, "a call without a reserve");
+    made = 0;
+    check(SleepEx(0, TRUE) == WAIT_IO_COMPLETION && made == 5, "is made as any other");
+    check(queue(GetCurrentThread(), event, make, 5, 0, 0) == (NTSTATUS)0xC0000024, "an event is no reserve");
+    check(queue(GetCurrentThread(), (HANDLE)0x12340, make, 5, 0, 0) == (NTSTATUS)0xC0000008, "nor is no handle");
+}
+
 int main(void)
 {
     HMODULE ntdll = GetModuleHandleA("ntdll.dll");
@@ -353,5 +398,6 @@ int main(void)
                 states[state].round != make_a_thread)
                 ended(state, suspended);
     set_its_own();
+    continuing();
     return 0;
 }

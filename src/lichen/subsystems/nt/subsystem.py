@@ -55,6 +55,7 @@ nt: Final = Calls("nt")
 
 STOPPING_CALLS: Final = (
     "NtContinue",
+    "NtContinueEx",
     "NtRaiseException",
     "NtGetContextThread",
     "NtSetContextThread",

@@ -44,6 +44,7 @@ _KEY_BASIC, _KEY_NODE, _KEY_FULL, _KEY_NAME, _KEY_CACHED = 0, 1, 2, 3, 4
 _VALUE_BASIC, _VALUE_FULL, _VALUE_PARTIAL, _VALUE_FULL_ALIGN, _VALUE_PARTIAL_ALIGN = 0, 1, 2, 3, 4
 _LARGEST_DATA: Final = 1 << 20
 _CHANGES: Final = 0xF
+_LICENCES: Final = ("Registry", "Machine", "Software", "Wine", "LicenseInformation")
 _MOST_WAITING: Final = 256
 
 
@@ -253,6 +254,23 @@ def NtQueryValueKey(
 
 
 @nt.call()
+def NtQueryLicenseValue(
+    thread: Thread, name: Text, type: OptionalOut[u32], buffer: Address, size: u32, needed: OptionalOut[u32]
+) -> int:
+    """What a licence permits, which is a value of the registry."""
+    if not name or not needed:
+        raise Failure(Status.INVALID_PARAMETER)
+    registry = _registry(thread)
+    value = registry.value(registry.find(registry.root, _LICENCES), name)
+    type.write(value.type)
+    needed.write(len(value.data))
+    if size < len(value.data):
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    thread.memory.write(buffer, value.data)
+    return Status.SUCCESS
+
+
+@nt.call()
 def NtEnumerateValueKey(
     thread: Thread,
     handle: Handle,
@@ -328,6 +346,34 @@ def NtNotifyChangeKey(
     asynchronous: Boolean,
 ) -> Result:
     """Tell when a key changes."""
+    return _notify_change(thread, handle, event, filter, subtree, asynchronous)
+
+
+@nt.call(partial="of one key alone; one change is told once; APC routines are not called")
+def NtNotifyChangeMultipleKeys(
+    thread: Thread,
+    handle: Handle,
+    count: u32,
+    others: Address,
+    event: Handle,
+    routine: Address,
+    context: Address,
+    status: Address,
+    filter: u32,
+    subtree: Boolean,
+    buffer: Address,
+    size: u32,
+    asynchronous: Boolean,
+) -> Result:
+    """Tell when a key or one of some others changes."""
+    if count:
+        raise Failure(Status.NOT_IMPLEMENTED)
+    return _notify_change(thread, handle, event, filter, subtree, asynchronous)
+
+
+def _notify_change(
+    thread: Thread, handle: int, event: int, filter: int, subtree: bool, asynchronous: bool
+) -> int | Blocks[int]:
     opened = object_of(thread, handle, KeyObject, KeyAccess.NOTIFY)
     if filter & ~_CHANGES:
         raise Failure(Status.INVALID_PARAMETER)

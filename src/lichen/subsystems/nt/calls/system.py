@@ -385,11 +385,3 @@ def NtAllocateUuids(
 def NtFlushProcessWriteBuffers(thread: Thread) -> int:
     """The host's switch to the kernel has done it: guests share one core."""
     return Status.SUCCESS
-
-
-@nt.call()
-def NtQueryLicenseValue(
-    thread: Thread, name: Address, type: Address, buffer: Address, size: u32, needed: Address
-) -> int:
-    """No licences are kept."""
-    raise Failure(Status.OBJECT_NAME_NOT_FOUND)

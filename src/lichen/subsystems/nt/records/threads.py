@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from lichen.abi.layout import Array, ptr, u16, u32
+from lichen.abi.layout import Array, ptr, u16, u32, u64
 from lichen.subsystems.nt.records.common import ClientId
 
 
@@ -28,3 +28,12 @@ class GroupAffinity(NamedTuple):
     mask: ptr
     group: u16 = 0
     reserved: Annotated[tuple[int, ...], Array(u16, 3)] = (0, 0, 0)
+
+
+class ContinueArgument(NamedTuple):
+    """KCONTINUE_ARGUMENT."""
+
+    type: u32
+    flags: u32
+    reserved_0: u64
+    reserved_1: u64

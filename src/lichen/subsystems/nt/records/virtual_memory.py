@@ -23,12 +23,12 @@ class MemoryBasicInformation(NamedTuple):
 
 
 class MemoryRegionInformation(NamedTuple):
-    """MEMORY_REGION_INFORMATION."""
+    """MEMORY_REGION_INFORMATION; there is one partition and one node, 0."""
 
     allocation_base: ptr
     allocation_protect: u32
     region_type: u32
-    region_size: u64
-    commit_size: u64
-    partition_id: u64
-    node_preference: u64
+    region_size: ptr
+    commit_size: ptr
+    partition_id: ptr
+    node_preference: ptr
