@@ -20,6 +20,7 @@ NEVER: Final[Mapping[str, str]] = {
     "NtDisplayString": "there is no boot screen",
     "NtOpenThreadToken": "threads do not impersonate",
     "NtOpenThreadTokenEx": "threads do not impersonate",
+    "NtQueryLicenseValue": "the registry that these calls have is empty",
     "NtQueryMultipleValueKey": "values are asked for one at a time",
     "NtSetSystemTime": "no clock is ever set",
 }
@@ -334,13 +335,6 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtQueryInformationToken": lambda s: (_token(s), 20, s.put(), 4, s.put()),
     "NtQueryIoCompletion": _query(4, *_PORT),
     "NtQueryKey": lambda s: _of_key(s, 0),
-    "NtQueryLicenseValue": lambda s: (
-        _text(s, "Kernel-MUI-Number-Allowed"),
-        s.put(),
-        s.put(bytes(64)),
-        64,
-        s.put(),
-    ),
     "NtQueryMutant": _query(8, *_MUTANT),
     "NtQueryObject": lambda s: (_folder(s), 2, s.put(bytes(_ROOM)), _ROOM, 0),
     "NtQuerySection": lambda s: (_section(s), 0, s.put(bytes(64)), 24, 0),
