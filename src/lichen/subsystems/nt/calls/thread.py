@@ -1,4 +1,4 @@
-"""Threads: create, end, suspend, their contexts, APCs and alerts, exceptions.
+"""Threads: create, end, suspend, their contexts, alerts, exceptions.
 
 Source: NtCreateThreadEx, NtContinue, NtRaiseException, NtGetContextThread (phnt); behaviour of Windows 10.
 """
@@ -14,7 +14,6 @@ from lichen.abi.layout import i32, layout, ptr, u8, u32
 from lichen.abi.memory import Memory
 from lichen.executive.interfaces import GuestGone, Unmap
 from lichen.executive.objects.dispatcher import ThreadObject
-from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
@@ -23,14 +22,14 @@ from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.process import STILL_ACTIVE
 from lichen.subsystems.nt.console import shells
 from lichen.subsystems.nt.information import Information, Settings
-from lichen.subsystems.nt.objects import new_handle, object_of, process_of, thread_of
+from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
 from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
 from lichen.subsystems.nt.records.common import ClientId, UnicodeString
 from lichen.subsystems.nt.records.exceptions import ExceptionRecord
 from lichen.subsystems.nt.records.processes import KernelUserTimes
 from lichen.subsystems.nt.records.threads import ContinueArgument, GroupAffinity, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
+from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -53,9 +52,8 @@ _EXCEPTION: Final = layout(ExceptionRecord, MODEL)
 _CLIENT: Final = layout(ClientId, MODEL)
 _CONTINUE: Final = layout(ContinueArgument, MODEL)
 _HIGHEST_TRUTH: Final = 0xFF
-_CONTINUE_TEST_ALERT, _SPECIAL_USER_APC = 1, 1
+_CONTINUE_TEST_ALERT: Final = 1
 _MOST_SUSPENDS: Final = 127
-_MOST_APCS: Final = 1 << 16
 _PRIORITIES: Final = (-15, -2, -1, 0, 1, 2, 15)
 
 
@@ -320,56 +318,6 @@ def NtRaiseException(thread: Thread, record: Address, captured: Address, first_c
     _load(thread, wanted)
     subsystem.raise_exception(thread, exception, wanted)  # type: ignore[attr-defined]
     return None
-
-
-@nt.call()
-def NtQueueApcThread(
-    thread: Thread, target: Handle, routine: Address, first: Address, second: Address, third: Address
-) -> int:
-    """Queue a user APC."""
-    return _queue_apc(thread, target, UserApc(routine, (first, second, third)))
-
-
-@nt.call(partial="no special APCs, which interrupt a thread that does not wait; no reserve objects")
-def NtQueueApcThreadEx(
-    thread: Thread,
-    target: Handle,
-    reserve: Handle,
-    routine: Address,
-    first: Address,
-    second: Address,
-    third: Address,
-) -> int:
-    """Queue a user APC, by a reserve object that pays for it."""
-    if reserve == _SPECIAL_USER_APC:
-        raise Failure(Status.NOT_IMPLEMENTED)
-    if reserve:
-        object_of(thread, reserve, Object, 0)
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    return _queue_apc(thread, target, UserApc(routine, (first, second, third)))
-
-
-def _queue_apc(thread: Thread, target: int, call: UserApc) -> int:
-    found = thread_of(thread, target, ThreadAccess.SET_CONTEXT)
-    if found.dead or not isinstance(found.personality, NtThread):
-        raise Failure(Status.UNSUCCESSFUL)
-    if not call.routine:
-        return Status.SUCCESS  # nothing is to be called, and nobody is woken for that
-    if len(found.personality.apcs) >= _MOST_APCS:
-        raise Failure(Status.INSUFFICIENT_RESOURCES)
-    found.process.subsystem.queue_apc(found, call)  # type: ignore[attr-defined]
-    return Status.SUCCESS
-
-
-@nt.call()
-def NtTestAlert(thread: Thread) -> int:
-    """Run queued APCs now."""
-    state: NtThread = thread.personality
-    if state.apcs:
-        thread.attention = True
-        return Status.USER_APC
-    alerted, state.alerted = state.alerted, False
-    return Status.ALERTED if alerted else Status.SUCCESS
 
 
 # ---- what is known of a thread
