@@ -116,7 +116,7 @@ def mount_drives(
     machine.mount(f"{MOUNT_POINT}/{linux_programs.PLACE}", links, "links", "ro,relatime")
     _copy_extra_libraries(found, context)
     _provide(context, found)
-    machine.table.drives = {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
+    machine.state.drives.update(C=find(context, context.root, ("mnt", "c")), Z=context.root)
 
 
 def _made(folder: Path, name: str) -> Path:

@@ -73,7 +73,7 @@ class Launch:
 
 def start(machine: Machine, launch: Launch) -> Process:
     """Start a program as a child of init, in a session of its own; LaunchError when it cannot be."""
-    process = machine.table.new_process(machine.table.init, machine.linux)
+    process = machine.state.processes.new_process(machine.state.processes.init, machine.linux)
     process.files, process.handles = launch.context, HandleTable()
     process.new_session()
     try:
@@ -86,7 +86,7 @@ def start(machine: Machine, launch: Launch) -> Process:
     except BaseException:
         process.handles.release()
         process.leave_group()
-        del machine.table.processes[process.id], machine.table.init.children[process.id]
+        del machine.state.processes[process.id], machine.state.processes.init.children[process.id]
         raise
     return process
 

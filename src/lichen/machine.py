@@ -27,8 +27,8 @@ from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_directory
 from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Open, Options
-from lichen.executive.objects.handles import HandleTable
-from lichen.executive.processes import INIT, Process, ProcessTable
+from lichen.executive.machine import MachineState
+from lichen.executive.processes import INIT, Process
 from lichen.executive.scheduler import Scheduler, Timer
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
@@ -59,6 +59,8 @@ from lichen.subsystems.linux.types import path_of
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
+    from lichen.executive.objects.namespace import Directory
+    from lichen.executive.registry import Registry
     from lichen.subsystems.nt.subsystem import NtSubsystem
     from lichen.windows import Windows
 
@@ -99,7 +101,7 @@ class Machine:
     ) -> None:
         raise_descriptor_limit()
         self.scheduler = Scheduler()
-        self._state = state
+        self._folder, self._home = Path(folder), state
         self._userland = drives.find_userland(None if state is None else Path(state))
         self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
         self.platform.blank_taken = self._prepare_later
@@ -124,24 +126,25 @@ class Machine:
         self._mount_own_trees(state)
         self.linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
         self.subsystems: tuple[LinuxSubsystem | NtSubsystem, ...] = (self.linux,)
-        self.table = ProcessTable(self.scheduler, self.linux)
-        self.table.loaders = list(self.linux.loaders)
-        self.table.mounts = self.mounts
-        self.table.memory_files = MemoryFileSystem(
-            next(self._device_numbers), self.devices, pool=self._memory
+        self.state = MachineState(
+            self.scheduler,
+            self.linux,
+            self._administrator,
+            self.mounts,
+            MemoryFileSystem(next(self._device_numbers), self.devices, pool=self._memory),
+            self._open_registry,
+            self._make_namespace,
         )
-        self.table.init.files = self._administrator
-        self.table.init.handles = HandleTable()
+        self.state.loaders += self.linux.loaders
         self._mount_generated_trees()
-        self.terminals = pty.Terminals(self.table, self.devices, next(self._device_numbers))
+        self.terminals = pty.Terminals(self.state, self.devices, next(self._device_numbers))
         self.terminals.mount = self.mount("/dev/pts", self.terminals.names, "devpts", pty.MOUNT_OPTIONS)
-        self._folder = Path(folder)
         self._windows: Windows | None = None
         self.subsystem_added: Callable[[Subsystem], None] = lambda subsystem: None
         """Told of the NT subsystem, which comes with the first Windows program."""
         if self._userland is not None:
             drives.mount_drives(self, self._userland, self._folder, self._administrator)
-            self.table.loaders.append(_WindowsLoader(self))
+            self.state.loaders.append(_WindowsLoader(self))
         if disk_size is not None:
             self.disk.limit(disk_size)
 
@@ -160,11 +163,24 @@ class Machine:
             from lichen.windows import Windows
 
             assert self._userland is not None
-            seed = self._userland.registry(Path(self._state)) if self._state else None
-            self._windows = Windows(self, self._userland, self._folder, self._administrator, seed)
+            self._windows = Windows(self, self._userland, self._administrator)
             self.subsystems = (self.linux, self._windows.subsystem)
             self.subsystem_added(self._windows.subsystem)
         return self._windows
+
+    def _open_registry(self) -> Registry:
+        from lichen.windows_trees import open_registry
+
+        seed = None
+        if self._userland is not None and self._home is not None:
+            seed = self._userland.registry(Path(self._home))
+        path = self._folder / "registry.sqlite"
+        return open_registry(path, seed, self.state, self._administrator, self.disk)
+
+    def _make_namespace(self) -> Directory:
+        from lichen.windows_trees import make_namespace
+
+        return make_namespace(self._administrator, self.state.drives)
 
     def _soon(self, action: Callable[[], None]) -> None:
         self.scheduler.at(self.scheduler.clock(), action)
@@ -188,8 +204,7 @@ class Machine:
         """End every guest and give everything back to the host."""
         self.platform.close()
         self._worker.close()
-        if self._windows is not None:
-            self._windows.close()
+        self.state.close()
         for mount in self.mounts:
             mount.file_system.close()
         self.monitor.close()
@@ -258,7 +273,7 @@ class Machine:
         return True
 
     def _mount_generated_trees(self) -> None:
-        machine = Whole(self.table, self.mounts)
+        machine = Whole(self.state)
         options = "rw,nosuid,nodev,noexec"
         proc = ProcFileSystem(tree.tree(), machine, next(self._device_numbers), self.devices)
         self.mount("/proc", proc, "proc", options)
@@ -349,7 +364,7 @@ class Machine:
         """The processes that have not ended, without init."""
         return [
             process
-            for process in self.table.processes.values()
+            for process in self.state.processes.values()
             if process.id != INIT and not process.is_zombie
         ]
 

@@ -183,7 +183,7 @@ class Source:
     def task(self) -> int:
         """The id of a process or thread that there is, or of a group, or of the caller."""
         machine = self.thread.process.machine
-        ids = (0, self.thread.id, self.thread.process.id, *list(machine.threads)[:8], WORD)
+        ids = (0, self.thread.id, self.thread.process.id, *list(machine.processes.threads)[:8], WORD)
         return self.random.choice(ids)
 
     def put(self, data: bytes) -> int:

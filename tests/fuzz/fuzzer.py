@@ -136,14 +136,18 @@ class Fuzzer:
             self._guarded(lambda: self.world.pass_time(self.random.random() * 0.1))
 
     def _processes(self) -> list[Any]:
-        return [p for p in self.world.table.processes.values() if p.threads]
+        return [p for p in self.world.state.processes.values() if p.threads]
 
     def _threads(self) -> int:
-        return len(self.world.table.threads)
+        return len(self.world.state.processes.threads)
 
     def _caller(self) -> Thread:
         """A thread that can make a call; a new process when all of them wait."""
-        ready = [t for t in self.world.table.threads.values() if t.guest.state == "runs" and not t.held_back]
+        ready = [
+            t
+            for t in self.world.state.processes.threads.values()
+            if t.guest.state == "runs" and not t.held_back
+        ]
         thread: Thread = self.random.choice(ready) if ready else self.half.process().first_thread
         return thread
 
@@ -184,8 +188,8 @@ class Fuzzer:
 
     def _things(self, thread: Thread) -> tuple[int, ...]:
         """How much there is of what a call makes: handles, processes, threads."""
-        table = self.world.table
-        return len(thread.process.handles), len(table.processes), len(table.threads)
+        table = self.world.state.processes
+        return len(thread.process.handles), len(table), len(table.threads)
 
     def _went_on(self, thread: Thread) -> bool:
         """Whether the process lives or has ended by no signal."""

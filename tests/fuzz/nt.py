@@ -25,7 +25,7 @@ from lichen.executive.objects.handles import HandleTable, handle_of
 from lichen.executive.processes import Process, Thread
 from lichen.executive.registry import Registry
 from lichen.subsystems.nt import pe, registry_seeds, types, userland
-from lichen.subsystems.nt.devices import build_namespace
+from lichen.subsystems.nt.devices import fill_namespace
 from lichen.subsystems.nt.images import Allocation
 from lichen.subsystems.nt.loader import HIGHEST_ADDRESS, PeLoader
 from lichen.subsystems.nt.named_pipes import NamedPipes
@@ -171,18 +171,20 @@ class NtHalf:
         self.world, self.random = world, generator
         context = world.administrator
         temporary = find(context, context.root, ("tmp",))
-        world.table.drives = {"C": temporary, "Z": context.root}
+        world.state.drives.update(C=temporary, Z=context.root)
         self._folder = tempfile.TemporaryDirectory()
-        world.table.registry = self.registry = self._open_registry()
-        build_namespace(world.table, find(context, context.root, ("dev", "null")))
-        world.table.namespace.make("Device").insert("NamedPipe", NamedPipes())
+        world.open_registry = self._open_registry
+        fill_namespace(
+            world.state.namespace, world.state.drives, find(context, context.root, ("dev", "null"))
+        )
+        world.state.namespace.make("Device").insert("NamedPipe", NamedPipes())
         create = Open(Access.READ | Access.WRITE, Disposition.CREATE, mode=0o755)
         self.ntdll = cast(File, create_file(context, context.root, ("ntdll.dll",), create))
         self.ntdll.write(found.ntdll.read_bytes())
         guests: Any = _Guests()
-        self.nt = NtSubsystem(cast(Any, world.platform), guests, world.table, self.ntdll, found.nls, 2)
+        self.nt = NtSubsystem(cast(Any, world.platform), guests, world.state, self.ntdll, found.nls, 2)
         api_set = pe.parse((found.system / "apisetschema.dll").read_bytes())
-        world.table.loaders.append(PeLoader(self.nt, api_set, lambda process, program: (PROGRAM, "C:\\", {})))
+        world.state.loaders.append(PeLoader(self.nt, api_set, lambda process, program: (PROGRAM, "C:\\", {})))
         world.install(
             PROGRAM.removeprefix("Z:\\"), (found.system / PROGRAM.removeprefix("Z:\\")).read_bytes()
         )
@@ -203,7 +205,7 @@ class NtHalf:
 
     def close(self) -> None:
         """Give back what is of the host."""
-        self.registry.close()
+        self.world.state.close()
         self._folder.cleanup()
         self.ntdll.release()
 
@@ -215,11 +217,14 @@ class NtHalf:
 
     def process(self) -> Process:
         """A process of root's or of a user's, with some objects that others know too."""
-        world, table = self.world, self.world.table
+        world, table = self.world, self.world.state.processes
         process = table.new_process(table.init, self.nt)
         root = world.administrator.root
         token = self.random.choice((ROOT, USER))
-        process.files, process.handles = FileSystemContext(root, table.drives["C"], token), HandleTable()
+        process.files, process.handles = (
+            FileSystemContext(root, world.state.drives["C"], token),
+            HandleTable(),
+        )
         process.space = AddressSpace(high=HIGHEST_ADDRESS)
         allocation = Allocation(ARENA, SIZE, PAGE_READWRITE, 0x20000)
         process.space.insert(Region(ARENA, ARENA + SIZE, 3, allocation=allocation, state=PAGE_READWRITE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from lichen.executive.interfaces import PAGE
@@ -13,10 +14,13 @@ from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location, Mount
 from lichen.executive.io.lookup import find
 from lichen.executive.io.names import Name, make_directory, symlink
+from lichen.executive.machine import MachineState
 from lichen.executive.memory import Region
 from lichen.executive.network import AddressFamily
 from lichen.executive.objects.handles import HandleTable
-from lichen.executive.processes import INIT, ExitStatus, Process, ProcessTable
+from lichen.executive.objects.namespace import Directory
+from lichen.executive.processes import INIT, ExitStatus, Process
+from lichen.executive.registry import Registry
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security import Token
 from lichen.filesystems import devices as simple_devices
@@ -56,22 +60,31 @@ class World:
         self.mounts.append(root)
         self.administrator = FileSystemContext(root.root, root.root, ROOT)
         self.linux = LinuxSubsystem(cast(Any, self.platform), (), _open_program)
-        self.table = ProcessTable(self.scheduler, self.linux)
-        self.table.loaders = list(self.linux.loaders)
-        self.table.mounts = self.mounts
-        self.table.memory_files = MemoryFileSystem(33, self.devices, capacity=_CAPACITY)
-        init = self.table.init
-        init.files, init.handles = self.administrator, HandleTable()
+        self.open_registry: Callable[[], Registry]
+        """What opens the registry, when NT is there."""
+        self.state = MachineState(
+            self.scheduler,
+            self.linux,
+            self.administrator,
+            self.mounts,
+            MemoryFileSystem(33, self.devices, capacity=_CAPACITY),
+            self._registry,
+            Directory,
+        )
+        self.state.loaders += self.linux.loaders
         self._mount_trees()
+
+    def _registry(self) -> Registry:
+        return self.open_registry()
 
     def _mount_trees(self) -> None:
         names = (*simple_devices.SIMPLE, *pty.NAMES)
         self._mount("dev", simple_devices.device_tree(34, self.devices, names))
         self._mount("tmp", MemoryFileSystem(35, self.devices, 0o1777, capacity=_CAPACITY))
-        whole = Whole(self.table, self.mounts)
+        whole = Whole(self.state)
         self._mount("proc", ProcFileSystem(tree.tree(), whole, 36, self.devices))
         self._mount("sys", SysFileSystem(sysfs.tree(), whole, 37, self.devices))
-        terminals = pty.Terminals(self.table, self.devices, 38)
+        terminals = pty.Terminals(self.state, self.devices, 38)
         terminals.mount = self._mount("dev/pts", terminals.names)
         context = self.administrator
         self.install(PROGRAM, _smallest_program())
@@ -98,7 +111,7 @@ class World:
 
     def process(self, token: Token) -> Process:
         """A new process with one thread that runs, in a session of its own."""
-        process = self.table.new_process(self.table.init, self.linux)
+        process = self.state.processes.new_process(self.state.processes.init, self.linux)
         root = self.administrator.root
         process.files, process.handles = FileSystemContext(root, root, token), HandleTable()
         process.name, process.arguments = "fuzz", (b"fuzz",)
@@ -107,7 +120,7 @@ class World:
         process.new_session()
         guest = Guest()
         guest.state = "runs"
-        self.linux.thread_started(self.table.new_thread(process, cast(Any, guest)), None)
+        self.linux.thread_started(self.state.processes.new_thread(process, cast(Any, guest)), None)
         return process
 
     def pass_time(self, seconds: float) -> None:
@@ -118,7 +131,7 @@ class World:
 
     def end(self) -> None:
         """End every process but init."""
-        while living := [p for p in self.table.processes.values() if p.id != INIT and not p.is_zombie]:
+        while living := [p for p in self.state.processes.values() if p.id != INIT and not p.is_zombie]:
             for process in living:
                 process.terminate(ExitStatus(0))
         for _ in range(3):
@@ -126,8 +139,8 @@ class World:
 
     def leftovers(self) -> list[str]:
         """What is there that should not be when every process has ended."""
-        table = self.table
-        found = [f"process {id}" for id in table.processes if id != INIT]
+        table = self.state.processes
+        found = [f"process {id}" for id in table if id != INIT]
         found += [f"thread {id}" for id in table.threads]
         found += [f"group {id}" for id in table.groups if id != INIT]
         found += [f"session {id}" for id in table.sessions if id != INIT]

@@ -40,7 +40,7 @@ def main(folder: str, shared: str, warm_up: str, script: str) -> None:
     circles = Counter(
         type(each).__name__ for each in gc.garbage if type(each).__module__.startswith("lichen")
     )
-    errors, tasks = machine.scheduler.errors, len(machine.table.processes)
+    errors, tasks = machine.scheduler.errors, len(machine.state.processes)
     machine.close()
     json.dump(
         {
@@ -57,7 +57,7 @@ def main(folder: str, shared: str, warm_up: str, script: str) -> None:
 
 
 def _run(machine: Machine, script: str) -> int:
-    root = machine.table.init.files.root
+    root = machine.state.processes.init.files.root
     context = FileSystemContext(root, root, Token.of_user(0, 0))
     environment = {b"PATH": b"/usr/bin:/bin:/mnt/c/windows/system32"}
     arguments = (b"bash", b"-c", os.fsencode(script))

@@ -23,7 +23,17 @@ ALLOWED = {
     "platforms": ("executive.interfaces", "executive.registers", "executive.status", "abi.memory"),
     "subsystems": ("executive", "abi"),
 }
-FREE = {"__main__", "cli", "daemon", "drives", "launching", "machine", "private_files", "windows"}
+FREE = {
+    "__main__",
+    "cli",
+    "daemon",
+    "drives",
+    "launching",
+    "machine",
+    "private_files",
+    "windows",
+    "windows_trees",
+}
 ONLY_STANDARD_LIBRARY = {"abi", "executive"}
 
 

@@ -21,7 +21,7 @@ def machine() -> Machine:
 
 
 def job_of(machine: Machine, limits: Limits | None = None) -> Job:
-    job = Job(machine.table, end)
+    job = Job(machine.state, end)
     job.limits = limits or Limits()
     return job
 
@@ -39,9 +39,9 @@ def test_children_are_in_their_parents_job(machine: Machine) -> None:
 def test_no_more_processes_than_there_may_be(machine: Machine) -> None:
     job, process, other = job_of(machine, Limits(most_active=1)), machine.process(), machine.process()
     job.assign(process)
-    before = set(machine.table.processes)
+    before = set(machine.state.processes)
     assert status_of(machine.process, parent=process) == Status.QUOTA_EXCEEDED
-    assert set(machine.table.processes) == before
+    assert set(machine.state.processes) == before
     assert status_of(job.assign, other) == Status.QUOTA_EXCEEDED
     assert other.exit_status == ExitStatus(0)
 
@@ -49,7 +49,7 @@ def test_no_more_processes_than_there_may_be(machine: Machine) -> None:
 def test_leaving_is_a_right(machine: Machine) -> None:
     process = machine.process()
     job_of(machine).assign(process)
-    new = machine.table.new_process
+    new = machine.state.processes.new_process
     assert status_of(new, process, machine.linux, leaves_job=True) == Status.ACCESS_DENIED
     assert process.job is not None
     process.job.limits = Limits(breakaway=True)

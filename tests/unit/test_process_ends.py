@@ -22,5 +22,5 @@ def test_a_subsystem_that_fails_keeps_nobody_waiting(monkeypatch: pytest.MonkeyP
     with pytest.raises(Failure):
         child.terminate(ExitStatus(3))
     assert child.ended.is_set
-    assert grandchild.parent is machine.table.init
+    assert grandchild.parent is machine.state.processes.init
     assert parent.children_changed.generation == 1

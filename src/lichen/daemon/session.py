@@ -185,7 +185,7 @@ class Session:
 
     def _tell_stops(self, process: Process) -> Blocks[None]:
         """Tell the client whenever the program stops; the terminal's keys are not the machine's then."""
-        changed, told = self.kernel.machine.table.init.children_changed, False
+        changed, told = self.kernel.machine.state.processes.init.children_changed, False
         while process.exit_status is None:
             if process.stopped and not told:
                 if self.console is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from lichen.executive.io.node import Node
-    from lichen.executive.processes import ProcessTable
+    from lichen.executive.machine import MachineState
 
 RUNNING: Final = 0x1
 """It is the program of a process that has not ended."""
@@ -19,16 +19,16 @@ VIEWED: Final = 0x2
 """A process of NT's has it mapped as an image."""
 
 
-def became_image(table: ProcessTable, node: Node) -> None:
+def became_image(machine: MachineState, node: Node) -> None:
     """A file is run or mapped as an image: from now on it may be busy."""
     if node.image_uses is None:
-        node.image_uses = functools.partial(_uses, table, node)
+        node.image_uses = functools.partial(_uses, machine, node)
 
 
-def _uses(table: ProcessTable, node: Node) -> int:
+def _uses(machine: MachineState, node: Node) -> int:
     """RUNNING and VIEWED, as far as they are true now."""
     uses = 0
-    for process in table.processes.values():
+    for process in machine.processes.values():
         if process.exit_status is not None:
             continue
         if process.image is not None and process.image.node is node:

@@ -17,7 +17,8 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Event
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process
 
 _MOST_NESTED: Final = 32
 
@@ -51,7 +52,7 @@ class Job(Dispatcher):
     type_name: ClassVar[str] = "Job"
     rights: ClassVar[Rights] = JOB
 
-    def __init__(self, machine: ProcessTable, end: Callable[[Process, int], None]) -> None:
+    def __init__(self, machine: MachineState, end: Callable[[Process, int], None]) -> None:
         self.is_done = Event()
         super().__init__(self.is_done)
         self.machine, self.end = machine, end

@@ -20,22 +20,17 @@ from lichen.executive.counters import Counters
 from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem, TaskUsage
 from lichen.executive.limits import ProcessorLimit, default_limits
 from lichen.executive.memory import AddressSpace
-from lichen.executive.objects.namespace import Directory
-from lichen.executive.scheduler import NOBODY, Parking, Scheduler
+from lichen.executive.objects.handles import HandleTable
+from lichen.executive.scheduler import NOBODY, Parking
 from lichen.executive.scheduling import Scheduling
 from lichen.executive.sessions import ProcessGroup, Session
 from lichen.executive.status import Failure, Status
-from lichen.executive.system import Load, System
 from lichen.executive.wait import Changes, Ended
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
-    from lichen.executive.io.location import Location, Mount
-    from lichen.executive.io.node import FileSystem
     from lichen.executive.jobs import Job
-    from lichen.executive.objects.handles import HandleTable
-    from lichen.executive.programs import Loader
-    from lichen.executive.registry import Registry
+    from lichen.executive.machine import MachineState
     from lichen.executive.security.descriptors import Descriptor
 
 INIT: Final = 1
@@ -198,10 +193,10 @@ class Thread:
         process = self.process
         used = self.processor_time()
         process.time_of_ended_threads += used
-        process.machine.time_of_ended_threads += used
+        process.machine.processes.time_of_ended_threads += used
         process.threads.pop(self.id, None)
         process.space.draining.pop(self, None)
-        process.machine.threads.pop(self.id, None)
+        process.machine.processes.threads.pop(self.id, None)
         process.subsystem.thread_ended(self)
         self.ended.set()
 
@@ -209,7 +204,7 @@ class Thread:
 class Process:
     """One process of the machine."""
 
-    def __init__(self, machine: ProcessTable, id: int, parent: Process | None, subsystem: Subsystem) -> None:
+    def __init__(self, machine: MachineState, id: int, parent: Process | None, subsystem: Subsystem) -> None:
         self.machine, self.id, self.parent, self.subsystem = machine, id, parent, subsystem
         self.creator = parent.id if parent else 0
         self.children: dict[int, Process] = {}
@@ -281,25 +276,25 @@ class Process:
         group = getattr(self, "group", None)
         if group is None or group.members.pop(self.id, None) is None or group.members:
             return
-        self.machine.groups.pop(group.id, None)
+        self.machine.processes.groups.pop(group.id, None)
         group.session.groups.pop(group.id, None)
         if not group.session.groups:
-            self.machine.sessions.pop(group.session.id, None)
+            self.machine.processes.sessions.pop(group.session.id, None)
 
     def new_group(self) -> None:
         """Become the leader of a new group in the same session."""
         session = self.session
         group = ProcessGroup(self.id, session)
-        self.machine.groups[self.id] = session.groups[self.id] = group
+        self.machine.processes.groups[self.id] = session.groups[self.id] = group
         self.join(group)
 
     def new_session(self) -> None:
         """Become the leader of a new session without a terminal, and of its first group."""
         self.leave_group()
         session = Session(self.id, self)
-        self.machine.sessions[self.id] = session
+        self.machine.processes.sessions[self.id] = session
         self.group = ProcessGroup(self.id, session)
-        self.machine.groups[self.id] = session.groups[self.id] = self.group
+        self.machine.processes.groups[self.id] = session.groups[self.id] = self.group
         self.group.members[self.id] = self
 
     def signal(self, number: int, sender: Process | None = None) -> None:
@@ -359,7 +354,7 @@ class Process:
             if ancestor.is_subreaper and ancestor.exit_status is None:
                 return ancestor
             ancestor = ancestor.parent
-        return self.machine.init
+        return self.machine.processes.init
 
     def _tell_parent(self) -> None:
         parent = self.parent
@@ -390,69 +385,58 @@ class Process:
         self.terminate(ExitStatus(139, 11))
 
 
-class ProcessTable:
-    """All processes of a machine, and where new ids come from."""
+class ProcessTable(dict[int, Process]):
+    """The processes of a machine by their ids, zombies included; its threads, groups and sessions; where new ids come from."""
 
-    def __init__(self, scheduler: Scheduler, subsystem_of_init: Subsystem) -> None:
-        self.scheduler = scheduler
-        self.processes: dict[int, Process] = {}
+    def __init__(
+        self, machine: MachineState, subsystem_of_init: Subsystem, context: FileSystemContext
+    ) -> None:
+        super().__init__()
+        self.machine = machine
         self.threads: dict[int, Thread] = {}
-        self.held: dict[int, int] = {}
-        """How many process objects handles refer to, by process id."""
-        self.loaders: list[Loader] = []
-        self.mounts: list[Mount] = []
-        """Everything that is mounted in the machine's tree, in the order in which it was."""
-        self.memory_files: FileSystem
-        """Where files live that never get a name: memfd_create, shared anonymous memory, NT's unnamed sections."""
-        self.namespace = Directory()
-        """The root of NT's object namespace."""
-        self.drives: dict[str, Location] = {}
-        """Where each drive letter leads."""
-        self.registry: Registry
-        self.unique_ids = 0x3E8
-        """The last locally unique id that was given out."""
-        self.system = System(Load(scheduler.clock()))
-        self.time_of_ended_threads = ProcessorTime()
-        self._next_id = 2 * _ID_STEP
-        self.created = 0
-        self.when_empty: Callable[[], None] = lambda: None
-        self.init = Process(self, INIT, None, subsystem_of_init)
-        self.init.name = "init"
-        self.processes[INIT] = self.init
         self.groups: dict[int, ProcessGroup] = {}
         self.sessions: dict[int, Session] = {}
-        self.init.new_session()
+        self.held: dict[int, int] = {}
+        """How many process objects handles refer to, by process id."""
+        self.time_of_ended_threads = ProcessorTime()
+        self.created = 0
+        """How many ids were given out."""
+        self._next_id = 2 * _ID_STEP
+        self.init = self._new_init(subsystem_of_init, context)
+
+    def _new_init(self, subsystem: Subsystem, context: FileSystemContext) -> Process:
+        init = self[INIT] = Process(self.machine, INIT, None, subsystem)
+        init.name, init.files, init.handles = "init", context, HandleTable()
+        leads = init.group = ProcessGroup(INIT, Session(INIT, init))
+        self.sessions[INIT] = leads.session
+        self.groups[INIT] = leads.session.groups[INIT] = leads
+        leads.members[INIT] = init
+        return init
 
     @property
     def last_id(self) -> int:
         """The id that was given out last."""
         return self._next_id - _ID_STEP
 
-    def uptime(self) -> float:
-        """Seconds since the machine was booted."""
-        return self.scheduler.clock() - self.init.started
-
-    def load_averages(self) -> tuple[float, float, float]:
-        """How many processors were busy in the last 1, 5 and 15 minutes."""
-        used = sum((thread.processor_time() for thread in self.threads.values()), self.time_of_ended_threads)
-        return self.system.load.averages(self.scheduler.clock(), used.total)
+    def processor_time(self) -> ProcessorTime:
+        """What all threads have used, those that ended included."""
+        return sum((thread.processor_time() for thread in self.threads.values()), self.time_of_ended_threads)
 
     def new_id(self) -> int:
         """An unused id; Failure(INSUFFICIENT_RESOURCES) when the machine has all the tasks it may have."""
-        if len(self.threads) >= self.system.limits.tasks:
+        limits = self.machine.system.limits
+        if len(self.threads) >= limits.tasks:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
         while True:
             id, self._next_id = self._next_id, self._next_id + _ID_STEP
-            if self._next_id >= self.system.limits.ids:
+            if self._next_id >= limits.ids:
                 self._next_id = 2 * _ID_STEP
             if not self._in_use(id):
                 self.created += 1
                 return id
 
     def _in_use(self, id: int) -> bool:
-        return any(
-            id in each for each in (self.held, self.processes, self.threads, self.groups, self.sessions)
-        )
+        return any(id in each for each in (self, self.held, self.threads, self.groups, self.sessions))
 
     def new_process(self, parent: Process, subsystem: Subsystem, leaves_job: bool = False) -> Process:
         """A process without threads, in its parent's group and job.
@@ -460,10 +444,10 @@ class ProcessTable:
         QUOTA_EXCEEDED when the job has all the processes it may have; ACCESS_DENIED when they may not leave it.
         """
         job = parent.job.for_child(leaves_job) if parent.job is not None else None
-        process = Process(self, self.new_id(), parent, subsystem)
+        process = Process(self.machine, self.new_id(), parent, subsystem)
         process.job, process.limits, process.ignored = job, dict(parent.limits), parent.ignored
         process.join(parent.group)
-        self.processes[process.id] = process
+        self[process.id] = process
         parent.children[process.id] = process
         return process
 
@@ -482,9 +466,9 @@ class ProcessTable:
             process.job.announce(process)
         return thread
 
-    def process(self, id: int) -> Process:
+    def find(self, id: int) -> Process:
         """The process with this id, zombies included; Failure(INVALID_CID) when there is none."""
-        process = self.processes.get(id)
+        process = self.get(id)
         if process is None:
             raise Failure(Status.INVALID_CID)
         return process

@@ -18,7 +18,8 @@ from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process, Thread
 
 HEAD_SIZE: Final = 256
 _MOST_SHOWN: Final = 1 << 15
@@ -64,7 +65,7 @@ class Loader(Protocol):
         """Build the program; Failure when the file is damaged or a part of it is missing."""
 
 
-def is_program(machine: ProcessTable, head: bytes) -> bool:
+def is_program(machine: MachineState, head: bytes) -> bool:
     """Whether some loader knows the format of a file that begins with `head`."""
     return any(loader.recognises(head) for loader in machine.loaders)
 
@@ -82,7 +83,7 @@ def start(process: Process, loaded: Loaded, suspended: bool = False, how: Schedu
     """Give a process without threads its first thread, running the loaded program at once or once it is resumed."""
     process.subsystem = loaded.subsystem
     _install(process, loaded)
-    thread = process.machine.new_thread(process, loaded.guest, how=how)
+    thread = process.machine.processes.new_thread(process, loaded.guest, how=how)
     scheduling.apply(thread)
     process.processor_limit.changed()
     loaded.subsystem.thread_started(thread, None)
@@ -147,7 +148,7 @@ def _take_leader_id(thread: Thread) -> None:
     process = thread.process
     if thread.id == process.id:
         return
-    for table in (process.threads, process.machine.threads):
+    for table in (process.threads, process.machine.processes.threads):
         table.pop(thread.id, None)
         table[process.id] = thread
     thread.id = process.id

@@ -45,10 +45,10 @@ class ProcessObject(Dispatcher):
     def __init__(self, process: Process) -> None:
         super().__init__(process.ended)
         self.process = process
-        process.machine.held[process.id] = process.machine.held.get(process.id, 0) + 1
+        process.machine.processes.held[process.id] = process.machine.processes.held.get(process.id, 0) + 1
 
     def closed(self) -> None:
-        held, id = self.process.machine.held, self.process.id
+        held, id = self.process.machine.processes.held, self.process.id
         held[id] -= 1
         if not held[id]:
             del held[id]

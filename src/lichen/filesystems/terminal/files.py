@@ -100,7 +100,7 @@ class TerminalFile(File):
 
     def _read_later(self, size: int) -> Blocks[bytes]:
         terminal, data = self.reference().terminal, b""
-        discipline, clock = terminal.discipline, terminal.processes.scheduler.clock
+        discipline, clock = terminal.discipline, terminal.machine.scheduler.clock
         arrival = Change(lambda: terminal.hung_up or discipline.readable()).share(terminal.changes)
         characters = discipline.settings.characters
         at_least, timeout = characters[Character.MIN], characters[Character.TIME] * _TENTH

@@ -46,7 +46,7 @@ from lichen.filesystems.terminal.terminal import (
 )
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import ProcessTable
+    from lichen.executive.machine import MachineState
     from lichen.executive.security import Token
 
 _TTY_MINOR, _CONSOLE_MINOR = 0, 1
@@ -66,8 +66,8 @@ class Terminals:
     mount: Mount
     """Where `names` is mounted."""
 
-    def __init__(self, processes: ProcessTable, devices: Devices, device: int) -> None:
-        self.processes = processes
+    def __init__(self, machine: MachineState, devices: Devices, device: int) -> None:
+        self.machine = machine
         self.names = TerminalNames(device, devices)
         self.terminals: dict[int, Terminal] = {}
         self.consoles: list[Terminal] = []
@@ -80,7 +80,7 @@ class Terminals:
     def create(self, far: FarSide, token: Token, settings: Settings) -> Terminal:
         """A new terminal, which belongs to the user of `token`; DISK_FULL when there are too many."""
         number = self.names.add(token)
-        terminal = self.terminals[number] = Terminal(self.processes, number, far, settings)
+        terminal = self.terminals[number] = Terminal(self.machine, number, far, settings)
         return terminal
 
     def location(self, terminal: Terminal) -> Location:
@@ -123,7 +123,7 @@ class Terminals:
 
     def open_controlling(self, location: Location, open: Open, token: Token) -> File:
         """Open /dev/tty, the caller's controlling terminal; NO_SUCH_DEVICE (ENXIO) without one."""
-        thread = self.processes.scheduler.current
+        thread = self.machine.scheduler.current
         terminal = controlling_terminal(thread.process) if thread is not None else None
         if terminal is None:
             raise Failure(Status.NO_SUCH_DEVICE)

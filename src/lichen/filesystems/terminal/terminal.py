@@ -15,7 +15,8 @@ from weakref import WeakSet
 from lichen.executive.io.device import device_number
 from lichen.executive.io.file import Pollers
 from lichen.executive.io.terminal import Character, Input, Local, Queue, Settings, When, WindowSize
-from lichen.executive.processes import Process, ProcessTable, Thread
+from lichen.executive.machine import MachineState
+from lichen.executive.processes import Process, Thread
 from lichen.executive.security import Capability
 from lichen.executive.sessions import Session
 from lichen.executive.status import Failure, Interrupted, Status
@@ -94,8 +95,8 @@ class Change(Condition):
 class Terminal:
     """One terminal, known to guests as /dev/pts/`number`."""
 
-    def __init__(self, processes: ProcessTable, number: int, far: FarSide, settings: Settings) -> None:
-        self.processes, self.number, self.far = processes, number, far
+    def __init__(self, machine: MachineState, number: int, far: FarSide, settings: Settings) -> None:
+        self.machine, self.number, self.far = machine, number, far
         self.discipline = Discipline(settings)
         self.size = WindowSize()
         self.session: Session | None = None
@@ -276,7 +277,7 @@ class Terminal:
 
     def caller(self) -> Thread | None:
         """The thread on whose behalf the kernel is at work."""
-        return self.processes.scheduler.current
+        return self.machine.scheduler.current
 
     def controls(self, process: Process) -> bool:
         """Whether this is the controlling terminal of a process."""
@@ -338,14 +339,14 @@ class Terminal:
             raise Failure(Status.NOT_A_TERMINAL)
         if id < 0:
             raise Failure(Status.INVALID_PARAMETER)
-        group = self.processes.groups.get(id) or self.processes.process(id)
+        group = self.machine.processes.groups.get(id) or self.machine.processes.find(id)
         if group.session is not process.session:
             raise Failure(Status.PRIVILEGE_NOT_HELD)
         self.foreground = id
 
     def signal_group(self, id: int, number: int) -> None:
         """Send a signal to every member of a process group."""
-        group = self.processes.groups.get(id)
+        group = self.machine.processes.groups.get(id)
         for member in tuple(group.members.values()) if group is not None else ():
             member.signal(number)
 

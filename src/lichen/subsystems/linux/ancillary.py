@@ -97,7 +97,7 @@ def _claimed(thread: Thread, content: bytes) -> Credentials:
     if not allowed:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     if process != thread.process.id:
-        thread.process.machine.process(process)
+        thread.process.machine.processes.find(process)
     return Credentials(process, uid, gid)
 
 

@@ -45,7 +45,7 @@ def require(thread: Thread, capability: int) -> None:
 
 def thread_of(thread: Thread, id: int) -> Thread:
     """The thread that an id names, where 0 is the caller; INVALID_CID when there is none."""
-    found = thread if id == 0 else thread.process.machine.threads.get(id)
+    found = thread if id == 0 else thread.process.machine.processes.threads.get(id)
     if found is None:
         raise Failure(Status.INVALID_CID)
     return found
@@ -56,8 +56,8 @@ def process_of(thread: Thread, id: int) -> Process:
     machine = thread.process.machine
     if id == 0:
         return thread.process
-    found = machine.threads.get(id)
-    return found.process if found is not None else machine.process(id)
+    found = machine.processes.threads.get(id)
+    return found.process if found is not None else machine.processes.find(id)
 
 
 def check_same_user(mine: Token, theirs: Token) -> None:

@@ -16,7 +16,8 @@ from lichen.executive.status import Failure, Status
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.io.node import Node
-    from lichen.executive.processes import ProcessTable, Thread
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Thread
 
 F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE, F_SEAL_FUTURE_WRITE = 0x1, 0x2, 0x4, 0x8, 0x10
 F_SEAL_EXEC: Final = 0x20
@@ -70,7 +71,7 @@ def may_be_written(file: File) -> bool:
     return bool(file.access & Access.CONTENT) and not sealed
 
 
-def _is_mapped_writable(machine: ProcessTable, node: Node) -> bool:
+def _is_mapped_writable(machine: MachineState, node: Node) -> bool:
     spaces = {id(process.space): process.space for process in machine.processes.values()}
     return any(
         region.shared

@@ -20,7 +20,8 @@ from lichen.subsystems.linux.processes import rules_over, token_of
 from lichen.subsystems.linux.siginfo import SiginfoPoll
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process, Thread
     from lichen.executive.security import Token
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
@@ -40,7 +41,7 @@ class OwnerEx(NamedTuple):
 class Ownership:
     """Who hears of a file by which signal, and whether now (O_ASYNC). It is a waiter in the file's readiness."""
 
-    def __init__(self, file: File, machine: ProcessTable) -> None:
+    def __init__(self, file: File, machine: MachineState) -> None:
         self.file, self.machine = file, machine
         self.owner = OwnerEx(F_OWNER_PID, 0)
         self.token: Token | None = None
@@ -80,7 +81,7 @@ class Ownership:
         else:
             information = signals.sent_by(number, None)
         if kind == F_OWNER_TID:
-            thread = self.machine.threads.get(id)
+            thread = self.machine.processes.threads.get(id)
             if (
                 thread is not None
                 and thread.process.subsystem.name == "linux"
@@ -99,7 +100,7 @@ class Ownership:
 
     def _processes(self, kind: int, id: int) -> list[Process]:
         if kind == F_OWNER_PGRP:
-            group = self.machine.groups.get(id)
+            group = self.machine.processes.groups.get(id)
             return list(group.members.values()) if group is not None else []
         process = self.machine.processes.get(id)
         return [process] if process is not None else []
@@ -139,9 +140,9 @@ def set_owner(thread: Thread, file: File, owner: OwnerEx) -> None:
     """F_SETOWN_EX: who is to hear of the file; INVALID_CID when there is nobody of that id."""
     machine = thread.process.machine
     ids: dict[int, Container[int]] = {
-        F_OWNER_TID: machine.threads,
+        F_OWNER_TID: machine.processes.threads,
         F_OWNER_PID: machine.processes,
-        F_OWNER_PGRP: machine.groups,
+        F_OWNER_PGRP: machine.processes.groups,
     }
     if owner.type not in ids:
         raise Failure(Status.INVALID_PARAMETER)

@@ -20,7 +20,8 @@ from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM
 from lichen.subsystems.nt.spelling import components_for_linux
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process
 
 _FOR_LOOKING: Final = present(
     SYSTEM,
@@ -112,16 +113,15 @@ def single(location: Location) -> Device:
     return Device(open_it)
 
 
-def native_name(machine: ProcessTable, path: str) -> str:
+def native_name(machine: MachineState, path: str) -> str:
     """The name in the object namespace of a path on a drive; what is on none keeps its own."""
     dos = machine.namespace.get("??")
     link = dos.get(path[:2]) if isinstance(dos, Directory) else None
     return "\\" + "\\".join(link.target) + path[2:] if isinstance(link, SymbolicLink) else path
 
 
-def build_namespace(machine: ProcessTable, null: Location) -> None:
+def fill_namespace(root: Directory, drives: dict[str, Location], null: Location) -> None:
     """The directories, drives and devices that every NT system has."""
-    root: Directory = machine.namespace
     dos = root.make("??")
     devices = root.make("Device")
     for path in (
@@ -141,13 +141,14 @@ def build_namespace(machine: ProcessTable, null: Location) -> None:
     root.make("Sessions", "1", "BaseNamedObjects").insert(
         "Local", SymbolicLink(("Sessions", "1", "BaseNamedObjects"))
     )
-    for number, (letter, location) in enumerate(machine.drives.items(), 1):
+    for number, (letter, location) in enumerate(drives.items(), 1):
         devices.insert(f"HarddiskVolume{number}", Volume(location))
         dos.insert(f"{letter}:", SymbolicLink(("Device", f"HarddiskVolume{number}")))
     devices.insert("Null", single(null))
     dos.insert("NUL", SymbolicLink(("Device", "Null")))
-    devices.insert("Mup", Shares(machine.drives["Z"]))
-    dos.insert("UNC", SymbolicLink(("Device", "Mup")))
+    if "Z" in drives:
+        devices.insert("Mup", Shares(drives["Z"]))
+        dos.insert("UNC", SymbolicLink(("Device", "Mup")))
     dos.insert("PIPE", SymbolicLink(("Device", "NamedPipe")))
     dos.insert("GLOBALROOT", SymbolicLink(()))
     root.insert("REGISTRY", RegistryRoot())

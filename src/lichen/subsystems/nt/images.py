@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.attributes import Attributes
     from lichen.executive.io.file import File
     from lichen.executive.io.node import Node
-    from lichen.executive.processes import ProcessTable
+    from lichen.executive.machine import MachineState
 
 MEM_IMAGE: Final = 0x1000000
 GRANULARITY: Final = 0x10000
@@ -68,8 +68,8 @@ class Image:
 class ImageCache:
     """The images that were mapped lately. One that is forgotten is still shared by those who have it."""
 
-    def __init__(self, cache: PageCache, table: ProcessTable) -> None:
-        self._cache, self._table = cache, table
+    def __init__(self, cache: PageCache, machine: MachineState) -> None:
+        self._cache, self._machine = cache, machine
         self._images: OrderedDict[object, Image] = OrderedDict()
         self.patches: dict[object, Callable[[pe.PeFile, bytearray], None]] = {}
         """What to change in an image before it is shared, by its key."""
@@ -105,7 +105,7 @@ class ImageCache:
         base = self._place(space, image.file) if at is None else at
         offset = self._cache.insert((image.key, base), lambda: self._content(image, base), image.file.size)
         operations: list[MemoryOperation] = [Map(base, image.file.size, 1, Backing(None, offset))]
-        became_image(self._table, image.node)
+        became_image(self._machine, image.node)
         allocation = Allocation(
             base, image.file.size, PAGE_EXECUTE_WRITECOPY, MEM_IMAGE, image, path, image.node
         )

@@ -16,13 +16,13 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Open
-from lichen.executive.objects.namespace import SymbolicLink
+from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable
+    from lichen.executive.processes import Process
 
 _QUERY_POINTS: Final = 0x6D0008
 _POINT: Final = struct.Struct("<IHxxIHxxIHxx")
@@ -49,10 +49,10 @@ class MountManager(File):
 
     __slots__ = ("drives",)
 
-    def __init__(self, process: Process, open: Open) -> None:
+    def __init__(self, process: Process, open: Open, drives: tuple[str, ...]) -> None:
         place = process.files.devices.anonymous.place(Kind.CHARACTER, "volumes", process.files.token)
         super().__init__(place, open)
-        self.drives: tuple[str, ...] = tuple(process.machine.drives)
+        self.drives = drives
 
     def request(self, code: int, data: bytes, room: int) -> tuple[int, bytes]:
         """Carry out a device request: a status, and what goes into the output."""
@@ -108,16 +108,16 @@ def _matches(point: _Point, link: str, id: bytes, device: str) -> bool:
     )
 
 
-def install(machine: ProcessTable) -> None:
+def install(root: Directory, drives: tuple[str, ...]) -> None:
     """Put the mount manager and the volumes' names into the object namespace."""
 
     def open_it(process: Process, rest: tuple[str, ...], open: Open) -> File:
         if rest:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-        return MountManager(process, open)
+        return MountManager(process, open, drives)
 
-    dos = machine.namespace.make("??")
-    machine.namespace.make("Device").insert("MountPointManager", Device(open_it))
+    dos = root.make("??")
+    root.make("Device").insert("MountPointManager", Device(open_it))
     dos.insert("MountPointManager", SymbolicLink(("Device", "MountPointManager")))
-    for number, letter in enumerate(machine.drives, 1):
+    for number, letter in enumerate(drives, 1):
         dos.insert(volume_name(letter), SymbolicLink(("Device", f"HarddiskVolume{number}")))

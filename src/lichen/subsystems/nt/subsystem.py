@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.io.file import File
-    from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process, Thread
 
 log = logging.getLogger("lichen.nt")
 
@@ -135,7 +136,7 @@ class NtSubsystem:
         self,
         platform: Platform,
         guests: NtGuests,
-        machine: ProcessTable,
+        machine: MachineState,
         ntdll: File,
         nls: Path,
         processors: int,
@@ -250,7 +251,7 @@ class NtSubsystem:
 
     def _tick(self) -> None:
         """The shared time rests while no NT thread could read it, until something wakes."""
-        if any(self._may_run(thread) for thread in self.machine.threads.values()):
+        if any(self._may_run(thread) for thread in self.machine.processes.threads.values()):
             self._rewrite_time()
         else:
             self._ticking = False

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from lichen.executive.objects.dispatcher import EventObject
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process
 
 
 class SystemProcesses:
     """Those of one machine."""
 
-    def __init__(self, machine: ProcessTable) -> None:
+    def __init__(self, machine: MachineState) -> None:
         self._machine = machine
         self._serving: set[Process] = set()
         self._alone: EventObject | None = None

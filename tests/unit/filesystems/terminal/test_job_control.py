@@ -108,7 +108,7 @@ def test_a_background_read_that_cannot_stop_fails(shell: Shell) -> None:
 
 def test_an_orphaned_group_is_not_stopped(shell: Shell) -> None:
     orphan = shell.world.process(shell.leader, "group")
-    orphan.parent = shell.world.table.init
+    orphan.parent = shell.world.state.processes.init
     shell.world.by(orphan)
     assert status_of(shell.terminal.read, 10) == Status.IO_DEVICE_ERROR
     assert status_of(shell.terminal.control, FlushQueue(Queue.INPUT)) == Status.IO_DEVICE_ERROR

@@ -9,11 +9,12 @@ from lichen.executive.io.file import File
 from lichen.executive.io.location import Location, Mount
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.io.terminal import SetLock
-from lichen.executive.processes import Process, ProcessTable
+from lichen.executive.processes import Process
 from lichen.filesystems.devices import SIMPLE, device_tree
 from lichen.filesystems.terminal.files import TerminalFile
 from lichen.filesystems.terminal.pty import NAMES, MasterFile, Terminals
 from tests.unit.kernel import Kernel
+from tests.unit.states import machine_state
 
 BOTH = Access.READ | Access.WRITE
 
@@ -45,14 +46,16 @@ class World:
     def __init__(self) -> None:
         self.kernel = Kernel()
         self.signals = Recorder()
-        self.table = ProcessTable(self.kernel.scheduler, cast(Any, self.signals))
-        self.terminals = Terminals(self.table, self.kernel.devices, 99)
+        self.state = machine_state(self.kernel.scheduler, self.signals, self.kernel.context)
+        self.terminals = Terminals(self.state, self.kernel.devices, 99)
         self.terminals.mount = Mount(self.terminals.names, "devpts")
         self.devices = Mount(device_tree(98, self.kernel.devices, (*SIMPLE, *NAMES)), "devtmpfs")
 
     def process(self, parent: Process | None = None, leads: str = "") -> Process:
         """A new process; `leads` a "session" or a "group" of its own."""
-        process = self.table.new_process(parent or self.table.init, cast(Any, self.signals))
+        process = self.state.processes.new_process(
+            parent or self.state.processes.init, cast(Any, self.signals)
+        )
         process.files = self.kernel.context
         if leads == "session":
             process.new_session()

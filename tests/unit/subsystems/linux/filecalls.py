@@ -61,6 +61,15 @@ class Memory:
         return slice(address - BASE, address - BASE + size)
 
 
+class _Processes(dict[int, Any]):
+    """As much of a process table as calls on files ask for."""
+
+    def __init__(self, processes: dict[int, Any]) -> None:
+        super().__init__(processes)
+        self.threads: dict[int, Any] = {}
+        self.groups: dict[int, Any] = {}
+
+
 class Guest:
     """One process of root's; `call("read", ...)` makes a call, whose strings are put into memory for it."""
 
@@ -77,9 +86,8 @@ class Guest:
         self.process = self.thread.process
         self.process.id = 8
         self.process.machine.memory_files = MemoryFileSystem(41, kernel.devices)
-        self.process.machine.processes = {8: self.process}
-        self.process.machine.threads = {8: self.thread}
-        self.process.machine.groups = {}
+        self.process.machine.processes = _Processes({8: self.process})
+        self.process.machine.processes.threads[8] = self.thread
         self.process.machine.mounts = [mount]
         self.process.space = Any
         self.signals: list[int] = []

@@ -9,7 +9,7 @@ from lichen.executive.interfaces import MemoryUsage, ProcessorTime
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.objects.handles import HandleTable
-from lichen.executive.processes import Process, ProcessTable, Thread
+from lichen.executive.processes import Process, Thread
 from lichen.executive.registers import Registers
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security import Token
@@ -18,6 +18,7 @@ from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.state import LinuxProcess
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from tests.unit.abi.guest import BASE, GuestMemory
+from tests.unit.states import machine_state
 
 ADDRESS = BASE
 BAD = 0x10
@@ -78,10 +79,9 @@ class Machine:
         self.scheduler.platform = cast(Any, self)
         self.devices = Devices()
         self.linux = LinuxSubsystem(cast(Any, self), (), cast(Any, None))
-        self.table = ProcessTable(self.scheduler, self.linux)
-        self.table.system = System(Load(self.now), "host", processors=frozenset((0, 1, 65)))
-        self.table.init.files = self.context(ROOT)
-        self.table.init.personality = LinuxProcess()
+        system = System(Load(self.now), "host", processors=frozenset((0, 1, 65)))
+        self.state = machine_state(self.scheduler, self.linux, self.context(ROOT), system=system)
+        self.state.processes.init.personality = LinuxProcess()
         self.thread = self.process(token).first_thread
 
     def context(self, token: Token) -> FileSystemContext:
@@ -90,13 +90,13 @@ class Machine:
 
     def process(self, token: Token = USER, parent: Process | None = None) -> Process:
         """A new process with one thread."""
-        process = self.table.new_process(parent or self.table.init, self.linux)
+        process = self.state.processes.new_process(parent or self.state.processes.init, self.linux)
         process.files, process.handles = self.context(token), HandleTable()
         self.another_thread(process)
         return process
 
     def another_thread(self, process: Process) -> Thread:
-        thread = self.table.new_thread(process, cast(Any, Guest()))
+        thread = self.state.processes.new_thread(process, cast(Any, Guest()))
         self.linux.thread_started(thread, None)
         return thread
 

@@ -10,8 +10,9 @@ from lichen.abi.memory import Fault
 from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, TaskUsage
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Mount
+from lichen.executive.machine import MachineState
 from lichen.executive.objects.handles import HandleTable
-from lichen.executive.processes import Process, ProcessTable, Thread
+from lichen.executive.processes import Process, Thread
 from lichen.executive.security import Token
 from lichen.subsystems.linux.state import LinuxProcess, LinuxThread
 from tests.unit.trees import read
@@ -70,26 +71,26 @@ class Personality:
 class Host:
     """A machine with a root, /proc and /sys, and processes that a test makes."""
 
-    table: ProcessTable
+    state: MachineState
     context: FileSystemContext
     mounts: list[Mount]
     now: float = 100.0
 
     def process(self, parent: Process, name: str, token: Token) -> Process:
-        process = self.table.new_process(parent, cast(Any, Personality()))
+        process = self.state.processes.new_process(parent, cast(Any, Personality()))
         process.name, process.files = name, self.context.copy(token)
         process.handles, process.personality = HandleTable(), LinuxProcess()
         self.thread(process)
         return process
 
     def thread(self, process: Process) -> Thread:
-        thread = self.table.new_thread(process, cast(Any, Guest()))
+        thread = self.state.processes.new_thread(process, cast(Any, Guest()))
         thread.personality = LinuxThread()
         return thread
 
     def act(self, process: Process | None) -> FileSystemContext:
         """Let a process be the one who asks."""
-        self.table.scheduler.current = process.first_thread if process is not None else None
+        self.state.scheduler.current = process.first_thread if process is not None else None
         return process.files if process is not None else self.context
 
     def text(self, path: str) -> str:

@@ -175,7 +175,7 @@ class TestScheduling:
         machine.call("sched_setaffinity", 0, 8, machine.put(b"\x01" + bytes(7)))
         child = machine.process(USER)
         how = machine.thread.scheduling.inherited()
-        child.first_thread.scheduling = machine.table.new_thread(
+        child.first_thread.scheduling = machine.state.processes.new_thread(
             child, machine.thread.guest, how=how
         ).scheduling
         assert child.first_thread.scheduling.affinity == frozenset((0,))

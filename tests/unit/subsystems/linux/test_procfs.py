@@ -13,9 +13,8 @@ from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location, Mount
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.memory import Region
-from lichen.executive.objects.handles import HandleTable
 from lichen.executive.objects.object import Object
-from lichen.executive.processes import ExitStatus, Process, ProcessTable
+from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.security import Token
 from lichen.executive.status import Status
@@ -28,6 +27,7 @@ from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.procfs.tasks import ranges
 from lichen.subsystems.linux.signals import DEFAULT, SIG_IGN
 from lichen.subsystems.linux.state import LinuxProcess
+from tests.unit.states import machine_state
 from tests.unit.subsystems.linux.procmachine import OTHER, ROOT, USER, Guest, Host, Personality
 from tests.unit.trees import as_user, at, names, opened, read, status_of, write
 
@@ -45,9 +45,8 @@ def host() -> Host:
     context = FileSystemContext(mount.root, mount.root, ROOT)
     host = Host(cast(Any, None), context, [mount])
     scheduler = Scheduler(lambda: host.now)
-    host.table = ProcessTable(scheduler, cast(Any, Personality()))
-    host.table.init.files, host.table.init.handles = context, HandleTable()
-    whole = Whole(host.table, host.mounts)
+    host.state = machine_state(scheduler, Personality(), context, host.mounts)
+    whole = Whole(host.state)
     for file_system in (
         ProcFileSystem(tree.tree(), whole, 0x105, devices),
         SysFileSystem(sysfs.tree(), whole, 0x106, devices),
@@ -63,7 +62,7 @@ def host() -> Host:
 
 @pytest.fixture
 def shell(host: Host) -> Process:
-    shell = host.process(host.table.init, "sh", USER)
+    shell = host.process(host.state.processes.init, "sh", USER)
     shell.new_session()
     host.act(shell)
     return shell
@@ -113,7 +112,7 @@ class TestTasks:
 
     def test_a_parked_thread_sleeps(self, host: Host, shell: Process) -> None:
         thread = shell.first_thread
-        thread.parking = Parking(host.table.scheduler, thread, cast(Any, None))
+        thread.parking = Parking(host.state.scheduler, thread, cast(Any, None))
         thread.parking.wait = Wait((Event(),))
         assert fields(host, f"{shell.id}/stat")[0] == "S"
         thread.parking.wait = Wait((Event(),), interruptible=False)
@@ -186,7 +185,7 @@ class TestNames:
     def test_self_is_who_asks(self, host: Host, shell: Process) -> None:
         assert at(host.context, "proc/self") is at(host.context, f"proc/{shell.id}")
         second = host.thread(shell)
-        host.table.scheduler.current = second
+        host.state.scheduler.current = second
         link = at(host.context, "proc/thread-self", 0)
         assert link.node.readlink() == f"{shell.id}/task/{second.id}"
         host.act(None)
@@ -313,7 +312,7 @@ class TestRights:
     def test_by_user(self, host: Host, shell: Process, token: Token, admitted: bool) -> None:
         shell.image = host.context.root
         shell.handles.insert(opened(host.context, "sys"))
-        visitor = host.act(host.process(host.table.init, "visitor", token))
+        visitor = host.act(host.process(host.state.processes.init, "visitor", token))
         expected = 0 if admitted else Status.ACCESS_DENIED
         for name in ("environ", "maps", "fd"):
             assert status_of(opened, visitor, f"proc/{shell.id}/{name}") == expected
@@ -326,7 +325,7 @@ class TestRights:
 
     def test_what_is_not_dumpable_is_closed_to_others_of_the_user(self, host: Host, shell: Process) -> None:
         shell.personality.dumpable = 0
-        visitor = host.act(host.process(host.table.init, "visitor", USER))
+        visitor = host.act(host.process(host.state.processes.init, "visitor", USER))
         assert status_of(opened, visitor, f"proc/{shell.id}/environ") == Status.ACCESS_DENIED
         assert at(host.context, f"proc/{shell.id}").node.attributes().uid == 1000
         assert at(host.context, f"proc/{shell.id}/fd").node.attributes().uid == 0
@@ -343,7 +342,7 @@ class TestWhole:
     def test_time(self, host: Host, shell: Process) -> None:
         host.now += 8
         up, idle = map(float, host.text("uptime").split())
-        processors = len(host.table.system.processors)
+        processors = len(host.state.system.processors)
         assert (up, idle) == (10.0, 10.0 * processors - 1.75)
         lines = host.text("stat").splitlines()
         assert lines[0].split()[:5] == ["cpu", "150", "0", "25", str(1000 * processors - 175)]
@@ -360,7 +359,7 @@ class TestWhole:
         assert int(memory["MemTotal"].split()[0]) > 0
         assert memory["MemTotal"].endswith(" kB")
         numbers = [line for line in host.text("cpuinfo").splitlines() if line.startswith("processor")]
-        assert len(numbers) == len(host.table.system.processors)
+        assert len(numbers) == len(host.state.system.processors)
 
     def test_mounts(self, host: Host, shell: Process) -> None:
         assert host.text("mounts").splitlines() == [
@@ -382,7 +381,7 @@ class TestWhole:
         assert host.text("sys/kernel/random/uuid") != host.text("sys/kernel/random/uuid")
         opened(host.context, "proc/sys/kernel/hostname", OVERWRITE).write(b"moss\n")
         assert host.text("sys/kernel/hostname") == "moss\n"
-        assert host.table.system.host_name == "moss"
+        assert host.state.system.host_name == "moss"
         file = opened(host.context, "proc/sys/kernel/hostname", OVERWRITE)
         assert status_of(file.write, b"x" * 65) == Status.INVALID_PARAMETER
         ordinary = as_user(host.context, 1000, 1000)
@@ -408,7 +407,7 @@ class TestWhole:
 
     def test_processors_in_sys(self, host: Host, shell: Process) -> None:
         folder = "sys/devices/system/cpu"
-        first = min(host.table.system.processors)
+        first = min(host.state.system.processors)
         assert read(host.context, f"{folder}/online").startswith(b"%d" % first)
         assert f"cpu{first}" in names(host.context, folder)
         assert status_of(at, host.context, f"{folder}/cpu9999") == Status.OBJECT_NAME_NOT_FOUND

@@ -32,7 +32,7 @@ def machine() -> Machine:
 @pytest.fixture
 def proc(machine: Machine) -> FileSystemContext:
     devices = Devices()
-    return context_of(ProcFileSystem(tree.tree(), Whole(machine.table, []), 0x105, devices))
+    return context_of(ProcFileSystem(tree.tree(), Whole(machine.state), 0x105, devices))
 
 
 def value(proc: FileSystemContext, name: str) -> str:
@@ -53,7 +53,7 @@ def test_limits_of_the_executive(machine: Machine, proc: FileSystemContext) -> N
     assert store(proc, "kernel/threads-max", "100000") == Status.INVALID_PARAMETER
     assert store(proc, "kernel/threads-max", "many") == Status.INVALID_PARAMETER
     assert store(proc, "kernel/threads-max", "1 2") == Status.INVALID_PARAMETER
-    while len(machine.table.threads) < 20:
+    while len(machine.state.processes.threads) < 20:
         machine.another_thread(machine.thread.process)
     assert machine.call("fork") == -errno.EAGAIN
 
@@ -61,7 +61,7 @@ def test_limits_of_the_executive(machine: Machine, proc: FileSystemContext) -> N
 def test_ids_begin_again(machine: Machine, proc: FileSystemContext) -> None:
     assert store(proc, "kernel/pid_max", "301") == 0
     assert store(proc, "kernel/pid_max", "300") == Status.INVALID_PARAMETER
-    assert all(machine.table.new_id() < 301 for _ in range(100))
+    assert all(machine.state.processes.new_id() < 301 for _ in range(100))
 
 
 def test_descriptors(machine: Machine, proc: FileSystemContext) -> None:

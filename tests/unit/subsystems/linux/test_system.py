@@ -66,7 +66,7 @@ class TestDescription:
         other.first_thread.guest.used = ProcessorTime(60.0)  # type: ignore[attr-defined]
         other.terminate(ExitStatus(0))
         machine.now += 60
-        assert machine.table.load_averages()[0] > 0.5
+        assert machine.state.load_averages()[0] > 0.5
 
     def test_random(self, machine: Machine) -> None:
         assert machine.call("getrandom", ADDRESS, 64, 0) == 64

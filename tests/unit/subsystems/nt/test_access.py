@@ -61,7 +61,10 @@ class Target:
     """A process that others want to open."""
 
     def __init__(self, token: Token) -> None:
-        self.files, self.machine = SimpleNamespace(token=token), SimpleNamespace(held={})
+        self.files, self.machine = (
+            SimpleNamespace(token=token),
+            SimpleNamespace(processes=SimpleNamespace(held={})),
+        )
         self.personality, self.ended, self.id = None, None, 8
 
 

@@ -245,7 +245,7 @@ def capget(thread: Thread, header: InOut[CapUserHeader], data: Address) -> int:
         return 0
     if found.pid < 0:
         raise Failure(Status.INVALID_PARAMETER)
-    target = thread if found.pid == 0 else thread.process.machine.threads.get(found.pid)
+    target = thread if found.pid == 0 else thread.process.machine.processes.threads.get(found.pid)
     if target is None:
         raise Failure(Status.INVALID_CID)
     token = token_of(target)

@@ -93,7 +93,7 @@ def get_robust_list(thread: Thread, id: Pid, head: Out[ptr], size: Out[u64]) -> 
     """Where a thread's list of robust futexes is."""
     process = process_of(thread, id)
     check_inspection(thread, process)
-    target = process.machine.threads.get(id or thread.id)
+    target = process.machine.processes.threads.get(id or thread.id)
     state = target.personality if target is not None else None
     size.write(_ROBUST_SIZE)
     head.write(state.robust_list if isinstance(state, LinuxThread) else 0)

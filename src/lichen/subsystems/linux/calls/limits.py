@@ -136,7 +136,7 @@ def _processes(thread: Thread, kind: int, id: int) -> list[Process]:
     """The processes of a group or of a user; INVALID_CID when there are none."""
     machine, caller = thread.process.machine, thread.process
     if kind == PRIO_PGRP:
-        group = machine.groups.get(id) if id else caller.group
+        group = machine.processes.groups.get(id) if id else caller.group
         found = list(group.members.values()) if group else []
     elif kind == PRIO_USER:
         user = id or token_of(thread).uid
@@ -155,9 +155,9 @@ def _scheduled(thread: Thread, kind: int, id: int) -> list[Thread]:
     """
     if kind != PRIO_PROCESS:
         return [member for process in _processes(thread, kind, id) for member in process.threads.values()]
-    found = thread if id == 0 else thread.process.machine.threads.get(id)
+    found = thread if id == 0 else thread.process.machine.processes.threads.get(id)
     if found is None:
-        check_priority(thread, thread.process.machine.process(id))
+        check_priority(thread, thread.process.machine.processes.find(id))
     return [found] if found is not None else []
 
 

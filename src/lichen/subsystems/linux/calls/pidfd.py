@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def pidfd_open(thread: Thread, pid: Pid, flags: Flags) -> int:
     """A descriptor of a process."""
     machine = thread.process.machine
-    if flags & ~O_NONBLOCK or pid <= 0 or (pid in machine.threads and pid not in machine.processes):
+    if flags & ~O_NONBLOCK or pid <= 0 or (pid in machine.processes.threads and pid not in machine.processes):
         raise Failure(Status.INVALID_PARAMETER)
-    file = ProcessFile(thread, machine.process(pid), bool(flags & O_NONBLOCK))
+    file = ProcessFile(thread, machine.processes.find(pid), bool(flags & O_NONBLOCK))
     return install(thread, file, close_on_exec=True)
 
 

@@ -152,7 +152,7 @@ def _check_room_for_task(thread: Thread) -> None:
     """
     if thread.scheduling.reservation and not thread.scheduling.reset_on_fork:
         raise Failure(Status.DEVICE_NOT_READY)
-    tasks, token = thread.process.machine.threads, thread.process.files.token
+    tasks, token = thread.process.machine.processes.threads, thread.process.files.token
     if len(tasks) >= thread.process.machine.system.limits.tasks:
         raise Failure(Status.DEVICE_NOT_READY)
     limit = thread.process.limits[RLIMIT_NPROC][0]
@@ -186,11 +186,11 @@ def _let_host_clear(thread: Thread) -> None:
 
 def _new_thread(thread: Thread, wanted: CloneArgs) -> Thread:
     process, flags = thread.process, wanted.flags
-    id = process.machine.new_id()
+    id = process.machine.processes.new_id()
     _let_host_clear(thread)
     clear = wanted.child_tid if flags & CLONE_CHILD_CLEARTID else 0
     guest = thread.guest.clone_thread(wanted.stack, wanted.tls if flags & CLONE_SETTLS else None, clear)
-    child = process.machine.new_thread(process, guest, id, thread.scheduling.inherited())
+    child = process.machine.processes.new_thread(process, guest, id, thread.scheduling.inherited())
     process.subsystem.thread_started(child, thread)
     child.personality.clear_tid, child.personality.clear_tid_native = clear, bool(clear)
     return child
@@ -199,7 +199,7 @@ def _new_thread(thread: Thread, wanted: CloneArgs) -> Thread:
 def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
     process, flags = thread.process, wanted.flags
     parent = process.parent if flags & CLONE_PARENT and process.parent else process
-    child = process.machine.new_process(parent, process.subsystem)
+    child = process.machine.processes.new_process(parent, process.subsystem)
     try:
         guest = thread.guest.clone_process(share_memory=bool(flags & CLONE_VM))
     except (OSError, GuestGone) as error:
@@ -212,7 +212,7 @@ def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
     _inherit(process, child, flags)
     child.personality.exit_signal = wanted.exit_signal
     child.personality.creator = thread if parent is process else None
-    first = process.machine.new_thread(child, guest, how=thread.scheduling.inherited())
+    first = process.machine.processes.new_thread(child, guest, how=thread.scheduling.inherited())
     child.processor_limit.changed()
     child.subsystem.thread_started(first, thread)
     first.personality.stack = _inherited_stack(thread, flags)
@@ -390,7 +390,7 @@ def getsid(thread: Thread, pid: Pid) -> int:
 def setsid(thread: Thread) -> int:
     """Become the leader of a new session."""
     process = thread.process
-    if process.id in process.machine.groups:
+    if process.id in process.machine.processes.groups:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     process.new_session()
     return process.id
@@ -413,7 +413,7 @@ def setpgid(thread: Thread, pid: Pid, group_id: Pid) -> int:
     if group_id == target.id:
         target.new_group()
         return 0
-    group = caller.machine.groups.get(group_id)
+    group = caller.machine.processes.groups.get(group_id)
     if group is None or group.session is not caller.session:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     target.join(group)
@@ -433,4 +433,4 @@ def _process(thread: Thread, pid: int) -> Process:
     """The process that a pid argument names, where 0 is the caller."""
     if pid == 0:
         return thread.process
-    return thread.process.machine.process(pid)
+    return thread.process.machine.processes.find(pid)

@@ -57,10 +57,10 @@ class _Target(NamedTuple):
 
 def _target_of(thread: Thread, id: int) -> _Target:
     """Whom an id names, where 0 is the caller; INVALID_CID when there is nobody."""
-    found = thread if id == 0 else thread.process.machine.threads.get(id)
+    found = thread if id == 0 else thread.process.machine.processes.threads.get(id)
     if found is not None:
         return _Target(found.process, found, found.scheduling)
-    return _Target(thread.process.machine.process(id), None, Scheduling())
+    return _Target(thread.process.machine.processes.find(id), None, Scheduling())
 
 
 def _scheduled(thread: Thread, id: int) -> _Target:

@@ -190,15 +190,15 @@ def kill(thread: Thread, pid: Pid, number: Signal) -> int:
 def _targets(thread: Thread, pid: int) -> list[Process]:
     machine = thread.process.machine
     if pid > 0:
-        return [machine.process(pid)] if pid in machine.processes else _process_of_thread(thread, pid)
+        return [machine.processes.find(pid)] if pid in machine.processes else _process_of_thread(thread, pid)
     if pid == -1:
         return [p for p in machine.processes.values() if p.id != INIT and p is not thread.process]
-    group = thread.process.group if pid == 0 else machine.groups.get(-pid)
+    group = thread.process.group if pid == 0 else machine.processes.groups.get(-pid)
     return list(group.members.values()) if group else []
 
 
 def _process_of_thread(thread: Thread, id: int) -> list[Process]:
-    found = thread.process.machine.threads.get(id)
+    found = thread.process.machine.processes.threads.get(id)
     return [found.process] if found else []
 
 
@@ -228,7 +228,7 @@ def _send_to_thread(
 ) -> int:
     if tid <= 0 or not 0 <= number <= LAST:
         raise Failure(Status.INVALID_PARAMETER)
-    target = thread.process.machine.threads.get(tid)
+    target = thread.process.machine.processes.threads.get(tid)
     if target is None or (pid is not None and target.process.id != pid):
         raise Failure(Status.INVALID_CID)
     if not may_signal(thread.process, target.process, number):

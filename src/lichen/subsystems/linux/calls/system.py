@@ -102,7 +102,7 @@ def sysinfo(thread: Thread, information: Out[Sysinfo]) -> int:
             bufferram=memory.get("Buffers", 0),
             totalswap=memory.get("SwapTotal", 0),
             freeswap=memory.get("SwapFree", 0),
-            procs=min(len(machine.threads), 0xFFFF),
+            procs=min(len(machine.processes.threads), 0xFFFF),
         )
     )
     return 0

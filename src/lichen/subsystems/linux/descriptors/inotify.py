@@ -24,7 +24,8 @@ from lichen.subsystems.linux.records import InotifyEvent
 
 if TYPE_CHECKING:
     from lichen.executive.io.node import Node
-    from lichen.executive.processes import ProcessTable, Thread
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Thread
 
 ALL_EVENTS: Final = 0xFFF
 UNMOUNT, QUEUE_OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
@@ -96,7 +97,7 @@ class Share:
         self.watchers = self.watches = 0
 
 
-_shares: Final[dict[tuple[ProcessTable, int], Share]] = {}
+_shares: Final[dict[tuple[MachineState, int], Share]] = {}
 
 
 class Inotify(AnonymousFile):

@@ -49,7 +49,7 @@ def follow(descriptor: Descriptor) -> Location:
     places = descriptor.task.machine.places_of_types
     place = places.get(found.type_name)
     if place is None:
-        init = descriptor.task.process.machine.init
+        init = descriptor.task.process.machine.processes.init
         anonymous = init.files.devices.anonymous
         place = anonymous.place(NO_KIND, f"[{found.type_name}]", init.files.token)
         places[found.type_name] = place

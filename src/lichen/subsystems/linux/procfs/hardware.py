@@ -62,7 +62,7 @@ class Processor(Subject):
 
     def siblings(self, name: str) -> frozenset[int]:
         """The machine's processors in a list of the host's; at least this one."""
-        all_ = self.machine.table.system.processors
+        all_ = self.machine.state.system.processors
         return parsed(host_file(f"{self.folder}/{name}")) & all_ | {self.id}
 
 
@@ -74,7 +74,7 @@ def _said(name: str) -> Text[Processor]:
 def _shared(name: str, as_mask: bool, source: str = "") -> Text[Processor]:
     def read(processor: Processor) -> bytes:
         found = processor.siblings(source or name)
-        text = mask(found, processor.machine.table.system.processors) if as_mask else ranges(found)
+        text = mask(found, processor.machine.state.system.processors) if as_mask else ranges(found)
         return text.encode() + b"\n"
 
     return Text(read)
@@ -115,17 +115,17 @@ def _cache() -> Folder[Processor]:
 
 
 def _processor_names(machine: Whole) -> Iterable[str]:
-    return (f"{_CPU}{id}" for id in sorted(machine.table.system.processors))
+    return (f"{_CPU}{id}" for id in sorted(machine.state.system.processors))
 
 
 def _find_processor(machine: Whole, name: str) -> Processor | None:
     id = number(name.removeprefix(_CPU))
-    known = name.startswith(_CPU) and id in machine.table.system.processors
+    known = name.startswith(_CPU) and id in machine.state.system.processors
     return Processor(machine, id) if known else None
 
 
 def _processor_list(machine: Whole) -> bytes:
-    return ranges(machine.table.system.processors).encode() + b"\n"
+    return ranges(machine.state.system.processors).encode() + b"\n"
 
 
 def processors() -> Folder[Whole]:
@@ -149,7 +149,7 @@ def _node_memory(machine: Whole) -> bytes:
 
 
 def _node_mask(machine: Whole) -> bytes:
-    all_ = machine.table.system.processors
+    all_ = machine.state.system.processors
     return mask(all_, all_).encode() + b"\n"
 
 

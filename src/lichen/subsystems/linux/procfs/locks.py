@@ -23,7 +23,7 @@ _LARGEST: Final = (1 << 63) - 1
 
 def all_locks(machine: Whole) -> Iterator[bytes]:
     """A line for each lock, with those behind it that wait for it to go."""
-    devices = machine.table.init.files.devices
+    devices = machine.state.processes.init.files.devices
     number = 0
     for held in tuple(locks.active):
         if held.node.file_system.devices is not devices:

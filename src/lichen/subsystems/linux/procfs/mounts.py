@@ -23,7 +23,7 @@ def _visible(task: Task) -> Iterator[tuple[Mount, bytes]]:
     if task.process.is_zombie:
         raise Failure(Status.INVALID_PARAMETER)
     root = task.process.files.root
-    for mount in task.machine.mounts:
+    for mount in task.machine.state.mounts:
         place = _top(mount, root).place(root)
         if place.reachable:
             yield mount, encoded("/" + "/".join(place.components), _ESCAPED)
@@ -85,5 +85,5 @@ def mount_statistics(task: Task) -> bytes:
 
 def file_systems(machine: Whole) -> bytes:
     """The types that this machine has."""
-    types = dict.fromkeys((*_ALWAYS, *(mount.file_system.type for mount in machine.mounts)))
+    types = dict.fromkeys((*_ALWAYS, *(mount.file_system.type for mount in machine.state.mounts)))
     return "".join(f"{'' if type in _ON_DISK else 'nodev'}\t{type}\n" for type in types).encode()

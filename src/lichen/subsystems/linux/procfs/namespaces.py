@@ -37,7 +37,7 @@ def _find(task: Task, name: str) -> Location:
     known = task.machine.namespaces
     text = _text(name)
     if text not in known:
-        files = task.machine.table.init.files.devices.anonymous
+        files = task.machine.state.processes.init.files.devices.anonymous
         node = AnonymousNode(files, Kind.REGULAR, _NUMBERS[name], 0o444, Token.of_user(0, 0))
         known[text] = Location(None, None, text, node)
     return known[text]

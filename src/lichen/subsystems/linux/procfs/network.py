@@ -67,7 +67,7 @@ def _sockets(machine: Whole, family: int) -> list[Socket]:
     """The sockets of a family that processes have descriptors of, the oldest first."""
     found = {
         handle.object: None
-        for process in machine.table.processes.values()
+        for process in machine.state.processes.values()
         if not process.is_zombie
         for _, handle in process.handles
         if isinstance(handle.object, Socket) and handle.object.family == family

@@ -72,13 +72,13 @@ def _limit(attribute: str, least: int, most: int) -> Text[Whole]:
     """One of the executive's limits; INVALID_PARAMETER for what is no number, or not within the bounds."""
 
     def read(machine: Whole) -> bytes:
-        return b"%d\n" % getattr(machine.table.system.limits, attribute)
+        return b"%d\n" % getattr(machine.state.system.limits, attribute)
 
     def write(machine: Whole, text: bytes) -> None:
         words = text.strip(_SPACE).split()
         if len(words) != 1 or not words[0].isdigit() or not least <= int(words[0]) <= most:
             raise Failure(Status.INVALID_PARAMETER)
-        setattr(machine.table.system.limits, attribute, int(words[0]))
+        setattr(machine.state.system.limits, attribute, int(words[0]))
 
     return Text(read, write, mode=_WRITABLE)
 
@@ -94,10 +94,10 @@ def _name(attribute: str, change: Callable[[System, str], None]) -> Text[Whole]:
         name = text.partition(b"\n")[0].partition(b"\0")[0]
         if len(name) > LONGEST_NAME:
             raise Failure(Status.INVALID_PARAMETER)
-        change(machine.table.system, os.fsdecode(name))
+        change(machine.state.system, os.fsdecode(name))
 
     def read(machine: Whole) -> bytes:
-        return os.fsencode(getattr(machine.table.system, attribute)) + b"\n"
+        return os.fsencode(getattr(machine.state.system, attribute)) + b"\n"
 
     return Text(read, write, mode=_WRITABLE)
 
@@ -149,7 +149,7 @@ def _open_files(machine: Whole) -> bytes:
     """file-nr: handles in use, unused ones that are kept, the most there may be."""
     tables = {
         id(process.handles): len(process.handles)
-        for process in machine.table.processes.values()
+        for process in machine.state.processes.values()
         if not process.is_zombie
     }
     return f"{sum(tables.values())}\t0\t{MOST_HANDLES}\n".encode()

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lichen.executive.io.generated import Subject
+from lichen.executive.machine import MachineState
 from lichen.executive.objects.handles import Handle
-from lichen.executive.processes import Process, ProcessTable, Thread
+from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.processes import check_inspection
 from lichen.subsystems.linux.state import LinuxProcess
 
 if TYPE_CHECKING:
-    from lichen.executive.io.location import Location, Mount
+    from lichen.executive.io.location import Location
 
 
 def random_uuid() -> str:
@@ -31,11 +31,11 @@ def random_uuid() -> str:
 class Whole(Subject):
     """The machine. `booted` is when, in seconds since 1970; `boot_id` names this run of it."""
 
-    __slots__ = ("boot_id", "booted", "core_pattern", "mounts", "namespaces", "places_of_types", "table")
+    __slots__ = ("boot_id", "booted", "core_pattern", "namespaces", "places_of_types", "state")
 
-    def __init__(self, table: ProcessTable, mounts: Sequence[Mount]) -> None:
-        self.table, self.mounts = table, mounts
-        self.booted = time.time() - table.uptime()
+    def __init__(self, state: MachineState) -> None:
+        self.state = state
+        self.booted = time.time() - state.uptime()
         self.boot_id = random_uuid()
         self.core_pattern = b"core"
         self.namespaces: dict[str, Location] = {}
@@ -45,7 +45,7 @@ class Whole(Subject):
     @property
     def caller(self) -> Thread:
         """Whoever asks; OBJECT_NAME_NOT_FOUND when it is the kernel itself, which is nobody's self."""
-        thread = self.table.scheduler.current
+        thread = self.state.scheduler.current
         if thread is None:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         return thread
@@ -89,21 +89,21 @@ class Task(Subject):
         return state if isinstance(state, LinuxProcess) else None
 
     def exists(self) -> bool:
-        if self.machine.table.processes.get(self.process.id) is not self.process:
+        if self.machine.state.processes.get(self.process.id) is not self.process:
             return False
         return self.thread is None or not self.thread.dead
 
     def owner(self, private: bool) -> tuple[int, int]:
         """Its effective ids; what is private belongs to root when the process may not be looked into."""
         token, state = self.process.files.token, self.state
-        caller = self.machine.table.scheduler.current
+        caller = self.machine.state.scheduler.current
         hidden = private and state is not None and state.dumpable != 1
         if hidden and not (caller is not None and caller.process is self.process):
             return 0, 0
         return token.euid, token.egid
 
     def admit(self) -> None:
-        caller = self.machine.table.scheduler.current
+        caller = self.machine.state.scheduler.current
         if caller is None:
             return
         try:
@@ -162,7 +162,7 @@ def path_text(location: Location, root: Location | None) -> str:
 
 def shown(task: Task, location: Location) -> str:
     """A place as it is shown to whoever asks about `task`."""
-    caller = task.machine.table.scheduler.current
+    caller = task.machine.state.scheduler.current
     return path_text(location, (caller.process if caller is not None else task.process).files.root)
 
 

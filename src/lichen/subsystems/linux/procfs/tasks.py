@@ -90,7 +90,7 @@ def ticks(seconds: float) -> int:
 def _start(task: Task) -> int:
     """When it started, in ticks since the machine did: never 0, which some take for unknown."""
     started = (task.thread or task.process).started
-    return max(1, math.ceil((started - task.process.machine.init.started) * TICKS))
+    return max(1, math.ceil((started - task.process.machine.processes.init.started) * TICKS))
 
 
 def _signal_masks(task: Task) -> tuple[int, int, int, int, int]:

@@ -115,11 +115,11 @@ _PROCESS: Final = Folder(
 
 
 def _process_names(machine: Whole) -> Iterator[str]:
-    return map(str, sorted(machine.table.processes))
+    return map(str, sorted(machine.state.processes))
 
 
 def _find_process(machine: Whole, name: str) -> Task | None:
-    process = machine.table.processes.get(number(name))
+    process = machine.state.processes.get(number(name))
     return Task(machine, process) if process is not None else None
 
 

@@ -59,33 +59,32 @@ def version(machine: Whole) -> bytes:
 
 def uptime(machine: Whole) -> bytes:
     """Seconds since boot, and seconds that processors had nothing to do, all processors together."""
-    up = machine.table.uptime()
-    idle = max(0.0, up * len(machine.table.system.processors) - _used(machine).total)
+    up = machine.state.uptime()
+    idle = max(0.0, up * len(machine.state.system.processors) - _used(machine).total)
     return f"{up:.2f} {idle:.2f}\n".encode()
 
 
 def _used(machine: Whole) -> ProcessorTime:
     """What all processes have used since boot."""
-    table = machine.table
-    return sum((thread.processor_time() for thread in table.threads.values()), table.time_of_ended_threads)
+    return machine.state.processes.processor_time()
 
 
 def _running(machine: Whole) -> int:
-    return sum(is_running(thread) for thread in machine.table.threads.values())
+    return sum(is_running(thread) for thread in machine.state.processes.threads.values())
 
 
 def load_average(machine: Whole) -> bytes:
     """Three averages, threads that run of all threads, the last id given out."""
-    table = machine.table
-    loads = " ".join(f"{load:.2f}" for load in table.load_averages())
+    table = machine.state.processes
+    loads = " ".join(f"{load:.2f}" for load in machine.state.load_averages())
     return f"{loads} {_running(machine)}/{len(table.threads)} {table.last_id}\n".encode()
 
 
 def statistics(machine: Whole) -> bytes:
     """stat: time in ticks, of all processors and of each: even shares, as nobody keeps which one a thread used."""
-    table, used = machine.table, _used(machine)
-    processors = sorted(table.system.processors)
-    idle = max(0, ticks(table.uptime()) * len(processors) - ticks(used.total))
+    state, used = machine.state, _used(machine)
+    processors = sorted(state.system.processors)
+    idle = max(0, ticks(state.uptime()) * len(processors) - ticks(used.total))
     lines = [f"cpu  {ticks(used.user)} 0 {ticks(used.system)} {idle} {_IDLE_COLUMNS}"]
     for number in processors:
         user, system_, rest = (
@@ -96,7 +95,7 @@ def statistics(machine: Whole) -> bytes:
         "intr 0",
         "ctxt 0",
         f"btime {int(machine.booted)}",
-        f"processes {table.created}",
+        f"processes {state.processes.created}",
         f"procs_running {_running(machine)}",
         "procs_blocked 0",
         "softirq 0 0 0 0 0 0 0 0 0 0 0",
@@ -116,7 +115,7 @@ def memory(machine: Whole) -> bytes:
 
 def processors(machine: Whole) -> bytes:
     """cpuinfo: what the host says of the machine's processors."""
-    wanted = machine.table.system.processors
+    wanted = machine.state.system.processors
     parts = host_file("/proc/cpuinfo").split(b"\n\n")
     return b"".join(part.strip(b"\n") + b"\n\n" for part in parts if _processor_number(part) in wanted)
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from lichen.abi.argument import OptionalOut
 from lichen.abi.layout import u16, u32
 from lichen.executive.io.location import fold
-from lichen.executive.processes import ProcessTable
+from lichen.executive.machine import MachineState
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, decode, encode
@@ -63,7 +63,7 @@ class _Atoms:
             del self.by_number[number], self.numbers[fold(atom.name)]
 
 
-_tables: WeakKeyDictionary[ProcessTable, _Atoms] = WeakKeyDictionary()
+_tables: WeakKeyDictionary[MachineState, _Atoms] = WeakKeyDictionary()
 
 
 def _atoms(thread: Thread) -> _Atoms:

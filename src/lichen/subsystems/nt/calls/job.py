@@ -52,7 +52,7 @@ def NtAssignProcessToJobObject(thread: Thread, handle: Handle, process: Handle) 
     target = process_of(thread, process, ProcessAccess.SET_QUOTA | ProcessAccess.TERMINATE)
     if target.exit_status is not None:
         raise Failure(Status.PROCESS_IS_TERMINATING)
-    if target is target.machine.init:
+    if target is target.machine.processes.init:
         raise Failure(Status.ACCESS_DENIED)
     job.assign(target)
     return Status.SUCCESS

@@ -88,8 +88,8 @@ def NtOpenProcess(
     """Open a process by its id."""
     process_id, thread_id = wanted
     machine = thread.process.machine
-    if not process_id and thread_id in machine.threads:
-        process_id = machine.threads[thread_id].process.id
+    if not process_id and thread_id in machine.processes.threads:
+        process_id = machine.processes.threads[thread_id].process.id
     found = machine.processes.get(process_id)
     if found is None or found.exit_status is not None:
         raise Failure(Status.INVALID_CID)

@@ -130,7 +130,9 @@ def _start(
         raise Failure(NtStatus.INVALID_IMAGE_NOT_MZ)  # then kernelbase has a shell run a batch file
     foreign = head[:2] != b"MZ"
     _check_may_run(parent, file, foreign)
-    child = parent.machine.new_process(parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY))
+    child = parent.machine.processes.new_process(
+        parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY)
+    )
     loaded = None
     try:
         child.files = parent.files.copy()

@@ -307,7 +307,7 @@ def signal_object(thread: Thread, slot: Slot) -> None:
 @nt.call()
 def NtAlertThreadByThreadId(thread: Thread, id: Address) -> int:
     """Release a thread from NtWaitForAlertByThreadId, now or when it comes there."""
-    found = thread.process.machine.threads.get(id)
+    found = thread.process.machine.processes.threads.get(id)
     if found is None or found.process is not thread.process:
         raise Failure(Status.INVALID_CID)
     found.personality.alerted_by_id = True

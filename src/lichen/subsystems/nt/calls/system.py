@@ -364,8 +364,7 @@ def NtDisplayString(thread: Thread, text: Address) -> int:
 def NtAllocateLocallyUniqueId(thread: Thread, id: Out[u64]) -> int:
     """A number that is not given out twice while the machine runs."""
     machine = thread.process.machine
-    machine.unique_ids += 1
-    id.write(machine.unique_ids)
+    id.write(next(machine.unique_ids))
     return Status.SUCCESS
 
 

@@ -102,14 +102,14 @@ def create_thread(
     process, guest = creator.process, creator.guest
     subsystem = cast("NtSubsystem", process.subsystem)
     state: NtProcess = process.personality
-    id = process.machine.new_id()
+    id = process.machine.processes.new_id()
     with guest.at_rest():
         image = state.image.file
         reserve, commit = stack[0] or image.stack_reserve, stack[1] or image.stack_commit
         new = threads.prepare(process.space, reserve, commit, room)
         guest.change_memory([*_given_back(process), *new.operations])
         host = guest.clone_thread(0, None, 0)
-    created = process.machine.new_thread(process, host, id, creator.scheduling.inherited())
+    created = process.machine.processes.new_thread(process, host, id, creator.scheduling.inherited())
     created.personality = new.state(start)
     priority.apply(created)
     if creator.personality.affinity or affinity.of_process(process) != affinity.of_system(process):
@@ -164,7 +164,7 @@ def NtOpenThread(
 ) -> int:
     """Open a thread by its id."""
     process_id, thread_id = wanted
-    found = thread.process.machine.threads.get(thread_id)
+    found = thread.process.machine.processes.threads.get(thread_id)
     if found is None or (process_id and found.process.id != process_id):
         raise Failure(Status.INVALID_CID)
     handle.write(opened_handle(thread, ThreadObject(found), access, name))

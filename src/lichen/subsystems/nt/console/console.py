@@ -42,7 +42,8 @@ from lichen.subsystems.nt.console.shells import is_shell
 from lichen.subsystems.nt.signals import CTRL_C
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, ProcessTable, Thread
+    from lichen.executive.machine import MachineState
+    from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Timer
 
 CONTROL_C_EXIT: Final = 0xC000013A
@@ -70,7 +71,7 @@ class Console(Object):
     hidden: ClassVar[bool] = False
     """Whether nobody sees it and nothing can be typed."""
 
-    def __init__(self, machine: ProcessTable, input: File, output: File, interactive: bool) -> None:
+    def __init__(self, machine: MachineState, input: File, output: File, interactive: bool) -> None:
         super().__init__()
         self.machine = machine
         self.attached: dict[Process, None] = {}

@@ -116,7 +116,7 @@ class Connection(File):
         state = self.process.personality
         if not isinstance(state, NtProcess) or state.console is not None:
             raise Failure(Status.ACCESS_DENIED)
-        other = self.process.parent if id == _PARENT else self.process.machine.process(id)
+        other = self.process.parent if id == _PARENT else self.process.machine.processes.find(id)
         if other is None:
             raise Failure(Status.INVALID_HANDLE)
         if is_limited(self.process, other):

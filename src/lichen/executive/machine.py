@@ -1,0 +1,91 @@
+"""The state of a machine: everything that its processes share (NT: what the executive's components keep).
+
+Its parts exist from boot. The registry and the object namespace are opened when somebody first asks for them, whichever
+world that is: a machine that runs no such program boots without reading them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+from lichen.executive.processes import ProcessTable
+from lichen.executive.system import Load, System
+
+if TYPE_CHECKING:
+    from lichen.executive.interfaces import Subsystem
+    from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.io.location import Location, Mount
+    from lichen.executive.io.node import FileSystem
+    from lichen.executive.objects.namespace import Directory
+    from lichen.executive.programs import Loader
+    from lichen.executive.registry import Registry
+    from lichen.executive.scheduler import Scheduler
+
+_RESERVED_UNIQUE_IDS: Final = 0x3E8
+"""NT gives the ids below to what every system has, such as the logon session of the system."""
+
+
+class MachineState:
+    """What there is in a machine, by component.
+
+    Init is of `subsystem` and sees the tree as `administrator`. `mounts` is everything that is mounted in that tree, in the
+    order in which it was; in `memory_files` live files that never get a name: memfd_create, shared anonymous memory, NT's
+    unnamed sections. `registry` opens the registry, `namespace` makes the root of NT's object namespace.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        subsystem: Subsystem,
+        administrator: FileSystemContext,
+        mounts: list[Mount],
+        memory_files: FileSystem,
+        registry: Callable[[], Registry],
+        namespace: Callable[[], Directory],
+        system: System | None = None,
+    ) -> None:
+        self.scheduler = scheduler
+        self.system = system or System(Load(scheduler.clock()))
+        self.mounts = mounts
+        self.memory_files = memory_files
+        self.drives: dict[str, Location] = {}
+        """Where each drive letter leads."""
+        self.loaders: list[Loader] = []
+        """What knows the formats of programs, in the order in which they are asked."""
+        self.unique_ids = count(_RESERVED_UNIQUE_IDS + 1)
+        """Locally unique ids (NT's LUID), each given out once."""
+        self._open_registry, self._registry = registry, None
+        self._make_namespace, self._namespace = namespace, None
+        self.processes = ProcessTable(self, subsystem, administrator)
+
+    _registry: Registry | None
+    _namespace: Directory | None
+
+    @property
+    def registry(self) -> Registry:
+        """The registry; DISK_FULL or IO_DEVICE_ERROR when it cannot be opened, and the next who asks tries again."""
+        if self._registry is None:
+            self._registry = self._open_registry()
+        return self._registry
+
+    @property
+    def namespace(self) -> Directory:
+        """The root of NT's object namespace."""
+        if self._namespace is None:
+            self._namespace = self._make_namespace()
+        return self._namespace
+
+    def uptime(self) -> float:
+        """Seconds since the machine was booted."""
+        return self.scheduler.clock() - self.processes.init.started
+
+    def load_averages(self) -> tuple[float, float, float]:
+        """How many processors were busy in the last 1, 5 and 15 minutes."""
+        return self.system.load.averages(self.scheduler.clock(), self.processes.processor_time().total)
+
+    def close(self) -> None:
+        """Commit the registry, if it was opened."""
+        if self._registry is not None:
+            self._registry.close()
