@@ -17,7 +17,16 @@ import pytest
 
 from lichen.abi.layout import LLP64, NT32, DataModel, is_record, layout_of
 from lichen.subsystems.nt import records
-from lichen.subsystems.nt.records import common, exceptions, processes, sections, threads, virtual_memory
+from lichen.subsystems.nt.records import (
+    common,
+    exceptions,
+    processes,
+    sections,
+    system,
+    threads,
+    time,
+    virtual_memory,
+)
 from tests.layouts.compiler import InC, assertions, complaints, preamble
 from tests.toolchain import host_program
 
@@ -36,7 +45,50 @@ class Documented(NamedTuple):
     x86: tuple[int, tuple[int, ...]] | None = None
 
 
+RELATIONSHIPS = """
+typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; PROCESSOR_RELATIONSHIP Processor; } Cores;
+typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_RELATIONSHIP Group; } Groups;
+"""
+
 IN_C = {
+    system.SystemBasicInformation: Windows("SYSTEM_BASIC_INFORMATION", members={"reserved": "Reserved1"}),
+    system.SystemProcessorInformation: Windows(
+        "SYSTEM_PROCESSOR_INFORMATION", members={"maximum_processors": "Unknown"}
+    ),
+    system.SystemProcessInformation: Windows("SYSTEM_PROCESS_INFORMATION"),
+    system.SystemThreadInformation: Windows(
+        "SYSTEM_THREADS",
+        members={"context_switches": "ContextSwitchCount", "thread_state": "State"},
+    ),
+    system.SystemProcessorPerformanceInformation: Windows("SYSTEM_PROCESSOR_PERFORMANCE_INFORMATION"),
+    system.SystemInterruptInformation: Windows("SYSTEM_INTERRUPT_INFORMATION"),
+    system.SystemLogicalProcessorInformation: Windows("SYSTEM_LOGICAL_PROCESSOR_INFORMATION"),
+    system.ProcessorRelationship: Windows(
+        "Cores",
+        text=RELATIONSHIPS,
+        prefix="Processor.",
+        members={
+            "relationship": "Relationship",
+            "size": "Size",
+        },
+    ),
+    system.GroupRelationship: Windows(
+        "Groups",
+        text=RELATIONSHIPS,
+        prefix="Group.",
+        members={
+            "relationship": "Relationship",
+            "size": "Size",
+            "reserved_1": "Group.Reserved",
+            "maximum_processor_count": "Group.GroupInfo[0].MaximumProcessorCount",
+            "active_processor_count": "Group.GroupInfo[0].ActiveProcessorCount",
+            "reserved_2": "Group.GroupInfo[0].Reserved",
+            "active_processor_mask": "Group.GroupInfo[0].ActiveProcessorMask",
+        },
+    ),
+    system.SystemCodeIntegrityInformation: Windows("SYSTEM_CODEINTEGRITY_INFORMATION"),
+    time.SystemTime: Windows("SYSTEMTIME", prefix="w", members={}),
+    time.TimeZoneInformation: Windows("TIME_ZONE_INFORMATION"),
     common.UnicodeString: Windows("UNICODE_STRING"),
     common.ObjectAttributes: Windows("OBJECT_ATTRIBUTES"),
     common.IoStatusBlock: Windows("IO_STATUS_BLOCK", members={"status": "Pointer"}),
@@ -62,6 +114,22 @@ IN_C = {
 }
 
 DOCUMENTED = {
+    system.SystemPerformanceInformation: Documented(
+        "phnt, ntexapi.h", (344, (0, 8, 16, 24, 32, 36, 40, 44, 48, 52))
+    ),
+    system.SystemTimeOfDayInformation: Documented(
+        "phnt, ntexapi.h", (48, (0, 8, 16, 24, 28, 32, 40)), (48, (0, 8, 16, 24, 28, 32, 40))
+    ),
+    system.SystemTimeAdjustment: Documented("phnt, ntexapi.h", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    system.SystemKernelDebuggerInformation: Documented("phnt, ntexapi.h", (2, (0, 1)), (2, (0, 1))),
+    system.SystemBootEnvironmentInformation: Documented(
+        "phnt, ntexapi.h", (32, (0, 16, 24)), (32, (0, 16, 24))
+    ),
+    system.SystemSupportedProcessorArchitectures: Documented("winnt.h, bit-fields", (4, (0, 2)), (4, (0, 2))),
+    time.DynamicTimeZoneInformation: Documented("timezoneapi.h", (432, (0, 172, 428)), (432, (0, 172, 428))),
+    time.RegisteredTimeZone: Documented(
+        "documentation of TIME_ZONE_INFORMATION", (44, (0, 4, 8, 12, 28)), (44, (0, 4, 8, 12, 28))
+    ),
     processes.VmCountersEx: Documented("ntddk.h", (96, (0, 88)), (48, (0, 44))),
     processes.ProcessPriorityClass: Documented("phnt, ntpsapi.h", (2, (0, 1)), (2, (0, 1))),
     processes.StackAllocation: Documented("phnt, ntpsapi.h", (24, (0, 8, 16)), (12, (0, 4, 8))),

@@ -51,6 +51,7 @@ from typing import Final, Generic, NamedTuple, TypedDict, TypeVar, TypeVarTuple,
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import Layout, layout_of
 from lichen.abi.memory import Memory
+from lichen.executive.interfaces import USER_END
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.records import MODEL
 
@@ -112,7 +113,7 @@ class Query(Generic[*Subject]):
         """Write what is known to a buffer of `size` bytes."""
         if self.least is not None and size < self.least:
             raise Failure(self.too_small)
-        data = self.make(buffer, *subject)
+        data = self.make(buffer if buffer < USER_END else 0, *subject)  # nothing is written out of reach
         length = len(data)
         if needed is not None:
             needed.write(length)

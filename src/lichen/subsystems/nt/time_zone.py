@@ -11,34 +11,40 @@ from __future__ import annotations
 
 import calendar
 import io
-import struct
 import time
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from lichen.abi.layout import layout
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.lookup import find
 from lichen.executive.security import READ, check
 from lichen.executive.status import Failure
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.time import (
+    DynamicTimeZoneInformation,
+    RegisteredTimeZone,
+    SystemTime,
+    TimeZoneInformation,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
 
-SIZE: Final = 172
-"""Of TIME_ZONE_INFORMATION, which the dynamic one begins with."""
 _LOCAL: Final = ("etc", "localtime")
 _ZONES: Final = ("usr", "share", "zoneinfo")
 _MOST: Final = 1 << 16
 _LONGEST: Final = 255
-_TABLE: Final = struct.pack(">4sc15x6I", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0"
+_TABLE: Final = b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\4" + bytes(6) + b"UTC\0"
 """A table without a change, of which a file has one for old readers and one that a rule follows."""
 _DAY: Final = 86400
 _LAST: Final = 5
 _CHANGES: Final = 2
 _NAME: Final = 32
 _KEY: Final = 128
+_REGISTERED: Final = layout(RegisteredTimeZone, MODEL)
 _NAMES: Final = {"UTC": "Coordinated Universal Time"}
 
 
@@ -51,8 +57,8 @@ class Zone(NamedTuple):
         """What is to be added to local time now to have UTC, in seconds."""
         return -_offset(_rules(self.table), int(time.time()))
 
-    def dynamic_information(self) -> bytes:
-        """RTL_DYNAMIC_TIME_ZONE_INFORMATION."""
+    def dynamic_information(self) -> DynamicTimeZoneInformation:
+        """The zone with this year's days."""
         return _information(self.table, time.gmtime().tm_year)
 
     def registered(self) -> tuple[str, dict[str, str], bytes]:
@@ -60,12 +66,13 @@ class Zone(NamedTuple):
 
         UTC is called there what Windows calls it; of other zones it is not known under which of its names Windows has them.
         """
-        data = self.dynamic_information()
-        bias, standard_date, daylight_date = data[:4], data[68:84], data[152:168]
-        rule = bias + data[84:88] + data[168:172] + standard_date + daylight_date
-        standard, daylight = (_decoded(data[start : start + 2 * _NAME]) for start in (4, 88))
-        key = _decoded(data[SIZE : SIZE + 2 * _KEY])
-        return key, {"Display": standard, "Std": standard, "Dlt": daylight}, rule
+        zone, key_name, _ = self.dynamic_information()
+        rule = RegisteredTimeZone(
+            zone.bias, zone.standard_bias, zone.daylight_bias, zone.standard_date, zone.daylight_date
+        )
+        standard, daylight = _decoded(zone.standard_name), _decoded(zone.daylight_name)
+        texts = {"Display": standard, "Std": standard, "Dlt": daylight}
+        return _decoded(key_name), texts, _REGISTERED.pack(rule)
 
 
 def zone_of(context: FileSystemContext, variable: str | None) -> Zone:
@@ -110,20 +117,19 @@ def _rules(table: bytes) -> tzinfo:
 
 
 @lru_cache(8)
-def _information(table: bytes, year: int) -> bytes:
+def _information(table: bytes, year: int) -> DynamicTimeZoneInformation:
     zone = _rules(table)
     changes = _changes(zone, year)
     standard = -min((_offset(zone, at) for at in changes), default=_offset(zone, int(time.time())))
     names = [_name(zone, int(time.time()))] * 2
-    dates, biases = [bytes(16), bytes(16)], [0, 0]
+    dates, biases = [SystemTime(), SystemTime()], [0, 0]
     for at in changes:
         daylight = -_offset(zone, at) != standard
         dates[daylight], names[daylight] = _date(zone, at), _name(zone, at)
         biases[daylight] = (-_offset(zone, at) - standard) // 60
-    data = struct.pack("<i", standard // 60)
-    for name, date, extra in zip(names, dates, biases, strict=True):
-        data += _text(_NAMES.get(name, name), _NAME) + date + struct.pack("<i", extra)
-    return (data + _text(names[0], _KEY)).ljust(SIZE + 2 * _KEY + 4, b"\0")
+    shown = [_text(_NAMES.get(name, name), _NAME) for name in names]
+    parts = (shown[0], dates[0], biases[0], shown[1], dates[1], biases[1])
+    return DynamicTimeZoneInformation(TimeZoneInformation(standard // 60, *parts), _text(names[0], _KEY))
 
 
 def _text(text: str, units: int) -> bytes:
@@ -168,10 +174,10 @@ def _name(zone: tzinfo, at: int) -> str:
     return _local(zone, at).tzname() or "UTC"
 
 
-def _date(zone: tzinfo, at: int) -> bytes:
+def _date(zone: tzinfo, at: int) -> SystemTime:
     """When clocks change, by the clock before that, as a rule for any year: the nth (5: last) such weekday of a month."""
     local = time.gmtime(at + _offset(zone, at - 1))
     days = calendar.monthrange(local.tm_year, local.tm_mon)[1]
     nth = _LAST if local.tm_mday + 7 > days else (local.tm_mday - 1) // 7 + 1
     weekday = (local.tm_wday + 1) % 7
-    return struct.pack("<8H", 0, local.tm_mon, weekday, nth, local.tm_hour, local.tm_min, local.tm_sec, 0)
+    return SystemTime(0, local.tm_mon, weekday, nth, local.tm_hour, local.tm_min, local.tm_sec)

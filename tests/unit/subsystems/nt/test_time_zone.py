@@ -6,9 +6,13 @@ import struct
 
 import pytest
 
+from lichen.abi.layout import layout
 from lichen.subsystems.nt import time_zone
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.time import DynamicTimeZoneInformation
 from tests.unit.kernel import Kernel
 
+INFORMATION = layout(DynamicTimeZoneInformation, MODEL)
 Rule = tuple[int, int, int, int]
 
 
@@ -36,7 +40,7 @@ def rule(data: bytes, offset: int) -> Rule:
     ],
 )
 def test_rules_and_biases(there: time_zone.Zone, bias: int, standard: Rule, daylight: Rule) -> None:
-    data = there.dynamic_information()
+    data = INFORMATION.pack(there.dynamic_information())
     assert len(data) == 432
     assert struct.unpack_from("<i", data)[0] == bias
     assert (rule(data, 68), rule(data, 152)) == (standard, daylight)
@@ -47,7 +51,7 @@ def test_rules_and_biases(there: time_zone.Zone, bias: int, standard: Rule, dayl
 
 @pytest.mark.parametrize("zone", ["UTC0"])
 def test_the_zone_that_windows_knows_by_the_same_name(there: time_zone.Zone) -> None:
-    data = there.dynamic_information()
+    data = INFORMATION.pack(there.dynamic_information())
     assert data[4:68].decode("utf-16-le").rstrip("\0") == "Coordinated Universal Time"
     assert data[172:428].decode("utf-16-le").rstrip("\0") == "UTC"
 

@@ -6,35 +6,66 @@ Source: NtQuerySystemInformation (winternl.h, phnt); facts/nt-devices, section 4
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Callable
+import secrets
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lichen.abi.argument import OptionalOut, Out
-from lichen.abi.layout import i64, ptr, u32, u64
+from lichen.abi.layout import i64, layout, ptr, u16, u32, u64
 from lichen.executive import system
 from lichen.executive.interfaces import PAGE
 from lichen.executive.objects.rights import ProcessAccess
-from lichen.executive.processes import Process
+from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import foreign, priority, registry_seeds, time_zone
+from lichen.subsystems.nt.calls.process import memory_counters
+from lichen.subsystems.nt.calls.process import times as process_times
+from lichen.subsystems.nt.calls.thread import times as thread_times
 from lichen.subsystems.nt.images import GRANULARITY
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.nls import US_ENGLISH, map_table
 from lichen.subsystems.nt.objects import process_of
+from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
+from lichen.subsystems.nt.records.common import ClientId, UnicodeString
+from lichen.subsystems.nt.records.system import (
+    GroupRelationship,
+    ProcessorRelationship,
+    SystemBasicInformation,
+    SystemBootEnvironmentInformation,
+    SystemCodeIntegrityInformation,
+    SystemInterruptInformation,
+    SystemKernelDebuggerInformation,
+    SystemLogicalProcessorInformation,
+    SystemPerformanceInformation,
+    SystemProcessInformation,
+    SystemProcessorInformation,
+    SystemProcessorPerformanceInformation,
+    SystemSupportedProcessorArchitectures,
+    SystemThreadInformation,
+    SystemTimeAdjustment,
+    SystemTimeOfDayInformation,
+)
+from lichen.subsystems.nt.records.threads import GroupAffinity
+from lichen.subsystems.nt.records.time import DynamicTimeZoneInformation, TimeZoneInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, encode, pointer
-
-if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
+from lichen.subsystems.nt.types import Address, Boolean, encode
 
 _LOWEST, _HIGHEST = 0x10000, 0x7FFFFFFEFFFF
 _FREQUENCY: Final = 10_000_000
 _TICK_100NS: Final = 156_250
-_CORE, _NODE, _PACKAGE = 0, 1, 3
-_VM_COUNTERS: Final = struct.Struct("<QQI4x9Q")
+_CORE, _NODE, _PACKAGE, _GROUP, _EVERYTHING = 0, 1, 3, 4, 0xFFFF
+_AMD64: Final = 0x8664
+_ARCHITECTURE_AMD64, _FEATURES = 9, 0x20013FFF
+_KERNEL_MODE, _USER_MODE, _NATIVE, _OF_PROCESS = 1, 2, 4, 8
+_WAITING, _RUNNING, _USER_REQUEST = 5, 2, 6
+_OLDER_PERFORMANCE: Final = 312
+_PROCESS, _THREAD = layout(SystemProcessInformation, MODEL), layout(SystemThreadInformation, MODEL)
+_LOGICAL: Final = layout(SystemLogicalProcessorInformation, MODEL)
+_PER_PROCESSOR: Final = layout(SystemProcessorPerformanceInformation, MODEL)
+_INTERRUPTS: Final = layout(SystemInterruptInformation, MODEL)
+_RELATIONSHIP, _GROUPS = layout(ProcessorRelationship, MODEL), layout(GroupRelationship, MODEL)
 
 
 def _processors(thread: Thread) -> int:
@@ -42,20 +73,28 @@ def _processors(thread: Thread) -> int:
     return count
 
 
-def _basic(thread: Thread) -> bytes:
+# ---- what is known of the system
+
+
+information: Final = Information[Thread]()
+
+
+@information(0, SystemBasicInformation)
+@information(62, SystemBasicInformation)
+def _basic(thread: Thread) -> SystemBasicInformation:
     processors = _processors(thread)
-    pages = system.memory().get("MemTotal", 0) // PAGE
-    return struct.pack(
-        "<7I4x3QB7x",
-        *(0, _TICK_100NS, PAGE, pages & 0xFFFFFFFF, 1, pages & 0xFFFFFFFF, GRANULARITY),
-        *(_LOWEST, _HIGHEST, (1 << processors) - 1),
-        processors,
+    pages = system.memory().get("MemTotal", 0) // PAGE & 0xFFFFFFFF
+    everything = (1 << processors) - 1
+    return SystemBasicInformation(
+        *(0, _TICK_100NS, PAGE, pages, 1, pages, GRANULARITY, _LOWEST, _HIGHEST, everything, processors)
     )
 
 
-def _cpu(thread: Thread) -> bytes:
+@information(1, SystemProcessorInformation)
+@information(63, SystemProcessorInformation)
+def _cpu(thread: Thread) -> SystemProcessorInformation:
     family, revision = _processor()
-    return struct.pack("<3HHI", 9, family, revision, 8, 0x20013FFF)
+    return SystemProcessorInformation(_ARCHITECTURE_AMD64, family, revision, 8, _FEATURES)
 
 
 @lru_cache(1)
@@ -66,15 +105,13 @@ def _processor() -> tuple[int, int]:
     return 0, 0
 
 
-def _performance(thread: Thread) -> bytes:
+@information(2, SystemPerformanceInformation, least=_OLDER_PERFORMANCE)
+def _performance(thread: Thread) -> SystemPerformanceInformation:
     memory = system.memory()
     available = memory.get("MemAvailable", 0) // PAGE
     total = memory.get("MemTotal", 0) // PAGE
-    head = struct.pack("<4Q3I", 0, 0, 0, 0, 0, 0, 0)
-    return (
-        head
-        + struct.pack("<3I", available & 0xFFFFFFFF, (total - available) & 0xFFFFFFFF, total & 0xFFFFFFFF)
-    ).ljust(344, b"\0")
+    pages = (number & 0xFFFFFFFF for number in (available, total - available, total))
+    return SystemPerformanceInformation(0, 0, 0, 0, 0, 0, 0, *pages)
 
 
 def _zone(thread: Thread) -> time_zone.Zone:
@@ -86,92 +123,123 @@ def _zone(thread: Thread) -> time_zone.Zone:
     return zone
 
 
-def _time_of_day(thread: Thread) -> bytes:
-    machine = thread.process.machine
+@information(3, SystemTimeOfDayInformation)
+def _time_of_day(thread: Thread) -> SystemTimeOfDayInformation:
     now = system_time()
-    booted = now - int(machine.uptime() * UNITS)
-    bias = _zone(thread).bias() * UNITS
-    return struct.pack("<3q2I2Q", booted, now, bias, 0, 0, 0, 0)
+    booted = now - int(thread.process.machine.uptime() * UNITS)
+    return SystemTimeOfDayInformation(booted, now, _zone(thread).bias() * UNITS)
 
 
-def _process_record(process: Process, name_at: int) -> tuple[bytes, bytes]:
-    """(SYSTEM_PROCESS_INFORMATION with its threads, the name's text)."""
-    name = encode(foreign.image_name(process))
-    clock = process.machine.scheduler.clock()
-    created = system_time() - int((clock - process.started) * UNITS)
-    used = process.processor_time()
-    threads = list(process.threads.values())
-    total = process.space.total()
-    head = struct.pack("<2I24x3q", 0, len(threads), created, int(used.user * UNITS), int(used.system * UNITS))
-    head += struct.pack("<HH4x", len(name), len(name) + 2) + pointer(name_at)
-    base = priority.base_of(process)
-    head += struct.pack("<i4x2Q2I8x", base, process.id, process.creator, sum(1 for _ in process.handles), 1)
-    head += _VM_COUNTERS.pack(total, total, 0, total, total, 0, 0, 0, 0, total, total, total)
-    head = head.ljust(0x100, b"\0")
-    for thread in threads:
-        spent = thread.processor_time()
-        started = system_time() - int((clock - thread.started) * UNITS)
-        times = struct.pack("<3qI4xQ", int(spent.system * UNITS), int(spent.user * UNITS), started, 0, 0)
-        waits = thread.parking is not None
-        head += times + struct.pack(
-            "<2Q2i3I4x", process.id, thread.id, base, base, 0, 5 if waits else 2, 6 if waits else 0
-        )
-    return head, name + b"\0\0"
-
-
-def _processes(thread: Thread, buffer: int) -> bytes:
+@information.raw(5)
+@information.raw(57)
+def _processes(at: int, thread: Thread) -> bytes:
     """SYSTEM_PROCESS_INFORMATION of every process of both worlds."""
+    living = [each for each in thread.process.machine.processes.values() if each.exit_status is None]
     out = bytearray()
-    last = 0
-    for process in thread.process.machine.processes.values():
-        if process.exit_status is not None:
-            continue
-        size = 0x100 + 80 * len(process.threads)
-        record, name = _process_record(process, buffer + len(out) + size)
-        if out:
-            struct.pack_into("<I", out, last, len(out) - last)
-        last = len(out)
-        out += (record + name).ljust((len(record) + len(name) + 7) & -8, b"\0")
+    for process in living:
+        out += _process_entry(process, at + len(out), is_last=process is living[-1])
     return bytes(out)
 
 
-def _interrupts(thread: Thread) -> bytes:
+def _process_entry(process: Process, at: int, is_last: bool) -> bytes:
+    """The record of a process, which will lie at `at`, with its threads and its name."""
+    threads = list(process.threads.values())
+    base, total, times = priority.base_of(process), process.space.total(), process_times(process)
+    behind = b"".join(_thread_entry(thread, base) for thread in threads)
+    name = encode(foreign.image_name(process))
+    size = _PROCESS.size + len(behind)
+    whole = (size + len(name) + 2 + 7) & -8
+    head = SystemProcessInformation(
+        0 if is_last else whole,
+        len(threads),
+        (0, 0, 0),
+        times.create,
+        times.user,
+        times.kernel,
+        UnicodeString(len(name), len(name) + 2, at + size),
+        base,
+        process.id,
+        process.creator,
+        sum(1 for _ in process.handles),
+        1,
+        0,
+        memory_counters(total),
+        total,
+    )
+    return (_PROCESS.pack(head) + behind + name).ljust(whole, b"\0")
+
+
+def _thread_entry(thread: Thread, base: int) -> bytes:
+    times, ids = thread_times(thread), ClientId(thread.process.id, thread.id)
+    state, reason = (_WAITING, _USER_REQUEST) if thread.parking is not None else (_RUNNING, 0)
+    return _THREAD.pack(
+        SystemThreadInformation(
+            times.kernel, times.user, times.create, 0, 0, ids, base, base, 0, state, reason
+        )
+    )
+
+
+@information.raw(8)
+def _per_processor(at: int, thread: Thread) -> bytes:
+    return _PER_PROCESSOR.pack(SystemProcessorPerformanceInformation()) * _processors(thread)
+
+
+@information.value(16, ptr)
+def _handles(thread: Thread) -> int:
+    """SYSTEM_HANDLE_INFORMATION without an entry: nobody is told of others' handles."""
+    return 0
+
+
+@information.raw(23)
+def _interrupts(at: int, thread: Thread) -> bytes:
     """Wine's DLLs take this as their source of randomness, so that is what it is."""
-    return os.urandom(24 * _processors(thread))
+    return os.urandom(_INTERRUPTS.size * _processors(thread))
 
 
-def _logical_processors(thread: Thread) -> bytes:
-    """SYSTEM_LOGICAL_PROCESSOR_INFORMATION: one core a processor, one package, one node."""
+@information(28, SystemTimeAdjustment)
+def _time_adjustment(thread: Thread) -> SystemTimeAdjustment:
+    return SystemTimeAdjustment(_TICK_100NS, _TICK_100NS, 1)
+
+
+@information(35, SystemKernelDebuggerInformation)
+def _kernel_debugger(thread: Thread) -> SystemKernelDebuggerInformation:
+    return SystemKernelDebuggerInformation(0, 1)
+
+
+@information(44, TimeZoneInformation)
+def _time_zone(thread: Thread) -> TimeZoneInformation:
+    return _zone(thread).dynamic_information().zone
+
+
+@information.raw(73)
+def _logical_processors(at: int, thread: Thread) -> bytes:
+    """One core a processor, one package, one node."""
     processors = _processors(thread)
-    everything = (1 << processors) - 1
-    cores = b"".join(struct.pack("<QI4x16x", 1 << number, _CORE) for number in range(processors))
-    return cores + b"".join(struct.pack("<QI4x16x", everything, relation) for relation in (_NODE, _PACKAGE))
+    known = [SystemLogicalProcessorInformation(1 << number, _CORE) for number in range(processors)]
+    known += [SystemLogicalProcessorInformation((1 << processors) - 1, each) for each in (_NODE, _PACKAGE)]
+    return b"".join(map(_LOGICAL.pack, known))
 
 
-_ANSWERS: Final[dict[int, Callable[[Thread], bytes]]] = {
-    0: _basic,
-    1: _cpu,
-    2: _performance,
-    3: _time_of_day,
-    8: lambda thread: bytes(48 * _processors(thread)),
-    16: lambda thread: bytes(8),
-    23: _interrupts,
-    28: lambda thread: struct.pack("<2IB7x", _TICK_100NS, _TICK_100NS, 1),
-    35: lambda thread: b"\0\1",  # no kernel debugger, none enabled
-    44: lambda thread: _zone(thread).dynamic_information()[: time_zone.SIZE],
-    62: _basic,
-    63: _cpu,
-    73: _logical_processors,
-    90: lambda thread: bytes(32),
-    102: lambda thread: _zone(thread).dynamic_information(),
-    103: lambda thread: struct.pack("<2I", 8, 0),
-}
-_WINE_VERSION: Final = 1000
-_LEAST: Final = {2: 312}
-"""The sizes of classes that were shorter once, and are still asked for like that."""
-_LOGICAL_PROCESSORS, _ARCHITECTURES = 107, 181
-_AMD64, _HANDLE_SIZE = 0x8664, 8
-_KERNEL_MODE, _USER_MODE, _NATIVE, _OF_PROCESS = 1, 2, 4, 8
+@information(90, SystemBootEnvironmentInformation)
+def _boot_environment(thread: Thread) -> SystemBootEnvironmentInformation:
+    return SystemBootEnvironmentInformation()
+
+
+@information(102, DynamicTimeZoneInformation)
+def _dynamic_time_zone(thread: Thread) -> DynamicTimeZoneInformation:
+    return _zone(thread).dynamic_information()
+
+
+@information(103, SystemCodeIntegrityInformation)
+def _code_integrity(thread: Thread) -> SystemCodeIntegrityInformation:
+    return SystemCodeIntegrityInformation(layout(SystemCodeIntegrityInformation, MODEL).size, 0)
+
+
+@information.raw(1000)
+def _wine_version(at: int, thread: Thread) -> bytes:
+    """Wine's own: its version, its build and the system that it runs on."""
+    version = thread.process.subsystem.generation.version  # type: ignore[attr-defined]
+    return f"{version}\0lichen\0Lichen\0\0".encode()
 
 
 @nt.call(partial="classes that console programs ask for")
@@ -179,21 +247,48 @@ def NtQuerySystemInformation(
     thread: Thread, information_class: u32, buffer: Address, size: u32, needed: OptionalOut[u32]
 ) -> int:
     """What is known of the system."""
-    if information_class in (5, 57):
-        data = _processes(thread, buffer)
-    elif information_class == _WINE_VERSION:
-        version = thread.process.subsystem.generation.version  # type: ignore[attr-defined]
-        data = f"{version}\0lichen\0Lichen\0\0".encode()
-    else:
-        answer = _ANSWERS.get(information_class)
-        if answer is None:
-            raise Failure(Status.INVALID_INFO_CLASS)
-        data = answer(thread)
-    needed.write(len(data))
-    if size < _LEAST.get(information_class, len(data)):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, data[:size])
+    information.find(information_class).answer(thread.memory, buffer, size, needed, thread)
     return Status.SUCCESS
+
+
+extended: Final = Information[Thread, int, int]()
+"""Classes that are asked for something: its address and its size."""
+
+
+@extended.raw(107)
+def _relationships(at: int, thread: Thread, query: int, query_size: int) -> bytes:
+    """SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX: one core a processor, one package, one node, one group."""
+    relation, processors = ULONG.read(thread.memory, query), _processors(thread)
+    everything = (1 << processors) - 1
+    masks = [(_CORE, 1 << number) for number in range(processors)]
+    out = b""
+    for kind, mask in (*masks, (_PACKAGE, everything)):
+        if relation in (kind, _EVERYTHING):
+            out += _RELATIONSHIP.pack(
+                ProcessorRelationship(kind, _RELATIONSHIP.size, 0, b"", 1, GroupAffinity(mask))
+            )
+    if relation in (_GROUP, _EVERYTHING):
+        out += _GROUPS.pack(
+            GroupRelationship(_GROUP, _GROUPS.size, 1, 1, b"", processors, processors, b"", everything)
+        )
+    return out
+
+
+@extended.tailed(181, SystemSupportedProcessorArchitectures, too_small=Status.BUFFER_TOO_SMALL)
+def _architectures(
+    at: int, thread: Thread, query: int, query_size: int
+) -> tuple[SystemSupportedProcessorArchitectures, bytes]:
+    """The one there is, for a process or for all, and an end of the list."""
+    if not query or query_size < POINTER.size:
+        raise Failure(Status.INVALID_PARAMETER)
+    flags = _KERNEL_MODE | _USER_MODE | _NATIVE
+    if process := POINTER.read(thread.memory, query) & 0xFFFFFFFF:
+        process_of(thread, process, ProcessAccess.QUERY_LIMITED)
+        flags |= _OF_PROCESS
+    known = SystemSupportedProcessorArchitectures(_AMD64, flags)
+    return known, layout(SystemSupportedProcessorArchitectures, MODEL).pack(
+        known._replace(machine=0, flags=0)
+    )
 
 
 @nt.call(partial="processor groups and relationships")
@@ -207,44 +302,9 @@ def NtQuerySystemInformationEx(
     needed: OptionalOut[u32],
 ) -> int:
     """What processors have to do with each other (class 107), and what machines programs may be for (class 181)."""
-    if information_class == _LOGICAL_PROCESSORS:
-        (relation,) = struct.unpack("<I", thread.memory.read(query, 4))
-        data, too_small = _relationships(_processors(thread), relation), Status.INFO_LENGTH_MISMATCH
-    elif information_class == _ARCHITECTURES:
-        if not query or query_size < _HANDLE_SIZE:
-            raise Failure(Status.INVALID_PARAMETER)
-        (process,) = struct.unpack("<Q", thread.memory.read(query, _HANDLE_SIZE))
-        data, too_small = _architectures(thread, process & 0xFFFFFFFF), Status.BUFFER_TOO_SMALL
-    else:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    needed.write(len(data))
-    if size < len(data):
-        raise Failure(too_small)
-    thread.memory.write(buffer, data)
+    known = extended.find(information_class)
+    known.answer(thread.memory, buffer, size, needed, thread, query, query_size)
     return Status.SUCCESS
-
-
-def _architectures(thread: Thread, process: int) -> bytes:
-    """SYSTEM_SUPPORTED_PROCESSOR_ARCHITECTURES_INFORMATION of the one there is, and of nothing behind it."""
-    flags = _KERNEL_MODE | _USER_MODE | _NATIVE
-    if process:
-        process_of(thread, process, ProcessAccess.QUERY_LIMITED)
-        flags |= _OF_PROCESS
-    return struct.pack("<2HI", _AMD64, flags, 0)
-
-
-def _relationships(processors: int, relation: int) -> bytes:
-    """SYSTEM_LOGICAL_PROCESSOR_INFORMATION_EX: one core a processor, one package, one node, one group."""
-    everything = (1 << processors) - 1
-    out = b""
-    if relation in (0, 0xFFFF):
-        for number in range(processors):
-            out += struct.pack("<2I2B20xHQ3H2x", 0, 48, 0, 0, 1, 1 << number, 0, 0, 0)[:48]
-    if relation in (3, 0xFFFF):
-        out += struct.pack("<2I2B20xHQ3H2x", 3, 48, 0, 0, 1, everything, 0, 0, 0)[:48]
-    if relation in (4, 0xFFFF):
-        out += struct.pack("<2I2H20x2B38xQ", 4, 80, 1, 1, processors, processors, everything)[:80]
-    return out
 
 
 # ---- time
@@ -305,14 +365,14 @@ def NtQueryDefaultLocale(thread: Thread, user: Boolean, locale: Out[u32]) -> int
 
 
 @nt.call()
-def NtQueryDefaultUILanguage(thread: Thread, language: Address) -> int:
+def NtQueryDefaultUILanguage(thread: Thread, language: Out[u16]) -> int:
     """The language of messages."""
-    thread.memory.write(language, US_ENGLISH.to_bytes(2, "little"))
+    language.write(US_ENGLISH)
     return Status.SUCCESS
 
 
 @nt.call()
-def NtQueryInstallUILanguage(thread: Thread, language: Address) -> int:
+def NtQueryInstallUILanguage(thread: Thread, language: Out[u16]) -> int:
     """The language of the installation."""
     return NtQueryDefaultUILanguage(thread, language)
 
@@ -375,7 +435,7 @@ def NtAllocateUuids(
     """The parts of a time-based UUID."""
     time_.write(system_time())
     range_.write(10_000)
-    sequence.write(int.from_bytes(os.urandom(2), "little"))
+    sequence.write(secrets.randbits(16))
     thread.memory.write(seed, os.urandom(6))
     return Status.SUCCESS
 

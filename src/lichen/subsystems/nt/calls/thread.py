@@ -338,7 +338,8 @@ def _basic(found: Thread) -> ThreadBasicInformation:
 
 
 @information(1, KernelUserTimes)
-def _times(found: Thread) -> KernelUserTimes:
+def times(found: Thread) -> KernelUserTimes:
+    """When a thread began, and how long it has run."""
     used = found.processor_time()
     clock = found.process.machine.scheduler.clock()
     created = system_time() - int((clock - found.started) * UNITS)
