@@ -228,11 +228,11 @@ class NtHalf:
         process.space = AddressSpace(high=HIGHEST_ADDRESS)
         allocation = Allocation(ARENA, SIZE, PAGE_READWRITE, 0x20000)
         process.space.insert(Region(ARENA, ARENA + SIZE, 3, allocation=allocation, state=PAGE_READWRITE))
-        process.personality = NtProcess(self.nt.ntdll, ARENA, ARENA, ARENA, ARENA, "C:\\a.exe", "a")
+        process.state = NtProcess(self.nt.ntdll, ARENA, ARENA, ARENA, ARENA, "C:\\a.exe", "a")
         guest = Guest()
         guest.state = "runs"
         thread = table.new_thread(process, cast(Any, guest))
-        thread.personality = NtThread(ARENA, ARENA, SIZE)
+        thread.state = NtThread(ARENA, ARENA, SIZE)
         self.nt.thread_started(thread, None)
         self._give_objects(thread)
         return process

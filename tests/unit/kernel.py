@@ -51,11 +51,11 @@ class Kernel:
             files=self.context,
             machine=machine,
             handles=handles,
-            personality=LinuxProcess(),
+            state=LinuxProcess(),
             limits=default_limits(),
             counters=Counters(),
         )
-        return SimpleNamespace(process=process, personality=LinuxThread(), dead=False)
+        return SimpleNamespace(process=process, state=LinuxThread(), dead=False)
 
     def start(self, blocked: Blocks[T] | T) -> Call[T]:
         """Begin an operation; one that need not wait is at its end already."""

@@ -317,7 +317,7 @@ class Subsystem(Protocol):
         """The processor trapped in guest code."""
 
     def thread_started(self, thread: Thread, creator: Thread | None) -> None:
-        """A thread of this subsystem was made: give it its personality."""
+        """A thread of this subsystem was made: give it its state."""
 
     def environment(self, process: Process) -> bytes:
         """The variables of a living process, `NAME=value` and a zero byte each; a memory fault when it has lost them."""

@@ -1,7 +1,8 @@
 """Processes, threads, their ids, families, groups and sessions (NT: Ps).
 
 A process is a process, whichever subsystem it belongs to: one class, one id space, one parent/child relation, one handle
-table. What only one personality knows (signal dispositions, a PEB) hangs on `personality`. The executive owns sessions and
+table. What only one subsystem knows (signal dispositions, a PEB) is `state`, which that subsystem's
+accessor narrows. The executive owns sessions and
 process groups, because `kill` and the console speak of processes of both worlds; what a signal means to a process is its
 subsystem's business.
 
@@ -64,7 +65,8 @@ class Thread:
         self.exit_code = 0
         self.dead = False
         self.name = process.name
-        self.personality: Any = None
+        self.state: object = None
+        """What only its subsystem knows of it, which has a typed accessor for it."""
         self.scheduling = Scheduling()
         self.security: Descriptor | None = None
         self.started = process.machine.scheduler.clock()
@@ -216,7 +218,8 @@ class Process:
         self.files: FileSystemContext
         self.space = AddressSpace()
         self.counters = Counters()
-        self.personality: Any = None
+        self.state: object = None
+        """What only its subsystem knows of it, which has a typed accessor for it."""
         self.limits = default_limits()
         self.processor_limit = ProcessorLimit(self)
         self.ignored: frozenset[int] = frozenset()
@@ -232,6 +235,8 @@ class Process:
         """A stop or continue that the parent has not yet been told: code 0 for continued, else signal."""
         self.stopped = False
         self.is_subreaper = False
+        self.dumpable = True
+        """Whether others of the same user may look into it."""
         self.time_of_ended_threads = ProcessorTime()
         self._peak_memory = 0
         self.when_image_left: list[Callable[[], None]] = []

@@ -139,6 +139,7 @@ def _install(process: Process, loaded: Loaded) -> None:
     process.space = loaded.space
     process.arguments = _shown(program.arguments)
     process.image = program.file.location
+    process.dumpable = True
     images.became_image(process.machine, program.file.node)
     process.name = program.name.rpartition(b"/")[2].decode(errors="surrogateescape")[:15]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.memory import Fault as BadAddress
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.processes import ExitStatus
-from lichen.subsystems.linux import frames, signals
+from lichen.subsystems.linux import frames, sending, signals
 from lichen.subsystems.linux.records import Sigaction
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, bit
-from lichen.subsystems.linux.state import SS_AUTODISARM, AlternateStack
+from lichen.subsystems.linux.state import SS_AUTODISARM, AlternateStack, linux_of, linux_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -27,14 +27,14 @@ _SYSCALL_SIZE: Final = 2
 
 def attend(thread: Thread, result: int | None) -> None:
     """Deliver what is pending and let the thread go on; `result` ends the call that the kernel holds, if any."""
-    state = thread.personality
+    state = linux_of(thread)
     restart, state.restart = state.restart, ""
     while True:
         taken = _next(thread)
         if taken is None:
             break
         number, information = taken
-        action = thread.process.personality.dispositions.get(number)
+        action = linux_of_process(thread.process).dispositions.get(number)
         if action.handler == signals.SIG_IGN:
             continue
         if action.handler != signals.SIG_DFL:
@@ -58,7 +58,7 @@ def attend(thread: Thread, result: int | None) -> None:
 
 
 def _next(thread: Thread) -> tuple[int, bytes] | None:
-    return signals.take(thread, ALL & ~thread.personality.mask | NEVER_BLOCKED)
+    return sending.take(thread, ALL & ~linux_of(thread).mask | NEVER_BLOCKED)
 
 
 def _default(thread: Thread, number: int) -> bool:
@@ -69,7 +69,7 @@ def _default(thread: Thread, number: int) -> bool:
     if bit(number) & signals.STOPPING:
         if number != signals.SIGSTOP and process.group.is_orphaned():
             return False
-        signals.stop(process, number)
+        sending.stop(process, number)
         return True
     process.terminate(ExitStatus(128 + number, number))
     return True
@@ -87,7 +87,7 @@ def _wait_to_run(thread: Thread, result: int | None) -> None:
 
 def _restore_mask(thread: Thread) -> None:
     """sigsuspend, ppoll and such had replaced the mask for the time of the call."""
-    state = thread.personality
+    state = linux_of(thread)
     if state.saved_mask is not None:
         state.mask, state.saved_mask = state.saved_mask, None
 
@@ -125,14 +125,14 @@ def _settle_call(thread: Thread, result: int | None, restart: str, action: Sigac
 def _run_handler(
     thread: Thread, number: int, action: Sigaction, information: bytes, result: int | None, restart: str
 ) -> None:
-    guest, state = thread.guest, thread.personality
+    guest, state = thread.guest, linux_of(thread)
     state.unfinished = None
     if not guest.stop():
         raise GuestGone("the thread ended before its signal")
     _settle_call(thread, result, restart, action)
     mask = state.mask if state.saved_mask is None else state.saved_mask
     if action.flags & signals.SA_RESETHAND:
-        thread.process.personality.dispositions.reset(number)
+        linux_of_process(thread.process).dispositions.reset(number)
     stack = state.stack.address, state.stack.flags, state.stack.size
     top = state.stack.top(guest.registers.rsp) if action.flags & signals.SA_ONSTACK else None
     on_alternate = top is not None or state.stack.holds(guest.registers.rsp)
@@ -149,7 +149,7 @@ def _run_handler(
     state.mask |= action.mask & ~NEVER_BLOCKED
     if not action.flags & signals.SA_NODEFER:
         state.mask |= bit(number)
-    thread.attention = thread.personality.has_deliverable(thread)
+    thread.attention = linux_of(thread).has_deliverable(thread)
     if thread.attention:
         attend(thread, None)
     else:
@@ -164,12 +164,12 @@ def frame_failed(thread: Thread, number: int = 0) -> None:
     if number == signals.SIGSEGV:
         thread.process.terminate(ExitStatus(128 + number, number))
         return
-    force(thread, signals.SIGSEGV, signals.sent_by(signals.SIGSEGV, None))
+    force(thread, signals.SIGSEGV, sending.sent_by(signals.SIGSEGV, None))
 
 
 def force(thread: Thread, number: int, information: bytes) -> None:
     """Deliver a signal that cannot be put off: one that is blocked or ignored does what it does by default."""
-    state, dispositions = thread.personality, thread.process.personality.dispositions
+    state, dispositions = linux_of(thread), linux_of_process(thread.process).dispositions
     if state.mask & bit(number) or dispositions.get(number).handler == signals.SIG_IGN:
         dispositions.reset(number)
         state.mask &= ~bit(number)

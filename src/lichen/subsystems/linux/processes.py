@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lichen.executive.security import Capability, Token
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.state import LinuxProcess
+from lichen.subsystems.linux.state import as_linux_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -22,13 +22,14 @@ def token_of(thread: Thread) -> Token:
 
 def become(process: Process, token: Token) -> None:
     """Let a process act as somebody else. What it was allowed before must not leak: it is not to be looked into now."""
-    old, state = process.files.token, process.personality
+    old, state = process.files.token, as_linux_process(process)
     process.files.token = token
     ids = (old.euid, old.egid, old.fsuid, old.fsgid) != (token.euid, token.egid, token.fsuid, token.fsgid)
     gained = ids or token.is_changed or token.permitted & ~old.permitted
-    if isinstance(state, LinuxProcess) and gained:
-        state.dumpable = 0
-        state.parent_death_signal = 0
+    if gained:
+        process.dumpable = False
+        if state is not None:
+            state.parent_death_signal = 0
 
 
 def rules_over(token: Token, target: Process) -> bool:
@@ -69,10 +70,9 @@ def check_same_user(mine: Token, theirs: Token) -> None:
 
 def check_inspection(thread: Thread, target: Process) -> None:
     """PRIVILEGE_NOT_HELD unless the caller may read and change the inside of `target`."""
-    mine, theirs, state = token_of(thread), target.files.token, target.personality
+    mine, theirs = token_of(thread), target.files.token
     if target is thread.process or mine.has(Capability.SYS_PTRACE):
         return
     check_same_user(mine, theirs)
-    dumpable = not isinstance(state, LinuxProcess) or state.dumpable == 1
-    if not dumpable or theirs.permitted & ~mine.permitted:
+    if not target.dumpable or theirs.permitted & ~mine.permitted:
         raise Failure(Status.PRIVILEGE_NOT_HELD)

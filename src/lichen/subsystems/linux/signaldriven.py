@@ -15,7 +15,7 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux import signals
+from lichen.subsystems.linux import sending, signals
 from lichen.subsystems.linux.processes import rules_over, token_of
 from lichen.subsystems.linux.siginfo import SiginfoPoll
 
@@ -79,7 +79,7 @@ class Ownership:
         if self.signal:
             information = _POLL.pack(SiginfoPoll(number, 0, reason, _BANDS[reason], fd))
         else:
-            information = signals.sent_by(number, None)
+            information = sending.sent_by(number, None)
         if kind == F_OWNER_TID:
             thread = self.machine.processes.threads.get(id)
             if (
@@ -87,13 +87,13 @@ class Ownership:
                 and thread.process.subsystem.name == "linux"
                 and self._may_tell(thread.process)
             ):
-                signals.send(thread.process, number, information, thread)
+                sending.send(thread.process, number, information, thread)
             return
         for process in filter(self._may_tell, self._processes(kind, id)):
             if (
                 process.subsystem.name == "linux"
             ):  # no Windows program has asked for it, nor could it handle it
-                signals.send(process, number, information)
+                sending.send(process, number, information)
 
     def _may_tell(self, process: Process) -> bool:
         return self.token is not None and rules_over(self.token, process)

@@ -1,8 +1,4 @@
-"""Linux signals: dispositions, masks, queues, and what sending one does.
-
-A signal that will run a handler sets the target thread's `attention` and gets it out of whatever it is in: a blocked call is
-interrupted, a running thread stopped; `delivery.py` then builds the frame. What needs no handler (termination, stop,
-continue, nothing) is done here and at once.
+"""Linux signals: their numbers, masks, queues and dispositions.
 
 Source: signal(7), sigaction(2), sigqueue(3).
 """
@@ -11,17 +7,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from lichen.abi.layout import LP64, layout
-from lichen.executive.limits import RLIMIT_SIGPENDING
-from lichen.executive.processes import ExitStatus
 from lichen.executive.wait import Waitable
 from lichen.subsystems.linux.records import Sigaction
-from lichen.subsystems.linux.siginfo import SiginfoKill
-
-if TYPE_CHECKING:
-    from lichen.executive.processes import Process, Thread
 
 LAST: Final = 64
 FIRST_REAL_TIME: Final = 32
@@ -70,8 +59,6 @@ SYNCHRONOUS: Final = mask_of(SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGSYS)
 ALL: Final = (1 << LAST) - 1
 DEFAULT: Final = Sigaction(SIG_DFL, 0, 0, 0)
 MAXIMUM_QUEUED: Final = 4096
-
-_KILL: Final = layout(SiginfoKill, LP64)
 
 
 class Pending(Waitable):
@@ -136,30 +123,6 @@ class Pending(Waitable):
             continue
 
 
-class SignalWait(Waitable):
-    """Signalled while a thread has one of some signals pending: sigtimedwait, signalfd."""
-
-    __slots__ = ("thread", "wanted")
-
-    def __init__(self, thread: Thread, wanted: int) -> None:
-        super().__init__()
-        self.thread, self.wanted = thread, wanted
-        for pending in self._sources():
-            pending.waiters[self] = None
-
-    def _sources(self) -> tuple[Pending, Pending]:
-        return self.thread.personality.pending, self.thread.process.personality.pending
-
-    def close(self) -> None:
-        """Stop listening for signals."""
-        for pending in self._sources():
-            pending.waiters.pop(self, None)
-
-    def signalled(self, waiter: object) -> bool:
-        thread = self.thread
-        return bool((thread.personality.pending.mask | thread.process.personality.pending.mask) & self.wanted)
-
-
 @dataclass(eq=False)
 class Dispositions:
     """What each signal does; shared by CLONE_SIGHAND."""
@@ -193,99 +156,3 @@ class Dispositions:
     def after_exec(self) -> Dispositions:
         """Handlers go back to the default; what was ignored stays ignored."""
         return Dispositions.ignoring(self.ignored())
-
-
-def take(thread: Thread, wanted: int) -> tuple[int, bytes] | None:
-    """The next signal out of the mask `wanted` that is pending for a thread: its own first, then its process's."""
-    pending: Pending
-    for pending in (thread.personality.pending, thread.process.personality.pending):
-        if (found := pending.take(wanted)) is not None:
-            return found
-    return None
-
-
-def sent_by(number: int, sender: Process | None, code: int = SI_USER, value: int = 0) -> bytes:
-    """siginfo_t of a signal that a process sent, or the kernel itself."""
-    if sender is None:
-        return _KILL.pack(SiginfoKill(number, 0, SI_KERNEL, 0, 0, 0))
-    return _KILL.pack(SiginfoKill(number, 0, code, sender.id, sender.files.token.uid, value))
-
-
-def send(process: Process, number: int, information: bytes, thread: Thread | None = None) -> bool:
-    """Send a signal to a process, or to one thread of it; False when its queue is full."""
-    if process.exit_status is not None or process.id == 1 or not process.threads:
-        return True
-    state = process.personality
-    if number == SIGKILL:
-        process.terminate(ExitStatus(128 + SIGKILL, SIGKILL))
-        return True
-    _cancel_opposites(process, number)
-    if not process.threads:  # it was continued into a deadly signal
-        return True
-    target = thread or _choose(process, number)
-    blocked = target.personality.mask & bit(number) or target.personality.waiting_for & bit(number)
-    if not blocked and state.dispositions.is_ignored(number):
-        return True
-    pending = thread.personality.pending if thread else state.pending
-    if not pending.add(number, information, process.limits[RLIMIT_SIGPENDING][0]):
-        return False
-    if thread is not None:
-        state.pending.wake()
-    if not target.personality.mask & bit(number):
-        notify(target)
-    return True
-
-
-def _cancel_opposites(process: Process, number: int) -> None:
-    """SIGCONT drops pending stops and continues the process, a stop signal drops pending SIGCONT."""
-    if number == SIGCONT:
-        dropped = STOPPING
-    elif bit(number) & STOPPING:
-        dropped = bit(SIGCONT)
-    else:
-        return
-    process.personality.pending.discard(dropped)
-    for thread in process.threads.values():
-        thread.personality.pending.discard(dropped)
-    if number == SIGCONT:
-        resume(process)
-
-
-def _choose(process: Process, number: int) -> Thread:
-    """The thread that a signal to the whole process goes to: one that does not block it, the first one if it can."""
-    first = process.first_thread
-    if not first.personality.mask & bit(number):
-        return first
-    return next((t for t in process.threads.values() if not t.personality.mask & bit(number)), first)
-
-
-def notify(thread: Thread) -> None:
-    """A signal waits for `thread`, which does not block it: act at once, or get it to look."""
-    thread.attention = True
-    scheduler = thread.process.machine.scheduler
-    if scheduler.works_for(thread) or thread.held_back:
-        return
-    if thread.parking is not None:
-        thread.interrupt()
-    elif thread.guest.stop():
-        thread.process.subsystem.attend(thread, None)
-
-
-def stop(process: Process, number: int) -> None:
-    """Hold all threads of a process back, as job control does, and tell its parent."""
-    if process.stopped:
-        return
-    process.stopped = True
-    for thread in process.threads.values():
-        thread.hold_back()
-    process.tell_job_change(number)
-
-
-def resume(process: Process) -> None:
-    """Undo `stop`."""
-    if not process.stopped:
-        return
-    process.stopped = False
-    process.tell_job_change(0)
-    for thread in list(process.threads.values()):
-        thread.release()

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.interfaces import PAGE, ProcessorTime
-from lichen.subsystems.linux.clocks import ClockTimer
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, Dispositions, Pending
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
+    from lichen.subsystems.linux.clocks import ClockTimer
 
 MINIMUM_STACK: Final = 2048
 PER_MASK, PER_LINUX32 = 0xFF, 0x8
@@ -47,7 +47,7 @@ class AlternateStack:
 
 @dataclass(eq=False)
 class LinuxProcess:
-    """`Process.personality` of a Linux process."""
+    """`Process.state` of a Linux process."""
 
     dispositions: Dispositions = field(default_factory=Dispositions)
     pending: Pending = field(default_factory=Pending)
@@ -64,7 +64,6 @@ class LinuxProcess:
     """What waited-for children, and theirs, have used."""
     children_peak: int = 0
     """The most bytes that any of them had in memory."""
-    dumpable: int = 1
     parent_death_signal: int = 0
     oom_score_adjustment: int = 0
     """Recorded and shown; it is the host that runs out of memory."""
@@ -77,7 +76,7 @@ class LinuxProcess:
 
 @dataclass(eq=False)
 class LinuxThread:
-    """`Thread.personality` of a Linux thread."""
+    """`Thread.state` of a Linux thread."""
 
     mask: int = 0
     saved_mask: int | None = None
@@ -99,8 +98,34 @@ class LinuxThread:
 
     def has_deliverable(self, thread: Thread) -> bool:
         """Whether a pending signal is not blocked."""
-        pending = self.pending.mask | thread.process.personality.pending.mask
+        pending = self.pending.mask | linux_of_process(thread.process).pending.mask
         return bool(pending & (ALL & ~self.mask | NEVER_BLOCKED))
+
+
+def linux_of(thread: Thread) -> LinuxThread:
+    """What Linux knows of a thread of its own."""
+    state = thread.state
+    assert isinstance(state, LinuxThread)
+    return state
+
+
+def linux_of_process(process: Process) -> LinuxProcess:
+    """What Linux knows of a process of its own."""
+    state = process.state
+    assert isinstance(state, LinuxProcess)
+    return state
+
+
+def as_linux(thread: Thread) -> LinuxThread | None:
+    """What Linux knows of a thread; None of one that is not its own."""
+    state = thread.state
+    return state if isinstance(state, LinuxThread) else None
+
+
+def as_linux_process(process: Process) -> LinuxProcess | None:
+    """What Linux knows of a process; None of one that is not its own."""
+    state = process.state
+    return state if isinstance(state, LinuxProcess) else None
 
 
 def first_stack_address(size: int) -> int:

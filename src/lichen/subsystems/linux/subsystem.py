@@ -18,14 +18,22 @@ from lichen.executive.interfaces import Fault, Platform
 from lichen.executive.memory import Region
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Interrupted
-from lichen.subsystems.linux import delivery, signals
+from lichen.subsystems.linux import delivery, sending, signals
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.execution import ElfLoader, ScriptLoader
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.siginfo import SiginfoChild, SiginfoFault
 from lichen.subsystems.linux.signals import Dispositions
 from lichen.subsystems.linux.stacks import grow
-from lichen.subsystems.linux.state import READ_IMPLIES_EXEC, LinuxProcess, LinuxThread
+from lichen.subsystems.linux.state import (
+    READ_IMPLIES_EXEC,
+    LinuxProcess,
+    LinuxThread,
+    as_linux,
+    as_linux_process,
+    linux_of,
+    linux_of_process,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
@@ -107,7 +115,7 @@ class LinuxSubsystem:
             return -errno.EFAULT
         if isinstance(error, Interrupted):
             entry = self.table.get(thread.call[0])
-            thread.personality.restart = entry.call.restart if entry else "never"
+            linux_of(thread).restart = entry.call.restart if entry else "never"
             thread.attention = True  # the signal may be another thread's by now: then the call begins again
             return -errno.EINTR
         if isinstance(error, OSError):
@@ -122,18 +130,18 @@ class LinuxSubsystem:
 
     def released(self, thread: Thread) -> None:
         """A signal that came while the thread was held back ends its wait."""
-        if thread.personality.has_deliverable(thread):
+        if linux_of(thread).has_deliverable(thread):
             thread.interrupt()
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
         """Send a signal that any process or the kernel asks for."""
         if number:
-            signals.send(process, number, signals.sent_by(number, sender))
+            sending.send(process, number, sending.sent_by(number, sender))
 
     def ignores(self, thread: Thread, number: int) -> bool:
         """Whether a thread blocks a signal, or its process was told to ignore it."""
-        action = thread.process.personality.dispositions.get(number)
-        return bool(thread.personality.mask & signals.bit(number)) or action.handler == signals.SIG_IGN
+        action = linux_of_process(thread.process).dispositions.get(number)
+        return bool(linux_of(thread).mask & signals.bit(number)) or action.handler == signals.SIG_IGN
 
     def fault(self, thread: Thread, fault: Fault) -> None:
         """A trap of the processor becomes a signal that cannot be put off."""
@@ -142,7 +150,7 @@ class LinuxSubsystem:
             if fault.code == _NOTHING_MAPPED and grow(thread, fault.address):
                 delivery.attend(thread, None)
                 return
-            thread.personality.trap = (fault.error, _PAGE_FAULT_TRAP, fault.address)
+            linux_of(thread).trap = (fault.error, _PAGE_FAULT_TRAP, fault.address)
         delivery.force(thread, number, _FAULT.pack(SiginfoFault(number, 0, fault.code, fault.address)))
 
     # ---- life of threads and processes
@@ -150,13 +158,13 @@ class LinuxSubsystem:
     def thread_started(self, thread: Thread, creator: Thread | None) -> None:
         """Give a new thread its state; the first of a process finds the process's made by fork, or makes it."""
         process = thread.process
-        if not isinstance(process.personality, LinuxProcess):
-            process.personality = LinuxProcess(Dispositions.ignoring(process.ignored))
+        if as_linux_process(process) is None:
+            process.state = LinuxProcess(Dispositions.ignoring(process.ignored))
         state = LinuxThread()
-        if creator is not None and isinstance(creator.personality, LinuxThread):
-            state.mask = creator.personality.mask
-            state.domain = creator.personality.domain
-        thread.personality = state
+        if creator is not None and as_linux(creator) is not None:
+            state.mask = linux_of(creator).mask
+            state.domain = linux_of(creator).domain
+        thread.state = state
 
     def environment(self, process: Process) -> bytes:
         """The variables that the program was started with, where they lie on its stack."""
@@ -165,7 +173,7 @@ class LinuxSubsystem:
 
     def leave(self, process: Process) -> frozenset[int]:
         """exec of a Windows program: the alarm clocks go on, as they do for any program."""
-        state: LinuxProcess = process.personality
+        state = linux_of_process(process)
         for timer in state.timers.values():
             timer.close()
         process.when_image_left += [timer.close for timer in state.alarms.values()]
@@ -182,34 +190,34 @@ class LinuxSubsystem:
     def program_replaced(self, thread: Thread, before: Subsystem) -> None:
         """exec: handlers, alternate stack and timers go; mask, pending signals and limits stay."""
         process = thread.process
-        if before is not self or not isinstance(process.personality, LinuxProcess):
-            process.personality = LinuxProcess(Dispositions.ignoring(process.ignored))
-            thread.personality = LinuxThread()
+        if before is not self or as_linux_process(process) is None:
+            process.state = LinuxProcess(Dispositions.ignoring(process.ignored))
+            thread.state = LinuxThread()
             return
-        state, old = process.personality, thread.personality
+        state, old = linux_of_process(process), linux_of(thread)
         state.dispositions = state.dispositions.after_exec()
-        state.executed, state.dumpable, state.exit_signal = True, 1, signals.SIGCHLD
+        state.executed, state.exit_signal = True, signals.SIGCHLD
         for timer in state.timers.values():
             timer.close()
         state.timers.clear()
-        thread.personality = LinuxThread(
+        thread.state = LinuxThread(
             mask=old.mask,
             pending=old.pending,
             domain=old.domain & ~READ_IMPLIES_EXEC,
         )
-        thread.attention = thread.personality.has_deliverable(thread)
+        thread.attention = linux_of(thread).has_deliverable(thread)
 
     def thread_ended(self, thread: Thread) -> None:
         """Release the robust futexes that the thread held."""
-        state = thread.personality
-        if isinstance(state, LinuxThread) and state.robust_list:
+        state = as_linux(thread)
+        if state is not None and state.robust_list:
             from lichen.subsystems.linux.robust import release_robust_futexes
 
             release_robust_futexes(thread, state.robust_list)
 
     def process_ended(self, process: Process) -> None:
-        state = process.personality
-        if not isinstance(state, LinuxProcess):
+        state = as_linux_process(process)
+        if state is None:
             return
         for timer in (*state.alarms.values(), *state.timers.values()):
             timer.close()
@@ -245,11 +253,11 @@ class LinuxSubsystem:
 
     def child_ended(self, parent: Process, child: Process) -> bool:
         """Tell a Linux parent by signal; False when it wants no zombies."""
-        state = parent.personality
-        if not isinstance(state, LinuxProcess) or parent.exit_status is not None:
+        state = as_linux_process(parent)
+        if state is None or parent.exit_status is not None:
             return False
         number = (
-            child.personality.exit_signal if isinstance(child.personality, LinuxProcess) else signals.SIGCHLD
+            linux_of_process(child).exit_signal if as_linux_process(child) is not None else signals.SIGCHLD
         )
         action = state.dispositions.get(signals.SIGCHLD)
         keep = not (
@@ -257,21 +265,21 @@ class LinuxSubsystem:
             and (action.handler == signals.SIG_IGN or action.flags & signals.SA_NOCLDWAIT)
         )
         if number:
-            signals.send(parent, number, child_information(child, number))
+            sending.send(parent, number, child_information(child, number))
         return keep
 
     def child_changed(self, parent: Process, child: Process) -> None:
         """SIGCHLD for a stopped or continued child, unless the parent does not want it."""
-        state = parent.personality
-        if isinstance(state, LinuxProcess):
+        state = as_linux_process(parent)
+        if state is not None:
             action = state.dispositions.get(signals.SIGCHLD)
             if not action.flags & signals.SA_NOCLDSTOP:
-                signals.send(parent, signals.SIGCHLD, child_information(child, signals.SIGCHLD))
+                sending.send(parent, signals.SIGCHLD, child_information(child, signals.SIGCHLD))
 
     def orphaned(self, process: Process) -> None:
         """Another process is its parent now, which hears of its end by SIGCHLD; prctl(PR_SET_PDEATHSIG)."""
-        state = process.personality
-        if isinstance(state, LinuxProcess):
+        state = as_linux_process(process)
+        if state is not None:
             state.exit_signal, state.creator = signals.SIGCHLD, None
             if state.parent_death_signal:
                 process.signal(state.parent_death_signal, process.parent)

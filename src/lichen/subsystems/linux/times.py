@@ -21,6 +21,7 @@ from lichen.subsystems.linux.clocks import (
     clock_of_id,
 )
 from lichen.subsystems.linux.records import Timespec, Timeval
+from lichen.subsystems.linux.state import linux_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -64,7 +65,7 @@ def deadline_of(thread: Thread, timeout: Timespec | None) -> float | None:
 
 def deadline_before(thread: Thread, wait: object) -> float | None:
     """When this very wait was to end, if it was cut short by what no handler saw (a stop) and begins again."""
-    state = thread.personality
+    state = linux_of(thread)
     before, state.unfinished = state.unfinished, None
     return before[1] if before is not None and before[0] == wait else None
 
@@ -78,7 +79,7 @@ def _kept(thread: Thread, wait: object, deadline: float, blocked: Any) -> Blocks
     try:
         return (yield from blocked)
     except Interrupted:
-        thread.personality.unfinished = wait, deadline
+        linux_of(thread).unfinished = wait, deadline
         raise
 
 

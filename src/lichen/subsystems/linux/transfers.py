@@ -18,7 +18,7 @@ from lichen.executive.io.opening import Access, Options
 from lichen.executive.limits import RLIMIT_FSIZE, UNLIMITED
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.linux import signals
+from lichen.subsystems.linux import sending, signals
 from lichen.subsystems.linux.records import Iovec
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ def broken(thread: Thread, failure: Failure) -> None:
 
 def send_signal(thread: Thread, number: int) -> None:
     """A signal that the calling thread has brought upon itself."""
-    signals.send(thread.process, number, signals.sent_by(number, thread.process), thread)
+    sending.send(thread.process, number, sending.sent_by(number, thread.process), thread)
 
 
 def within_limit(thread: Thread, file: File, data: bytes, offset: int | None) -> bytes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lichen.executive import scheduling
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.state import NtProcess, NtThread
+from lichen.subsystems.nt.state import as_nt, as_nt_process, nt_of, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -34,16 +34,16 @@ def of_system(process: Process) -> int:
 
 def of_process(process: Process) -> int:
     """The mask of those that a process may run on; a Linux process's is its first thread's."""
-    state = process.personality
-    if isinstance(state, NtProcess):
+    state = as_nt_process(process)
+    if state is not None:
         return state.affinity or of_system(process)
     return _mask(process, scheduling.of_process(process).affinity)
 
 
 def of_thread(thread: Thread) -> int:
     """The mask of those that a thread may run on."""
-    state = thread.personality
-    if isinstance(state, NtThread):
+    state = as_nt(thread)
+    if state is not None:
         return state.affinity or of_process(thread.process)
     return _mask(thread.process, thread.scheduling.affinity)
 
@@ -52,7 +52,7 @@ def set_thread(thread: Thread, mask: int) -> None:
     """Bind a thread; INVALID_PARAMETER for processors that are not its process's."""
     if not mask or mask & ~of_process(thread.process):
         raise Failure(Status.INVALID_PARAMETER)
-    thread.personality.affinity = mask
+    nt_of(thread).affinity = mask
     apply(thread)
 
 
@@ -60,13 +60,13 @@ def set_process(process: Process, mask: int) -> None:
     """Bind all threads of a process, those to come included; INVALID_PARAMETER for processors that are not there."""
     if not mask or mask & ~of_system(process):
         raise Failure(Status.INVALID_PARAMETER)
-    if not isinstance(process.personality, NtProcess):
+    if as_nt_process(process) is None:
         for thread in process.threads.values():
             process.subsystem.set_processors(thread, _bound(process, mask))
         return
-    process.personality.affinity = mask
+    nt_of_process(process).affinity = mask
     for thread in process.threads.values():
-        thread.personality.affinity = 0
+        nt_of(thread).affinity = 0
         apply(thread)
 
 
@@ -76,13 +76,13 @@ def set_from_outside(thread: Thread, processors: frozenset[int] | None) -> None:
     if thread is process.first_thread:
         set_process(process, mask)
     else:
-        thread.personality.affinity = mask & of_process(process) or of_process(process)
+        nt_of(thread).affinity = mask & of_process(process) or of_process(process)
         apply(thread)
 
 
 def begin(thread: Thread) -> None:
     """A process begins with the processors that its first thread has already."""
-    thread.process.personality.affinity = _mask(thread.process, thread.scheduling.affinity)
+    nt_of_process(thread.process).affinity = _mask(thread.process, thread.scheduling.affinity)
 
 
 def of_child(process: Process) -> frozenset[int] | None:

@@ -23,7 +23,7 @@ from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records.common import IoStatusBlock
-from lichen.subsystems.nt.state import NtProcess, NtThread, Pending, UserApc
+from lichen.subsystems.nt.state import Pending, UserApc, nt_of, nt_of_process
 from lichen.subsystems.nt.types import Result
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Completion:
 
     def wait(self, operation: Blocks[int]) -> Blocks[int]:
         """Let the thread wait for an operation; who cancels that interrupts it."""
-        state: NtThread = self.thread.personality
+        state = nt_of(self.thread)
         alertable = self.file.options & Options.ALERTABLE
         state.synchronous = self
         if has_event(self.file):
@@ -89,7 +89,7 @@ class Completion:
     def pend(self, operation: Blocks[int]) -> int:
         """Let an operation go on by itself: the call answers PENDING."""
         process, file = self.thread.process, self.file
-        state: NtProcess = process.personality
+        state = nt_of_process(process)
         try:
             if len(state.pending) >= _MOST_PENDING:
                 raise Failure(Status.INSUFFICIENT_RESOURCES)
@@ -143,7 +143,7 @@ class Completion:
             pass  # the status block has gone meanwhile
 
     def _forget(self) -> None:
-        state: NtProcess = self.thread.process.personality
+        state = nt_of_process(self.thread.process)
         pending, self._pending = self._pending, None  # which holds this object
         if pending is not None:
             state.pending.pop(pending.parking, None)
@@ -192,7 +192,7 @@ def _alertably(thread: Thread, operation: Blocks[int]) -> Blocks[int]:
         wait = next(operation)
         while True:
             try:
-                if wait.interruptible and thread.personality.apcs:
+                if wait.interruptible and nt_of(thread).apcs:
                     raise Interrupted
                 index = yield replace(wait, alertable=wait.interruptible)
             except Interrupted as cut:

@@ -16,7 +16,7 @@ from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure
 from lichen.executive.wait import then
 from lichen.subsystems.nt.images import Allocation
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -49,7 +49,7 @@ def report(process: Process, code: int, address: int) -> None:
 def explain(process: Process, code: int) -> None:
     """When the system's DLLs end their process with `code` because something is missing, tell what it is."""
     if code in _EXPLAINED:
-        for complaint in process.personality.complaints:
+        for complaint in nt_of_process(process).complaints:
             tell(process, _CHANNEL.sub("", complaint.splitlines()[0]).replace("\\\\", "\\"))
 
 
@@ -62,7 +62,7 @@ def say(thread: Thread, text: int, size: int) -> Result:
     message = data.decode("utf-8", "replace").rstrip()
     if message and _is_complaint(message):
         log.info("%s: %s", thread.process, message)
-        thread.process.personality.complaints.append(message)
+        nt_of_process(thread.process).complaints.append(message)
     elif message and (output := _error_output(thread.process)) is not None:
         return then(output.write(data), lambda count: size)
     return size
@@ -85,15 +85,15 @@ def _error_output(process: Process) -> File | None:
 def tell(process: Process, text: str) -> None:
     """Write a line about a process on its standard error, if there is one."""
     output = _error_output(process)
-    program = process.personality.image_path.rpartition("\\")[2]
+    program = nt_of_process(process).image_path.rpartition("\\")[2]
     if output is not None:
         with suppress(Failure):
             output.write(f"{program}: {text}\n".encode())
 
 
 def _error_handle(process: Process) -> int:
-    state = process.personality
-    if not isinstance(state, NtProcess) or not process.threads:
+    state = as_nt_process(process)
+    if state is None or not process.threads:
         return 0
     memory = process.first_thread.memory
     parameters = int.from_bytes(memory.read(state.peb + _PARAMETERS, 8), "little")  # ntdll moves them

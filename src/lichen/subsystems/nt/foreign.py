@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.interfaces import USER_END
 from lichen.executive.io.location import Location
 from lichen.subsystems.nt.names import dos_path
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process
 from lichen.subsystems.nt.types import encode
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _LONGEST: Final = 0x7FFF
 
 def image_path(process: Process) -> str:
     """The path of a process's image as Windows programs see it; its name for one that runs no file."""
-    state = process.personality
-    if isinstance(state, NtProcess):
+    state = as_nt_process(process)
+    if state is not None:
         return state.image_path
     return dos_path(process, process.image) if isinstance(process.image, Location) else process.name
 
@@ -44,7 +44,7 @@ def image_name(process: Process) -> str:
 
 def shows(process: Process, address: int, size: int) -> bool:
     """Whether a range of a process's memory is the one that is made up."""
-    linux = not isinstance(process.personality, NtProcess) and bool(process.threads)
+    linux = as_nt_process(process) is None and bool(process.threads)
     return linux and address >= PEB and address + size <= PEB + _SIZE
 
 

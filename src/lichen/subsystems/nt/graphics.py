@@ -13,6 +13,7 @@ from lichen.abi.memory import Fault
 from lichen.subsystems.nt import crash
 from lichen.subsystems.nt.images import MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.pe import SUBSYSTEM_CONSOLE
+from lichen.subsystems.nt.state import nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -32,7 +33,7 @@ _EXPLANATION: Final = (
 def refused(thread: Thread, number: int, arguments: tuple[int, ...]) -> None:
     """A thread has asked win32u for something: remember it of a graphics program."""
     process = thread.process
-    state = process.personality
+    state = nt_of_process(process)
     if state.image.file.subsystem == SUBSYSTEM_CONSOLE:
         return
     state.wants_graphics = True
@@ -45,7 +46,7 @@ def refused(thread: Thread, number: int, arguments: tuple[int, ...]) -> None:
 
 def _names(process: Process) -> dict[int, str]:
     """The names of those calls that ask for windows, by the numbers of the win32u that the process has mapped."""
-    state = process.personality
+    state = nt_of_process(process)
     if state.window_calls is None:
         for region in process.space.regions:
             image = region.allocation.content if isinstance(region.allocation, Allocation) else None
@@ -75,13 +76,13 @@ def _is_image(allocation: object) -> bool:
 
 def about_to_end(process: Process) -> None:
     """The process is about to end by itself, and its DLLs will clean up: see whether it got no window before that."""
-    state = process.personality
+    state = nt_of_process(process)
     state.gives_up = state.refused_window is not None and state.refused_window == _work_of(process)
 
 
 def status_at_end(process: Process, code: int) -> int:
     """The code that a process ends with which gives `code`: not 0 if all that it did was to ask for a window."""
-    if not process.personality.gives_up:
+    if not nt_of_process(process).gives_up:
         return code
     crash.tell(process, _EXPLANATION)
     return code or CANNOT_RUN
@@ -89,7 +90,7 @@ def status_at_end(process: Process, code: int) -> int:
 
 def explains_crash(process: Process) -> bool:
     """Whether a crash is what becomes of a program that gets no graphics; its error output then says so."""
-    if not process.personality.wants_graphics:
+    if not nt_of_process(process).wants_graphics:
         return False
     crash.tell(process, _EXPLANATION)
     return True

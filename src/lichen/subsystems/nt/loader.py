@@ -154,12 +154,12 @@ class PeLoader:
         entries = Entries.of(subsystem.ntdll.file, ntdll)
 
         def enter(process: Process) -> None:
-            process.personality = state
+            process.state = state
             process.handles.limit = HANDLE_LIMIT
             process.files.token = process.files.token.for_program(*_NO_SET_ID)
             thread = process.first_thread
             start = base + image.file.entry
-            thread.personality = first.state(start)
+            thread.state = first.state(start)
             priority.begin(thread)
             affinity.begin(thread)
             first.write(guest.memory, peb, process.id, thread.id)

@@ -10,6 +10,7 @@ from lichen.executive.objects.handles import Handle, HandleTable, handle_of, ind
 from lichen.executive.objects.object import Object
 from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Named
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def is_limited(process: Process, target: Process) -> bool:
     if target is process or mine.has(Capability.SYS_PTRACE):
         return False
     same = {theirs.uid, theirs.euid, theirs.suid} == {mine.uid} and not theirs.permitted & ~mine.permitted
-    return not same or getattr(target.personality, "dumpable", 1) != 1
+    return not same or target.dumpable != 1
 
 
 def new_handle(thread: Thread, object: Object, access: int, named: Named | None = None) -> int:
@@ -90,5 +91,5 @@ def new_handle(thread: Thread, object: Object, access: int, named: Named | None 
 def given_handle(thread: Thread, handles: HandleTable, object: Object, access: int, inherit: bool) -> int:
     """As `new_handle`, in any process's table."""
     index = handles.insert(object, access, inherit)
-    thread.personality.undo.append(lambda: handles.close(index))
+    nt_of(thread).undo.append(lambda: handles.close(index))
     return handle_of(index)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive import scheduling
 from lichen.executive.scheduling import LEAST_NICE, MOST_NICE
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.state import NtProcess, NtThread
+from lichen.subsystems.nt.state import as_nt, as_nt_process, nt_of, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -37,8 +37,8 @@ def nice_of(base: int) -> int:
 
 def class_of(process: Process) -> int:
     """The class of a process of either world."""
-    state = process.personality
-    if isinstance(state, NtProcess):
+    state = as_nt_process(process)
+    if state is not None:
         return state.priority_class
     return class_of_nice(scheduling.of_process(process).nice)
 
@@ -55,8 +55,8 @@ def set_class(process: Process, number: int, may_raise: bool) -> None:
     """
     if number not in _BASES:
         raise Failure(Status.INVALID_PARAMETER)
-    nice, state = nice_of(_BASES[number]), process.personality
-    if isinstance(state, NtProcess):
+    nice, state = nice_of(_BASES[number]), as_nt_process(process)
+    if state is not None:
         state.priority_class = number
         set_nice(process, nice)
         return
@@ -68,33 +68,33 @@ def set_class(process: Process, number: int, may_raise: bool) -> None:
 
 def begin(thread: Thread) -> None:
     """A process begins with the nice value that its first thread has already."""
-    state, nice = thread.process.personality, thread.scheduling.nice
+    state, nice = nt_of_process(thread.process), thread.scheduling.nice
     state.nice, state.priority_class = nice, class_of_nice(nice)
 
 
 def of_child(process: Process, foreign: bool) -> int:
     """The nice value that a child begins with: of Windows programs those who are raised have ordinary children."""
-    state: NtProcess = process.personality
+    state = nt_of_process(process)
     return state.nice if foreign else max(0, state.nice)
 
 
 def set_nice(process: Process, nice: int) -> None:
     """Give all threads of an NT process another nice value to start from."""
-    process.personality.nice = nice
+    nt_of_process(process).nice = nice
     for thread in process.threads.values():
         apply(thread)
 
 
 def set_step(thread: Thread, above: int) -> None:
     """Have a thread so many steps above its process."""
-    thread.personality.priority = above
+    nt_of(thread).priority = above
     apply(thread)
 
 
 def apply(thread: Thread) -> None:
     """Have the host run a thread as its process and its own priority say."""
-    state, process = thread.personality, thread.process.personality
-    above = state.priority if isinstance(state, NtThread) else 0
+    state, process = as_nt(thread), nt_of_process(thread.process)
+    above = state.priority if state is not None else 0
     nice = max(LEAST_NICE, min(process.nice - above * _STEP, MOST_NICE))
     if nice != thread.scheduling.nice:
         scheduling.set_nice(thread, nice)

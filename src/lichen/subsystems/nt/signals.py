@@ -6,7 +6,7 @@ import signal as posix
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.processes import ExitStatus
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process, nt_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -18,8 +18,8 @@ _CONTROL_EVENTS: Final[dict[int, int]] = {posix.SIGINT: CTRL_C, posix.SIGQUIT: C
 
 
 def _console_of(process: Process) -> Console | None:
-    state = process.personality
-    return state.console if isinstance(state, NtProcess) else None
+    state = as_nt_process(process)
+    return state.console if state is not None else None
 
 
 def is_for_console(process: Process, number: int) -> bool:
@@ -38,7 +38,7 @@ def exit_status(thread: Thread, code: int) -> ExitStatus:
 
     Wine's last handler ends a program with 0 where that of Windows says CONTROL_C_EXIT.
     """
-    event = thread.personality.control_event
+    event = nt_of(thread).control_event
     if code == _CONTROL_C_EXIT or (code == 0 and event is not None):
         return ExitStatus(_CONTROL_C_EXIT, posix.SIGQUIT if event == CTRL_BREAK else posix.SIGINT)
     return ExitStatus(code)
@@ -53,8 +53,8 @@ def job_changed(process: Process) -> None:
 
 def left(process: Process) -> None:
     """A process ended or gave its console up."""
-    state = process.personality
-    if isinstance(state, NtProcess) and state.console is not None:
+    state = as_nt_process(process)
+    if state is not None and state.console is not None:
         console, state.console = state.console, None
         console.detach(process)
         console.release()

@@ -23,6 +23,7 @@ from lichen.executive.status import Status
 from lichen.subsystems.nt import memory
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
 from lichen.subsystems.nt.protection import PAGE_GUARD, PAGE_READWRITE
+from lichen.subsystems.nt.state import nt_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -59,7 +60,7 @@ def touched(thread: Thread, region: Region, address: int) -> int | None:
     SUCCESS when it was a page further up, by which a program has the guard set up again (_resetstkoflw); None when it was
     no page of the stack.
     """
-    allocation, teb = region.allocation, thread.personality.teb
+    allocation, teb = region.allocation, nt_of(thread).teb
     try:
         (top,) = struct.unpack("<Q", thread.memory.read(teb + STACK_BASE, 8))
         (bottom,) = struct.unpack("<Q", thread.memory.read(teb + DEALLOCATION_STACK, 8))

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lichen.executive.wait import Waitable
-from lichen.subsystems.nt.images import Image
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Parking
     from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.console.console import Console
+    from lichen.subsystems.nt.images import Image
 
 
 class UserApc(NamedTuple):
@@ -45,7 +45,7 @@ HANDLE_LIMIT: Final = 1 << 16
 
 @dataclass(eq=False)
 class NtProcess:
-    """`Process.personality` of an NT process."""
+    """`Process.state` of an NT process."""
 
     image: Image
     base: int
@@ -86,7 +86,7 @@ class NtProcess:
 
 @dataclass(eq=False)
 class NtThread:
-    """`Thread.personality` of an NT thread."""
+    """`Thread.state` of an NT thread."""
 
     teb: int
     stack: int
@@ -115,3 +115,29 @@ class NtThread:
     """The control event that the thread was made to handle."""
     last_exception: tuple[int, int] = (0, 0)
     """(code, address) of the last exception that was raised: user mode ends the process with its code if nobody handles it."""
+
+
+def nt_of(thread: Thread) -> NtThread:
+    """What NT knows of a thread of its own."""
+    state = thread.state
+    assert isinstance(state, NtThread)
+    return state
+
+
+def nt_of_process(process: Process) -> NtProcess:
+    """What NT knows of a process of its own."""
+    state = process.state
+    assert isinstance(state, NtProcess)
+    return state
+
+
+def as_nt(thread: Thread) -> NtThread | None:
+    """What NT knows of a thread; None of one that is not its own."""
+    state = thread.state
+    return state if isinstance(state, NtThread) else None
+
+
+def as_nt_process(process: Process) -> NtProcess | None:
+    """What NT knows of a process; None of one that is not its own."""
+    state = process.state
+    return state if isinstance(state, NtProcess) else None

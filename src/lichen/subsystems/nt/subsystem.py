@@ -37,7 +37,7 @@ from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
 from lichen.subsystems.nt.records.exceptions import ExceptionRecord
 from lichen.subsystems.nt.shared_data import TICK, SharedData
-from lichen.subsystems.nt.state import NtProcess, NtThread, UserApc
+from lichen.subsystems.nt.state import UserApc, as_nt, as_nt_process, nt_of, nt_of_process
 from lichen.subsystems.nt.system_processes import SystemProcesses
 from lichen.subsystems.nt.unixcalls import UNIX_CALL, unix_call
 
@@ -165,8 +165,8 @@ class NtSubsystem:
         """Decode and run one call."""
         if thread.process.space.draining:
             thread.process.space.draining.pop(thread, None)
-        if thread.personality.undo:
-            thread.personality.undo.clear()
+        if nt_of(thread).undo:
+            nt_of(thread).undo.clear()
         entry = self.table.get(number)
         if entry is not None:
             return entry.enter(thread, arguments)
@@ -185,7 +185,7 @@ class NtSubsystem:
 
     def failed(self, thread: Thread, error: Exception) -> int:
         """The status of a call that failed, of which nothing is left."""
-        undo = thread.personality.undo
+        undo = nt_of(thread).undo
         while undo:
             with suppress(Failure):  # another thread may have been faster
                 undo.pop()()
@@ -194,14 +194,14 @@ class NtSubsystem:
         if isinstance(error, BadAddress):
             return Status.ACCESS_VIOLATION
         if isinstance(error, Interrupted):
-            return Status.USER_APC if thread.personality.apcs else Status.ALERTED
+            return Status.USER_APC if nt_of(thread).apcs else Status.ALERTED
         if isinstance(error, OSError):
             return Failure.from_host(error).status
         raise error
 
     def attend(self, thread: Thread, result: int | None) -> None:
         """Run the next APC of a thread that waited alertably; then let it go on."""
-        state: NtThread = thread.personality
+        state = nt_of(thread)
         delivers = result is not None and (result == Status.USER_APC or state.cut_short) and bool(state.apcs)
         state.cut_short = False
         if delivers and thread.guest.stop():
@@ -212,7 +212,7 @@ class NtSubsystem:
             thread.guest.complete(result)
 
     def _call_apc(self, thread: Thread, result: int) -> None:
-        apcs = thread.personality.apcs
+        apcs = nt_of(thread).apcs
         dispatcher = self.entries(thread.process).apc_dispatcher
         try:
             self.generation.call_apc(thread, dispatcher, apcs[0], result)
@@ -228,12 +228,12 @@ class NtSubsystem:
 
     def entries(self, process: Process) -> Entries:
         """ntdll's entry points in a process."""
-        return Entries.of(self.ntdll.file, process.personality.ntdll)
+        return Entries.of(self.ntdll.file, nt_of_process(process).ntdll)
 
     def queue_apc(self, thread: Thread, apc: UserApc) -> None:
         """Queue a user APC and get the thread out of an alertable wait."""
         self.keep_time()
-        thread.personality.apcs.append(apc)
+        nt_of(thread).apcs.append(apc)
         thread.attention = True
         thread.alert()
 
@@ -386,8 +386,8 @@ class NtSubsystem:
         self, thread: Thread, exception: ExceptionRecord, captured: bytes | bytearray
     ) -> None:
         """Let user mode handle an exception; without room for its frame the process ends."""
-        before, _ = thread.personality.last_exception
-        thread.personality.last_exception = exception.code, exception.address
+        before, _ = nt_of(thread).last_exception
+        nt_of(thread).last_exception = exception.code, exception.address
         dispatcher = self.entries(thread.process).exception_dispatcher
         try:
             exceptions.raise_exception(thread.guest, dispatcher, exception, captured)
@@ -417,10 +417,8 @@ class NtSubsystem:
 
     def environment(self, process: Process) -> bytes:
         """The variables in the block that the PEB leads to, which the program may have changed."""
-        state = process.personality
-        return (
-            read_environment(process.first_thread.memory, state.peb) if isinstance(state, NtProcess) else b""
-        )
+        state = as_nt_process(process)
+        return read_environment(process.first_thread.memory, state.peb) if state is not None else b""
 
     def leave(self, process: Process) -> frozenset[int]:
         """Windows programs never become others, and change nothing about what is ignored."""
@@ -428,7 +426,7 @@ class NtSubsystem:
 
     def set_nice(self, thread: Thread, nice: int) -> None:
         """A nice value is the process's: its class."""
-        thread.process.personality.priority_class = priority.class_of_nice(nice)
+        nt_of_process(thread.process).priority_class = priority.class_of_nice(nice)
         priority.set_nice(thread.process, nice)
 
     def set_processors(self, thread: Thread, processors: frozenset[int] | None) -> None:
@@ -440,14 +438,14 @@ class NtSubsystem:
 
     def thread_ended(self, thread: Thread) -> None:
         """Remember the thread's memory for whoever can unmap it."""
-        state, process = thread.personality, thread.process
-        if isinstance(state, NtThread):
+        state, process = as_nt(thread), thread.process
+        if state is not None:
             for mutant in list(state.mutants):
                 mutant.abandon()
         if process.exit_status is not None:
             self._abandon_pending(process)
-        if isinstance(state, NtThread) and isinstance(process.personality, NtProcess):
-            process.personality.left_memory += threads.left_memory(thread)
+        if state is not None:
+            nt_of_process(process).left_memory += threads.left_memory(thread)
 
     def process_ended(self, process: Process) -> None:
         """Its console is the others' alone."""
@@ -458,8 +456,8 @@ class NtSubsystem:
     @staticmethod
     def _abandon_pending(process: Process) -> None:
         """I/O that goes on ends with its process, before its handles are closed: whoever shares them hears of that."""
-        if isinstance(process.personality, NtProcess):
-            for pending in list(process.personality.pending.values()):
+        if (state := as_nt_process(process)) is not None:
+            for pending in list(state.pending.values()):
                 pending.abandon()
 
     def child_ended(self, parent: Process, child: Process) -> bool:

@@ -14,7 +14,7 @@ from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperatio
 from lichen.executive.memory import AddressSpace
 from lichen.subsystems.nt import context, memory, stacks
 from lichen.subsystems.nt.protection import PAGE_READWRITE
-from lichen.subsystems.nt.state import NtThread
+from lichen.subsystems.nt.state import NtThread, nt_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -86,7 +86,7 @@ def left_memory(thread: Thread) -> list[tuple[int, int]]:
     """
     if thread.process.exit_status is not None:
         return []
-    state: NtThread = thread.personality
+    state = nt_of(thread)
     stack = [(state.stack, state.stack_size)]
     return stack if _is_listed(thread.memory, state.teb) else [*stack, (state.teb, TEB_SIZE)]
 

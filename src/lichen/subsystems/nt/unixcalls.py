@@ -14,6 +14,7 @@ from lichen.executive.status import Status
 from lichen.subsystems.nt import crash, links
 from lichen.subsystems.nt.resolving import get_address_information, get_host_by_name
 from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _module(thread: Thread, handle: int) -> str:
     """The file name of the module that was given a handle; the null one is what ntdll begins with."""
     if handle == 0:
         return _NTDLL
-    modules = thread.process.personality.unix_modules
+    modules = nt_of_process(thread.process).unix_modules
     index = handle - HANDLE_BASE
     return modules[index].rpartition("\\")[2].lower() if 0 <= index < len(modules) else ""
 

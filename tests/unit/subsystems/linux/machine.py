@@ -81,7 +81,7 @@ class Machine:
         self.linux = LinuxSubsystem(cast(Any, self), (), cast(Any, None))
         system = System(Load(self.now), "host", processors=frozenset((0, 1, 65)))
         self.state = machine_state(self.scheduler, self.linux, self.context(ROOT), system=system)
-        self.state.processes.init.personality = LinuxProcess()
+        self.state.processes.init.state = LinuxProcess()
         self.thread = self.process(token).first_thread
 
     def context(self, token: Token) -> FileSystemContext:

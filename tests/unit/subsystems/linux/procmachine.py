@@ -79,13 +79,13 @@ class Host:
     def process(self, parent: Process, name: str, token: Token) -> Process:
         process = self.state.processes.new_process(parent, cast(Any, Personality()))
         process.name, process.files = name, self.context.copy(token)
-        process.handles, process.personality = HandleTable(), LinuxProcess()
+        process.handles, process.state = HandleTable(), LinuxProcess()
         self.thread(process)
         return process
 
     def thread(self, process: Process) -> Thread:
         thread = self.state.processes.new_thread(process, cast(Any, Guest()))
-        thread.personality = LinuxThread()
+        thread.state = LinuxThread()
         return thread
 
     def act(self, process: Process | None) -> FileSystemContext:

@@ -13,12 +13,13 @@ from lichen.executive.io.opening import Poll
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.filesystems.pipe import PipeEnd, Pipes
-from lichen.subsystems.linux import signals
+from lichen.subsystems.linux import sending, signals
 from lichen.subsystems.linux.descriptors.epoll import EDGE, ONE_SHOT, Epoll
 from lichen.subsystems.linux.descriptors.eventfd import EventCounter
 from lichen.subsystems.linux.descriptors.signalfd import SignalFile
 from lichen.subsystems.linux.descriptors.timerfd import TimerFile
 from lichen.subsystems.linux.readiness import HUP, IN, OUT
+from lichen.subsystems.linux.state import linux_of_process
 from tests.unit.kernel import Call, Kernel, status_of
 
 Told = list[tuple[int, int]]
@@ -251,7 +252,7 @@ class TestSignalFile:
     def test_it_gives_the_signals_of_whoever_asks(self, kernel: Kernel) -> None:
         one, other = kernel.thread(), kernel.thread()
         file = SignalFile(one, signals.mask_of(signals.SIGUSR1, signals.SIGTERM), nonblocking=True)
-        one.process.personality.pending.add(signals.SIGUSR1, signals.sent_by(signals.SIGUSR1, None))
+        linux_of_process(one.process).pending.add(signals.SIGUSR1, sending.sent_by(signals.SIGUSR1, None))
         kernel.scheduler.current = other
         assert (file.poll(), status_of(file.read, 128)) == (0, Status.DEVICE_NOT_READY)
         kernel.scheduler.current = one
@@ -267,11 +268,11 @@ class TestSignalFile:
         epoll.add(3, file, IN, 7)
         call: Call[Told] = kernel.start(_until_ready(epoll))
         kernel.scheduler.current = other
-        other.process.personality.pending.add(signals.SIGTERM, signals.sent_by(signals.SIGTERM, None))
+        linux_of_process(other.process).pending.add(signals.SIGTERM, sending.sent_by(signals.SIGTERM, None))
         assert not epoll.poll()
-        one.process.personality.pending.add(signals.SIGUSR1, signals.sent_by(signals.SIGUSR1, None))
+        linux_of_process(one.process).pending.add(signals.SIGUSR1, sending.sent_by(signals.SIGUSR1, None))
         assert not epoll.poll()
-        one.process.personality.pending.add(signals.SIGTERM, signals.sent_by(signals.SIGTERM, None))
+        linux_of_process(one.process).pending.add(signals.SIGTERM, sending.sent_by(signals.SIGTERM, None))
         assert epoll.poll()
         assert kernel.scheduler.ready
         assert not call.ended

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from lichen.executive.security import ALL_CAPABILITIES, Capability, Token
+from lichen.subsystems.linux.state import linux_of_process
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, USER, Machine
 
 KEEP = 0xFFFFFFFF
@@ -159,12 +160,13 @@ def test_capset_only_takes_away() -> None:
 
 def test_who_becomes_another_is_not_looked_into() -> None:
     machine = Machine(ROOT)
-    state = machine.thread.process.personality
+    process = machine.thread.process
+    state = linux_of_process(process)
     state.parent_death_signal = 9
     assert machine.call("setuid", 0) == 0
-    assert (state.dumpable, state.parent_death_signal) == (1, 9)
+    assert (process.dumpable, state.parent_death_signal) == (1, 9)
     assert machine.call("setuid", 5) == 0
-    assert (state.dumpable, state.parent_death_signal) == (0, 0)
+    assert (process.dumpable, state.parent_death_signal) == (0, 0)
 
 
 def test_kept_capabilities_come_back() -> None:

@@ -11,6 +11,7 @@ from lichen.executive.interfaces import ProcessorTime
 from lichen.executive.limits import RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC
 from lichen.executive.processes import ExitStatus
 from lichen.executive.security import Token
+from lichen.subsystems.linux.state import linux_of_process
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, USER, Machine
 
 GONE = 400_000
@@ -84,7 +85,7 @@ class TestUsage:
 
     def test_children_count_when_they_are_waited_for(self, machine: Machine) -> None:
         child = machine.process(parent=machine.thread.process)
-        child.personality.children_time = ProcessorTime(0.25, 0.125)
+        linux_of_process(child).children_time = ProcessorTime(0.25, 0.125)
         child.first_thread.guest.used = ProcessorTime(2.0, 1.0)  # type: ignore[attr-defined]
         child.terminate(ExitStatus(3))
         assert self.usage(machine, -1) == (0, 0, 0)

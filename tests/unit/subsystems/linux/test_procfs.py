@@ -26,7 +26,7 @@ from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.procfs.tasks import ranges
 from lichen.subsystems.linux.signals import DEFAULT, SIG_IGN
-from lichen.subsystems.linux.state import LinuxProcess
+from lichen.subsystems.linux.state import linux_of, linux_of_process
 from tests.unit.states import machine_state
 from tests.unit.subsystems.linux.procmachine import OTHER, ROOT, USER, Guest, Host, Personality
 from tests.unit.trees import as_user, at, names, opened, read, status_of, write
@@ -150,10 +150,10 @@ class TestTasks:
         assert status_of(place.node.readlink) == Status.OBJECT_NAME_NOT_FOUND
 
     def test_status_tells_ids_and_signals(self, host: Host, shell: Process) -> None:
-        state = cast(LinuxProcess, shell.personality)
+        state = linux_of_process(shell)
         state.dispositions.actions[2] = DEFAULT._replace(handler=SIG_IGN)
         state.dispositions.actions[15] = DEFAULT._replace(handler=0x1234)
-        shell.first_thread.personality.mask = 1
+        linux_of(shell.first_thread).mask = 1
         found = rows(host, f"{shell.id}/status")
         assert found["Uid"] == "1000\t1000\t1000\t1000"
         assert (found["SigBlk"], found["SigIgn"], found["SigCgt"]) == (
@@ -166,7 +166,7 @@ class TestTasks:
 
     def test_a_process_of_another_subsystem_shows_alike(self, host: Host, shell: Process) -> None:
         other = host.process(shell, "cmd.exe", USER)
-        other.personality = other.first_thread.personality = object()
+        other.state = other.first_thread.state = object()
         other.arguments = (b"cmd.exe", b"/c", b"dir")
         other.handles.insert(Object())
         assert host.text(f"{other.id}/cmdline") == "cmd.exe\0/c\0dir\0"
@@ -324,7 +324,7 @@ class TestRights:
         shell.handles.release()
 
     def test_what_is_not_dumpable_is_closed_to_others_of_the_user(self, host: Host, shell: Process) -> None:
-        shell.personality.dumpable = 0
+        shell.dumpable = False
         visitor = host.act(host.process(host.state.processes.init, "visitor", USER))
         assert status_of(opened, visitor, f"proc/{shell.id}/environ") == Status.ACCESS_DENIED
         assert at(host.context, f"proc/{shell.id}").node.attributes().uid == 1000
@@ -393,7 +393,7 @@ class TestWhole:
         child = host.process(shell, "zombie", USER)
         child.terminate(ExitStatus(0))
         plain = host.process(shell, "plain", USER)
-        plain.personality = plain.first_thread.personality = None
+        plain.state = plain.first_thread.state = None
         shell.files.token = ROOT
         unreadable = files_below(at(host.context, "proc"), host)
         assert sorted({path.rpartition("/")[2] for path in unreadable}) == [

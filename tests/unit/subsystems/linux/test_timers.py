@@ -7,7 +7,9 @@ import struct
 
 import pytest
 
-from lichen.subsystems.linux.signals import bit, take
+from lichen.subsystems.linux.sending import take
+from lichen.subsystems.linux.signals import bit
+from lichen.subsystems.linux.state import linux_of, linux_of_process
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, Machine
 
 SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGXCPU = 14, 26, 27, 10, 24
@@ -18,12 +20,12 @@ ALL = (1 << 64) - 1
 @pytest.fixture
 def machine() -> Machine:
     machine = Machine()
-    machine.thread.personality.mask = ALL
+    linux_of(machine.thread).mask = ALL
     return machine
 
 
 def pending(machine: Machine) -> int:
-    mask: int = machine.thread.process.personality.pending.mask | machine.thread.personality.pending.mask
+    mask: int = linux_of_process(machine.thread.process).pending.mask | linux_of(machine.thread).pending.mask
     return mask
 
 
@@ -149,11 +151,11 @@ class TestPosixTimers:
 
     def test_for_one_thread(self, machine: Machine) -> None:
         other = machine.another_thread(machine.thread.process)
-        other.personality.mask = ALL
+        linux_of(other).mask = ALL
         assert self.create(machine, notify=4, tid=other.id) == 0
         machine.call("timer_settime", 0, 0, machine.put(setting(0.1)), 0)
         machine.pass_time(0.2)
-        assert other.personality.pending.mask == bit(SIGUSR1)
+        assert linux_of(other).pending.mask == bit(SIGUSR1)
         assert not pending(machine)
 
     def test_a_thread_that_is_gone_gets_nothing(self, machine: Machine) -> None:
@@ -181,7 +183,7 @@ class TestPosixTimers:
         assert self.create(machine, clock=99) == -errno.EINVAL
         assert self.create(machine, clock=4) == -errno.EOPNOTSUPP
         assert machine.call("timer_create", MONOTONIC, 0, BAD) == -errno.EFAULT
-        assert not machine.thread.process.personality.timers
+        assert not linux_of_process(machine.thread.process).timers
         for name in ("timer_gettime", "timer_getoverrun", "timer_delete"):
             assert machine.call(name, 0, ADDRESS) == -errno.EINVAL
 

@@ -65,7 +65,7 @@ class Target:
             SimpleNamespace(token=token),
             SimpleNamespace(processes=SimpleNamespace(held={})),
         )
-        self.personality, self.ended, self.id = None, None, 8
+        self.ended, self.id, self.dumpable = None, 8, True
 
 
 def process(token: Token) -> Any:

@@ -17,7 +17,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux.processes import check_inspection, process_of
 from lichen.subsystems.linux.records import RobustListHead
-from lichen.subsystems.linux.state import LinuxThread
+from lichen.subsystems.linux.state import as_linux, as_linux_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.transfers import PIECE, Span, span_of_vectors
 from lichen.subsystems.linux.types import Address, Int, Pid, Result, Size
@@ -94,9 +94,9 @@ def get_robust_list(thread: Thread, id: Pid, head: Out[ptr], size: Out[u64]) -> 
     process = process_of(thread, id)
     check_inspection(thread, process)
     target = process.machine.processes.threads.get(id or thread.id)
-    state = target.personality if target is not None else None
+    state = as_linux(target) if target is not None else None
     size.write(_ROBUST_SIZE)
-    head.write(state.robust_list if isinstance(state, LinuxThread) else 0)
+    head.write(state.robust_list if state is not None else 0)
     return 0
 
 
@@ -115,7 +115,8 @@ def _resource(process: Process, kind: int, number: int) -> object:
     if kind == KCMP_FILE:
         return process.handles.get(number)
     if kind == KCMP_SIGHAND:
-        return getattr(process.personality, "dispositions", process)
+        state = as_linux_process(process)
+        return state.dispositions if state is not None else process
     shared = {KCMP_VM: process.space, KCMP_FILES: process.handles, KCMP_FS: process.files}
     if kind not in shared:
         raise Failure(Status.INVALID_PARAMETER)

@@ -23,6 +23,7 @@ from lichen.subsystems.linux.processes import (
 )
 from lichen.subsystems.linux.records import Rlimit64, Rusage, Tms
 from lichen.subsystems.linux.stacks import limit_stack
+from lichen.subsystems.linux.state import linux_of_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import clock_of
 from lichen.subsystems.linux.types import Int, Pid, Uint
@@ -112,7 +113,7 @@ def getrusage(thread: Thread, who: Int, record: Out[Rusage]) -> int:
     elif who == RUSAGE_THREAD:
         record.write(usage(thread.processor_time(), process.peak_memory()))
     elif who == RUSAGE_CHILDREN:
-        state = process.personality
+        state = linux_of_process(process)
         record.write(usage(state.children_time, state.children_peak))
     else:
         raise Failure(Status.INVALID_PARAMETER)
@@ -123,7 +124,7 @@ def getrusage(thread: Thread, who: Int, record: Out[Rusage]) -> int:
 def times(thread: Thread, record: OptionalOut[Tms]) -> int:
     """The processor time of the caller and its children; returns a time in ticks."""
     if record:
-        own, children = thread.process.processor_time(), thread.process.personality.children_time
+        own, children = thread.process.processor_time(), linux_of_process(thread.process).children_time
         seconds = own.user, own.system, children.user, children.system
         record.write(Tms(*(int(second * _TICKS) for second in seconds)))
     return int(clock_of(thread) * _TICKS)

@@ -32,7 +32,7 @@ from lichen.subsystems.linux.calls.memorylocks import check_lock
 from lichen.subsystems.linux.execution import MAP_TOP
 from lichen.subsystems.linux.files import anonymous_file, opened_file_of
 from lichen.subsystems.linux.seals import may_be_written
-from lichen.subsystems.linux.state import ADDR_COMPAT_LAYOUT, READ_IMPLIES_EXEC
+from lichen.subsystems.linux.state import ADDR_COMPAT_LAYOUT, READ_IMPLIES_EXEC, linux_of
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Int, Result, Size
 
@@ -144,7 +144,7 @@ def _check_flags(flags: int) -> None:
 
 def _implied(thread: Thread, protection: int) -> int:
     """The protection that is meant: for some programs what can be read can be executed (personality(2))."""
-    if protection & Protection.READ and thread.personality.domain & READ_IMPLIES_EXEC:
+    if protection & Protection.READ and linux_of(thread).domain & READ_IMPLIES_EXEC:
         protection |= Protection.EXECUTE
     return protection & _PROTECTIONS
 
@@ -179,7 +179,7 @@ def _place(thread: Thread, address: int, size: int, flags: int) -> int:
     hint = page_up(address)
     if hint and space.is_free(hint, hint + size):
         return hint
-    if thread.personality.domain & ADDR_COMPAT_LAYOUT and not flags & MAP_32BIT:
+    if linux_of(thread).domain & ADDR_COMPAT_LAYOUT and not flags & MAP_32BIT:
         return space.lowest_free(size, _COMPATIBLE_BOTTOM)
     return space.highest_free(size, _LOW_TOP if flags & MAP_32BIT else MAP_TOP)
 

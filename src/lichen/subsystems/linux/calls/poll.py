@@ -23,7 +23,7 @@ from lichen.subsystems.linux.calls.signal import check_set_size, replace_mask
 from lichen.subsystems.linux.files import file_of
 from lichen.subsystems.linux.readiness import ERR, HUP, IN, NVAL, OUT, PRI, UNASKED, events_of, interest_in
 from lichen.subsystems.linux.records import Timespec, Timeval
-from lichen.subsystems.linux.state import STICKY_TIMEOUTS
+from lichen.subsystems.linux.state import STICKY_TIMEOUTS, linux_of
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import (
     clock_of,
@@ -192,7 +192,7 @@ def _later_with_time_left(
 
 
 def _tell_time_left(thread: Thread, deadline: float, tell: Callable[[float], None]) -> None:
-    if thread.personality.domain & STICKY_TIMEOUTS:
+    if linux_of(thread).domain & STICKY_TIMEOUTS:
         return
     try:
         tell(deadline - clock_of(thread))

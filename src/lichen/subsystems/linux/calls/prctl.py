@@ -14,6 +14,7 @@ from lichen.executive.security import ALL_CAPABILITIES, Capability, SecureBit
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.processes import require, token_of
+from lichen.subsystems.linux.state import linux_of, linux_of_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Int, Size
 
@@ -87,14 +88,14 @@ def _set_parent_death_signal(thread: Thread, number: int, *_: int) -> int:
     """PR_SET_PDEATHSIG"""
     if number > signals.LAST:
         raise Failure(Status.INVALID_PARAMETER)
-    thread.process.personality.parent_death_signal = number
+    linux_of_process(thread.process).parent_death_signal = number
     return 0
 
 
 @_operation(2)
 def _get_parent_death_signal(thread: Thread, address: int, *_: int) -> int:
     """PR_GET_PDEATHSIG"""
-    return _write_int(thread, address, thread.process.personality.parent_death_signal)
+    return _write_int(thread, address, linux_of_process(thread.process).parent_death_signal)
 
 
 @_operation(36)
@@ -113,7 +114,7 @@ def _get_child_subreaper(thread: Thread, address: int, *_: int) -> int:
 @_operation(40)
 def _get_clear_tid(thread: Thread, address: int, *_: int) -> int:
     """PR_GET_TID_ADDRESS"""
-    thread.memory.write(address, thread.personality.clear_tid.to_bytes(8, "little"))
+    thread.memory.write(address, linux_of(thread).clear_tid.to_bytes(8, "little"))
     return 0
 
 
@@ -123,14 +124,13 @@ def _get_clear_tid(thread: Thread, address: int, *_: int) -> int:
 @_operation(3)
 def _get_dumpable(thread: Thread, *_: int) -> int:
     """PR_GET_DUMPABLE"""
-    dumpable: int = thread.process.personality.dumpable
-    return dumpable
+    return int(thread.process.dumpable)
 
 
 @_operation(4)
 def _set_dumpable(thread: Thread, wanted: int, *_: int) -> int:
     """PR_SET_DUMPABLE"""
-    thread.process.personality.dumpable = _flag(wanted)
+    thread.process.dumpable = bool(_flag(wanted))
     return 0
 
 

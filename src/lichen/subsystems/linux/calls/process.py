@@ -24,7 +24,7 @@ from lichen.subsystems.linux.execution import LONGEST_STRING, MOST_STRINGS
 from lichen.subsystems.linux.files import execution_of, file_of, opened_for_execution
 from lichen.subsystems.linux.records import CloneArgs
 from lichen.subsystems.linux.signals import LAST, SIGCHLD
-from lichen.subsystems.linux.state import AlternateStack
+from lichen.subsystems.linux.state import AlternateStack, as_linux_process, linux_of, linux_of_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import (
     AT_FDCWD,
@@ -178,7 +178,7 @@ def _tell(thread: Thread, address: int, number: int) -> None:
 
 def _let_host_clear(thread: Thread) -> None:
     """The first thread's set_tid_address is carried out now that another thread could wait for that word."""
-    state = thread.personality
+    state = linux_of(thread)
     if state.clear_tid and not state.clear_tid_native:
         thread.guest.set_clear_tid(state.clear_tid)
         state.clear_tid_native = True
@@ -192,7 +192,8 @@ def _new_thread(thread: Thread, wanted: CloneArgs) -> Thread:
     guest = thread.guest.clone_thread(wanted.stack, wanted.tls if flags & CLONE_SETTLS else None, clear)
     child = process.machine.processes.new_thread(process, guest, id, thread.scheduling.inherited())
     process.subsystem.thread_started(child, thread)
-    child.personality.clear_tid, child.personality.clear_tid_native = clear, bool(clear)
+    state = linux_of(child)
+    state.clear_tid, state.clear_tid_native = clear, bool(clear)
     return child
 
 
@@ -210,15 +211,15 @@ def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
             raise
         raise Failure.from_host(error) from error
     _inherit(process, child, flags)
-    child.personality.exit_signal = wanted.exit_signal
-    child.personality.creator = thread if parent is process else None
+    state = linux_of_process(child)
+    state.exit_signal, state.creator = wanted.exit_signal, thread if parent is process else None
     first = process.machine.processes.new_thread(child, guest, how=thread.scheduling.inherited())
     child.processor_limit.changed()
     child.subsystem.thread_started(first, thread)
-    first.personality.stack = _inherited_stack(thread, flags)
+    linux_of(first).stack = _inherited_stack(thread, flags)
     first.name = thread.name
     if flags & CLONE_CHILD_CLEARTID:
-        first.personality.clear_tid = wanted.child_tid
+        linux_of(first).clear_tid = wanted.child_tid
     if wanted.stack:
         guest.registers.rsp = wanted.stack
     if flags & CLONE_SETTLS:
@@ -228,9 +229,7 @@ def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
 
 def _inherited_stack(thread: Thread, flags: int) -> AlternateStack:
     """A fork keeps the alternate signal stack; a task that goes on in the same memory has none."""
-    return (
-        AlternateStack() if flags & CLONE_VM and not flags & CLONE_VFORK else copy(thread.personality.stack)
-    )
+    return AlternateStack() if flags & CLONE_VM and not flags & CLONE_VFORK else copy(linux_of(thread).stack)
 
 
 def _inherit(process: Process, child: Process, flags: int) -> None:
@@ -240,7 +239,7 @@ def _inherit(process: Process, child: Process, flags: int) -> None:
     child.limits, child.ignored = dict(process.limits), process.ignored
     child.handles = process.handles.reference() if flags & CLONE_FILES else process.handles.duplicate()
     child.files = process.files if flags & CLONE_FS else process.files.copy()
-    child.personality = process.personality.forked(bool(flags & CLONE_SIGHAND))
+    child.state = linux_of_process(process).forked(bool(flags & CLONE_SIGHAND))
     if flags & CLONE_VM:
         child.space = process.space
         child.space.users += 1
@@ -355,7 +354,7 @@ def getppid(thread: Thread) -> int:
 @linux.call(amd64=218)
 def set_tid_address(thread: Thread, address: Address) -> int:
     """Where to store 0 and wake a futex when the thread ends."""
-    thread.personality.clear_tid, thread.personality.clear_tid_native = address, False
+    linux_of(thread).clear_tid, linux_of(thread).clear_tid_native = address, False
     return thread.id
 
 
@@ -364,7 +363,7 @@ def set_robust_list(thread: Thread, head: Address, size: Size) -> int:
     """Where the list of robust futexes is."""
     if size != 24:
         raise Failure(Status.INVALID_PARAMETER)
-    thread.personality.robust_list = head
+    linux_of(thread).robust_list = head
     return 0
 
 
@@ -425,7 +424,8 @@ def _check_child(caller: Process, target: Process) -> None:
         raise Failure(Status.INVALID_CID)
     if target.session is not caller.session:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    if getattr(target.personality, "executed", True):
+    state = as_linux_process(target)
+    if state is None or state.executed:
         raise Failure(Status.ACCESS_DENIED)
 
 

@@ -13,11 +13,20 @@ from lichen.abi.memory import Fault
 from lichen.executive.processes import INIT, Process
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
-from lichen.subsystems.linux import delivery, frames, signals
+from lichen.subsystems.linux import delivery, frames, sending, signals
 from lichen.subsystems.linux.processes import process_of, rules_over
 from lichen.subsystems.linux.records import Sigaction, StackT, Timespec
-from lichen.subsystems.linux.signals import LAST, NEVER_BLOCKED, SignalWait, bit
-from lichen.subsystems.linux.state import MINIMUM_STACK, SS_AUTODISARM, SS_DISABLE, SS_ONSTACK, AlternateStack
+from lichen.subsystems.linux.sending import SignalWait
+from lichen.subsystems.linux.signals import LAST, NEVER_BLOCKED, bit
+from lichen.subsystems.linux.state import (
+    MINIMUM_STACK,
+    SS_AUTODISARM,
+    SS_DISABLE,
+    SS_ONSTACK,
+    AlternateStack,
+    linux_of,
+    linux_of_process,
+)
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import deadline_of
 from lichen.subsystems.linux.types import Address, Int, Pid, Result, Signal, Size
@@ -43,14 +52,14 @@ def rt_sigaction(
     check_set_size(size)
     if not 1 <= number <= LAST or (new is not None and bit(number) & NEVER_BLOCKED):
         raise Failure(Status.INVALID_PARAMETER)
-    state = thread.process.personality
+    state = linux_of_process(thread.process)
     before = state.dispositions.get(number)
     if new is not None:
         state.dispositions.actions[number] = new
         if state.dispositions.is_ignored(number):
             state.pending.discard(bit(number))
             for each in thread.process.threads.values():
-                each.personality.pending.discard(bit(number))
+                linux_of(each).pending.discard(bit(number))
     old.write(before)
     return 0
 
@@ -59,7 +68,7 @@ def rt_sigaction(
 def rt_sigprocmask(thread: Thread, how: Int, new: OptionalIn[u64], old: OptionalOut[u64], size: Size) -> int:
     """Change or show the caller's signal mask."""
     check_set_size(size)
-    state = thread.personality
+    state = linux_of(thread)
     before = state.mask
     if new is not None:
         if how == SIG_BLOCK:
@@ -77,7 +86,7 @@ def rt_sigprocmask(thread: Thread, how: Int, new: OptionalIn[u64], old: Optional
 
 def set_mask(thread: Thread, mask: int) -> None:
     """Replace the mask; what is pending and no longer blocked is delivered before the thread goes on."""
-    state = thread.personality
+    state = linux_of(thread)
     state.mask = mask & ~NEVER_BLOCKED
     if state.has_deliverable(thread):
         thread.attention = True
@@ -88,8 +97,8 @@ def rt_sigpending(thread: Thread, address: Address, size: Size) -> int:
     """The blocked signals that are pending."""
     if size > _SET_SIZE:
         raise Failure(Status.INVALID_PARAMETER)
-    state = thread.personality
-    pending = (state.pending.mask | thread.process.personality.pending.mask) & state.mask
+    state = linux_of(thread)
+    pending = (state.pending.mask | linux_of_process(thread.process).pending.mask) & state.mask
     thread.memory.write(address, pending.to_bytes(_SET_SIZE, "little")[:size])
     return 0
 
@@ -115,7 +124,7 @@ def _wait_for_signal() -> Blocks[int]:
 
 def replace_mask(thread: Thread, mask: int) -> None:
     """Use `mask` until the call ends; the handler that ends it returns to the old one."""
-    state = thread.personality
+    state = linux_of(thread)
     state.saved_mask, state.mask = state.mask, mask & ~NEVER_BLOCKED
     thread.attention = True
     if state.has_deliverable(thread):
@@ -125,7 +134,7 @@ def replace_mask(thread: Thread, mask: int) -> None:
 @linux.call(amd64=131)
 def sigaltstack(thread: Thread, new: OptionalIn[StackT], old: OptionalOut[StackT]) -> int:
     """Set or show the stack for handlers with SA_ONSTACK."""
-    state = thread.personality
+    state = linux_of(thread)
     pointer = 0
     if new is not None or (old and state.stack.size):
         thread.guest.stop()
@@ -156,7 +165,7 @@ def rt_sigreturn(thread: Thread) -> Result:
     except (Fault, OSError):
         delivery.frame_failed(thread)
         return None
-    state = thread.personality
+    state = linux_of(thread)
     state.mask = mask & ~NEVER_BLOCKED
     if not state.stack.holds(guest.registers.rsp):
         state.stack = AlternateStack() if flags & SS_DISABLE else AlternateStack(address, flags, size)
@@ -238,8 +247,8 @@ def _send_to_thread(
     if target.process.subsystem is not thread.process.subsystem:
         target.process.signal(number, thread.process)
         return 0
-    information = information or signals.sent_by(number, thread.process, signals.SI_TKILL)
-    if not signals.send(target.process, number, information, target):
+    information = information or sending.sent_by(number, thread.process, signals.SI_TKILL)
+    if not sending.send(target.process, number, information, target):
         raise Failure(Status.DEVICE_NOT_READY)
     return 0
 
@@ -260,7 +269,7 @@ def queue_signal(thread: Thread, target: Process, number: int, information: byte
     """Send a signal with data to a process; one of another world knows of none."""
     if information is None or target.subsystem is not thread.process.subsystem:
         target.signal(number, thread.process)
-    elif number and not signals.send(target, number, information):
+    elif number and not sending.send(target, number, information):
         raise Failure(Status.DEVICE_NOT_READY)
     return 0
 
@@ -297,7 +306,7 @@ def rt_sigtimedwait(
     check_set_size(size)
     wanted &= ~NEVER_BLOCKED
     deadline = deadline_of(thread, timeout)
-    taken = signals.take(thread, wanted)
+    taken = sending.take(thread, wanted)
     if taken is not None:
         return _deliver_to(thread, information, taken)
     return _wait_for_one(thread, wanted, information, deadline)
@@ -311,13 +320,13 @@ def _deliver_to(thread: Thread, information: int, taken: tuple[int, bytes]) -> i
 
 
 def _wait_for_one(thread: Thread, wanted: int, information: int, deadline: float | None) -> Blocks[int]:
-    state = thread.personality
+    state = linux_of(thread)
     state.waiting_for = wanted
     arrival = SignalWait(thread, wanted)
     try:
         while True:
             index = yield Wait((arrival,), deadline)
-            taken = signals.take(thread, wanted)
+            taken = sending.take(thread, wanted)
             if taken is not None:
                 return _deliver_to(thread, information, taken)
             if index == TIMED_OUT:

@@ -15,6 +15,7 @@ from lichen.subsystems.linux.descriptors.installing import O_CLOEXEC, O_NONBLOCK
 from lichen.subsystems.linux.descriptors.signalfd import SignalFile
 from lichen.subsystems.linux.files import file_of
 from lichen.subsystems.linux.signals import NEVER_BLOCKED
+from lichen.subsystems.linux.state import linux_of_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Fd, Flags, Size
 
@@ -42,5 +43,5 @@ def signalfd4(thread: Thread, fd: Fd, mask: In[u64], size: Size, flags: Flags) -
     if not isinstance(found, SignalFile):
         raise Failure(Status.INVALID_PARAMETER)
     found.mask = wanted
-    thread.process.personality.pending.wake()
+    linux_of_process(thread.process).pending.wake()
     return fd

@@ -18,7 +18,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.processes import require
 from lichen.subsystems.linux.records import Sysinfo, Utsname
-from lichen.subsystems.linux.state import PER_LINUX32, PER_MASK, UNAME26
+from lichen.subsystems.linux.state import PER_LINUX32, PER_MASK, UNAME26, linux_of
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Flags, Int, Result, Size, Uint
 
@@ -53,7 +53,7 @@ _syscall.restype = ctypes.c_long
 @linux.call(amd64=63)
 def uname(thread: Thread, name: Out[Utsname]) -> int:
     """The names of the system and of the machine."""
-    own, domain = thread.process.machine.system, thread.personality.domain
+    own, domain = thread.process.machine.system, linux_of(thread).domain
     fields = (
         kernel.SYSTEM_NAME,
         own.host_name,
@@ -137,9 +137,9 @@ def reboot(thread: Thread, magic: Uint, second_magic: Uint, command: Uint, argum
 @linux.call(amd64=135, partial="nothing is mapped at address 0, and nothing is ever randomised")
 def personality(thread: Thread, wanted: Uint) -> int:
     """Set or show the execution domain of the thread: how its programs see the system; returns what it was."""
-    before: int = thread.personality.domain
+    before: int = linux_of(thread).domain
     if wanted != _ASK_PERSONALITY:
-        thread.personality.domain = wanted
+        linux_of(thread).domain = wanted
     return before - (before >> 31 << 32)
 
 

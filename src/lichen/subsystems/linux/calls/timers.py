@@ -14,11 +14,12 @@ from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, i32, layout
 from lichen.executive.limits import RLIMIT_SIGPENDING
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux import clocks, signals
+from lichen.subsystems.linux import clocks, sending, signals
 from lichen.subsystems.linux.calls.clock import TIMER_ABSTIME
 from lichen.subsystems.linux.clocks import Clock, ClockTimer, MachineClock, ProcessorClock, clock_of_id
 from lichen.subsystems.linux.records import Itimerspec, Itimerval, Sigevent
 from lichen.subsystems.linux.siginfo import SiginfoTimer
+from lichen.subsystems.linux.state import linux_of, linux_of_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import seconds_of, seconds_of_timeval, timespec_of, timeval_of
 from lichen.subsystems.linux.types import Flags, Int, Uint
@@ -55,7 +56,7 @@ def _interval_timer(thread: Thread, which: int) -> ClockTimer:
     process, scheduler = thread.process, thread.process.machine.scheduler
     if which not in _SIGNALS:
         raise Failure(Status.INVALID_PARAMETER)
-    found: ClockTimer | None = process.personality.alarms.get(which)
+    found: ClockTimer | None = linux_of_process(process).alarms.get(which)
     if found is None:
         clock: Clock
         if which == ITIMER_REAL:
@@ -64,7 +65,7 @@ def _interval_timer(thread: Thread, which: int) -> ClockTimer:
             kind = clocks.USER_TIME if which == ITIMER_VIRTUAL else clocks.ALL_TIME
             clock = ProcessorClock(process, process.processor_time, kind)
         found = ClockTimer(scheduler, clock, lambda _: process.signal(_SIGNALS[which]))
-        process.personality.alarms[which] = found
+        linux_of_process(process).alarms[which] = found
     return found
 
 
@@ -121,7 +122,7 @@ class PosixTimer:
         self.process, self.id, self.clock, self.target = process, id, clock, target
         self.number = 0 if event.notify == SIGEV_NONE else event.signo
         self.value = event.value
-        self._personality = process.personality
+        self._state = process.state
         self.countdown = ClockTimer(process.machine.scheduler, clock, self._expired)
         self._waiting: bytes | None = None
         self._overruns = self._delivered_overruns = 0
@@ -139,9 +140,9 @@ class PosixTimer:
         return self._delivered_overruns
 
     def _queue(self) -> signals.Pending:
-        state = self.process if self.target is None else self.target
-        pending: signals.Pending = state.personality.pending
-        return pending
+        return (
+            linux_of_process(self.process).pending if self.target is None else linux_of(self.target).pending
+        )
 
     def _settle(self) -> None:
         """See whether the signal that was sent has been taken."""
@@ -149,7 +150,7 @@ class PosixTimer:
             self._delivered_overruns, self._waiting = self._overruns, None
 
     def _expired(self, missed: int) -> None:
-        gone = self.process.personality is not self._personality or (self.target and self.target.dead)
+        gone = self.process.state is not self._state or (self.target and self.target.dead)
         if gone or not self.number:
             return
         self._settle()
@@ -161,11 +162,11 @@ class PosixTimer:
         if waiting is not None:
             self._queue().replace(self.number, waiting, self._waiting)
         else:
-            signals.send(self.process, self.number, self._waiting, self.target)
+            sending.send(self.process, self.number, self._waiting, self.target)
 
 
 def _timer(thread: Thread, id: int) -> PosixTimer:
-    timer: PosixTimer | None = thread.process.personality.timers.get(id)
+    timer: PosixTimer | None = linux_of_process(thread.process).timers.get(id)
     if timer is None:
         raise Failure(Status.INVALID_PARAMETER)
     return timer
@@ -174,7 +175,7 @@ def _timer(thread: Thread, id: int) -> PosixTimer:
 @linux.call(amd64=222, partial=_PROCESSOR)
 def timer_create(thread: Thread, clock: Int, event: OptionalIn[Sigevent], id: Out[i32]) -> int:
     """Make a timer on a clock, which tells of itself by a signal or not at all."""
-    process, timers = thread.process, thread.process.personality.timers
+    process, timers = thread.process, linux_of_process(thread.process).timers
     if clock in _WITHOUT_TIMERS:
         raise Failure(Status.NOT_SUPPORTED)
     found = clock_of_id(thread, clock)
@@ -244,5 +245,5 @@ def timer_getoverrun(thread: Thread, id: Int) -> int:
 def timer_delete(thread: Thread, id: Int) -> int:
     """Remove a timer."""
     _timer(thread, id).close()
-    del thread.process.personality.timers[id]
+    del linux_of_process(thread.process).timers[id]
     return 0

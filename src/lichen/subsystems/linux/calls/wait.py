@@ -19,7 +19,7 @@ from lichen.subsystems.linux.descriptors.process import process_file_of
 from lichen.subsystems.linux.records import Rusage
 from lichen.subsystems.linux.siginfo import SiginfoChild
 from lichen.subsystems.linux.signals import SIGCHLD
-from lichen.subsystems.linux.state import LinuxProcess
+from lichen.subsystems.linux.state import as_linux_process
 from lichen.subsystems.linux.subsystem import child_status, linux, linux_exit_code
 from lichen.subsystems.linux.times import timeval_of
 from lichen.subsystems.linux.types import Flags, Int, Pid, Result
@@ -45,8 +45,8 @@ class Wanted(NamedTuple):
 
     def fits(self, child: Process) -> bool:
         """Whether the kind of child is right: one that sends another signal than SIGCHLD is a "clone" child."""
-        state = child.personality
-        if not isinstance(state, LinuxProcess):
+        state = as_linux_process(child)
+        if state is None:
             return True
         if self.options & _WNOTHREAD and state.creator not in (None, self.thread) and not state.creator.dead:
             return False
@@ -104,8 +104,8 @@ def usage(time: ProcessorTime, peak: int) -> Rusage:
 
 
 def _with_children(process: Process) -> tuple[ProcessorTime, int]:
-    time, peak, state = process.processor_time(), process.peak_memory(), process.personality
-    if isinstance(state, LinuxProcess):
+    time, peak, state = process.processor_time(), process.peak_memory(), as_linux_process(process)
+    if state is not None:
         return time + state.children_time, max(peak, state.children_peak)
     return time, peak
 
@@ -185,9 +185,9 @@ def _let_go(child: Process) -> None:
 def _account(child: Process) -> None:
     """A waited-for child's times become its parent's children's times."""
     parent = child.parent
-    if parent is not None and isinstance(parent.personality, LinuxProcess):
+    state = as_linux_process(parent) if parent is not None else None
+    if state is not None:
         time, peak = _with_children(child)
-        state = parent.personality
         state.children_time, state.children_peak = state.children_time + time, max(state.children_peak, peak)
 
 

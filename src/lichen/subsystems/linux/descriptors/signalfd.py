@@ -15,7 +15,7 @@ from lichen.executive.io.file import Ready
 from lichen.executive.io.opening import Access, Options, Poll
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.linux import signals
+from lichen.subsystems.linux import sending, signals
 from lichen.subsystems.linux.descriptors.anonymous import AnonymousFile
 from lichen.subsystems.linux.siginfo import (
     SiginfoChild,
@@ -25,7 +25,7 @@ from lichen.subsystems.linux.siginfo import (
     SiginfoTimer,
     SignalfdSiginfo,
 )
-from lichen.subsystems.linux.state import LinuxThread
+from lichen.subsystems.linux.state import as_linux, linux_of, linux_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -58,14 +58,14 @@ class SignalFile(AnonymousFile):
 
     def pending_for(self, thread: Thread | None) -> bool:
         """Whether a thread would get a signal from here."""
-        if thread is None or not isinstance(thread.personality, LinuxThread):
+        if thread is None or as_linux(thread) is None:
             return False
-        pending = thread.personality.pending.mask | thread.process.personality.pending.mask
+        pending = linux_of(thread).pending.mask | linux_of_process(thread.process).pending.mask
         return bool(pending & self.mask)
 
     def ready(self, mask: int) -> Ready:
         thread = self._scheduler.current
-        if thread is None or not isinstance(thread.personality, LinuxThread):
+        if thread is None or as_linux(thread) is None:
             return super().ready(mask)
         return SignalReady(self, mask, thread)
 
@@ -76,7 +76,7 @@ class SignalFile(AnonymousFile):
         if size < _RECORD.size:
             raise Failure(Status.INVALID_PARAMETER)
         thread = self._scheduler.current
-        if thread is None or not isinstance(thread.personality, LinuxThread):
+        if thread is None or as_linux(thread) is None:
             raise Failure(Status.INVALID_PARAMETER)
         if self.pending_for(thread):
             return self._take(thread, size)
@@ -93,7 +93,7 @@ class SignalFile(AnonymousFile):
     def _take(self, thread: Thread, size: int) -> bytes:
         records = bytearray()
         for _ in range(min(size // _RECORD.size, _MOST_AT_ONCE)):
-            taken = signals.take(thread, self.mask)
+            taken = sending.take(thread, self.mask)
             if taken is None:
                 break
             records += _RECORD.pack(record_of(*taken))
@@ -107,7 +107,7 @@ class SignalReady(Ready):
 
     def __init__(self, file: SignalFile, mask: int, thread: Thread) -> None:
         self.file, self.mask, self.thread = file, mask, thread
-        self.waiters = thread.process.personality.pending.waiters
+        self.waiters = linux_of_process(thread.process).pending.waiters
 
     def signalled(self, waiter: object) -> bool:
         assert isinstance(self.file, SignalFile)

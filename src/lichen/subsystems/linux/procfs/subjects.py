@@ -16,7 +16,7 @@ from lichen.executive.objects.handles import Handle
 from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.processes import check_inspection
-from lichen.subsystems.linux.state import LinuxProcess
+from lichen.subsystems.linux.state import LinuxProcess, as_linux_process
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -85,8 +85,7 @@ class Task(Subject):
     @property
     def state(self) -> LinuxProcess | None:
         """What only Linux knows of the process."""
-        state = self.process.personality
-        return state if isinstance(state, LinuxProcess) else None
+        return as_linux_process(self.process)
 
     def exists(self) -> bool:
         if self.machine.state.processes.get(self.process.id) is not self.process:
@@ -95,9 +94,9 @@ class Task(Subject):
 
     def owner(self, private: bool) -> tuple[int, int]:
         """Its effective ids; what is private belongs to root when the process may not be looked into."""
-        token, state = self.process.files.token, self.state
+        token = self.process.files.token
         caller = self.machine.state.scheduler.current
-        hidden = private and state is not None and state.dumpable != 1
+        hidden = private and not self.process.dumpable
         if hidden and not (caller is not None and caller.process is self.process):
             return 0, 0
         return token.euid, token.egid

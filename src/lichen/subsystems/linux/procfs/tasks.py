@@ -23,7 +23,7 @@ from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.subjects import Task, as_bytes
 from lichen.subsystems.linux.signals import SIG_DFL, SIG_IGN, SIGCHLD
-from lichen.subsystems.linux.state import LinuxThread
+from lichen.subsystems.linux.state import as_linux
 from lichen.subsystems.linux.subsystem import linux_exit_code
 
 TICKS: Final = 100
@@ -72,7 +72,7 @@ def state_letter(task: Task, usage: TaskUsage | None = None) -> str:
     parking = leader.parking
     if parking is not None and parking.wait is not None:
         # A signal acts on a thread of another world whatever it waits for.
-        acted_on = parking.wait.interruptible or not isinstance(leader.personality, LinuxThread)
+        acted_on = parking.wait.interruptible or as_linux(leader) is None
         return "S" if acted_on else "D"
     return (usage or leader.usage()).state
 
@@ -104,8 +104,8 @@ def _signal_masks(task: Task) -> tuple[int, int, int, int, int]:
             ignored |= 1 << signal - 1
         elif action.handler != SIG_DFL:
             caught |= 1 << signal - 1
-    own = leader.personality if leader is not None else None
-    if not isinstance(own, LinuxThread):
+    own = as_linux(leader) if leader is not None else None
+    if own is None:
         return 0, state.pending.mask, 0, ignored, caught
     return own.pending.mask, state.pending.mask, own.mask, ignored, caught
 
@@ -385,8 +385,8 @@ def children(task: Task) -> bytes:
 
 def personality(task: Task) -> bytes:
     """The execution domain, as personality(2) gives it."""
-    own = task.leader.personality if task.leader is not None else None
-    return b"%08x\n" % (own.domain if isinstance(own, LinuxThread) else 0)
+    own = as_linux(task.leader) if task.leader is not None else None
+    return b"%08x\n" % (own.domain if own is not None else 0)
 
 
 def timer_slack(task: Task) -> bytes:

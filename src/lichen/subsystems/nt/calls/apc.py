@@ -12,7 +12,7 @@ from lichen.executive.objects.rights import ThreadAccess
 from lichen.executive.processes import Thread
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.objects import object_of, thread_of
-from lichen.subsystems.nt.state import NtThread, UserApc
+from lichen.subsystems.nt.state import UserApc, as_nt, nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Handle
 
@@ -50,11 +50,11 @@ def NtQueueApcThreadEx(
 
 def _queue_apc(thread: Thread, target: int, call: UserApc) -> int:
     found = thread_of(thread, target, ThreadAccess.SET_CONTEXT)
-    if found.dead or not isinstance(found.personality, NtThread):
+    if found.dead or as_nt(found) is None:
         raise Failure(Status.UNSUCCESSFUL)
     if not call.routine:
         return Status.SUCCESS  # nothing is to be called, and nobody is woken for that
-    if len(found.personality.apcs) >= _MOST_APCS:
+    if len(nt_of(found).apcs) >= _MOST_APCS:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     found.process.subsystem.queue_apc(found, call)  # type: ignore[attr-defined]
     return Status.SUCCESS
@@ -63,7 +63,7 @@ def _queue_apc(thread: Thread, target: int, call: UserApc) -> int:
 @nt.call()
 def NtTestAlert(thread: Thread) -> int:
     """Run queued APCs now."""
-    state: NtThread = thread.personality
+    state = nt_of(thread)
     if state.apcs:
         thread.attention = True
         return Status.USER_APC

@@ -19,6 +19,7 @@ from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records.common import IoStatusBlock
+from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
@@ -124,7 +125,7 @@ def NtRemoveIoCompletionEx(
     if queue.packets:
         return take()
     removed.write(1)  # whatever it removes, says Windows
-    if alertable and thread.personality.apcs:
+    if alertable and nt_of(thread).apcs:
         thread.attention = True
         return Status.USER_APC
     if timeout == 0:

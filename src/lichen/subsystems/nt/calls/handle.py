@@ -22,6 +22,7 @@ from lichen.subsystems.nt.access import granted_again
 from lichen.subsystems.nt.completions import has_event
 from lichen.subsystems.nt.objects import given_handle, process_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     CURRENT_PROCESS,
@@ -241,7 +242,7 @@ def wait_for(
                 return _outcome(thread, index)
     elif all(item.signalled(thread) for item in objects):
         return _wait(thread, objects, None, alertable, all_of_them)
-    if alertable and thread.personality.apcs:
+    if alertable and nt_of(thread).apcs:
         thread.attention = True
         return Status.USER_APC
     if timeout == 0:
@@ -258,14 +259,14 @@ def _wait(
 
 def _outcome(thread: Thread, index: int) -> int:
     """WAIT_0 + index, or ABANDONED_WAIT_0 + index when a mutant's owner had died."""
-    abandoned, thread.personality.abandoned = thread.personality.abandoned, False
+    abandoned, nt_of(thread).abandoned = nt_of(thread).abandoned, False
     return Status.ABANDONED_WAIT_0 + index if abandoned else index
 
 
 @nt.call()
 def NtDelayExecution(thread: Thread, alertable: Boolean, timeout: OptionalIn[i64]) -> Result:
     """Sleep."""
-    if alertable and thread.personality.apcs:
+    if alertable and nt_of(thread).apcs:
         thread.attention = True
         return Status.USER_APC
     return _sleep(thread, deadline_of(thread, timeout), alertable)

@@ -38,6 +38,7 @@ from lichen.subsystems.nt.placeholders import (
 )
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
 from lichen.subsystems.nt.records.virtual_memory import MemoryBasicInformation, MemoryRegionInformation
+from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
 from lichen.subsystems.nt.unixcalls import HANDLE_BASE
@@ -394,7 +395,7 @@ def _unix_functions(thread: Thread, address: int, buffer: int) -> int:
     allocation = region.allocation if region else None
     if not isinstance(allocation, Allocation) or allocation.type != MEM_IMAGE:
         raise Failure(Status.INVALID_PARAMETER)
-    modules = thread.process.personality.unix_modules
+    modules = nt_of_process(thread.process).unix_modules
     modules.append(allocation.path)
     thread.memory.write(buffer, (HANDLE_BASE + len(modules) - 1).to_bytes(8, "little"))
     return Status.SUCCESS

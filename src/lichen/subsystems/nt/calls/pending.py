@@ -18,7 +18,7 @@ from lichen.executive.wait import then
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.objects import file_of, thread_of
 from lichen.subsystems.nt.records.common import IoStatusBlock
-from lichen.subsystems.nt.state import NtProcess, NtThread
+from lichen.subsystems.nt.state import as_nt, nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result
 
@@ -68,13 +68,13 @@ def NtCancelSynchronousIoFile(
 
 def _waits(thread: Thread, which: int, file: File | None = None) -> bool:
     """Whether a thread waits for an operation (of a file, with a certain status block)."""
-    state = thread.personality
-    operation = state.synchronous if isinstance(state, NtThread) else None
+    state = as_nt(thread)
+    operation = state.synchronous if state is not None else None
     return operation is not None and file in (None, operation.file) and which in (0, operation.status)
 
 
 def _pending(thread: Thread) -> list[Pending]:
-    state: NtProcess = thread.process.personality
+    state = nt_of_process(thread.process)
     return list(state.pending.values())
 
 

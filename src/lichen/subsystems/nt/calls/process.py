@@ -39,7 +39,7 @@ from lichen.subsystems.nt.records.processes import (
 )
 from lichen.subsystems.nt.records.sections import SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process, nt_of
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result, encode
@@ -64,8 +64,8 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
         return Status.PROCESS_IS_TERMINATING
     if target.id == 1:
         raise Failure(Status.ACCESS_DENIED)
-    if target is thread.process and code and code == thread.personality.last_exception[0]:
-        thread.process.subsystem.end_by_exception(target, *thread.personality.last_exception)  # type: ignore[attr-defined]
+    if target is thread.process and code and code == nt_of(thread).last_exception[0]:
+        thread.process.subsystem.end_by_exception(target, *nt_of(thread).last_exception)  # type: ignore[attr-defined]
         return None
     if target is thread.process:
         crash.explain(target, code)
@@ -78,7 +78,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
 
 def end(process: Process, code: int) -> None:
     """End a process with a code; a Linux one as by SIGKILL, which its parent knows (DECISIONS 18)."""
-    process.terminate(ExitStatus(code, 0 if process.subsystem.name == "nt" else signal.SIGKILL))
+    process.terminate(ExitStatus(code, 0 if as_nt_process(process) is not None else signal.SIGKILL))
 
 
 @nt.call()
@@ -111,8 +111,8 @@ information: Final = Information[Process](access=ProcessAccess.QUERY_LIMITED)
 
 @information(0, ProcessBasicInformation)
 def _basic(process: Process) -> ProcessBasicInformation:
-    state = process.personality
-    peb = state.peb if isinstance(state, NtProcess) else foreign.PEB if process.threads else 0
+    state = as_nt_process(process)
+    peb = state.peb if state is not None else foreign.PEB if process.threads else 0
     mask = affinity.of_process(process)
     # Wine's DLLs take the base priority for the class, which has a class of its own.
     number = priority.class_of(process)
@@ -203,7 +203,8 @@ def _native_image_name(at: int, process: Process) -> tuple[UnicodeString, bytes]
 
 @information.value(29, u32)
 def _break_on_termination(process: Process) -> int:
-    return int(getattr(process.personality, "break_on_termination", False))
+    state = as_nt_process(process)
+    return int(state is not None and state.break_on_termination)
 
 
 @information.value(30, ptr, access=ProcessAccess.QUERY_INFORMATION)
@@ -218,7 +219,7 @@ def _debug_flags(process: Process) -> int:
 
 @information.value(34, u32, access=ProcessAccess.QUERY_INFORMATION)
 def _execute_flags(process: Process) -> int:
-    return _EXECUTE_FLAGS if process.subsystem.name == "nt" else 0
+    return _EXECUTE_FLAGS if as_nt_process(process) is not None else 0
 
 
 @information.value(36, u32, access=ProcessAccess.QUERY_INFORMATION)
@@ -228,8 +229,8 @@ def _cookie(process: Process) -> int:
 
 @information(37, SectionImageInformation, access=ProcessAccess.QUERY_INFORMATION)
 def _image(process: Process) -> SectionImageInformation:
-    state = process.personality
-    if not isinstance(state, NtProcess):
+    state = as_nt_process(process)
+    if state is None:
         raise Failure(Status.INVALID_PARAMETER)
     return image_information(state.image, state.base)
 
@@ -241,8 +242,10 @@ def _image_name(at: int, process: Process) -> tuple[UnicodeString, bytes]:
 
 @information.tailed(60, UnicodeString)
 def _command_line(at: int, process: Process) -> tuple[UnicodeString, bytes]:
-    arguments = (argument.decode("utf-8", "replace") for argument in process.arguments)
-    return _text(at, getattr(process.personality, "command_line", " ".join(arguments)))
+    state = as_nt_process(process)
+    if state is not None:
+        return _text(at, state.command_line)
+    return _text(at, " ".join(argument.decode("utf-8", "replace") for argument in process.arguments))
 
 
 def _text(at: int, text: str) -> tuple[UnicodeString, bytes]:
@@ -324,7 +327,7 @@ def NtSetInformationProcess(
     """Change a process."""
     known = settings.find(information_class)
     target = process_of(thread, process, known.access)
-    if information_class not in _FOR_BOTH_WORLDS and not isinstance(target.personality, NtProcess):
+    if information_class not in _FOR_BOTH_WORLDS and as_nt_process(target) is None:
         raise Failure(Status.ACCESS_DENIED)
     known.take(thread.memory, buffer, size, thread, target)
     return Status.SUCCESS

@@ -32,7 +32,7 @@ from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.common import ClientId
 from lichen.subsystems.nt.records.sections import SectionImageInformation
 from lichen.subsystems.nt.spelling import for_linux
-from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
+from lichen.subsystems.nt.state import HANDLE_LIMIT, as_nt_process, nt_of
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Named, ObjectName, decode
@@ -90,7 +90,7 @@ def NtCreateUserProcess(
         child, first, loaded = _start(thread, opened, given, request, process_flags)
     finally:
         opened.release()
-    thread.personality.undo.append(lambda: child.terminate(ExitStatus(0)))
+    nt_of(thread).undo.append(lambda: child.terminate(ExitStatus(0)))
     of_process, of_thread = PROCESS.of_maker(process_access), THREAD.of_maker(thread_access)
     if is_limited(thread.process, child):  # a set-user-id program, which its starter must resume
         of_process &= ProcessObject.of_others
@@ -236,13 +236,13 @@ def _give_descriptors(parent: Process, child: Process, given: Parameters) -> tup
 
 def _answer(thread: Thread, request: _Request, child: Process, first: Thread, loaded: Loaded) -> None:
     for number, address, size in request.outputs:
-        state = child.personality
+        state = as_nt_process(child)
         if number == attributes.CLIENT_ID:
             data = _CLIENT.pack(ClientId(child.id, first.id))
-        elif not isinstance(state, NtProcess):
+        elif state is None:
             data = bytes(min(size, _IMAGE.size))
         elif number == attributes.IMAGE_INFORMATION:
             data = _IMAGE.pack(image_information(state.image, state.base))
         else:
-            data = POINTER.pack(first.personality.teb)
+            data = POINTER.pack(nt_of(first).teb)
         thread.memory.write(address, data[:size])

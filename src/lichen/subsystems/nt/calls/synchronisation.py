@@ -18,6 +18,7 @@ from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
@@ -69,10 +70,10 @@ class Mutant(Waitable):
     def acquire(self, waiter: object) -> None:
         if self.owner is None:
             self.owner = waiter
-            self.owner.personality.mutants[self] = None
+            nt_of(self.owner).mutants[self] = None
         if self.abandoned:
             self.abandoned = False
-            self.owner.personality.abandoned = True
+            nt_of(self.owner).abandoned = True
         self.depth += 1
 
     def release(self, thread: Thread) -> int:
@@ -82,7 +83,7 @@ class Mutant(Waitable):
         before = 1 - self.depth
         self.depth -= 1
         if self.depth == 0:
-            del thread.personality.mutants[self]
+            del nt_of(thread).mutants[self]
             self.owner = None
             self.wake()
         return before
@@ -310,15 +311,15 @@ def NtAlertThreadByThreadId(thread: Thread, id: Address) -> int:
     found = thread.process.machine.processes.threads.get(id)
     if found is None or found.process is not thread.process:
         raise Failure(Status.INVALID_CID)
-    found.personality.alerted_by_id = True
-    found.personality.alert.wake()
+    nt_of(found).alerted_by_id = True
+    nt_of(found).alert.wake()
     return Status.SUCCESS
 
 
 @nt.call()
 def NtWaitForAlertByThreadId(thread: Thread, address: Address, timeout: OptionalIn[i64]) -> Result:
     """Wait for an alert by thread id."""
-    state = thread.personality
+    state = nt_of(thread)
     if state.alerted_by_id:
         state.alerted_by_id = False
         return Status.ALERTED
@@ -328,7 +329,7 @@ def NtWaitForAlertByThreadId(thread: Thread, address: Address, timeout: Optional
 
 
 def _wait_for_alert(thread: Thread, deadline: float | None) -> Blocks[int]:
-    state = thread.personality
+    state = nt_of(thread)
     state.alert = Condition(lambda: state.alerted_by_id)
     try:
         index = yield Wait((state.alert,), deadline, interruptible=False)

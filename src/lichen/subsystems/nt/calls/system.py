@@ -49,6 +49,7 @@ from lichen.subsystems.nt.records.system import (
 from lichen.subsystems.nt.records.threads import GroupAffinity
 from lichen.subsystems.nt.records.time import DynamicTimeZoneInformation, TimeZoneInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, encode
 
@@ -117,7 +118,7 @@ def _performance(thread: Thread) -> SystemPerformanceInformation:
 def _zone(thread: Thread) -> time_zone.Zone:
     """The zone of the caller, which the registry knows once somebody has asked for it."""
     process = thread.process
-    zone = time_zone.zone_of(process.files, process.personality.zone)
+    zone = time_zone.zone_of(process.files, nt_of_process(process).zone)
     with suppress(Failure):  # it is full
         registry_seeds.tell_time_zone(process.machine.registry, zone)
     return zone

@@ -29,7 +29,7 @@ from lichen.subsystems.nt.records.exceptions import ExceptionRecord
 from lichen.subsystems.nt.records.processes import KernelUserTimes
 from lichen.subsystems.nt.records.threads import ContinueArgument, GroupAffinity, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import NtProcess, NtThread
+from lichen.subsystems.nt.state import as_nt, as_nt_process, nt_of, nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -75,12 +75,12 @@ def NtCreateThreadEx(
     """Start a thread."""
     room = memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
     target = process_of(thread, process, ProcessAccess.CREATE_THREAD)
-    if target.subsystem is not thread.process.subsystem or not isinstance(target.personality, NtProcess):
+    if target.subsystem is not thread.process.subsystem or as_nt_process(target) is None:
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
     stack = stack_reserve, stack_commit
     created = create_thread(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED), room)
-    thread.personality.undo.append(lambda: created.exit(0))
+    nt_of(thread).undo.append(lambda: created.exit(0))
     handle.write(new_handle(thread, ThreadObject(created), THREAD.of_maker(access), name))
     _fill_attributes(thread, wanted, created)
     return Status.SUCCESS
@@ -101,7 +101,7 @@ def create_thread(
     """
     process, guest = creator.process, creator.guest
     subsystem = cast("NtSubsystem", process.subsystem)
-    state: NtProcess = process.personality
+    state = nt_of_process(process)
     id = process.machine.processes.new_id()
     with guest.at_rest():
         image = state.image.file
@@ -110,9 +110,9 @@ def create_thread(
         guest.change_memory([*_given_back(process), *new.operations])
         host = guest.clone_thread(0, None, 0)
     created = process.machine.processes.new_thread(process, host, id, creator.scheduling.inherited())
-    created.personality = new.state(start)
+    created.state = new.state(start)
     priority.apply(created)
-    if creator.personality.affinity or affinity.of_process(process) != affinity.of_system(process):
+    if nt_of(creator).affinity or affinity.of_process(process) != affinity.of_system(process):
         affinity.apply(created)  # the host would have it run where its creator does
     subsystem.thread_started(created, creator)
     try:
@@ -128,9 +128,9 @@ def create_thread(
 def _given_back(process: Process) -> list[Unmap]:
     """Stacks and TEBs of threads that have ended."""
     operations = []
-    for start, size in process.personality.left_memory:
+    for start, size in nt_of_process(process).left_memory:
         operations += [Unmap(part.start, part.size) for part in process.space.remove(start, start + size)]
-    process.personality.left_memory.clear()
+    nt_of_process(process).left_memory.clear()
     return operations
 
 
@@ -140,7 +140,7 @@ def _fill_attributes(thread: Thread, address: int, created: Thread) -> None:
         if number == attributes.CLIENT_ID:
             data = _CLIENT.pack(ClientId(created.process.id, created.id))
         elif number == attributes.TEB:
-            data = POINTER.pack(created.personality.teb)
+            data = POINTER.pack(nt_of(created).teb)
         else:
             continue
         thread.memory.write(attribute.value, data[: attribute.size])
@@ -215,8 +215,8 @@ def NtAlertThread(thread: Thread, target: Handle) -> int:
 
 
 def _alert(target: Thread) -> None:
-    if isinstance(target.personality, NtThread) and not target.alert():
-        target.personality.alerted = True
+    if as_nt(target) is not None and not target.alert():
+        nt_of(target).alerted = True
 
 
 @nt.call()
@@ -256,7 +256,7 @@ def _load(thread: Thread, wanted: bytes) -> None:
 @contextmanager
 def _at_rest(target: Thread) -> Iterator[None]:
     """Have a thread stand still for a block, after which it is in the state that it was in."""
-    if target.dead or not isinstance(target.personality, NtThread):
+    if target.dead or as_nt(target) is None:
         raise Failure(Status.THREAD_IS_TERMINATING if target.dead else Status.ACCESS_DENIED)
     try:
         with target.guest.at_rest():
@@ -282,10 +282,10 @@ def NtContinueEx(thread: Thread, address: Address, argument: Address) -> Result:
 
 def _continue(thread: Thread, address: int, alertable: bool) -> Result:
     wanted = thread.memory.read(address, context.SIZE)
-    state: NtThread = thread.personality
+    state = nt_of(thread)
     thread.guest.stop()
     _load(thread, wanted)
-    thread.process.personality.has_begun = True
+    nt_of_process(thread.process).has_begun = True
     if not _is_in_ntdll(thread.process, context.register_of(wanted, "rip")):
         state.last_exception = (
             0,
@@ -301,7 +301,7 @@ def _continue(thread: Thread, address: int, alertable: bool) -> Result:
 
 def _is_in_ntdll(process: Process, address: int) -> bool:
     ntdll: PeFile = process.subsystem.ntdll.file  # type: ignore[attr-defined]
-    base: int = process.personality.ntdll
+    base: int = nt_of_process(process).ntdll
     return base <= address < base + ntdll.size
 
 
@@ -328,12 +328,12 @@ information: Final = Information[Thread](access=ThreadAccess.QUERY_LIMITED)
 
 @information(0, ThreadBasicInformation)
 def _basic(found: Thread) -> ThreadBasicInformation:
-    state = found.personality
+    state = as_nt(found)
     code = found.exit_code if found.dead else STILL_ACTIVE
-    teb = state.teb if isinstance(state, NtThread) else 0
+    teb = state.teb if state is not None else 0
     ids = ClientId(found.process.id, found.id)
     # Both are relative to the process's: Wine's DLLs ask for the first, which should not be.
-    above = getattr(state, "priority", 0) & 0xFFFFFFFF
+    above = (state.priority if state is not None else 0) & 0xFFFFFFFF
     return ThreadBasicInformation(code, teb, ids, affinity.of_thread(found), above, above)
 
 
@@ -353,7 +353,8 @@ def _affinity(found: Thread) -> int:
 
 @information.value(9, ptr, access=ThreadAccess.QUERY_INFORMATION)
 def _start_address(found: Thread) -> int:
-    return getattr(found.personality, "start", 0)
+    state = as_nt(found)
+    return state.start if state is not None else 0
 
 
 @information.value(12, u32)
@@ -386,7 +387,8 @@ def _suspend_count(found: Thread) -> int:
 
 @information.tailed(38, UnicodeString, too_small=Status.BUFFER_TOO_SMALL)
 def _description(at: int, found: Thread) -> tuple[UnicodeString, bytes]:
-    text = encode(getattr(found.personality, "description", ""))
+    state = as_nt(found)
+    text = encode(state.description if state is not None else "")
     return UnicodeString(len(text), len(text), at), text
 
 
@@ -436,8 +438,8 @@ def _set_group_affinity(wanted: GroupAffinity, found: Thread) -> None:
 def _set_description(memory: Memory, buffer: int, size: int, found: Thread) -> None:
     text = layout(UnicodeString, MODEL).read(memory, buffer)
     data = memory.read(text.buffer, text.length) if text.length else b""
-    found.personality.description = data.decode("utf-16-le", "replace")
-    found.name = found.personality.description[:15] or found.process.name
+    nt_of(found).description = data.decode("utf-16-le", "replace")
+    found.name = nt_of(found).description[:15] or found.process.name
 
 
 @nt.call(partial="settings without an effect here are accepted")
@@ -447,7 +449,7 @@ def NtSetInformationThread(
     """Change a thread."""
     known = settings.find(information_class)
     found = thread_of(thread, target, known.access)
-    if not isinstance(found.personality, NtThread):
+    if as_nt(found) is None:
         raise Failure(Status.ACCESS_DENIED)
     known.take(thread.memory, buffer, size, found)
     return Status.SUCCESS

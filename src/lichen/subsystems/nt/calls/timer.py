@@ -6,6 +6,7 @@ Source: NtCreateTimer, NtSetTimer, NtCancelTimer, NtQueryTimer (ntifs.h).
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.abi.argument import OptionalOut, Out
@@ -18,7 +19,7 @@ from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import UserApc
+from lichen.subsystems.nt.state import UserApc, nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName
 
@@ -65,8 +66,9 @@ class TimerObject(Dispatcher):
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-        if self.thread is not None and self.queued in self.thread.personality.apcs:
-            self.thread.personality.apcs.remove(self.queued)
+        if self.thread is not None and self.queued is not None:
+            with suppress(ValueError):  # it has been made
+                nt_of(self.thread).apcs.remove(self.queued)
 
     def _expired(self) -> None:
         assert self.timer is not None

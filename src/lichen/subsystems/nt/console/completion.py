@@ -19,7 +19,7 @@ from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import environment
 from lichen.subsystems.nt.spelling import for_windows
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -138,8 +138,7 @@ def _absolute(current: str, typed: str) -> str:
 
 def _current_folder(process: Process) -> str:
     """The folder that a process says it stands in; its own memory may say anything."""
-    state, memory = process.personality, process.first_thread.memory
-    assert isinstance(state, NtProcess)
+    state, memory = nt_of_process(process), process.first_thread.memory
     try:
         (parameters,) = struct.unpack("<Q", memory.read(state.peb + _PARAMETERS, 8))
         size, text = struct.unpack("<H6xQ", memory.read(parameters + _CURRENT_FOLDER, 16))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.status import Failure
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process, nt_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -23,8 +23,8 @@ def start_handler(process: Process, event: int) -> Thread | None:
     """Start the thread that handles an event; None when the process cannot have one any more."""
     from lichen.subsystems.nt.calls.thread import create_thread
 
-    state = process.personality
-    if not isinstance(state, NtProcess) or process.exit_status is not None:
+    state = as_nt_process(process)
+    if state is None or process.exit_status is not None:
         return None
     routine = cast("NtSubsystem", process.subsystem).ntdll.file.exports.get(_ROUTINE)
     if routine is None:
@@ -35,14 +35,14 @@ def start_handler(process: Process, event: int) -> Thread | None:
         )
     except (Failure, GuestGone, OSError):
         return None
-    handler.personality.control_event = event
+    nt_of(handler).control_event = event
     return handler
 
 
 def group_of(process: Process) -> int:
     """The id of the process group that control events are sent to: begun by CREATE_NEW_PROCESS_GROUP."""
-    state = process.personality
-    return state.console_group if isinstance(state, NtProcess) else 0
+    state = as_nt_process(process)
+    return state.console_group if state is not None else 0
 
 
 def group_of_creator(process: Process) -> int:

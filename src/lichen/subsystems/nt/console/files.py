@@ -19,7 +19,7 @@ from lichen.subsystems.nt import signals
 from lichen.subsystems.nt.console.console import Console
 from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.objects import is_limited
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -113,8 +113,8 @@ class Connection(File):
 
     def bind(self, id: int) -> None:
         """Attach to the console of a process, or of the parent (AttachConsole)."""
-        state = self.process.personality
-        if not isinstance(state, NtProcess) or state.console is not None:
+        state = as_nt_process(self.process)
+        if state is None or state.console is not None:
             raise Failure(Status.ACCESS_DENIED)
         other = self.process.parent if id == _PARENT else self.process.machine.processes.find(id)
         if other is None:
@@ -126,7 +126,7 @@ class Connection(File):
 
 def join(process: Process, console: Console) -> None:
     """Give a process its console."""
-    state: NtProcess = process.personality
+    state = nt_of_process(process)
     state.console = console.reference()
     console.attach(process)
 
@@ -141,8 +141,8 @@ def lend_terminal(found: Object, borrower: Process) -> Object:
 
 def console_of(process: Process) -> Console:
     """The console of a process; INVALID_HANDLE when it has none."""
-    state = process.personality
-    if not isinstance(state, NtProcess) or state.console is None:
+    state = as_nt_process(process)
+    if state is None or state.console is None:
         raise Failure(Status.INVALID_HANDLE)
     return state.console
 

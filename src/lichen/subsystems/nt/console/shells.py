@@ -12,7 +12,7 @@ from lichen.executive.io.location import fold
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.registry_seeds import CONSOLE_SHELL, IMAGE_OPTIONS
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def is_shell(process: Process) -> bool:
     """Whether a process's program is a shell."""
-    state = process.personality
-    return isinstance(state, NtProcess) and is_shells_image(process.machine.registry, state.image_path)
+    state = as_nt_process(process)
+    return state is not None and is_shells_image(process.machine.registry, state.image_path)
 
 
 def is_shells_image(registry: Registry, image: str) -> bool:

@@ -17,7 +17,7 @@ from lichen.executive.status import Failure
 from lichen.subsystems.nt.console.console import Console, HiddenConsole
 from lichen.subsystems.nt.console.events import group_of_creator
 from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile, join
-from lichen.subsystems.nt.state import NtProcess
+from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -107,8 +107,8 @@ def settle_console(parent: Process, child: Process, given: Parameters) -> None:
     wish = given.console
     if wish not in (_NEW_CONSOLE, _NEW_WITHOUT_WINDOW):
         return
-    state = parent.personality
-    console = state.console if isinstance(state, NtProcess) else None
+    state = as_nt_process(parent)
+    console = state.console if state is not None else None
     if wish == _NEW_WITHOUT_WINDOW or console is None or console.hidden:
         given.console = _new_handle(child, ConsoleFile(HiddenConsole(child), 0))
         return
@@ -136,4 +136,4 @@ def inherit_console(process: Process, parameters: Parameters) -> None:
     if isinstance(found, ConsoleFile):
         join(process, found.console)
         begins_group = parameters.console_flags & _NEW_GROUP
-        process.personality.console_group = process.id if begins_group else group_of_creator(process)
+        nt_of_process(process).console_group = process.id if begins_group else group_of_creator(process)
