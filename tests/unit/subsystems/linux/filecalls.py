@@ -17,7 +17,7 @@ from lichen.executive.status import Failure
 from lichen.filesystems import devices
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.pipe import Pipes
-from lichen.subsystems.linux import signals
+from lichen.subsystems.linux import sending
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.subsystem import declare_calls
 from tests.unit.kernel import Call, Kernel
@@ -91,7 +91,7 @@ class Guest:
         self.process.machine.mounts = [mount]
         self.process.space = Any
         self.signals: list[int] = []
-        monkeypatch.setattr(signals, "send", lambda process, number, *_: self.signals.append(number))
+        monkeypatch.setattr(sending, "send", lambda process, number, *_: self.signals.append(number))
         self._scratch = 0
 
     def enter(self, name: str, *arguments: int | str | bytes) -> Any:
