@@ -20,8 +20,10 @@ from lichen.subsystems.nt import records
 from lichen.subsystems.nt.records import (
     common,
     exceptions,
+    jobs,
     processes,
     sections,
+    security,
     system,
     threads,
     time,
@@ -51,6 +53,18 @@ typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_
 """
 
 IN_C = {
+    security.SidHead: Windows("SID", end="SubAuthority"),
+    security.SidAndAttributes: Windows("SID_AND_ATTRIBUTES"),
+    security.TokenGroups: Windows("TOKEN_GROUPS"),
+    security.TokenOwner: Windows("TOKEN_OWNER"),
+    security.Luid: Windows("LUID"),
+    security.TokenStatistics: Windows("TOKEN_STATISTICS"),
+    jobs.JobAccounting: Windows("JOBOBJECT_BASIC_ACCOUNTING_INFORMATION"),
+    jobs.JobAccountingAndIo: Windows("JOBOBJECT_BASIC_AND_IO_ACCOUNTING_INFORMATION"),
+    jobs.JobLimits: Windows("JOBOBJECT_BASIC_LIMIT_INFORMATION"),
+    jobs.JobExtendedLimits: Windows("JOBOBJECT_EXTENDED_LIMIT_INFORMATION"),
+    jobs.JobProcessIdList: Windows("JOBOBJECT_BASIC_PROCESS_ID_LIST", end="ProcessIdList"),
+    jobs.JobCompletionPort: Windows("JOBOBJECT_ASSOCIATE_COMPLETION_PORT"),
     system.SystemBasicInformation: Windows("SYSTEM_BASIC_INFORMATION", members={"reserved": "Reserved1"}),
     system.SystemProcessorInformation: Windows(
         "SYSTEM_PROCESSOR_INFORMATION", members={"maximum_processors": "Unknown"}

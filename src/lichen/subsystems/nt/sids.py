@@ -7,11 +7,14 @@ Source: [MS-DTYP] 2.4.2 SIDs.
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
+from lichen.abi.layout import layout
 from lichen.executive.security import Token
+from lichen.subsystems.nt.records import MODEL, ULONG
+from lichen.subsystems.nt.records.security import SidHead
 
+_HEAD: Final = layout(SidHead, MODEL)
 _MACHINE_AUTHORITY: Final = (21, 0, 0, 0)
 _ADMINISTRATOR: Final = 500
 _FIRST_USER: Final = 1000
@@ -21,7 +24,13 @@ _OWNER_GROUP: Final = 0xF
 
 def sid(*parts: int, authority: int = 5) -> bytes:
     """A SID: S-1-authority-parts."""
-    return struct.pack(f"<BB6s{len(parts)}I", 1, len(parts), authority.to_bytes(6, "big"), *parts)
+    head = _HEAD.pack(SidHead(1, len(parts), authority.to_bytes(6, "big")))
+    return head + b"".join(map(ULONG.pack, parts))
+
+
+def _parts(data: bytes) -> list[int]:
+    """The parts of a SID behind its authority."""
+    return ULONG.unpack_array(data[_HEAD.size : _HEAD.size + ULONG.size * data[1]])
 
 
 EVERYONE: Final = sid(0, authority=1)
@@ -41,7 +50,7 @@ def id_sid(id: int) -> bytes:
 
 def id_of(data: bytes) -> int | None:
     """The user or group of the machine that has a SID; None when it is nobody's."""
-    *machine, relative = struct.unpack_from(f"<{data[1]}I", data, 8) if data[1] else (0,)
+    *machine, relative = _parts(data) or [0]
     if sid(*machine, relative) != data or tuple(machine) != _MACHINE_AUTHORITY:
         return None
     if relative == _ADMINISTRATOR:
@@ -51,9 +60,8 @@ def id_of(data: bytes) -> int | None:
 
 def sid_text(data: bytes) -> str:
     """S-1-5-21-..."""
-    count = data[1]
-    parts = struct.unpack_from(f"<{count}I", data, 8)
-    return "-".join(["S", "1", str(int.from_bytes(data[2:8], "big")), *map(str, parts)])
+    authority = int.from_bytes(_HEAD.unpack(data).identifier_authority, "big")
+    return "-".join(map(str, ("S", 1, authority, *_parts(data))))
 
 
 def groups_of(token: Token) -> list[tuple[bytes, int]]:

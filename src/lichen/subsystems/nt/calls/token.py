@@ -7,26 +7,37 @@ Source: NtOpenProcessToken, NtQueryInformationToken (ntifs.h); [MS-DTYP] 2.4.2 S
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.abi.argument import OptionalOut, Out
-from lichen.abi.layout import ptr, u32
+from lichen.abi.layout import layout, ptr, u32
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import TOKEN, ProcessAccess, Rights, ThreadAccess, TokenAccess
 from lichen.executive.security import Token
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import opened_handle
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import is_limited, object_of, process_of, thread_of
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.security import (
+    Luid,
+    SidAndAttributes,
+    TokenGroups,
+    TokenOwner,
+    TokenStatistics,
+)
 from lichen.subsystems.nt.sids import ADMINISTRATORS, groups_of, sid, user_sid
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, pointer
+from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_STATUS_NO_TOKEN: Final = 0xC000007C
+_NEVER, _PRIMARY = 0x7FFFFFFFFFFFFFFF, 1
+_INTEGRITY, _LOGON = 0x60, 0xC0000007
+"""Attributes of a label, and of the logon's SID: mandatory, enabled by default, enabled, and what it is."""
 CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN = 0xFFFFFFFC, 0xFFFFFFFB, 0xFFFFFFFA
 
 
@@ -48,7 +59,7 @@ def _token(thread: Thread, handle: int, access: int) -> Token:
             raise Failure(Status.ACCESS_DENIED)
         return thread.process.files.token
     if handle == CURRENT_THREAD_TOKEN:
-        raise Failure(_STATUS_NO_TOKEN)
+        raise Failure(NtStatus.NO_TOKEN)
     return object_of(thread, handle, TokenObject, access).token
 
 
@@ -76,7 +87,7 @@ def NtOpenThreadToken(
 ) -> int:
     """Threads do not impersonate."""
     thread_of(thread, target, ThreadAccess.QUERY_LIMITED)
-    raise Failure(_STATUS_NO_TOKEN)
+    raise Failure(NtStatus.NO_TOKEN)
 
 
 @nt.call()
@@ -98,59 +109,86 @@ def NtDuplicateToken(
     return Status.SUCCESS
 
 
-def _integrity(token: Token) -> bytes:
-    return sid(0x3000 if token.elevated else 0x2000, authority=16)
+# ---- what a token says
 
 
-def _with_sid(data: bytes, buffer: int, head: int, tail: bytes = b"") -> bytes:
-    """A record that begins with a pointer to a SID behind its fixed part."""
-    return (pointer(buffer + head) + tail).ljust(head, b"\0") + data
+information: Final = Information[Token](too_small=Status.BUFFER_TOO_SMALL)
+_GROUPS, _GROUP = layout(TokenGroups, MODEL), layout(SidAndAttributes, MODEL)
 
 
-def _group_list(groups: list[tuple[bytes, int]], buffer: int) -> bytes:
-    """TOKEN_GROUPS."""
-    head = 8 + 16 * len(groups)
-    records, blob = b"", b""
+@information.tailed(1, SidAndAttributes)
+def _user(at: int, token: Token) -> tuple[SidAndAttributes, bytes]:
+    return SidAndAttributes(at, 0), user_sid(token)
+
+
+@information.raw(2)
+def _groups(at: int, token: Token) -> bytes:
+    return _group_list(at, groups_of(token))
+
+
+@information.value(3, u32)
+@information.value(21, u32)
+@information.value(23, u32)
+@information.value(24, u32)
+@information.value(29, u32)
+def _none(token: Token) -> int:
+    """How many privileges; that there are restrictions, that files and registry are virtual, that it is an app's: no."""
+    return 0
+
+
+@information.tailed(4, TokenOwner)
+def _owner(at: int, token: Token) -> tuple[TokenOwner, bytes]:
+    return TokenOwner(at), user_sid(token)
+
+
+@information.tailed(5, TokenOwner)
+def _primary_group(at: int, token: Token) -> tuple[TokenOwner, bytes]:
+    return TokenOwner(at), ADMINISTRATORS if token.elevated else user_sid(token)
+
+
+@information.value(6, ptr)
+def _default_list(token: Token) -> int:
+    return 0
+
+
+@information.value(8, u32)
+@information.value(12, u32)
+@information.value(18, u32)
+@information.value(26, u32)
+def _one(token: Token) -> int:
+    """Primary; the session; default elevation; may use the user interface."""
+    return 1
+
+
+@information(10, TokenStatistics)
+def _statistics(token: Token) -> TokenStatistics:
+    groups = len(groups_of(token))
+    return TokenStatistics(Luid(1), Luid(1), _NEVER, _PRIMARY, 0, 0, 0, groups, 0, Luid(1))
+
+
+@information.value(20, u32)
+def _elevation(token: Token) -> int:
+    return int(token.elevated)
+
+
+@information.tailed(25, SidAndAttributes)
+def _integrity(at: int, token: Token) -> tuple[SidAndAttributes, bytes]:
+    return SidAndAttributes(at, _INTEGRITY), sid(0x3000 if token.elevated else 0x2000, authority=16)
+
+
+@information.raw(28)
+def _logon(at: int, token: Token) -> bytes:
+    return _group_list(at, [(sid(5, 0, 0x3E7), _LOGON)])
+
+
+def _group_list(at: int, groups: list[tuple[bytes, int]]) -> bytes:
+    """TOKEN_GROUPS at an address: the records, then the SIDs."""
+    at += _GROUPS.size + _GROUP.size * (len(groups) - 1)
+    known, blob = [], b""
     for data, attributes in groups:
-        records += pointer(buffer + head + len(blob)) + struct.pack("<I4x", attributes)
+        known.append(SidAndAttributes(at + len(blob), attributes))
         blob += data
-    return struct.pack("<I4x", len(groups)) + records + blob
-
-
-def _information(token: Token, information_class: int, buffer: int) -> bytes:
-    user = user_sid(token)
-    group = ADMINISTRATORS if token.elevated else user
-    fixed = {
-        8: struct.pack("<I", 1),  # primary
-        12: struct.pack("<I", 1),  # session
-        18: struct.pack("<I", 1),  # default elevation
-        20: struct.pack("<I", int(token.elevated)),
-        21: struct.pack("<I", 0),  # no restrictions
-        23: struct.pack("<I", 0),
-        24: struct.pack("<I", 0),
-        26: struct.pack("<I", 1),  # UI access
-        29: struct.pack("<I", 0),  # no app container
-    }
-    if information_class in fixed:
-        return fixed[information_class]
-    if information_class == 1:
-        return _with_sid(user, buffer, 16)
-    if information_class == 2:
-        return _group_list(groups_of(token), buffer)
-    if information_class == 3:
-        return struct.pack("<I", 0)
-    if information_class in (4, 5):
-        return _with_sid(user if information_class == 4 else group, buffer, 8)
-    if information_class == 6:
-        return struct.pack("<Q", 0)
-    if information_class == 10:
-        return struct.pack("<3Qq4I", 1, 1, 0, 0x7FFFFFFFFFFFFFFF, 1, 0, 0, 0).ljust(56, b"\0")
-    if information_class == 25:
-        return _with_sid(_integrity(token), buffer, 16, struct.pack("<I", 0x60))
-    if information_class == 28:
-        logon = sid(5, 0, 0x3E7)
-        return _group_list([(logon, 0xC0000007)], buffer)
-    raise Failure(Status.INVALID_INFO_CLASS)
+    return _GROUPS.pack(TokenGroups(len(groups), known[0])) + b"".join(map(_GROUP.pack, known[1:])) + blob
 
 
 @nt.call(partial="classes that console programs ask for")
@@ -163,11 +201,8 @@ def NtQueryInformationToken(
     needed: OptionalOut[u32],
 ) -> int:
     """What a token says."""
-    data = _information(_token(thread, handle, TokenAccess.QUERY), information_class, buffer)
-    needed.write(len(data))
-    if size < len(data):
-        raise Failure(Status.BUFFER_TOO_SMALL)
-    thread.memory.write(buffer, data)
+    token = _token(thread, handle, TokenAccess.QUERY)
+    information.find(information_class).answer(thread.memory, buffer, size, needed, token)
     return Status.SUCCESS
 
 
@@ -186,7 +221,7 @@ def NtAdjustPrivilegesToken(
     if old and size >= 4:
         thread.memory.write(old, bytes(4))
     needed.write(4)
-    return Status.SUCCESS if token.elevated else 0x106  # NOT_ALL_ASSIGNED
+    return Status.SUCCESS if token.elevated else NtStatus.NOT_ALL_ASSIGNED
 
 
 @nt.call()
