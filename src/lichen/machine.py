@@ -130,12 +130,12 @@ class Machine:
             self.scheduler,
             self.linux,
             self._administrator,
+            [*self.linux.loaders, *([_WindowsLoader(self)] if self.has_windows else [])],
             self.mounts,
             MemoryFileSystem(next(self._device_numbers), self.devices, pool=self._memory),
             self._open_registry,
             self._make_namespace,
         )
-        self.state.loaders += self.linux.loaders
         self._mount_generated_trees()
         self.terminals = pty.Terminals(self.state, self.devices, next(self._device_numbers))
         self.terminals.mount = self.mount("/dev/pts", self.terminals.names, "devpts", pty.MOUNT_OPTIONS)
@@ -144,7 +144,6 @@ class Machine:
         """Told of the NT subsystem, which comes with the first Windows program."""
         if self._userland is not None:
             drives.mount_drives(self, self._userland, self._folder, self._administrator)
-            self.state.loaders.append(_WindowsLoader(self))
         if disk_size is not None:
             self.disk.limit(disk_size)
 

@@ -66,12 +66,12 @@ class World:
             self.scheduler,
             self.linux,
             self.administrator,
+            list(self.linux.loaders),
             self.mounts,
             MemoryFileSystem(33, self.devices, capacity=_CAPACITY),
             self._registry,
             Directory,
         )
-        self.state.loaders += self.linux.loaders
         self._mount_trees()
 
     def _registry(self) -> Registry:

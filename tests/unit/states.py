@@ -22,13 +22,13 @@ def machine_state(
     system: System | None = None,
 ) -> MachineState:
     """A machine whose init is of `subsystem`, and sees what `context` sees."""
-    files = MemoryFileSystem(41, context.devices)
     return MachineState(
         scheduler,
         cast(Any, subsystem),
         context,
+        [],
         [] if mounts is None else mounts,
-        files,
+        MemoryFileSystem(41, context.devices),
         _registry,
         Directory,
         system,

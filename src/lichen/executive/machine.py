@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
+from lichen.executive.atoms import AtomTable
+from lichen.executive.io.watch import WatchShare
 from lichen.executive.processes import ProcessTable
 from lichen.executive.system import Load, System
 
@@ -30,9 +33,10 @@ _RESERVED_UNIQUE_IDS: Final = 0x3E8
 class MachineState:
     """What there is in a machine, by component.
 
-    Init is of `subsystem` and sees the tree as `administrator`. `mounts` is everything that is mounted in that tree, in the
-    order in which it was; in `memory_files` live files that never get a name: memfd_create, shared anonymous memory, NT's
-    unnamed sections. `registry` opens the registry, `namespace` makes the root of NT's object namespace.
+    Init is of `subsystem` and sees the tree as `administrator`. `loaders` know the formats of programs. `mounts` is everything
+    that is mounted in that tree, in the order in which it was; in `memory_files` live files that never get a name:
+    memfd_create, shared anonymous memory, NT's unnamed sections. `registry` opens the registry, `namespace` makes the root of
+    NT's object namespace.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class MachineState:
         scheduler: Scheduler,
         subsystem: Subsystem,
         administrator: FileSystemContext,
+        loaders: list[Loader],
         mounts: list[Mount],
         memory_files: FileSystem,
         registry: Callable[[], Registry],
@@ -52,16 +57,16 @@ class MachineState:
         self.memory_files = memory_files
         self.drives: dict[str, Location] = {}
         """Where each drive letter leads."""
-        self.loaders: list[Loader] = []
-        """What knows the formats of programs, in the order in which they are asked."""
+        self.loaders = loaders
         self.unique_ids = count(_RESERVED_UNIQUE_IDS + 1)
         """Locally unique ids (NT's LUID), each given out once."""
-        self._open_registry, self._registry = registry, None
-        self._make_namespace, self._namespace = namespace, None
+        self.atoms = AtomTable()
+        self._watch_shares: WeakValueDictionary[int, WatchShare] = WeakValueDictionary()
+        self._open_registry = registry
+        self._registry: Registry | None = None
+        self._make_namespace = namespace
+        self._namespace: Directory | None = None
         self.processes = ProcessTable(self, subsystem, administrator)
-
-    _registry: Registry | None
-    _namespace: Directory | None
 
     @property
     def registry(self) -> Registry:
@@ -76,6 +81,10 @@ class MachineState:
         if self._namespace is None:
             self._namespace = self._make_namespace()
         return self._namespace
+
+    def watch_share(self, user: int) -> WatchShare:
+        """What a user has of the machine's watches."""
+        return self._watch_shares.setdefault(user, WatchShare())
 
     def uptime(self) -> float:
         """Seconds since the machine was booted."""

@@ -47,6 +47,15 @@ class Watcher(Protocol):
         """`name` is None for the watched node itself; `cookie` pairs MOVED_FROM with MOVED_TO."""
 
 
+class WatchShare:
+    """What one user of a machine has of the watches that there are; it lasts as long as somebody refers to it."""
+
+    __slots__ = ("__weakref__", "watchers", "watches")
+
+    def __init__(self) -> None:
+        self.watchers = self.watches = 0
+
+
 active: Final[dict[tuple[Node, Watcher], None]] = {}
 """Who watches what, in all: empty most of the time."""
 _cookies: Final = count(1)

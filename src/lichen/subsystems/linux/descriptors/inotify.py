@@ -24,7 +24,6 @@ from lichen.subsystems.linux.records import InotifyEvent
 
 if TYPE_CHECKING:
     from lichen.executive.io.node import Node
-    from lichen.executive.machine import MachineState
     from lichen.executive.processes import Thread
 
 ALL_EVENTS: Final = 0xFFF
@@ -88,32 +87,18 @@ def _line(watch: Watch) -> str:
     return f"inotify wd:{watch.number:x} ino:{inode:x} sdev:{device:x} mask:{watch.mask & _SHOWN:x} ignored_mask:0 \n"
 
 
-class Share:
-    """What one user of a machine has of what there is."""
-
-    __slots__ = ("watchers", "watches")
-
-    def __init__(self) -> None:
-        self.watchers = self.watches = 0
-
-
-_shares: Final[dict[tuple[MachineState, int], Share]] = {}
-
-
 class Inotify(AnonymousFile):
     """An inotify instance."""
 
-    __slots__ = ("_events", "_last_number", "_limits", "_nodes", "_share", "_size", "_user", "_watches")
+    __slots__ = ("_events", "_last_number", "_limits", "_nodes", "_share", "_size", "_watches")
 
     label: ClassVar[str] = "inotify"
 
     def __init__(self, thread: Thread, nonblocking: bool) -> None:
         machine = thread.process.machine
-        self._user = machine, thread.process.files.token.uid
-        self._limits, self._share = machine.system.limits, _shares.get(self._user) or Share()
+        self._limits, self._share = machine.system.limits, machine.watch_share(thread.process.files.token.uid)
         if self._share.watchers >= self._limits.watchers:
             raise Failure(Status.TOO_MANY_OPENED_FILES)
-        _shares[self._user] = self._share
         super().__init__(thread, nonblocking, Access.READ)
         self._share.watchers += 1
         self._watches: dict[int, Watch] = {}
@@ -128,8 +113,6 @@ class Inotify(AnonymousFile):
             watch.remove(each.node, each)
         self._share.watchers -= 1
         self._share.watches -= len(self._watches)
-        if not self._share.watchers:
-            _shares.pop(self._user, None)
         self._watches.clear()
         self._nodes.clear()
         super().closed()

@@ -6,14 +6,12 @@ Source: NtAddAtom, NtFindAtom, NtDeleteAtom, NtQueryInformationAtom (phnt).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from weakref import WeakKeyDictionary
 
 from lichen.abi.argument import OptionalOut
 from lichen.abi.layout import u16, u32
+from lichen.executive.atoms import FIRST_ATOM, Atom
 from lichen.executive.io.location import fold
-from lichen.executive.machine import MachineState
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, decode, encode
@@ -21,65 +19,20 @@ from lichen.subsystems.nt.types import Address, decode, encode
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_FIRST, _LAST = 0xC000, 0xFFFF
 _LONGEST: Final = 255
 _HEADER: Final = 6
 
 
-@dataclass
-class _Atom:
-    name: str
-    uses: int = 1
-
-
-class _Atoms:
-    """One machine's atoms, by number and by folded name."""
-
-    def __init__(self) -> None:
-        self.by_number: dict[int, _Atom] = {}
-        self.numbers: dict[str, int] = {}
-
-    def add(self, name: str) -> int:
-        number = self.numbers.get(fold(name))
-        if number is not None:
-            self.by_number[number].uses += 1
-            return number
-        number = next((n for n in range(_FIRST, _LAST + 1) if n not in self.by_number), None)
-        if number is None:
-            raise Failure(Status.INSUFFICIENT_RESOURCES)
-        self.by_number[number] = _Atom(name)
-        self.numbers[fold(name)] = number
-        return number
-
-    def get(self, number: int) -> _Atom:
-        if number not in self.by_number:
-            raise Failure(Status.INVALID_HANDLE)
-        return self.by_number[number]
-
-    def drop(self, number: int) -> None:
-        atom = self.get(number)
-        atom.uses -= 1
-        if not atom.uses:
-            del self.by_number[number], self.numbers[fold(atom.name)]
-
-
-_tables: WeakKeyDictionary[MachineState, _Atoms] = WeakKeyDictionary()
-
-
-def _atoms(thread: Thread) -> _Atoms:
-    return _tables.setdefault(thread.process.machine, _Atoms())
-
-
 def _name(thread: Thread, address: int, size: int) -> str | int:
     """An atom's name (`size` in bytes), or the number that stands for itself: a small address or `#number`."""
-    if address < _FIRST:
+    if address < FIRST_ATOM:
         if not address:
             raise Failure(Status.INVALID_PARAMETER)
         return address
     if not size or size % 2 or size > 2 * _LONGEST:
         raise Failure(Status.INVALID_PARAMETER)
     text = decode(thread.memory.read(address, size)).rstrip("\0")
-    if text[:1] == "#" and text[1:].isascii() and text[1:].isdigit() and 0 < int(text[1:]) < _FIRST:
+    if text[:1] == "#" and text[1:].isascii() and text[1:].isdigit() and 0 < int(text[1:]) < FIRST_ATOM:
         return int(text[1:])
     if not text:
         raise Failure(Status.OBJECT_NAME_INVALID)
@@ -90,7 +43,7 @@ def _name(thread: Thread, address: int, size: int) -> str | int:
 def NtAddAtom(thread: Thread, name: Address, size: u32, atom: OptionalOut[u16]) -> int:
     """Enter a string, or use it once more."""
     given = _name(thread, name, size)
-    atom.write(given if isinstance(given, int) else _atoms(thread).add(given))
+    atom.write(given if isinstance(given, int) else thread.process.machine.atoms.add(given))
     return Status.SUCCESS
 
 
@@ -98,7 +51,7 @@ def NtAddAtom(thread: Thread, name: Address, size: u32, atom: OptionalOut[u16]) 
 def NtFindAtom(thread: Thread, name: Address, size: u32, atom: OptionalOut[u16]) -> int:
     """The number of a string."""
     given = _name(thread, name, size)
-    number = given if isinstance(given, int) else _atoms(thread).numbers.get(fold(given))
+    number = given if isinstance(given, int) else thread.process.machine.atoms.numbers.get(fold(given))
     if number is None:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
     atom.write(number)
@@ -110,8 +63,8 @@ def NtDeleteAtom(thread: Thread, atom: u16) -> int:
     """Use a string once less; it goes with its last use. Numbers that are atoms by themselves stay; INVALID_HANDLE for 0."""
     if not atom:
         raise Failure(Status.INVALID_HANDLE)
-    if atom >= _FIRST:
-        _atoms(thread).drop(atom)
+    if atom >= FIRST_ATOM:
+        thread.process.machine.atoms.drop(atom)
     return Status.SUCCESS
 
 
@@ -122,7 +75,7 @@ def NtQueryInformationAtom(
     """ATOM_BASIC_INFORMATION: how often a string is used, and the string."""
     if information_class != 0:
         raise Failure(Status.INVALID_INFO_CLASS)
-    found = _atoms(thread).get(atom) if atom >= _FIRST else _Atom(f"#{atom}")
+    found = thread.process.machine.atoms.get(atom) if atom >= FIRST_ATOM else Atom(f"#{atom}")
     text = encode(found.name)
     needed.write(_HEADER + len(text) + 2)
     if size < _HEADER + 2:
