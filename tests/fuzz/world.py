@@ -48,7 +48,7 @@ class World:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.scheduler = Scheduler(lambda: self.now)
+        self.scheduler = Scheduler(lambda: self.now, lambda: self.now)
         self.platform = Platform()
         self.scheduler.platform = cast(Any, self.platform)
         self.devices = Devices()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,6 +35,7 @@ echo $$ $sleeper $stopped $parent $zombie $busy
 
 SOCKETS = """
 import socket
+import time
 server = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(server.getsockname())
 local = socket.socket(socket.AF_UNIX)
@@ -242,8 +244,19 @@ class TestFinding:
 class TestMachine:
     """What tells of the machine as a whole."""
 
-    def test_uptime_is_the_machines(self, guest: Guest) -> None:
-        assert re.match(r" \d\d:\d\d:\d\d up 0 min, +0 users?, +load average: 0\.\d\d, 0\.", guest("uptime"))
+    def test_uptime_and_the_load_of_the_machine(self, guest: Guest) -> None:
+        assert re.match(r" \d\d:\d\d:\d\d up .*\d.*, +0 users?, +load average: 0\.\d\d, 0\.", guest("uptime"))
+
+    def test_ages_are_told_from_one_boot(self, guest: Guest) -> None:
+        """By /proc/uptime, which older releases read, and by CLOCK_BOOTTIME, which newer ones do (021)."""
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        first, shell, wall = guest(
+            "ps -o etimes= -p 1; ps -o etimes= -p $$; ps -o lstart= -p $$"
+        ).splitlines()
+        assert 0 <= int(shell) <= int(first) < SECONDS
+        assert abs(time.mktime(time.strptime(wall)) - time.time()) < SECONDS
+        told = int(re.search(r"^btime (\d+)$", guest("cat /proc/stat"), re.MULTILINE)[1])  # type: ignore[index]
+        assert abs(told - booted) < 2
 
     def test_load_and_time_of_a_busy_machine(self, guest: Guest) -> None:
         script = (
@@ -252,7 +265,7 @@ class TestMachine:
         load, processors, up = guest(script).splitlines()
         assert float(load.split()[0]) > 0.0
         assert 5 < int(processors.split()[1]) + int(processors.split()[3]) < 100 * SECONDS
-        assert 2 < float(up.split()[0]) < SECONDS
+        assert 2 < float(up.split()[0]) <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def test_free_and_vmstat(self, guest: Guest) -> None:
         text = guest("free -b; vmstat")

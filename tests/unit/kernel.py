@@ -26,7 +26,7 @@ class Kernel:
     def __init__(self) -> None:
         self.now = 1000.0
         self._awaited: Call[Any] | None = None
-        self.scheduler = Scheduler(lambda: self.now)
+        self.scheduler = Scheduler(lambda: self.now, lambda: self.now)
         self.scheduler.platform = cast(Any, self)
         self.devices = Devices()
         self.token = Token.of_user(1000, 1000)

@@ -22,7 +22,7 @@ def status(kernel: Kernel) -> dict[str, Any]:
         "version": lichen.__version__,
         "pid": os.getpid(),
         "processor": kernel.processor,
-        "uptime": machine.state.uptime(),
+        "uptime": machine.state.uptime() - machine.state.processes.init.started,
         "sessions": len(kernel.sessions),
         "processes": len(machine.living()),
         "namespaces": machine.isolation,
@@ -36,7 +36,7 @@ def status(kernel: Kernel) -> dict[str, Any]:
 
 def processes(kernel: Kernel) -> list[dict[str, Any]]:
     """Every process but init, parents before children where ids allow."""
-    now = kernel.machine.scheduler.clock()
+    now = kernel.machine.state.uptime()
     table = kernel.machine.state.processes
     return [_process(process, now) for id, process in sorted(table.items()) if id != INIT]
 

@@ -87,8 +87,8 @@ class MachineState:
         return self._watch_shares.setdefault(user, WatchShare())
 
     def uptime(self) -> float:
-        """Seconds since the machine was booted."""
-        return self.scheduler.clock() - self.processes.init.started
+        """Seconds since the host was booted, on the clock by which everything tells its age (021)."""
+        return self.scheduler.since_boot()
 
     def load_averages(self) -> tuple[float, float, float]:
         """How many processors were busy in the last 1, 5 and 15 minutes."""

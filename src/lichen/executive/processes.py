@@ -69,7 +69,7 @@ class Thread:
         """What only its subsystem knows of it, which has a typed accessor for it."""
         self.scheduling = Scheduling()
         self.security: Descriptor | None = None
-        self.started = process.machine.scheduler.clock()
+        self.started = process.machine.scheduler.since_boot()
         self._time_of_earlier_guests = ProcessorTime()
 
     def __str__(self) -> str:
@@ -227,7 +227,7 @@ class Process:
         self.name = "?"
         self.arguments: tuple[bytes, ...] = ()
         self.image: Any = None
-        self.started = machine.scheduler.clock()
+        self.started = machine.scheduler.since_boot()
         self.exit_status: ExitStatus | None = None
         self.ended = Ended()
         self.children_changed = Changes()

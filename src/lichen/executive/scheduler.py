@@ -109,11 +109,18 @@ class _Nobody:
 NOBODY: Final = _Nobody()
 
 
-class Scheduler:
-    """Runs a machine. `clock` gives seconds that never go back."""
+def since_boot() -> float:
+    """Seconds since the host was booted, its sleep included: what every guest reads as CLOCK_BOOTTIME."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+
+class Scheduler:
+    """Runs a machine. `clock` gives seconds that never go back; `since_boot` those that ages are told by."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, since_boot: Callable[[], float] = since_boot
+    ) -> None:
+        self.clock, self.since_boot = clock, since_boot
         self.platform: Platform
         self.ready: deque[tuple[Parking, int]] = deque()
         self.stopping = False

@@ -30,7 +30,6 @@ class SharedData:
 
     def __init__(self, page: mmap, processors: int) -> None:
         self.page = page
-        self.started = time.monotonic_ns()
         path = "C:\\windows".encode("utf-16-le")
         page[0x30 : 0x30 + len(path)] = path
         struct.pack_into("<I", page, 0x04, 0x0FA00000)
@@ -44,8 +43,8 @@ class SharedData:
         self.refresh()
 
     def interrupt_time(self) -> int:
-        """100 ns since the machine started, and a little more: programs expect it not to be zero."""
-        return (time.monotonic_ns() - self.started) // 100 + UNITS
+        """100 ns since the host was booted, as Linux programs count it (021)."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 100
 
     def refresh(self) -> None:
         """Write the times. Readers compare the two high parts, so those are written around the low one."""

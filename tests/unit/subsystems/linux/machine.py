@@ -75,7 +75,7 @@ class Machine:
 
     def __init__(self, token: Token = USER) -> None:
         self.now = 1000.0
-        self.scheduler = Scheduler(lambda: self.now)
+        self.scheduler = Scheduler(lambda: self.now, lambda: self.now)
         self.scheduler.platform = cast(Any, self)
         self.devices = Devices()
         self.linux = LinuxSubsystem(cast(Any, self), (), cast(Any, None))

@@ -44,7 +44,7 @@ def host() -> Host:
         root.root.create(folder, 4, 0o755, 0, 0)
     context = FileSystemContext(mount.root, mount.root, ROOT)
     host = Host(cast(Any, None), context, [mount])
-    scheduler = Scheduler(lambda: host.now)
+    scheduler = Scheduler(lambda: host.now, lambda: host.now)
     host.state = machine_state(scheduler, Personality(), context, host.mounts)
     whole = Whole(host.state)
     for file_system in (
@@ -89,7 +89,7 @@ class TestTasks:
         assert found[7:9] == ["7", "0"]  # faults
         assert found[11:13] == ["150", "25"]  # time
         assert found[17] == "1"  # threads
-        assert found[19] == "200"  # started two seconds after the machine
+        assert found[19] == "10200"  # started two seconds after the machine
         assert found[21] == "5"  # resident pages
 
     def test_times_of_threads_add_up(self, host: Host, shell: Process) -> None:
@@ -343,9 +343,9 @@ class TestWhole:
         host.now += 8
         up, idle = map(float, host.text("uptime").split())
         processors = len(host.state.system.processors)
-        assert (up, idle) == (10.0, 10.0 * processors - 1.75)
+        assert (up, idle) == (110.0, 110.0 * processors - 1.75)
         lines = host.text("stat").splitlines()
-        assert lines[0].split()[:5] == ["cpu", "150", "0", "25", str(1000 * processors - 175)]
+        assert lines[0].split()[:5] == ["cpu", "150", "0", "25", str(11000 * processors - 175)]
         assert sum(line.startswith("cpu") for line in lines) == 1 + processors
         assert "procs_running 1" in lines
 

@@ -6,7 +6,6 @@ Source: proc(5); ptrace(2) "Ptrace access mode checking" for who may look.
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,13 +28,12 @@ def random_uuid() -> str:
 
 
 class Whole(Subject):
-    """The machine. `booted` is when, in seconds since 1970; `boot_id` names this run of it."""
+    """The machine. `boot_id` names this run of it."""
 
-    __slots__ = ("boot_id", "booted", "core_pattern", "namespaces", "places_of_types", "state")
+    __slots__ = ("boot_id", "core_pattern", "namespaces", "places_of_types", "state")
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
-        self.booted = time.time() - state.uptime()
         self.boot_id = random_uuid()
         self.core_pattern = b"core"
         self.namespaces: dict[str, Location] = {}

@@ -8,7 +8,6 @@ Source: proc(5); fs/proc/array.c for the order and the form of the fields.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from typing import Final
@@ -88,9 +87,8 @@ def ticks(seconds: float) -> int:
 
 
 def _start(task: Task) -> int:
-    """When it started, in ticks since the machine did: never 0, which some take for unknown."""
-    started = (task.thread or task.process).started
-    return max(1, math.ceil((started - task.process.machine.processes.init.started) * TICKS))
+    """When it started, in ticks since boot."""
+    return ticks((task.thread or task.process).started)
 
 
 def _signal_masks(task: Task) -> tuple[int, int, int, int, int]:

@@ -1,13 +1,14 @@
 """The files of /proc that tell of the machine: stat, uptime, loadavg, meminfo, cpuinfo, ...
 
-Processors and memory are the host's, as nothing is set aside for a machine. Time and load are the machine's own: since it
-was booted, and of its own processes.
+Processors, memory and the time since boot are the host's, as nothing is set aside for a machine and every guest reads the
+host's clocks (021). The load and the time used are those of the machine's own processes.
 
 Source: proc(5); fs/proc/stat.c, fs/proc/uptime.c, fs/proc/meminfo.c.
 """
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from lichen.executive import system
@@ -94,7 +95,7 @@ def statistics(machine: Whole) -> bytes:
     lines += [
         "intr 0",
         "ctxt 0",
-        f"btime {int(machine.booted)}",
+        f"btime {int(time.time() - state.uptime())}",
         f"processes {state.processes.created}",
         f"procs_running {_running(machine)}",
         "procs_blocked 0",

@@ -145,8 +145,7 @@ def memory_counters(total: int) -> VmCounters:
 @information(4, KernelUserTimes)
 def times(process: Process) -> KernelUserTimes:
     """When a process began, and how long it has run."""
-    clock = process.machine.scheduler.clock()
-    created = system_time() - int((clock - process.started) * UNITS)
+    created = system_time() - int((process.machine.uptime() - process.started) * UNITS)
     used = process.processor_time()
     return KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS))
 

@@ -350,7 +350,7 @@ def NtSetTimerResolution(thread: Thread, wanted: u32, set: Boolean, current: Out
 
 @nt.call()
 def NtGetTickCount(thread: Thread) -> int:
-    """Milliseconds since the machine started."""
+    """Milliseconds since the host was booted."""
     ticks: int = thread.process.subsystem.shared_data.interrupt_time() // 10_000  # type: ignore[attr-defined]
     return ticks & 0xFFFFFFFF
 
