@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-from lichen.abi.layout import Array, Bytes, DataModel, layout, layout_of, scalar_of
+from lichen.abi.layout import Array, Bytes, DataModel, Gap, layout, layout_of, scalar_of
 from tests.toolchain import host_program
 
 
@@ -23,7 +23,8 @@ class InC:
 
     `type` is its name in C, declared by `headers` or by `text`. The member for a field is `prefix` and the
     field's name, which with `camel` is written as `FieldName`, unless `members` has it. `end` names the member
-    that follows the record, if it is only the head of the type.
+    that follows the record, if it is only the head of the type. `only` names the fields that C has members for,
+    if it does not declare the whole.
     """
 
     type: str
@@ -33,6 +34,7 @@ class InC:
     end: str = ""
     text: str = ""
     camel: bool = False
+    only: tuple[str, ...] = ()
 
     def member(self, name: str) -> str:
         """The member for a field."""
@@ -76,10 +78,12 @@ def assertions(record: Any, declared: InC, model: DataModel, signs: bool = True)
     whole = declared.type
     if declared.end:
         yield assertion(f"offsetof({whole}, {declared.end})", ours.size, f"end of {record.__name__}")
-    else:
+    elif not declared.only:
         yield assertion(f"sizeof({whole})", ours.size, f"size of {record.__name__}")
         yield assertion(f"_Alignof({whole})", ours.align, f"alignment of {record.__name__}")
     for name, hint in get_type_hints(record, include_extras=True).items():
+        if declared.only and name not in declared.only:
+            continue
         member = declared.member(name)
         what = f"{record.__name__}.{name}"
         yield assertion(f"offsetof({whole}, {member})", ours.offsets[name], f"offset of {what}")
@@ -96,6 +100,8 @@ def size_of(hint: Any, model: DataModel) -> int:
     for mark in getattr(hint, "__metadata__", ()):
         if isinstance(mark, Bytes):
             return mark.size
+        if isinstance(mark, Gap):
+            return mark.size(model)
         if isinstance(mark, Array):
             return mark.count * size_of(mark.element, model)
     return layout_of(hint, model).size

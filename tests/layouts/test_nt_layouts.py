@@ -24,6 +24,8 @@ from lichen.subsystems.nt.records import (
     processes,
     sections,
     security,
+    shared_data,
+    startup,
     system,
     threads,
     time,
@@ -53,6 +55,26 @@ typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_
 """
 
 IN_C = {
+    startup.ProcessParameters: Windows(
+        "RTL_USER_PROCESS_PARAMETERS", only=("image_path_name", "command_line")
+    ),
+    startup.Peb: Windows("PEB", only=("ldr", "process_parameters", "session_id")),
+    startup.Teb: Windows("TEB", only=("process_environment_block", "tls_slots")),
+    shared_data.KuserSharedData: Kernel(
+        "KUSER_SHARED_DATA",
+        members={"tick_count_low": "TickCountLowDeprecated", "tick_count": "TickCountQuad"},
+        only=tuple(
+            name
+            for name in shared_data.KuserSharedData._fields
+            if name[:4] != "gap_"
+            and name not in ("image_numbers", "nt_build_number", "system_call", "enabled_features")
+        ),
+    ),
+    startup.NtTib: Windows("NT_TIB", members={"sub_system_tib": "SubSystemTib"}),
+    startup.ListEntry: Windows("LIST_ENTRY", members={"next": "Flink", "previous": "Blink"}),
+    shared_data.KsystemTime: Kernel(
+        "KSYSTEM_TIME", members={"high_1_time": "High1Time", "high_2_time": "High2Time"}
+    ),
     security.SidHead: Windows("SID", end="SubAuthority"),
     security.SidAndAttributes: Windows("SID_AND_ATTRIBUTES"),
     security.TokenGroups: Windows("TOKEN_GROUPS"),
@@ -128,6 +150,212 @@ IN_C = {
 }
 
 DOCUMENTED = {
+    startup.ModuleLinks: Documented("phnt, ntldr.h", (48, (0, 16, 32)), (24, (0, 8, 16))),
+    startup.LoaderData: Documented(
+        "phnt, ntpsapi.h", (0x58, (0, 4, 8, 0x10, 0x40, 0x48, 0x50)), (0x30, (0, 4, 8, 0xC, 0x24, 0x28, 0x2C))
+    ),
+    startup.LoadedModule: Documented(
+        "phnt, ntldr.h", (0x68, (0, 0x30, 0x38, 0x40, 0x48, 0x58)), (0x34, (0, 0x18, 0x1C, 0x20, 0x24, 0x2C))
+    ),
+    shared_data.KuserSharedData: Documented(
+        "phnt, ntexapi.h",
+        *(
+            [
+                (
+                    0x3E0,
+                    (
+                        *(0x0, 0x4, 0x8, 0x14, 0x20, 0x2C, 0x30, 0x238, 0x260, 0x264, 0x268, 0x26C, 0x270),
+                        *(0x274, 0x2B4, 0x308, 0x30C, 0x320, 0x328, 0x3C0, 0x3C4, 0x3D8),
+                    ),
+                )
+            ]
+            * 2
+        ),
+    ),
+    startup.ProcessParameters: Documented(
+        "phnt, ntrtl.h",
+        (
+            0x410,
+            (
+                0x0,
+                0x4,
+                0x8,
+                0xC,
+                0x10,
+                0x18,
+                0x20,
+                0x38,
+                0x48,
+                0x50,
+                0x60,
+                0x70,
+                0x80,
+                0x88,
+                0xB0,
+                0xC0,
+                0xD0,
+                0xE0,
+                0xF0,
+                0x3F0,
+                0x3F8,
+                0x400,
+                0x408,
+                0x40C,
+            ),
+        ),
+        (
+            0x2A4,
+            (
+                0x0,
+                0x4,
+                0x8,
+                0xC,
+                0x10,
+                0x14,
+                0x18,
+                0x24,
+                0x2C,
+                0x30,
+                0x38,
+                0x40,
+                0x48,
+                0x4C,
+                0x70,
+                0x78,
+                0x80,
+                0x88,
+                0x90,
+                0x290,
+                0x294,
+                0x298,
+                0x29C,
+                0x2A0,
+            ),
+        ),
+    ),
+    startup.Peb: Documented(
+        "phnt, ntpebteb.h",
+        (
+            0x2C8,
+            (
+                0x0,
+                0x8,
+                0x10,
+                0x18,
+                0x20,
+                0x28,
+                0x68,
+                0x70,
+                0xB8,
+                0xBC,
+                0xC0,
+                0xC8,
+                0xD0,
+                0xD8,
+                0xE0,
+                0xE8,
+                0xEC,
+                0xF0,
+                0xF8,
+                0x100,
+                0x118,
+                0x11C,
+                0x120,
+                0x122,
+                0x124,
+                0x128,
+                0x12C,
+                0x130,
+                0x138,
+                0x140,
+                0x2C0,
+            ),
+        ),
+        (
+            0x1D8,
+            (
+                0x0,
+                0x4,
+                0x8,
+                0xC,
+                0x10,
+                0x14,
+                0x38,
+                0x3C,
+                0x64,
+                0x68,
+                0x70,
+                0x78,
+                0x7C,
+                0x80,
+                0x84,
+                0x88,
+                0x8C,
+                0x90,
+                0x94,
+                0x98,
+                0xA4,
+                0xA8,
+                0xAC,
+                0xAE,
+                0xB0,
+                0xB4,
+                0xB8,
+                0xBC,
+                0xC0,
+                0xC4,
+                0x1D4,
+            ),
+        ),
+    ),
+    startup.Teb: Documented(
+        "phnt, ntpebteb.h",
+        (
+            0x1690,
+            (
+                0x0,
+                0x38,
+                0x40,
+                0x50,
+                0x58,
+                0x60,
+                0x68,
+                0x290,
+                0x2B8,
+                0x2C8,
+                0x2D0,
+                0x1258,
+                0x1268,
+                0x1478,
+                0x1480,
+                0x1680,
+            ),
+        ),
+        (
+            0xF18,
+            (
+                0x0,
+                0x1C,
+                0x20,
+                0x28,
+                0x2C,
+                0x30,
+                0x34,
+                0x184,
+                0x19C,
+                0x1A8,
+                0x1AC,
+                0xBF8,
+                0xC00,
+                0xE0C,
+                0xE10,
+                0xF10,
+            ),
+        ),
+    ),
+    startup.ActivationContextStack: Documented(
+        "phnt, ntpebteb.h", (0x28, (0x0, 0x8, 0x18, 0x1C, 0x20)), (0x18, (0x0, 0x4, 0xC, 0x10, 0x14))
+    ),
     system.SystemPerformanceInformation: Documented(
         "phnt, ntexapi.h", (344, (0, 8, 16, 24, 32, 36, 40, 44, 48, 52))
     ),

@@ -5,8 +5,8 @@ declaration serves programs whose `long` has four bytes and programs whose `long
 compiled to one `struct.Struct` and a few lines of straight Python, a quarter of the cost of anything that
 walks fields at run time. The generated source is registered with `linecache`, so tracebacks and pdb show it.
 
-A field is a scalar (`u32`, `long`, `ptr`, ...), `Annotated[bytes, Bytes(n)]`, `Annotated[tuple[T, ...],
-Array(T, n)]` or another record. A union is either the bytes it occupies, `Annotated[bytes, Bytes(16,
+A field is a scalar (`u32`, `long`, `ptr`, ...), `Annotated[bytes, Bytes(n)]`, `Annotated[bytes, Gap(n, m)]`,
+`Annotated[tuple[T, ...], Array(T, n)]` or another record. A union is either the bytes it occupies, `Annotated[bytes, Bytes(16,
 align=8)]`, to unpack as one of several records; or, at the end of a record, there is a record for each
 variant, with the help of `AlignedAs` and `padded_to`. Padding is implicit, packed as zeros and dropped when
 unpacked.
@@ -75,6 +75,18 @@ class Bytes:
 
     size: int
     align: int = 1
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Bytes that nobody here looks into: `wide` of them where pointers have 8 bytes, `narrow` where they have 4."""
+
+    wide: int
+    narrow: int
+
+    def size(self, model: DataModel) -> int:
+        """How many they are in `model`."""
+        return self.wide if model.pointer == 8 else self.narrow
 
 
 @dataclass(frozen=True)
@@ -194,6 +206,8 @@ def _piece(hint: Any, name: str, model: DataModel, scope: dict[str, Any]) -> _Pi
             return _Piece(code, size, align, [name], name, name)
         if isinstance(mark, Bytes):
             return _Piece(f"{mark.size}s", mark.size, max(mark.align, *aligns, 0), [name], name, name)
+        if isinstance(mark, Gap):
+            return _Piece(f"{mark.size(model)}s", mark.size(model), 1, [name], name, name)
         if isinstance(mark, Array):
             return _array_piece(mark, name, model, scope)
     raise TypeError(f"{name}: {hint!r} is not a C type")

@@ -9,12 +9,15 @@ Source: PEB, PEB_LDR_DATA, LDR_DATA_TABLE_ENTRY (winternl.h, phnt).
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.interfaces import USER_END
 from lichen.executive.io.location import Location
 from lichen.subsystems.nt.names import dos_path
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.common import UnicodeString
+from lichen.subsystems.nt.records.startup import ListEntry, LoadedModule, LoaderData, ModuleLinks, Peb
 from lichen.subsystems.nt.state import as_nt_process
 from lichen.subsystems.nt.types import encode
 
@@ -23,9 +26,8 @@ if TYPE_CHECKING:
 
 PEB: Final = USER_END
 _LIST, _ENTRY, _TEXT, _SIZE = 0x400, 0x500, 0x800, 0x11000
-_LISTS: Final = (0x10, 0x20, 0x30)
-"""In PEB_LDR_DATA: the heads of the lists in order of loading, of memory, of initialization."""
-_LIST_LENGTH: Final = 0x58
+_DATA, _MODULE = layout(LoaderData, MODEL), layout(LoadedModule, MODEL)
+_LINKS: Final = layout(ModuleLinks, MODEL)
 _LONGEST: Final = 0x7FFF
 
 
@@ -50,22 +52,27 @@ def shows(process: Process, address: int, size: int) -> bool:
 
 def read(process: Process, address: int, size: int) -> bytes:
     """What is shown there."""
-    content = bytearray(_SIZE)
     base, length = _image(process)
-    struct.pack_into("<Q", content, 0x10, base)
-    struct.pack_into("<Q", content, 0x18, PEB + _LIST)
-    struct.pack_into("<II", content, _LIST, _LIST_LENGTH, 1)
-    for number, head in enumerate(_LISTS):
-        first, links = PEB + _ENTRY + 16 * number, PEB + _LIST + head
-        struct.pack_into("<2Q", content, _LIST + head, first, first)
-        struct.pack_into("<2Q", content, _ENTRY + 16 * number, links, links)
     path, name = encode(image_path(process))[: 2 * _LONGEST], encode(image_name(process))
-    at = PEB + _TEXT + len(path) - len(name)
-    struct.pack_into("<3Q", content, _ENTRY + 0x30, base, base, length)
-    struct.pack_into("<HH4xQ", content, _ENTRY + 0x48, len(path), len(path) + 2, PEB + _TEXT)
-    struct.pack_into("<HH4xQ", content, _ENTRY + 0x58, len(name), len(name) + 2, at)
-    content[_TEXT : _TEXT + len(path)] = path
+    module, data = PEB + _ENTRY, PEB + _LIST
+    in_module = _links(module + _MODULE.offsets["links"])
+    in_data = _links(data + _DATA.offsets["links"])
+    full = UnicodeString(len(path), len(path) + 2, PEB + _TEXT)
+    last = UnicodeString(len(name), len(name) + 2, PEB + _TEXT + len(path) - len(name))
+    content = bytearray(_SIZE)
+    for offset, part in (
+        (0, layout(Peb, MODEL).pack(Peb(image_base_address=base, ldr=data))),
+        (_LIST, _DATA.pack(LoaderData(_DATA.size, 1, 0, in_module))),
+        (_ENTRY, _MODULE.pack(LoadedModule(in_data, base, base, length, full, last))),
+        (_TEXT, path),
+    ):
+        content[offset : offset + len(part)] = part
     return bytes(content[address - PEB : address - PEB + size])
+
+
+def _links(at: int) -> ModuleLinks:
+    """Links to what lies at an address: the only module to the heads of the lists, and these to it."""
+    return ModuleLinks(*(ListEntry(at + offset, at + offset) for offset in _LINKS.offsets.values()))
 
 
 def _image(process: Process) -> tuple[int, int]:

@@ -5,17 +5,19 @@ Source: winternl.h, facts/nt-userland ("Boot contract of a process").
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from lichen.abi.layout import layout
 from lichen.abi.memory import Memory
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import Image
-from lichen.subsystems.nt.types import decode, encode, read_string, to_bytes
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.common import UnicodeString
+from lichen.subsystems.nt.records.startup import Peb, ProcessParameters
+from lichen.subsystems.nt.types import decode, encode, text_of, to_bytes
 
-_FIXED_SIZE: Final = 0x410
 _CURRENT_DIRECTORY_ROOM: Final = 520
 _NORMALISED: Final = 1
 PEB_SIZE: Final = 0x8000
@@ -24,13 +26,12 @@ LONGEST_ENVIRONMENT: Final = 4 << 20
 _LONGEST_TEXT: Final = 32766
 """Units of a text without its NUL: a UNICODE_STRING counts bytes in 16 bits."""
 _SYSTEM_FOLDERS: Final = "C:\\windows\\system32;C:\\windows\\system;C:\\windows;."
-_PEB_PARAMETERS, _ENVIRONMENT, _ENVIRONMENT_SIZE = 0x20, 0x80, 0x3F0
-"""Where the PEB leads to the parameters, and these to the environment."""
-_RUNTIME, _WINDOW = 0xE0, 0x88
+_PEB, _PARAMETERS = layout(Peb, MODEL), layout(ProcessParameters, MODEL)
 _DEBUG_CHANNELS: Final = 0x2000
 """Behind the PEB: what Wine's DLLs tell of themselves, a flag byte and a name for each channel; no name is for all."""
 _ERRORS: Final = 2
-_BUILD: Final = 19044
+_BUILD, _PLATFORM_NT = 19044, 2
+_CRITICAL_SECTION_TIMEOUT: Final = -150 * 10_000_000
 
 
 @dataclass
@@ -75,37 +76,41 @@ class Parameters:
 
     def pack(self, base: int) -> bytes:
         """The whole block as it lies at `base`."""
-        fixed, blob = bytearray(_FIXED_SIZE), bytearray()
-        texts = {
-            0x38: self.current_directory,
-            0x50: self.dll_path,
-            0x60: self.image,
-            0x70: self.command_line,
-            0xB0: self.window_title or self.image,
-            0xC0: self.desktop,
-            0xD0: self.shell_information,
-        }
-        strings = {offset: encode(text) for offset, text in texts.items()}
-        if self.runtime:
-            strings[_RUNTIME] = self.runtime
-        for offset, data in strings.items():
-            room = len(data) + (2 if offset != _RUNTIME else 0)
-            room = max(_CURRENT_DIRECTORY_ROOM, room) if offset == 0x38 else room
-            struct.pack_into(
-                "<HHIQ", fixed, offset, len(data), min(room, 0xFFFE), 0, base + _FIXED_SIZE + len(blob)
-            )
-            blob += data.ljust(room + 2 if offset == 0x38 else room, b"\0")
-            blob += bytes(-len(blob) % 8)
-        environment = encode_environment(self.environment)
-        struct.pack_into("<Q", fixed, _ENVIRONMENT, base + _FIXED_SIZE + len(blob))
-        struct.pack_into("<Q", fixed, _ENVIRONMENT_SIZE, len(environment))
-        blob += environment
-        total = _FIXED_SIZE + len(blob)
-        struct.pack_into("<4I", fixed, 0, total, total, _NORMALISED, 0)
-        struct.pack_into("<QI4x3Q", fixed, 0x10, self.console, self.console_flags, *self.standard)
-        struct.pack_into("<Q", fixed, 0x48, self.current_directory_handle)
-        struct.pack_into("<9I", fixed, _WINDOW, *self.window)
-        return bytes(fixed + blob)
+        blob = bytearray()
+
+        def string(data: bytes, room: int) -> UnicodeString:
+            placed = UnicodeString(len(data), min(room, 0xFFFE), base + _PARAMETERS.size + len(blob))
+            blob.extend(data.ljust(room, b"\0"))
+            blob.extend(bytes(-len(blob) % 8))
+            return placed
+
+        def text(text: str, least: int = 0) -> UnicodeString:
+            data = encode(text)
+            return string(data, max(least, len(data) + 2))
+
+        runtime = string(self.runtime, len(self.runtime)) if self.runtime else UnicodeString(0, 0, 0)
+        texts = ProcessParameters(
+            flags=_NORMALISED,
+            console_handle=self.console,
+            console_flags=self.console_flags,
+            standard_handles=self.standard,
+            current_directory=text(self.current_directory, _CURRENT_DIRECTORY_ROOM),
+            current_directory_handle=self.current_directory_handle,
+            dll_path=text(self.dll_path),
+            image_path_name=text(self.image),
+            command_line=text(self.command_line),
+            window=self.window,
+            window_title=text(self.window_title or self.image),
+            desktop_info=text(self.desktop),
+            shell_info=text(self.shell_information),
+            runtime_data=runtime,
+        )
+        environment, at = encode_environment(self.environment), _PARAMETERS.size + len(blob)
+        total = at + len(environment)
+        fixed = texts._replace(
+            maximum_length=total, length=total, environment=base + at, environment_size=len(environment)
+        )
+        return _PARAMETERS.pack(fixed) + blob + environment
 
 
 def _units(text: str) -> int:
@@ -114,27 +119,24 @@ def _units(text: str) -> int:
 
 def read_parameters(memory: Memory, address: int) -> Parameters:
     """RTL_USER_PROCESS_PARAMETERS as a creator gives them; INVALID_PARAMETER when the environment is too large."""
-    console, console_flags, *standard = struct.unpack("<QI4x3Q", memory.read(address + 0x10, 40))
-    (block,) = struct.unpack("<Q", memory.read(address + _ENVIRONMENT, 8))
-    (size,) = struct.unpack("<Q", memory.read(address + _ENVIRONMENT_SIZE, 8))
-    if size > LONGEST_ENVIRONMENT:
+    given = _PARAMETERS.read(memory, address)
+    if given.environment_size > LONGEST_ENVIRONMENT:
         raise Failure(Status.INVALID_PARAMETER)
-    data = memory.read(block, size) if block else b""
-    length, runtime = struct.unpack("<H6xQ", memory.read(address + _RUNTIME, 16))
-    texts = {offset: read_string(memory, address + offset) for offset in (0x38, 0x60, 0x70, 0xB0, 0xC0, 0xD0)}
+    data = memory.read(given.environment, given.environment_size) if given.environment else b""
+    runtime = given.runtime_data
     return Parameters(
-        image=texts[0x60],
-        command_line=texts[0x70],
-        current_directory=texts[0x38],
+        image=text_of(memory, given.image_path_name),
+        command_line=text_of(memory, given.command_line),
+        current_directory=text_of(memory, given.current_directory),
         environment=decode_environment(data),
-        window_title=texts[0xB0],
-        desktop=texts[0xC0],
-        shell_information=texts[0xD0],
-        console=console,
-        console_flags=console_flags,
-        standard=(standard[0], standard[1], standard[2]),
-        window=struct.unpack("<9I", memory.read(address + _WINDOW, 36)),
-        runtime=memory.read(runtime, length) if runtime else b"",
+        window_title=text_of(memory, given.window_title),
+        desktop=text_of(memory, given.desktop_info),
+        shell_information=text_of(memory, given.shell_info),
+        console=given.console_handle,
+        console_flags=given.console_flags,
+        standard=given.standard_handles,
+        window=given.window,
+        runtime=memory.read(runtime.buffer, runtime.length) if runtime.buffer else b"",
     )
 
 
@@ -156,10 +158,9 @@ def decode_environment(data: bytes) -> dict[str, str]:
 
 def read_environment(memory: Memory, peb: int) -> bytes:
     """The environment of a process in its memory, as Linux has one: `NAME=value` in UTF-8 and a zero byte each."""
-    (parameters,) = struct.unpack("<Q", memory.read(peb + _PEB_PARAMETERS, 8))
-    (block,) = struct.unpack("<Q", memory.read(parameters + _ENVIRONMENT, 8))
-    (size,) = struct.unpack("<Q", memory.read(parameters + _ENVIRONMENT_SIZE, 8))
-    text = decode(memory.read(block, min(size, LONGEST_ENVIRONMENT) & ~1))
+    parameters = _PARAMETERS.read(memory, _PEB.read(memory, peb).process_parameters)
+    size = min(parameters.environment_size, LONGEST_ENVIRONMENT) & ~1
+    text = decode(memory.read(parameters.environment, size))
     return b"".join(line.encode("utf-8", "surrogatepass") + b"\0" for line in text.split("\0") if line)
 
 
@@ -242,18 +243,27 @@ def process_environment_block(
     shared_handles: int,
 ) -> bytes:
     """The PEB."""
-    peb = bytearray(PEB_SIZE)
-    file = image.file
-    struct.pack_into("<2Q", peb, 0x10, base, 0)
-    struct.pack_into("<Q", peb, _PEB_PARAMETERS, parameters)
-    struct.pack_into("<Q", peb, 0x68, api_set)
-    struct.pack_into("<I", peb, 0xB8, processors)
-    struct.pack_into("<q", peb, 0xC0, -150 * 10_000_000)
-    struct.pack_into("<4Q", peb, 0xC8, 0x100000, 0x2000, 0x10000, 0x1000)
-    struct.pack_into("<Q", peb, 0xF8, shared_handles)
-    struct.pack_into("<4I", peb, 0x118, 10, 0, _BUILD, 2)
-    struct.pack_into("<3I", peb, 0x128, file.subsystem, *file.subsystem_version)
-    struct.pack_into("<Q", peb, 0x138, (1 << processors) - 1)
-    struct.pack_into("<I", peb, 0x2C0, session)
+    subsystem_major, subsystem_minor = image.file.subsystem_version
+    block = Peb(
+        image_base_address=base,
+        process_parameters=parameters,
+        api_set_map=api_set,
+        number_of_processors=processors,
+        critical_section_timeout=_CRITICAL_SECTION_TIMEOUT,
+        heap_segment_reserve=0x100000,
+        heap_segment_commit=0x2000,
+        heap_decommit_total_free_threshold=0x10000,
+        heap_decommit_free_block_threshold=0x1000,
+        gdi_shared_handle_table=shared_handles,
+        os_major_version=10,
+        os_build_number=_BUILD,
+        os_platform_id=_PLATFORM_NT,
+        image_subsystem=image.file.subsystem,
+        image_subsystem_major_version=subsystem_major,
+        image_subsystem_minor_version=subsystem_minor,
+        active_process_affinity_mask=(1 << processors) - 1,
+        session_id=session,
+    )
+    peb = bytearray(_PEB.pack(block).ljust(PEB_SIZE, b"\0"))
     peb[_DEBUG_CHANNELS] = _ERRORS
     return bytes(peb)

@@ -6,10 +6,13 @@ GetTickCount to change (DECISIONS 26).
 
 from __future__ import annotations
 
-import struct
 import time
 from mmap import mmap
 from typing import Final
+
+from lichen.abi.layout import layout, layout_of, u64
+from lichen.subsystems.nt.records import MODEL, ULONG
+from lichen.subsystems.nt.records.shared_data import KsystemTime, KuserSharedData
 
 UNITS: Final = 10_000_000
 """100 ns units in a second."""
@@ -17,6 +20,11 @@ UNIX_EPOCH: Final = 116_444_736_000_000_000
 """1970 in 100 ns units since 1601."""
 TICK: Final = 0.015625
 _BUILD: Final = 19044
+_MOST_FEATURES: Final = 64
+_DATA: Final = layout(KuserSharedData, MODEL)
+_WHOLE: Final = layout_of(u64, MODEL)
+_INTERRUPT_TIME, _SYSTEM_TIME = _DATA.offsets["interrupt_time"], _DATA.offsets["system_time"]
+_TICK_COUNT: Final = _DATA.offsets["tick_count"]
 _FEATURES: Final = (2, 3, 6, 7, 8, 10, 12, 13, 14, 15, 17, 20, 23, 28, 32, 36, 37, 38, 39, 40)
 
 
@@ -30,16 +38,34 @@ class SharedData:
 
     def __init__(self, page: mmap, processors: int) -> None:
         self.page = page
-        path = "C:\\windows".encode("utf-16-le")
-        page[0x30 : 0x30 + len(path)] = path
-        struct.pack_into("<I", page, 0x04, 0x0FA00000)
-        struct.pack_into("<IIB", page, 0x260, _BUILD, 1, 1)
-        struct.pack_into("<2I", page, 0x26C, 10, 0)
+        features = bytearray(_MOST_FEATURES)
         for feature in _FEATURES:
-            page[0x274 + feature] = 1
-        page[0x308] = 1  # ntdll's stubs call [0x7ffe1000]
-        struct.pack_into("<I", page, 0x3C0, processors)
-        struct.pack_into("<Q", page, 0x3D8, 7)
+            features[feature] = 1
+        first = KuserSharedData(
+            tick_count_low=0,
+            tick_count_multiplier=0x0FA00000,
+            interrupt_time=KsystemTime(),
+            system_time=KsystemTime(),
+            time_zone_bias=KsystemTime(),
+            image_numbers=0,
+            nt_system_root="C:\\windows".encode("utf-16-le"),
+            gap_1=b"",
+            nt_build_number=_BUILD,
+            nt_product_type=1,
+            product_type_is_valid=1,
+            nt_major_version=10,
+            nt_minor_version=0,
+            processor_features=bytes(features),
+            gap_2=b"",
+            system_call=1,  # ntdll's stubs call [0x7ffe1000]
+            gap_3=b"",
+            tick_count=0,
+            gap_4=b"",
+            active_processor_count=processors,
+            gap_5=b"",
+            enabled_features=7,
+        )
+        page[: _DATA.size] = _DATA.pack(first)
         self.refresh()
 
     def interrupt_time(self) -> int:
@@ -49,10 +75,9 @@ class SharedData:
     def refresh(self) -> None:
         """Write the times. Readers compare the two high parts, so those are written around the low one."""
         for offset, value in (
-            (0x08, self.interrupt_time()),
-            (0x14, system_time()),
-            (0x320, self.interrupt_time() // 10_000),
+            (_INTERRUPT_TIME, self.interrupt_time()),
+            (_SYSTEM_TIME, system_time()),
+            (_TICK_COUNT, self.interrupt_time() // 10_000),
         ):
-            high = value >> 32
-            struct.pack_into("<I", self.page, offset + 8, high & 0xFFFFFFFF)
-            struct.pack_into("<Q", self.page, offset, value)
+            self.page[offset + 8 : offset + 12] = ULONG.pack(value >> 32)
+            self.page[offset : offset + 8] = _WHOLE.pack(value)

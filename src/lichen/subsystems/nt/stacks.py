@@ -13,9 +13,9 @@ Source: SetThreadStackGuarantee, "Thread Stack Size" (learn.microsoft.com); wint
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import PAGE, MemoryOperation
 from lichen.executive.memory import AddressSpace, Region, page_down
@@ -23,13 +23,15 @@ from lichen.executive.status import Status
 from lichen.subsystems.nt import memory
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
 from lichen.subsystems.nt.protection import PAGE_GUARD, PAGE_READWRITE
+from lichen.subsystems.nt.records import MODEL, POINTER
+from lichen.subsystems.nt.records.startup import NtTib, Teb
 from lichen.subsystems.nt.state import nt_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-STACK_BASE, STACK_LIMIT, DEALLOCATION_STACK = 0x08, 0x10, 0x1478
-"""Offsets in the TEB."""
+_TIB: Final = layout(NtTib, MODEL)
+_DEALLOCATION_STACK: Final = layout(Teb, MODEL).offsets["deallocation_stack"]
 _LEAST: Final = 0x100000
 _LARGEST: Final = 0x10000000
 _FOR_HANDLERS: Final = 0x10000 - PAGE
@@ -62,8 +64,8 @@ def touched(thread: Thread, region: Region, address: int) -> int | None:
     """
     allocation, teb = region.allocation, nt_of(thread).teb
     try:
-        (top,) = struct.unpack("<Q", thread.memory.read(teb + STACK_BASE, 8))
-        (bottom,) = struct.unpack("<Q", thread.memory.read(teb + DEALLOCATION_STACK, 8))
+        top = _TIB.read(thread.memory, teb).stack_base
+        bottom = POINTER.read(thread.memory, teb + _DEALLOCATION_STACK)
     except Fault:
         return None
     if not isinstance(allocation, Allocation) or allocation.type != memory.MEM_PRIVATE:
@@ -81,7 +83,7 @@ def touched(thread: Thread, region: Region, address: int) -> int | None:
         operations = memory.commit(space, limit, max(region.end, page + PAGE), PAGE_READWRITE)
         status = Status.STACK_OVERFLOW
     thread.guest.change_memory(operations)
-    thread.memory.write(teb + STACK_LIMIT, limit.to_bytes(8, "little"))
+    thread.memory.write(teb + _TIB.offsets["stack_limit"], POINTER.pack(limit))
     return status
 
 

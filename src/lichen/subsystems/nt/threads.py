@@ -5,15 +5,18 @@ Source: winternl.h (TEB); facts/nt-userland, "Boot contract of a process".
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation
 from lichen.executive.memory import AddressSpace
 from lichen.subsystems.nt import context, memory, stacks
 from lichen.subsystems.nt.protection import PAGE_READWRITE
+from lichen.subsystems.nt.records import MODEL, POINTER
+from lichen.subsystems.nt.records.common import ClientId, UnicodeString
+from lichen.subsystems.nt.records.startup import ActivationContextStack, ListEntry, NtTib, Teb
 from lichen.subsystems.nt.state import NtThread, nt_of
 
 if TYPE_CHECKING:
@@ -21,8 +24,9 @@ if TYPE_CHECKING:
     from lichen.subsystems.nt.subsystem import Entries
 
 TEB_SIZE: Final = 0x8000
-_TLS_LINKS: Final = 0x1680
-_TEB_USED: Final = 0x1838
+_TEB, _LINKS = layout(Teb, MODEL), layout(ListEntry, MODEL)
+_BUFFER_SIZE: Final = 522
+"""Of the text that each TEB has room for."""
 _HOME_SPACE: Final = 0x28
 
 
@@ -49,16 +53,27 @@ class NewThread:
 
     def write(self, memory: GuestMemory, peb: int, process_id: int, thread_id: int) -> None:
         """Fill the TEB."""
-        teb = bytearray(_TEB_USED)
-        struct.pack_into("<3Q", teb, 0, 0, self.stack_top, self.stack_limit)
-        struct.pack_into("<Q", teb, 0x30, self.teb)
-        struct.pack_into("<2Q", teb, 0x40, process_id, thread_id)
-        struct.pack_into("<Q", teb, 0x60, peb)
-        struct.pack_into("<2Q", teb, 0x298, self.teb + 0x298, self.teb + 0x298)
-        struct.pack_into("<Q", teb, 0x2C8, self.teb + 0x290)
-        struct.pack_into("<HHIQ", teb, 0x1258, 0, 522, 0, self.teb + 0x1268)
-        struct.pack_into("<Q", teb, 0x1478, self.stack)
-        memory.write(self.teb, bytes(teb))
+        at = {name: self.teb + offset for name, offset in _TEB.offsets.items()}
+        frames = at["activation_stack"] + layout(ActivationContextStack, MODEL).offsets["frame_list_cache"]
+        teb = Teb(
+            NtTib(0, self.stack_top, self.stack_limit, 0, 0, 0, self.teb),
+            0,
+            ClientId(process_id, thread_id),
+            0,
+            0,
+            peb,
+            b"",
+            ActivationContextStack(0, ListEntry(frames, frames)),
+            b"",
+            at["activation_stack"],
+            b"",
+            UnicodeString(0, _BUFFER_SIZE, at["static_unicode_buffer"]),
+            b"",
+            self.stack,
+            b"",
+            ListEntry(0, 0),
+        )
+        memory.write(self.teb, _TEB.pack(teb))
 
     def enter(self, guest: GuestThread, entries: Entries, start: int, parameter: int) -> None:
         """Set the registers of the stopped host thread so that it begins at `start`(parameter)."""
@@ -93,9 +108,9 @@ def left_memory(thread: Thread) -> list[tuple[int, int]]:
 
 def _is_listed(memory: GuestMemory, teb: int) -> bool:
     """Whether the list entry before a TEB's own still leads to it."""
-    links = teb + _TLS_LINKS
+    links = teb + _TEB.offsets["tls_links"]
     try:
-        before = int.from_bytes(memory.read(links + 8, 8), "little")
-        return memory.read(before, 8) == links.to_bytes(8, "little")
+        before = _LINKS.read(memory, links).previous
+        return POINTER.read(memory, before) == links
     except Fault:
         return False

@@ -47,7 +47,11 @@ NOTHING: Final = Named(0, "", 0)
 
 def read_string(memory: Memory, address: int) -> str:
     """The text of a UNICODE_STRING; lone surrogates are kept."""
-    string = _STRING.unpack(memory.read(address, _STRING.size))
+    return text_of(memory, _STRING.read(memory, address))
+
+
+def text_of(memory: Memory, string: UnicodeString) -> str:
+    """As `read_string`, for a string that was read already."""
     return decode(memory.read(string.buffer, string.length)) if string.length else ""
 
 
