@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -231,11 +232,72 @@ def test_interrupting_a_windows_program(at_terminal: Callable[..., User], progra
     types_and_sees(user, b"echo alive\r", b"\r\nalive\r\n")
 
 
-def test_interrupting_a_busy_shell(cmd: User) -> None:
-    cmd.types(b"for /l %i in (1,0,2) do @set X=%i\r")
-    time.sleep(0.3)
-    cmd.types(b"\x03")
-    assert cmd.process.wait(SECONDS) == INTERRUPTED
+ENDLESS = {
+    "loop.bat": "for /l %%i in (1,0,2) do echo begins\r\n",
+    "goto.bat": ":again\r\necho begins\r\ngoto again\r\n",
+    "inner.bat": "call loop.bat\r\necho never\r\n",
+    "outer.bat": "setlocal\r\nset KEPT=no\r\n(call inner.bat)\r\necho never\r\n",
+    "sleep.bat": 'Z:\\usr\\bin\\sh -c "echo begins; exec sleep 100"\r\necho never\r\n',
+}
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Path:
+    """A folder with batch files that do not end, the test program and a large file."""
+    folder = tmp_path_factory.mktemp("endless")
+    shutil.copy(program, folder / "console.exe")
+    for name, lines in ENDLESS.items():
+        (folder / name).write_bytes(b"@echo off\r\n" + lines.encode() + b"echo never\r\n")
+    (folder / "large.txt").write_bytes(b"begins\r\n" * 500_000 + b"never\r\n")
+    return folder
+
+
+@pytest.fixture
+def current_cmd(at_terminal: Callable[..., User], endless: Path) -> User:
+    """cmd.exe of a Wine that has a way to end what runs, in the folder of what does not end."""
+    found = find_userland()
+    if found is None or not found.is_current:
+        pytest.skip("Wine 8's cmd.exe has no code that ends loops")
+    user = at_terminal("--share", f"{endless}:/srv:ro", "--", "cmd.exe")
+    user.sees(AT_ROOT)
+    user.types(b"cd \\srv& set KEPT=yes\r")
+    user.sees(b"srv>")
+    return user
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"for /l %i in (1,0,2) do @echo begins", b"begins\r\n"),
+        (b"for /l %i in (1,0,2) do @for /l %j in (1,0,2) do @(echo begins& ver>nul)", b"begins\r\n"),
+        (b'for /l %i in (1,0,2) do @Z:\\usr\\bin\\sh -c "echo begins; exec sleep 100"', b"begins\r\n"),
+        (b"for /l %i in (1,0,2) do @console.exe wait", b"waits\r\n"),
+        (b"for /f %i in (large.txt) do @echo %i", b"begins\r\n"),
+        (b"for /r Z:\\usr %i in (*) do @echo %i", b"Z:\\usr\\"),
+        (b"dir /p Z:\\usr\\bin", b"continue..."),
+        (b"dir /s Z:\\usr", b"Directory of"),
+        (b"type large.txt", b"begins\r\n"),
+        (b"pause", b"continue..."),
+        (b"set /p KEPT=who?", b"who?"),
+        *((name.encode(), b"begins\r\n") for name in ENDLESS),
+    ],
+)
+def test_interrupting_a_line_that_runs(current_cmd: User, line: bytes, shown: bytes) -> None:
+    """It ends with all that it is part of, the shell and its variables stay, and the error level tells."""
+    current_cmd.types(b"(" + line + b") & echo never\r")
+    current_cmd.sees(b"never\r\n")
+    current_cmd.sees(shown)
+    current_cmd.types(b"\x03")
+    assert b"never" not in current_cmd.sees(b"srv>")
+    current_cmd.types(b"echo [%KEPT% %errorlevel%]\r")
+    current_cmd.sees(b"\r\n[yes -1073741510]\r\n")
+
+
+def test_interrupting_a_shell_with_one_line(at_terminal: Callable[..., User]) -> None:
+    user = at_terminal("--", "cmd.exe", "/c", "for /l %i in (1,0,2) do @echo begins")
+    user.sees(b"begins\r\n")
+    user.types(b"\x03")
+    assert user.process.wait(SECONDS) == INTERRUPTED
 
 
 def test_handlers(console: Callable[..., User]) -> None:

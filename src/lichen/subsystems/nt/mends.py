@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
 from lichen.executive.status import Failure
-from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, SECTION_EXECUTE, PeFile
+from lichen.subsystems.nt.image_code import CALL, ImageCode, Part
+from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, PeFile
 from lichen.subsystems.nt.unixcalls import KERNEL, MAKE_SYMBOLIC_LINK
 
 _BUILTIN: Final = b"Wine builtin DLL"
 """What Wine's own PE files say in front of their headers."""
 _SIGNATURE: Final = 0x40
-_PAGE: Final = 0x1000
-_CALL: Final = b"\xff\x15"
-"""A call by way of a pointer, as all calls of other DLLs are."""
 _HOOK: Final = bytes.fromhex("48 8d a4 24 00 00 00 00")  # lea rsp, [rsp+0]
 """What a function begins with into which others are expected to put a jump."""
 _SAVING: Final = bytes.fromhex("55 57 56 53 48 83 ec 48")  # push rbp, rdi, rsi, rbx; sub rsp, 48h
@@ -35,9 +32,6 @@ _IN_A_TRACED_LOOP: Final = re.compile(
     rb"\xf6\x84\x24(....)\x10\x75[\0-\x7f].{0,96}?(\xf6\x84\x24\1\x10\x74[\x80-\xff])", re.DOTALL
 )
 """The same where a message is written in between: one such test with `jne` onwards, and soon another."""
-
-Part = bytes | str
-"""Machine code, or the name of an imported function that is called."""
 
 
 def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
@@ -56,57 +50,22 @@ def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
             mending.walks()
 
 
-class _Mending:
-    """The mends of one image. Code that finds no place in what it replaces goes to the end of the code's last page."""
+class _Mending(ImageCode):
+    """The mends of one image."""
 
     def __init__(self, file: PeFile, image: bytearray) -> None:
-        self.file, self.image = file, image
+        super().__init__(file, image)
         self.name = ""
         if start := file.directory(EXPORT_DIRECTORY)[0]:
             (name,) = struct.unpack_from("<I", file.image, start + 12)
             self.name = file.image[name : file.image.find(b"\0", name)].decode("ascii", "replace").lower()
-        self.free = self.end = 0
-        for section in file.sections:
-            if section.characteristics & SECTION_EXECUTE:
-                end = section.address + section.size
-                self.free, self.end = (end + 15) & -16, (end + _PAGE - 1) & -_PAGE
-                break
-
-    def function(self, name: str) -> tuple[int, int]:
-        """Where an exported function begins and ends."""
-        start = self.file.exports[name]
-        return start, self.file.functions[start]
-
-    def assembled(self, at: int, parts: tuple[Part, ...]) -> bytes:
-        """Code for the address `at`; KeyError when the image does not import what it calls."""
-        code = bytearray()
-        for part in parts:
-            if isinstance(part, bytes):
-                code += part
-            else:
-                code += _CALL + struct.pack("<i", self.file.imports[part] - (at + len(code) + 6))
-        return bytes(code)
-
-    def placed(self, *parts: Part) -> int | None:
-        """Put code where there is room for it: its address."""
-        at = self.free
-        code = self.assembled(at, parts)
-        if at + len(code) > self.end or any(self.image[at : at + len(code)]):
-            return None
-        self.image[at : at + len(code)] = code
-        self.free = (at + len(code) + 15) & -16
-        return at
-
-    def branch(self, operation: bytes, at: int, to: int) -> None:
-        """Jump or call from `at` to another place."""
-        self.image[at : at + 5] = operation + struct.pack("<i", to - (at + 5))
 
     # ---- kernelbase
 
     def symbolic_links(self, dispatcher: int) -> None:
         """Give CreateSymbolicLinkW a body, if it has none: a stub calls no other DLL."""
         start, end = self.function("CreateSymbolicLinkW")
-        if not self.image.startswith(_SAVING, start) or self.image.find(_CALL, start, end) >= 0:
+        if not self.image.startswith(_SAVING, start) or self.image.find(CALL, start, end) >= 0:
             return
         begin = start + len(_SAVING)  # the same frame, so that the tables for unwinding stay true
         code = self.assembled(begin, _symbolic_link_body(dispatcher))
@@ -168,8 +127,8 @@ class _Mending:
         calls = [
             call
             for start, end in self.file.functions.items()
-            for call in self._calls(start, end, slot)
-            if self._calls_itself(start, end)
+            for call in self.calls(start, end, slot)
+            if self.calls_itself(start, end)
         ]
         at = self.placed(*_FIND_NOT_BEHIND_LINKS) if calls else None
         for call in calls if at is not None else ():
@@ -187,7 +146,7 @@ class _Mending:
         if "FindFirstFileW" not in self.file.imports:
             return
         for start, end in self.file.functions.items():
-            if self._calls_itself(start, end):  # dir /s, del /s
+            if self.calls_itself(start, end):  # dir /s, del /s
                 for found in _IN_A_LOOP.finditer(self.image, start, end):
                     self._test_for_plain_directory(found[1], found.start())
             for found in _IN_A_TRACED_LOOP.finditer(self.image, start, end):  # for /r
@@ -207,22 +166,6 @@ class _Mending:
         for place in places if at is not None else ():
             self.branch(b"\xe8", place, at or 0)
             self.image[place + 5 : place + 8] = bytes.fromhex("0f 1f 00")  # nop
-
-    def _calls(self, start: int, end: int, slot: int) -> Iterator[int]:
-        """Where a function calls by way of an import's slot."""
-        at = self.image.find(_CALL, start, end)
-        while at >= 0:
-            if at + 6 <= end and at + 6 + struct.unpack_from("<i", self.image, at + 2)[0] == slot:
-                yield at
-            at = self.image.find(_CALL, at + 1, end)
-
-    def _calls_itself(self, start: int, end: int) -> bool:
-        at = self.image.find(b"\xe8", start, end - 4)
-        while at >= 0:
-            if at + 5 + struct.unpack_from("<i", self.image, at + 1)[0] == start:
-                return True
-            at = self.image.find(b"\xe8", at + 1, end - 4)
-        return False
 
 
 def _with_displacement(prefix: int, operation: int, register: int, displacement: int) -> bytes:

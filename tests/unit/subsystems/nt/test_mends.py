@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from lichen.drives import find_userland
-from lichen.subsystems.nt import mends, pe
+from lichen.subsystems.nt import mends, pe, shell_patches
 from lichen.subsystems.nt.forwarder import build
 
 DISPATCHER = 0x7FFFFFFF00D0
@@ -60,6 +60,27 @@ def test_wines_own_are_mended_in_their_code_alone(name: str) -> None:
     assert image[: code.address] == file.image[: code.address]
     assert image[end:] == file.image[end:]
     assert image[code.address : end] != file.image[code.address : end]
+
+
+def test_a_shell_is_changed_as_a_whole_or_not_at_all() -> None:
+    """What is not as expected is told to the log, and stays as it is."""
+    found = find_userland()
+    if found is None or not found.is_current:
+        pytest.skip("needs Wine 10")
+    file = pe.parse((found.system / "cmd.exe").read_bytes())
+    image = bytearray(file.image)
+    shell_patches.patch_shell(file, image)
+    changed = sum(new != old for new, old in zip(image, file.image, strict=True))
+    mends.mend(file, image, DISPATCHER)
+    assert sum(new != old for new, old in zip(image, file.image, strict=True)) > changed > 300
+    other = pe.parse(file.data.replace(struct.pack("<i", -999999), bytes(4)))
+    image = bytearray(other.image)
+    shell_patches.patch_shell(other, image)
+    assert sum(new != old for new, old in zip(image, other.image, strict=True)) < 20
+    stranger = library("cmd.exe", _1=(0xFFFFFFF0, 40))
+    image = bytearray(stranger.image)
+    shell_patches.patch_shell(stranger, image)
+    assert image == stranger.image
 
 
 def test_functions_do_not_overlap() -> None:

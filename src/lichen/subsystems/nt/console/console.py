@@ -20,6 +20,7 @@ from lichen.executive.objects.object import Object
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Changes, Wait
+from lichen.subsystems.nt import shell_patches
 from lichen.subsystems.nt.console import events
 from lichen.subsystems.nt.console.codepages import CodePages
 from lichen.subsystems.nt.console.completion import Completion, matches_of
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 CONTROL_C_EXIT: Final = 0xC000013A
 _HANDLER_SECONDS: Final = 2.0
 """How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
+_CONTROL_C: Final = "\x03"
 _BUSY_SECONDS: Final = 0.5
 """How long a shell may be busy after ^C."""
 _MOST_AT_ONCE: Final = 4096
@@ -159,13 +161,14 @@ class Console(Object):
         self.keyboard.changes.notify()
 
     def _interrupt_shell(self, shell: Process) -> None:
-        """^C is meant for the line that a shell reads, or for the programs that it has started.
+        """^C is meant for the line that a shell reads or runs, and for the programs that it has started.
 
-        When there is neither, the shell may be about to read; else it is busy, and ends like any program.
+        One that cannot end its line may be about to read, or have programs that end; else it is busy, and ends itself.
         """
+        ends_line = shell_patches.interrupt(shell)
         if shell is self._reader:
             self._interrupt_reader()
-        elif not any(child.group is shell.group for child in shell.children.values()):
+        elif not ends_line and not any(child.group is shell.group for child in shell.children.values()):
             scheduler = self.machine.scheduler
             if shell in self._busy:
                 self._busy.pop(shell).cancel()
@@ -284,6 +287,7 @@ class Console(Object):
         """A line that is typed and edited now, its end included; empty at the end of the input."""
         while self._reader is not None:
             yield Wait((self._turns,), interruptible=False)
+        self._end_for_interrupted_shell(process)
         self._reader, keyboard = process, self.keyboard
         if process in self._busy:
             self._busy.pop(process).cancel()
@@ -300,6 +304,7 @@ class Console(Object):
                     return Line("")
                 if key is Happening.INTERRUPTED:
                     yield from self._interrupted(process)
+                    self._end_for_interrupted_shell(process)
                     return Line("\r\n")
                 shown = editor.redraw() if not isinstance(key, Key) else self._press(editor, key)
                 waiting = self.send(process, shown)
@@ -339,6 +344,7 @@ class Console(Object):
 
     def _read_characters(self, process: Process) -> Generator[Wait, int, str]:
         keyboard = self.keyboard
+        self._end_for_interrupted_shell(process)
         yield from keyboard.hold(process)
         text = ""
         while not text:
@@ -348,7 +354,16 @@ class Console(Object):
             while keyboard.records:
                 key = key_of_record(keyboard.records.popleft())
                 text += key.character if key is not None else ""
+        if _CONTROL_C in text and is_shell(process):  # PAUSE takes it for any key
+            shell_patches.interrupt(process)
+            self._end_for_interrupted_shell(process)
         return text
+
+    @staticmethod
+    def _end_for_interrupted_shell(process: Process) -> None:
+        """A read that is part of a line which ^C ends has no outcome."""
+        if shell_patches.is_interrupted(process):
+            raise Failure(Status.CANCELLED)
 
     # ---- records
 
