@@ -30,7 +30,7 @@ from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.machine import MachineState
 from lichen.executive.processes import INIT, Process
 from lichen.executive.scheduler import Scheduler, Timer
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Worker
 from lichen.filesystems import devices as simple_devices

@@ -16,7 +16,7 @@ from lichen.executive.io.lookup import find
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_directory
 from lichen.executive.io.opening import Access, Disposition, Open
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
 
 _HOME: Final = ("root",)

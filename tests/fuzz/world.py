@@ -22,7 +22,7 @@ from lichen.executive.objects.namespace import Directory
 from lichen.executive.processes import INIT, ExitStatus, Process
 from lichen.executive.registry import Registry
 from lichen.executive.scheduler import Scheduler
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.memory import MemoryFileSystem

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from lichen import launching
 from lichen.executive.io.context import FileSystemContext
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.machine import Machine, Share
 
 _QUIET = 0.3

@@ -12,7 +12,7 @@ from lichen.executive.io.location import Location
 from lichen.executive.limits import default_limits
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.scheduler import Parking, Scheduler
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
 from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.state import LinuxProcess, LinuxThread

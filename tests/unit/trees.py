@@ -16,7 +16,7 @@ from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name
 from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Disposition, Open, Options
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
 
 T = TypeVar("T")

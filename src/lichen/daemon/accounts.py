@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lichen.drives import MOUNT_POINT
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
 from lichen.launching import DEFAULT_PATH, LaunchError
 from lichen.machine import Machine

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.daemon import accounts, protocol
 from lichen.daemon.trace import Output
 from lichen.drives import make_profile
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.wait import Blocks, Wait
 from lichen.filesystems.terminal.console import Console, join
 from lichen.launching import FAILURE, Launch, LaunchError, start

@@ -12,7 +12,7 @@ from lichen.executive.io.file import SEEK_SET, Data, File
 from lichen.executive.io.location import Location
 from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access, Open
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.memory import MemoryFileSystem
 

@@ -25,7 +25,7 @@ from lichen.executive.io.generated import Attached, Entry, Folder, Link, S, Subj
 from lichen.executive.io.location import Location, fold
 from lichen.executive.io.node import FileSystem, Node
 from lichen.executive.io.opening import Access, Open
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from lichen.executive.io.attributes import Attributes, FileSystemStatistics, Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.node import FileSystem
-from lichen.executive.security import EXECUTE, READ
+from lichen.executive.security.modes import EXECUTE, READ
 from lichen.executive.worker import Work
 from lichen.filesystems import hostcalls
 from lichen.filesystems.descriptors import Descriptors

@@ -27,7 +27,7 @@ from lichen.executive.io.location import Location
 from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait, Waitable
 from lichen.filesystems.hostcalls import hosted

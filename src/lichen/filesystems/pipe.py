@@ -23,7 +23,7 @@ from lichen.executive.wait import Blocks, Condition, Wait
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
 
 PIPE_BUF: Final = 4096
 """Writes of up to this size stay whole."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
     from lichen.executive.io.device import Devices
     from lichen.executive.io.file import File
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
 
 NO_KIND: Final = 0
 """The kind of an object that no directory could hold (Linux: anon_inode)."""

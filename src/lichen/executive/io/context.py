@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.io.location import Location
     from lichen.executive.io.opening import Open
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
     from lichen.executive.wait import Blocks
     from lichen.executive.worker import Worker
 

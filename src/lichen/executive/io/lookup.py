@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from lichen.executive import security
 from lichen.executive.io import outside
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Location
-from lichen.executive.security import Token
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 
 MOST_LINKS: Final = 40
@@ -119,7 +119,7 @@ def find_entry(
 def _check_search(token: Token, location: Location) -> None:
     if location.node.kind != Kind.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
-    security.check(token, location.node.attributes(), security.EXECUTE, directory=True)
+    modes.check(token, location.node.attributes(), modes.EXECUTE, directory=True)
 
 
 class _Slowly:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lichen.executive import images, security
+from lichen.executive import images
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.context import FileSystemContext
@@ -20,7 +20,8 @@ from lichen.executive.io.node import Node
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Outcome, Share
 from lichen.executive.io.permission import check_add, check_remove, check_writable, ownership
 from lichen.executive.io.watch import Change
-from lichen.executive.security import Token
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 
@@ -136,11 +137,11 @@ def _check_access(token: Token, location: Location, open: Open, overwrites: bool
     writes = access & Access.CONTENT or overwrites
     if writes and node.file_system.read_only and node.kind in _HELD:
         raise Failure(Status.MEDIA_WRITE_PROTECTED)
-    wanted = security.WRITE if writes else 0
+    wanted = modes.WRITE if writes else 0
     if access & Access.READ:
-        wanted |= security.READ
+        wanted |= modes.READ
     if access & Access.EXECUTE:
-        wanted |= security.EXECUTE
+        wanted |= modes.EXECUTE
     deletes = open.options & Options.DELETE_ON_CLOSE
     if deletes and not open.options & Options.POSIX:
         require_removable(node)
@@ -149,13 +150,13 @@ def _check_access(token: Token, location: Location, open: Open, overwrites: bool
     if (writes or deletes) and not open.options & Options.POSIX and node.attributes().read_only:
         raise Failure(Status.CANNOT_DELETE if deletes else Status.ACCESS_DENIED)
     if wanted and (not token.overrides or access & Access.EXECUTE):
-        security.check(token, node.attributes(), wanted, node.kind == Kind.DIRECTORY)
+        modes.check(token, node.attributes(), wanted, node.kind == Kind.DIRECTORY)
     if access & (Access.WRITE_ATTRIBUTES | Access.WRITE_EXTENDED) and node.kind in _HELD:
         check_writable(node)
     if access & (Access.WRITE_DAC | Access.WRITE_OWNER):
-        security.check_owner(token, node.attributes())
+        modes.check_owner(token, node.attributes())
     if open.options & Options.NO_ACCESS_TIME and open.options & Options.POSIX:
-        security.check_owner(token, node.attributes())
+        modes.check_owner(token, node.attributes())
     if (access & Access.DELETE or deletes) and location.parent is not None:
         check_remove(token, location.parent, node)
 
@@ -166,12 +167,12 @@ def granted_access(token: Token, location: Location) -> int:
     attributes = node.attributes()
     directory = node.kind == Kind.DIRECTORY
     access = Access.READ_ATTRIBUTES | Access.READ_EXTENDED | Access.READ_CONTROL | Access.SYNCHRONIZE
-    if security.allows(token, attributes, security.READ, directory):
+    if modes.allows(token, attributes, modes.READ, directory):
         access |= Access.READ
-    if security.allows(token, attributes, security.EXECUTE, directory):
+    if modes.allows(token, attributes, modes.EXECUTE, directory):
         access |= Access.EXECUTE
     if not node.file_system.read_only:
-        if security.allows(token, attributes, security.WRITE, directory):
+        if modes.allows(token, attributes, modes.WRITE, directory):
             access |= Access.CONTENT | Access.WRITE_ATTRIBUTES | Access.WRITE_EXTENDED
             access |= Access.DELETE_CHILD if directory else 0
         if token.fsuid == attributes.uid or token.overrides:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from lichen.executive import security
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import SET_GID, AttributeChange, Attributes, Kind, without_set_ids
 from lichen.executive.io.context import FileSystemContext
@@ -12,7 +11,8 @@ from lichen.executive.io.location import Location
 from lichen.executive.io.node import Node
 from lichen.executive.io.permission import check_writable
 from lichen.executive.io.watch import Change
-from lichen.executive.security import Capability, Token
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Capability, Token
 from lichen.executive.status import Failure, Status
 
 LONGEST_ATTRIBUTE: Final = 65536
@@ -31,10 +31,10 @@ def change_attributes(
     check_writable(node)
     attributes = node.attributes()
     if change.mode is not None:
-        security.check_owner(token, attributes)
+        modes.check_owner(token, attributes)
         change = change._replace(mode=_allowed_mode(token, attributes, change.mode))
     if change.size is not None:
-        security.check(token, attributes, security.WRITE)
+        modes.check(token, attributes, modes.WRITE)
         check_size(node, change.size)
         if node.image_uses is not None and node.image_uses():
             raise Failure(Status.IMAGE_BUSY)
@@ -61,7 +61,7 @@ def _check_times(token: Token, attributes: Attributes, to_now: bool) -> None:
         return
     if not to_now:
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    security.check(token, attributes, security.WRITE)
+    modes.check(token, attributes, modes.WRITE)
 
 
 def _allowed_mode(token: Token, attributes: Attributes, mode: int) -> int:
@@ -106,7 +106,7 @@ def truncate(location: Location, size: int) -> None:
 
 def get_attribute(context: FileSystemContext, location: Location, name: str) -> bytes:
     """The value of an extended attribute; NO_ATTRIBUTE when there is none, NOT_SUPPORTED for an unknown kind of name."""
-    _check_attribute(context.token, location.node, name, security.READ)
+    _check_attribute(context.token, location.node, name, modes.READ)
     return location.node.get_attribute(name)
 
 
@@ -116,7 +116,7 @@ def set_attribute(
     """Set an extended attribute; `create`: OBJECT_NAME_COLLISION when it exists, `replace`: NO_ATTRIBUTE if not."""
     node = location.node
     check_writable(node)
-    _check_attribute(context.token, node, name, security.WRITE)
+    _check_attribute(context.token, node, name, modes.WRITE)
     if len(value) > LONGEST_ATTRIBUTE:
         raise Failure(Status.INVALID_BUFFER_SIZE)
     if create or replace:
@@ -133,7 +133,7 @@ def set_attribute(
 def remove_attribute(context: FileSystemContext, location: Location, name: str) -> None:
     """Remove an extended attribute; NO_ATTRIBUTE when there is none."""
     check_writable(location.node)
-    _check_attribute(context.token, location.node, name, security.WRITE)
+    _check_attribute(context.token, location.node, name, modes.WRITE)
     location.node.remove_attribute(name)
     if watch.active:
         watch.notify(location, Change.ATTRIBUTES)
@@ -148,13 +148,13 @@ def _check_attribute(token: Token, node: Node, name: str, wanted: int) -> None:
         raise Failure(Status.NOT_SUPPORTED)
     if kind == "trusted":
         if not token.has(Capability.SYS_ADMIN):
-            raise Failure(Status.NO_ATTRIBUTE if wanted == security.READ else Status.PRIVILEGE_NOT_HELD)
+            raise Failure(Status.NO_ATTRIBUTE if wanted == modes.READ else Status.PRIVILEGE_NOT_HELD)
     elif kind == "security":
-        if wanted == security.WRITE and not token.has(Capability.SYS_ADMIN):
+        if wanted == modes.WRITE and not token.has(Capability.SYS_ADMIN):
             raise Failure(Status.PRIVILEGE_NOT_HELD)
     elif kind == "user":
         if node.kind not in (Kind.REGULAR, Kind.DIRECTORY):
-            raise Failure(Status.NO_ATTRIBUTE if wanted == security.READ else Status.PRIVILEGE_NOT_HELD)
-        security.check(token, node.attributes(), wanted, node.kind == Kind.DIRECTORY)
+            raise Failure(Status.NO_ATTRIBUTE if wanted == modes.READ else Status.PRIVILEGE_NOT_HELD)
+        modes.check(token, node.attributes(), wanted, node.kind == Kind.DIRECTORY)
     else:
         raise Failure(Status.NOT_SUPPORTED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lichen.executive import security
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -16,7 +15,8 @@ from lichen.executive.io.manager import make_entry, remove_entry
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.executive.io.permission import check_add, check_no_denial, check_remove
 from lichen.executive.io.watch import Change
-from lichen.executive.security import Capability
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 
 LONGEST_TARGET = 4095
@@ -277,7 +277,7 @@ def _check_rename(
             if not is_directory and replaced.node.kind == Kind.DIRECTORY:
                 raise Failure(Status.FILE_IS_A_DIRECTORY)
     if is_directory and parent is not directory and not token.overrides:
-        security.check(token, source.node.attributes(), security.WRITE, directory=True)
+        modes.check(token, source.node.attributes(), modes.WRITE, directory=True)
 
 
 # ---- objects that become links, and back (NT: setting and deleting reparse points)

@@ -19,7 +19,7 @@ from lichen.executive.io.attributes import (
     Kind,
 )
 from lichen.executive.io.opening import Access, Open
-from lichen.executive.security import Capability, Token
+from lichen.executive.security.tokens import Capability, Token
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work, perform
 

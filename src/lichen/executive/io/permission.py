@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lichen.executive import security
 from lichen.executive.io.attributes import SET_GID, STICKY, Kind
 from lichen.executive.io.location import Location
 from lichen.executive.io.node import Node
 from lichen.executive.io.opening import Share
-from lichen.executive.security import Capability, Token
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Capability, Token
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def check_add(token: Token, directory: Location) -> None:
     check_writable(directory.node)
     if not token.overrides:
         attributes = directory.node.attributes()
-        security.check(token, attributes, security.WRITE | security.EXECUTE, directory=True)
+        modes.check(token, attributes, modes.WRITE | modes.EXECUTE, directory=True)
 
 
 def check_remove(token: Token, directory: Location, node: Node) -> None:
     """Whether `token` may take the name of `node` out of a directory."""
     check_writable(directory.node)
     attributes = directory.node.attributes()
-    security.check(token, attributes, security.WRITE | security.EXECUTE, directory=True)
+    modes.check(token, attributes, modes.WRITE | modes.EXECUTE, directory=True)
     if (
         attributes.mode & STICKY
         and token.fsuid not in (attributes.uid, node.attributes().uid)

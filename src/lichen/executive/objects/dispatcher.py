@@ -47,6 +47,14 @@ class ProcessObject(Dispatcher):
         self.process = process
         process.machine.processes.held[process.id] = process.machine.processes.held.get(process.id, 0) + 1
 
+    @property
+    def secured(self) -> Process:
+        return self.process
+
+    @property
+    def inside(self) -> Process:
+        return self.process
+
     def closed(self) -> None:
         held, id = self.process.machine.processes.held, self.process.id
         held[id] -= 1
@@ -65,6 +73,14 @@ class ThreadObject(Dispatcher):
     def __init__(self, thread: Thread) -> None:
         super().__init__(thread.ended)
         self.thread = thread
+
+    @property
+    def secured(self) -> Thread:
+        return self.thread
+
+    @property
+    def inside(self) -> Process:
+        return self.thread.process
 
 
 class EventObject(Dispatcher):

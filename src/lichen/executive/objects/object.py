@@ -10,33 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from lichen.executive.objects.rights import STATE, Rights
+from lichen.executive.security.access import Guarded
 
 if TYPE_CHECKING:
     from lichen.executive.objects.namespace import Directory
-    from lichen.executive.security import Token
     from lichen.executive.security.descriptors import Descriptor
+    from lichen.executive.security.tokens import Token
 
 ObjectT = TypeVar("ObjectT", bound="Object")
 
 
-class Object:
+class Object(Guarded):
     """A kernel object: born with one reference, which belongs to its maker."""
 
-    __slots__ = ("__weakref__", "maker", "named", "references", "security")
+    __slots__ = ("__weakref__", "named", "references")
 
     type_name: ClassVar[str] = "Object"
     """The name of its NT object type."""
     rights: ClassVar[Rights] = STATE
-    """The rights that handles to it can have."""
-    of_others: ClassVar[int] = 0
-    """The rights that everybody has to it who is not its maker."""
 
     def __init__(self) -> None:
         self.references = 1
         self.named: tuple[Directory, str] | None = None
         """The directory of the namespace that it is in, and its name there."""
         self.maker: Token | None = None
-        """Whose it is; None for what is the machine's, and for everybody to use as far as no descriptor says otherwise."""
         self.security: Descriptor | None = None
 
     def reference(self: ObjectT) -> ObjectT:

@@ -20,7 +20,7 @@ from lichen.executive.network import (
     SocketOption,
     SocketType,
 )
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostlimits import require_room

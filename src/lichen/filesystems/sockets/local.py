@@ -12,7 +12,6 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive import security
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Pollers
 from lichen.executive.io.lookup import Walk, find
@@ -33,7 +32,8 @@ from lichen.executive.network import (
     Socket,
     SocketOption,
 )
-from lichen.executive.security import Capability
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 
@@ -170,7 +170,7 @@ class LocalSocket(Socket):
         else:
             name, context = address.name, caller.context
             node = find(context, name.start, name.components, name.walk | Walk.FOLLOW).node
-            security.check(context.token, node.attributes(), security.WRITE, False)
+            modes.check(context.token, node.attributes(), modes.WRITE, False)
             found = _socket_at(node)
         if found is None:
             raise Failure(Status.CONNECTION_REFUSED)

@@ -22,7 +22,7 @@ from lichen.filesystems.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Platform
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
     from lichen.filesystems.terminal.pty import Terminals
 
 _TERMIOS2: Final = struct.Struct("=4IB19s2I")

@@ -22,7 +22,7 @@ from lichen.executive.status import Failure, Status
 from lichen.filesystems.terminal.terminal import SLAVE_MAJOR
 
 if TYPE_CHECKING:
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
 
 MAXIMUM_TERMINALS: Final = 1024
 AUXILIARY_MAJOR: Final = 5

@@ -29,7 +29,7 @@ from lichen.executive.io.terminal import (
     Settings,
     SignalForeground,
 )
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.filesystems.devices import Device
@@ -47,7 +47,7 @@ from lichen.filesystems.terminal.terminal import (
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
 
 _TTY_MINOR, _CONSOLE_MINOR = 0, 1
 NAMES: Final = (

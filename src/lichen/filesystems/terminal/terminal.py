@@ -17,7 +17,7 @@ from lichen.executive.io.file import Pollers
 from lichen.executive.io.terminal import Character, Input, Local, Queue, Settings, When, WindowSize
 from lichen.executive.machine import MachineState
 from lichen.executive.processes import Process, Thread
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.sessions import Session
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Condition, Wait

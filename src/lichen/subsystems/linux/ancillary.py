@@ -19,7 +19,7 @@ from lichen.executive.network import (
     Received,
     Socket,
 )
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.subsystems.linux.files import opened_file_of
 from lichen.subsystems.linux.records import Cmsghdr, Ucred

@@ -28,7 +28,7 @@ from lichen.subsystems.linux.state import STACK_TOP, first_stack_address
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
     from lichen.subsystems.linux.subsystem import LinuxSubsystem
 
 _PROGRAM_BASE: Final = 0x555555554000

@@ -1,13 +1,14 @@
-"""Which process a Linux call means, who may look into it, as whom it acts and for how long.
+"""Which process a Linux call means, and as whom it acts.
 
-Source: ptrace(2) "Ptrace access mode checking", credentials(7), prctl(2) PR_SET_DUMPABLE, getrlimit(2) RLIMIT_CPU.
+Source: credentials(7), PR_SET_PDEATHSIG(2const).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lichen.executive.security import Capability, Token
+from lichen.executive.security import inspection
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.state import as_linux_process
 
@@ -21,21 +22,10 @@ def token_of(thread: Thread) -> Token:
 
 
 def become(process: Process, token: Token) -> None:
-    """Let a process act as somebody else. What it was allowed before must not leak: it is not to be looked into now."""
-    old, state = process.files.token, as_linux_process(process)
-    process.files.token = token
-    ids = (old.euid, old.egid, old.fsuid, old.fsgid) != (token.euid, token.egid, token.fsuid, token.fsgid)
-    gained = ids or token.is_changed or token.permitted & ~old.permitted
-    if gained:
-        process.dumpable = False
-        if state is not None:
-            state.parent_death_signal = 0
-
-
-def rules_over(token: Token, target: Process) -> bool:
-    """Whether whoever acts so may signal a process: root, and the user who started it or whom it can become again."""
-    theirs = target.files.token
-    return token.euid == 0 or not {token.uid, token.euid}.isdisjoint((theirs.uid, theirs.suid))
+    """Let a process act as somebody else; with what it gains, its wish to be told of its parent's end is gone."""
+    state = as_linux_process(process)
+    if inspection.become(process, token) and state is not None:
+        state.parent_death_signal = 0
 
 
 def require(thread: Thread, capability: int) -> None:
@@ -59,20 +49,3 @@ def process_of(thread: Thread, id: int) -> Process:
         return thread.process
     found = machine.processes.threads.get(id)
     return found.process if found is not None else machine.processes.find(id)
-
-
-def check_same_user(mine: Token, theirs: Token) -> None:
-    """PRIVILEGE_NOT_HELD unless all ids of the other are the caller's real ones."""
-    users, groups = {theirs.uid, theirs.euid, theirs.suid}, {theirs.gid, theirs.egid, theirs.sgid}
-    if users != {mine.uid} or groups != {mine.gid}:
-        raise Failure(Status.PRIVILEGE_NOT_HELD)
-
-
-def check_inspection(thread: Thread, target: Process) -> None:
-    """PRIVILEGE_NOT_HELD unless the caller may read and change the inside of `target`."""
-    mine, theirs = token_of(thread), target.files.token
-    if target is thread.process or mine.has(Capability.SYS_PTRACE):
-        return
-    check_same_user(mine, theirs)
-    if not target.dumpable or theirs.permitted & ~mine.permitted:
-        raise Failure(Status.PRIVILEGE_NOT_HELD)

@@ -14,15 +14,16 @@ from lichen.abi.layout import LP64, i32, layout
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Poll
+from lichen.executive.security.inspection import rules_over
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import sending, signals
-from lichen.subsystems.linux.processes import rules_over, token_of
+from lichen.subsystems.linux.processes import token_of
 from lichen.subsystems.linux.siginfo import SiginfoPoll
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
 POLL_IN, POLL_OUT, POLL_MSG = 1, 2, 3
@@ -96,7 +97,7 @@ class Ownership:
                 sending.send(process, number, information)
 
     def _may_tell(self, process: Process) -> bool:
-        return self.token is not None and rules_over(self.token, process)
+        return self.token is not None and rules_over(self.token, process.files.token)
 
     def _processes(self, kind: int, id: int) -> list[Process]:
         if kind == F_OWNER_PGRP:

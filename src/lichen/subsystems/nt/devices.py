@@ -12,21 +12,22 @@ from lichen.executive.io.opening import Open
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DIRECTORY
-from lichen.executive.security.descriptors import make_list, present
+from lichen.executive.security.descriptors import Known, allowing
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.registry_keys import RegistryRoot
-from lichen.subsystems.nt.sids import ADMINISTRATORS, EVERYONE, SYSTEM
 from lichen.subsystems.nt.spelling import components_for_linux
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process
 
-_FOR_LOOKING: Final = present(
-    SYSTEM,
-    SYSTEM,
-    make_list([(SYSTEM, DIRECTORY.all), (ADMINISTRATORS, DIRECTORY.all), (EVERYONE, DIRECTORY.read)]),
+_FOR_LOOKING: Final = allowing(
+    Known.SYSTEM,
+    Known.SYSTEM,
+    (Known.SYSTEM, DIRECTORY.all),
+    (Known.ADMINISTRATORS, DIRECTORY.all),
+    (Known.EVERYONE, DIRECTORY.read),
 )
 """The descriptor of a directory that programs find things in, and only administrators put any."""
 _PROGRAMS: Final = (".exe", ".com")

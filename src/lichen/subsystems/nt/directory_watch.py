@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.watch import Change
-from lichen.executive.security import READ, allows
+from lichen.executive.security.modes import READ, allows
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.subsystems.nt.spelling import for_windows
@@ -23,7 +23,7 @@ from lichen.subsystems.nt.types import encode
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import Node
-    from lichen.executive.security import Token
+    from lichen.executive.security.tokens import Token
 
 FILE_NAME, DIRECTORY_NAME, ATTRIBUTES, SIZE, LAST_WRITE, LAST_ACCESS = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 _CREATION, _EXTENDED, _SECURITY = 0x40, 0x80, 0x100

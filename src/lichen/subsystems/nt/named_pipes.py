@@ -16,17 +16,17 @@ from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.objects.rights import FILE, GENERIC_READ, Rights
+from lichen.executive.security.access import Guarded, granted, protect, require
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
-from lichen.subsystems.nt.access import granted, protect, require
 from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.pipe_queues import Budget, Message, Queue, Transfer
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.processes import Process
-    from lichen.executive.security import Token
     from lichen.executive.security.descriptors import Descriptor
+    from lichen.executive.security.tokens import Token
 
 INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
 PIPE_CONNECTED, PIPE_LISTENING = 0xC00000B2, 0xC00000B3
@@ -269,6 +269,11 @@ class PipeEnd(File):
 
     # ---- state
 
+    @property
+    def secured(self) -> NamedPipe:
+        self.require_pipe()
+        return self.pipe
+
     def require_pipe(self) -> None:
         """PIPE_DISCONNECTED for a client that was thrown out: it may only be closed."""
         if self.thrown_out:
@@ -334,7 +339,7 @@ def _over(transfer: Transfer, among: dict[Transfer, None] | None) -> Blocks[None
         raise Failure(transfer.status)
 
 
-class NamedPipe:
+class NamedPipe(Guarded):
     """The instances under one name. By default others may read from a pipe, and only read (CreateNamedPipe in the SDK)."""
 
     rights: ClassVar[Rights] = FILE

@@ -13,8 +13,9 @@ from lichen.executive.objects import namespace
 from lichen.executive.objects.namespace import Directory, Found
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DirectoryAccess
+from lichen.executive.security.access import protect, require
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.access import given_descriptor, opened_handle, protect, require
+from lichen.subsystems.nt.access import given_descriptor, opened_handle
 from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key

@@ -8,7 +8,6 @@ from lichen.executive.io.file import File
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import Handle, HandleTable, handle_of, index_of
 from lichen.executive.objects.object import Object
-from lichen.executive.security import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Named
@@ -68,18 +67,6 @@ def process_of(thread: Thread, number: int, access: int) -> Process:
 def thread_of(thread: Thread, number: int, access: int) -> Thread:
     """The thread of a handle that has the rights in `access`; the pseudo handle has all."""
     return thread if number == CURRENT_THREAD else object_of(thread, number, ThreadObject, access).thread
-
-
-def is_limited(process: Process, target: Process) -> bool:
-    """Whether `target` is another user's than `process`, or more privileged, so that it is only to be looked at.
-
-    The same as Linux asks before ptrace(2).
-    """
-    mine, theirs = process.files.token, target.files.token
-    if target is process or mine.has(Capability.SYS_PTRACE):
-        return False
-    same = {theirs.uid, theirs.euid, theirs.suid} == {mine.uid} and not theirs.permitted & ~mine.permitted
-    return not same or target.dumpable != 1
 
 
 def new_handle(thread: Thread, object: Object, access: int, named: Named | None = None) -> int:

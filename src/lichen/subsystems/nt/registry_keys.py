@@ -36,6 +36,10 @@ class KeyObject(Object):
         self.watched: tuple[int, bool] | None = None
         self.waiting: dict[Changed, None] = {}
 
+    @property
+    def secured(self) -> Key:
+        return self.key
+
     def closed(self) -> None:
         for changed in tuple(self.waiting):
             self.key.forget(changed)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from lichen.abi.layout import layout
-from lichen.executive.security import Token
+from lichen.executive.security.descriptors import Account, Foreign, Known, Principal
+from lichen.executive.security.tokens import Token
 from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.security import SidHead
 
@@ -33,9 +34,16 @@ def _parts(data: bytes) -> list[int]:
     return ULONG.unpack_array(data[_HEAD.size : _HEAD.size + ULONG.size * data[1]])
 
 
-EVERYONE: Final = sid(0, authority=1)
-ADMINISTRATORS: Final = sid(32, 544)
-SYSTEM: Final = sid(18)
+_ACCOUNT_SIZE: Final = len(sid(*_MACHINE_AUTHORITY, 0))
+_OF_MACHINE: Final = sid(*_MACHINE_AUTHORITY, 0)[: -ULONG.size]
+_OF_KNOWN: Final = {
+    Known.EVERYONE: sid(0, authority=1),
+    Known.AUTHENTICATED: sid(11),
+    Known.USERS: sid(32, 545),
+    Known.ADMINISTRATORS: sid(32, 544),
+    Known.SYSTEM: sid(18),
+}
+_KNOWN: Final = {data: who for who, data in _OF_KNOWN.items()}
 
 
 def user_sid(token: Token) -> bytes:
@@ -48,14 +56,26 @@ def id_sid(id: int) -> bytes:
     return sid(*_MACHINE_AUTHORITY, _ADMINISTRATOR if id == 0 else _FIRST_USER + id)
 
 
-def id_of(data: bytes) -> int | None:
-    """The user or group of the machine that has a SID; None when it is nobody's."""
-    *machine, relative = _parts(data) or [0]
-    if sid(*machine, relative) != data or tuple(machine) != _MACHINE_AUTHORITY:
+def sid_of(who: Principal) -> bytes:
+    """The SID of somebody."""
+    if isinstance(who, Known):
+        return _OF_KNOWN[who]
+    return id_sid(who.id) if isinstance(who, Account) else who.name
+
+
+def principal_of(data: bytes) -> Principal:
+    """Who has a SID; somebody foreign when nobody here does."""
+    known = _KNOWN.get(data)
+    return known if known is not None else _account(data) or Foreign(data)
+
+
+def _account(data: bytes) -> Account | None:
+    if len(data) != _ACCOUNT_SIZE or data[: -ULONG.size] != _OF_MACHINE:
         return None
+    relative = ULONG.unpack(data[-ULONG.size :])
     if relative == _ADMINISTRATOR:
-        return 0
-    return relative - _FIRST_USER if relative > _FIRST_USER else None
+        return Account(0)
+    return Account(relative - _FIRST_USER) if relative > _FIRST_USER else None
 
 
 def sid_text(data: bytes) -> str:
@@ -66,11 +86,7 @@ def sid_text(data: bytes) -> str:
 
 def groups_of(token: Token) -> list[tuple[bytes, int]]:
     """The groups of a token with their attributes."""
-    groups = [
-        (EVERYONE, _ENABLED_MANDATORY),
-        (sid(11), _ENABLED_MANDATORY),
-        (sid(32, 545), _ENABLED_MANDATORY),
-    ]
+    groups = [(sid_of(who), _ENABLED_MANDATORY) for who in (Known.EVERYONE, Known.AUTHENTICATED, Known.USERS)]
     if token.elevated:
-        groups.append((ADMINISTRATORS, _OWNER_GROUP))
+        groups.append((sid_of(Known.ADMINISTRATORS), _OWNER_GROUP))
     return groups

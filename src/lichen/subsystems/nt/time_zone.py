@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from lichen.abi.layout import layout
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.lookup import find
-from lichen.executive.security import READ, check
+from lichen.executive.security.modes import READ, check
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.time import (

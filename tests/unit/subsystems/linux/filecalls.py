@@ -12,7 +12,7 @@ from lichen.abi.convention import AMD64
 from lichen.abi.memory import Fault
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Mount
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
 from lichen.filesystems import devices
 from lichen.filesystems.memory import MemoryFileSystem

@@ -12,7 +12,7 @@ from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import Process, Thread
 from lichen.executive.registers import Registers
 from lichen.executive.scheduler import Scheduler
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.system import Load, System
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.state import LinuxProcess

@@ -13,7 +13,7 @@ from lichen.executive.io.location import Mount
 from lichen.executive.machine import MachineState
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import Process, Thread
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.subsystems.linux.state import LinuxProcess, LinuxThread
 from tests.unit.trees import read
 

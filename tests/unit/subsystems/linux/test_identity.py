@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from lichen.executive.security import ALL_CAPABILITIES, Capability, Token
+from lichen.executive.security.tokens import ALL_CAPABILITIES, Capability, Token
 from lichen.subsystems.linux.state import linux_of_process
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, USER, Machine
 

@@ -10,7 +10,7 @@ import pytest
 from lichen.executive.interfaces import ProcessorTime
 from lichen.executive.limits import RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC
 from lichen.executive.processes import ExitStatus
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.subsystems.linux.state import linux_of_process
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, USER, Machine
 

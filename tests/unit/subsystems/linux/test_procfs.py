@@ -16,7 +16,7 @@ from lichen.executive.memory import Region
 from lichen.executive.objects.object import Object
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.scheduler import Parking, Scheduler
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Status
 from lichen.executive.wait import Event, Wait
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem

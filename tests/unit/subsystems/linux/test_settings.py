@@ -9,7 +9,7 @@ import pytest
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.opening import Access, Disposition, Open, Options
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.generated import ProcFileSystem
 from lichen.filesystems.pipe import Pipes

@@ -10,7 +10,7 @@ import pytest
 from lichen.executive.interfaces import ProcessorTime
 from lichen.executive.io.opening import Poll
 from lichen.executive.processes import ExitStatus
-from lichen.executive.security import ALL_CAPABILITIES, Capability, Token
+from lichen.executive.security.tokens import ALL_CAPABILITIES, Capability, Token
 from lichen.executive.system import Load
 from lichen.subsystems.linux.descriptors.process import ProcessFile
 from tests.unit.subsystems.linux.machine import ADDRESS, BAD, ROOT, USER, Machine

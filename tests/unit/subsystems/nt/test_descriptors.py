@@ -7,33 +7,61 @@ import random
 import pytest
 
 from lichen.abi.memory import Fault
-from lichen.executive.security import descriptors
-from lichen.executive.security.descriptors import DACL, GROUP, OWNER, SACL
+from lichen.executive.security.descriptors import (
+    AccessList,
+    Account,
+    Descriptor,
+    Entry,
+    Foreign,
+    Known,
+    Part,
+    allowing,
+)
 from lichen.executive.status import Failure
-from lichen.subsystems.nt.sids import id_of, id_sid, sid
+from lichen.subsystems.nt import descriptors
+from lichen.subsystems.nt.sids import id_sid, principal_of, sid, sid_of
 
-ALL = OWNER | GROUP | DACL | SACL
-LIST = descriptors.make_list([(id_sid(0), 0x1F01FF), (id_sid(1000), 0x120089)])
-WHOLE = descriptors.present(id_sid(1000), id_sid(5), LIST)
+ALL = Part.ALL | descriptors.AUDIT_LIST
+DACL_PRESENT = 0x4
+WHOLE = allowing(Account(1000), Account(5), (Account(0), 0x1F01FF), (Account(1000), 0x120089))
+
+
+def access_of(descriptor: Descriptor) -> AccessList:
+    assert descriptor.access is not None
+    return descriptor.access
+
+
+def control_of(packed: bytes) -> int:
+    return int.from_bytes(packed[2:4], "little")
 
 
 def test_what_was_packed() -> None:
-    assert descriptors.unpack(WHOLE.pack(ALL))[1:] == WHOLE[1:]
-    assert descriptors.unpack(WHOLE.pack(OWNER))[1:] == (WHOLE.owner, None, None, None)
-    assert [entry.who for entry in descriptors.entries(LIST)] == [id_sid(0), id_sid(1000)]
-
-
-def test_parts_of_another() -> None:
-    other = descriptors.present(id_sid(7), id_sid(8), descriptors.make_list([]))
-    assert WHOLE.changed(other, GROUP) == WHOLE._replace(group=other.group)
-    assert WHOLE.changed(other, DACL).dacl == other.dacl
+    found = descriptors.unpack(descriptors.pack(WHOLE, ALL))
+    assert found[:2] == WHOLE[:2]
+    assert access_of(found).entries == access_of(WHOLE).entries
+    assert descriptors.unpack(descriptors.pack(WHOLE, Part.OWNER))[:3] == (WHOLE.owner, None, None)
 
 
 def test_a_list_that_is_none() -> None:
     """There is one, and it is a null pointer: everybody may do everything."""
-    nobody = WHOLE._replace(dacl=None)
-    assert descriptors.unpack(nobody.pack(ALL)).control & 0x4
-    assert descriptors.unpack(nobody.pack(OWNER)).control & 0x4 == 0
+    nobody = WHOLE._replace(access=None)
+    assert control_of(descriptors.pack(nobody, ALL)) & DACL_PRESENT
+    assert descriptors.unpack(descriptors.pack(nobody, ALL)).access is None
+    assert control_of(descriptors.pack(nobody, Part.OWNER)) & DACL_PRESENT == 0
+
+
+def test_a_list_is_told_as_it_was_given() -> None:
+    """Entries of other kinds, those that only children get and room to spare are kept, and mean nothing here."""
+    audit = bytes([2, 0, 20, 0, *bytes(4), *sid(18), *bytes(0)])
+    inherited = bytes([0, 8, 20, 0, 1, 0, 0, 0, *sid(18)])
+    denial = bytes([1, 0, 20, 0, 1, 0, 0, 0, *sid(0, authority=1)])
+    body = audit + inherited + denial
+    given = bytes([4, 0, 8 + len(body) + 12, 0, 3, 0, 0, 0]) + body + b"some room   "
+    data = bytes([1, 0, 4, 0x94, *bytes(12), 20, 0, 0, 0]) + given
+    found = descriptors.unpack(data)
+    assert access_of(found).entries == (Entry(False, 1, Known.EVERYONE),)
+    assert descriptors.pack(found, ALL) == data
+    assert descriptors.pack_list(access_of(found)) == given
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -41,23 +69,30 @@ def test_lies(seed: int) -> None:
     """Whatever is in it, reading a descriptor gives one, or a failure with a status."""
     source = random.Random(seed)
     for _ in range(200):
-        data = bytearray(WHOLE.pack(ALL))
+        data = bytearray(descriptors.pack(WHOLE, ALL))
         for _ in range(source.randrange(1, 6)):
             data[source.randrange(len(data))] = source.choice((0, 1, 4, 0x7F, 0x80, 0xFF))
         try:
-            found = descriptors.unpack(bytes(data))
-            list(descriptors.entries(found.dacl or LIST))
+            descriptors.pack(descriptors.unpack(bytes(data)), ALL)
         except (Failure, Fault):
             continue
 
 
 @pytest.mark.parametrize("id", [0, 1, 1000, 65534])
 def test_who_a_sid_is(id: int) -> None:
-    assert id_of(id_sid(id)) == id
+    assert principal_of(id_sid(id)) == Account(id)
+    assert sid_of(Account(id)) == id_sid(id)
+
+
+@pytest.mark.parametrize("who", list(Known))
+def test_whom_everybody_knows(who: Known) -> None:
+    assert principal_of(sid_of(who)) == who
 
 
 @pytest.mark.parametrize(
-    "who", [sid(0, authority=1), sid(18), sid(32, 544), sid(21, 0, 0, 0, 1), sid(21, 1, 0, 0, 1001), sid()]
+    "who",
+    [sid(19), sid(21, 0, 0, 0, 1), sid(21, 0, 0, 0, 1000), sid(21, 1, 0, 0, 1001), sid(), b"\1\5", b""],
 )
 def test_who_is_nobody(who: bytes) -> None:
-    assert id_of(who) is None
+    assert principal_of(who) == Foreign(who)
+    assert sid_of(Foreign(who)) == who

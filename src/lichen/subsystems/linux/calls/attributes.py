@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalIn
-from lichen.executive import security
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.permission import check_writable
+from lichen.executive.security import modes
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.files import (
     AT_EACCESS,
@@ -64,7 +64,7 @@ def faccessat2(thread: Thread, directory: Fd, path: PathName, mode: Int, flags: 
         node = location.node
         if mode & W_OK and node.kind in _STORED:
             check_writable(node)
-        security.check(context.token, node.attributes(), mode, node.kind == Kind.DIRECTORY)
+        modes.check(context.token, node.attributes(), mode, node.kind == Kind.DIRECTORY)
         if (
             mode & X_OK
             and node.kind == Kind.REGULAR

@@ -14,7 +14,7 @@ import errno
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import In, OptionalIn, OptionalOut, Out
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux.clocks import REALTIME, THREAD_TIME, Clock, ProcessorClock, clock_of_id

@@ -10,9 +10,9 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive import security
 from lichen.executive.io.attributes import DirectoryEntry, Kind
-from lichen.executive.security import Capability
+from lichen.executive.security import modes
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.files import file_of, locate
 from lichen.subsystems.linux.subsystem import linux
@@ -95,7 +95,7 @@ def getcwd(thread: Thread, buffer: Address, size: Size) -> int:
 def _check_enterable(thread: Thread, location: Location) -> None:
     if location.node.kind != Kind.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
-    security.check(thread.process.files.token, location.node.attributes(), security.EXECUTE, directory=True)
+    modes.check(thread.process.files.token, location.node.attributes(), modes.EXECUTE, directory=True)
 
 
 @linux.call(amd64=80)

@@ -13,7 +13,7 @@ from lichen.executive.io.file import SEEK_CURRENT, SEEK_END, SEEK_SET, File
 from lichen.executive.io.locks import END, Range, WholeLock, locks_of
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.io.requests import PipeCapacity, SetPipeCapacity
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.linux import seals, signals

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, Out
 from lichen.abi.layout import LP64, layout, layout_of, u32
-from lichen.executive.security import ALL_CAPABILITIES, Capability, Token
+from lichen.executive.security.tokens import ALL_CAPABILITIES, Capability, Token
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.processes import become, token_of
 from lichen.subsystems.linux.records import CapUserData, CapUserHeader

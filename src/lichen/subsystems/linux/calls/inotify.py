@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive import security
 from lichen.executive.io.attributes import Kind
+from lichen.executive.security import modes
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.descriptors.inotify import (
     ALL_EVENTS,
@@ -72,7 +72,7 @@ def inotify_add_watch(thread: Thread, fd: Fd, path: PathName, mask: Flags) -> in
     if mask & ONLY_DIRECTORY and node.kind != Kind.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
     token = thread.process.files.token
-    security.check(token, node.attributes(), security.READ, node.kind == Kind.DIRECTORY)
+    modes.check(token, node.attributes(), modes.READ, node.kind == Kind.DIRECTORY)
     return watcher.watch(node, mask)
 
 

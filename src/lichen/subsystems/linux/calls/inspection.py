@@ -13,9 +13,10 @@ from lichen.abi.argument import Out
 from lichen.abi.layout import LP64, layout, ptr, u64
 from lichen.abi.memory import Fault
 from lichen.executive.processes import Process
+from lichen.executive.security.inspection import check_inspection
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.linux.processes import check_inspection, process_of
+from lichen.subsystems.linux.processes import process_of
 from lichen.subsystems.linux.records import RobustListHead
 from lichen.subsystems.linux.state import as_linux, as_linux_process
 from lichen.subsystems.linux.subsystem import linux
@@ -57,7 +58,7 @@ def _spans(
     target = process_of(thread, pid)
     if pid <= 0 or not target.threads:
         raise Failure(Status.INVALID_CID)
-    check_inspection(thread, target)
+    check_inspection(thread.process, target)
     there.memory = target.first_thread.memory
     return here, there
 
@@ -92,7 +93,7 @@ def _copy_in_turns(source: Span, target: Span, size: int) -> Blocks[int]:
 def get_robust_list(thread: Thread, id: Pid, head: Out[ptr], size: Out[u64]) -> int:
     """Where a thread's list of robust futexes is."""
     process = process_of(thread, id)
-    check_inspection(thread, process)
+    check_inspection(thread.process, process)
     target = process.machine.processes.threads.get(id or thread.id)
     state = as_linux(target) if target is not None else None
     size.write(_ROBUST_SIZE)
@@ -105,7 +106,7 @@ def kcmp(thread: Thread, first: Pid, second: Pid, kind: Int, one: Size, other: S
     """Whether two processes share something: 0 for the same, 1 and 2 for before and behind in some order."""
     processes = process_of(thread, first), process_of(thread, second)
     for process in processes:
-        check_inspection(thread, process)
+        check_inspection(thread.process, process)
     a, b = (_resource(process, kind, number) for process, number in zip(processes, (one, other), strict=True))
     return 0 if a is b else 1 + (id(a) > id(b))
 

@@ -11,11 +11,11 @@ from lichen.abi.argument import In, OptionalIn, OptionalOut, Out
 from lichen.executive import scheduling
 from lichen.executive.limits import RLIMIT_CPU, RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_STACK
 from lichen.executive.processes import Process
-from lichen.executive.security import Capability
+from lichen.executive.security.inspection import is_same_user, may_schedule
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.calls.wait import usage
 from lichen.subsystems.linux.processes import (
-    check_same_user,
     process_of,
     require,
     thread_of,
@@ -72,8 +72,9 @@ def prlimit64(
     """Change and show a resource limit of a process."""
     target = process_of(thread, pid)
     mine = token_of(thread)
-    if target is not thread.process and not mine.has(Capability.SYS_RESOURCE):
-        check_same_user(mine, target.files.token)
+    trusted = target is thread.process or mine.has(Capability.SYS_RESOURCE)
+    if not trusted and not is_same_user(mine, target.files.token):
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
     limits = target.limits
     if resource not in limits:
         raise Failure(Status.INVALID_PARAMETER)
@@ -164,8 +165,7 @@ def _scheduled(thread: Thread, kind: int, id: int) -> list[Thread]:
 
 def check_priority(thread: Thread, target: Process) -> None:
     """PRIVILEGE_NOT_HELD unless the caller may change how `target` is scheduled."""
-    mine, theirs = token_of(thread), target.files.token
-    if mine.euid not in (theirs.uid, theirs.euid) and not mine.has(Capability.SYS_NICE):
+    if not may_schedule(token_of(thread), target.files.token):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 

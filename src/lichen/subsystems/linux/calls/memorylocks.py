@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.limits import RLIMIT_MEMLOCK, UNLIMITED
 from lichen.executive.memory import page_down, page_up
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.processes import token_of
 from lichen.subsystems.linux.subsystem import linux

@@ -12,7 +12,7 @@ from lichen.executive.io import names
 from lichen.executive.io.attributes import KINDS, Kind
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.executive.io.opening import Options
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.files import AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, locate, name_of
 from lichen.subsystems.linux.subsystem import linux

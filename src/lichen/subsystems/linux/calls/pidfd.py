@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.executive.io.file import File
+from lichen.executive.security.inspection import check_inspection
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.calls.signal import may_signal, queue_signal, queued_information
 from lichen.subsystems.linux.descriptors.installing import O_NONBLOCK, install
 from lichen.subsystems.linux.descriptors.process import ProcessFile, process_file_of, signalled_by
-from lichen.subsystems.linux.processes import check_inspection
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.types import Address, Fd, Flags, Pid, Signal
 
@@ -53,7 +53,7 @@ def pidfd_getfd(thread: Thread, fd: Fd, number: Fd, flags: Flags) -> int:
     target = process_file_of(thread, fd).alive()
     if target.exit_status is not None:
         raise Failure(Status.INVALID_CID)
-    check_inspection(thread, target)
+    check_inspection(thread.process, target)
     file = target.handles.get(number)
     if not isinstance(file, File):
         raise Failure(Status.INVALID_HANDLE)

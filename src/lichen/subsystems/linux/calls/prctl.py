@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.security import ALL_CAPABILITIES, Capability, SecureBit
+from lichen.executive.security.tokens import ALL_CAPABILITIES, Capability, SecureBit
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import signals
 from lichen.subsystems.linux.processes import require, token_of

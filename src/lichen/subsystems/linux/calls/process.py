@@ -15,7 +15,7 @@ from lichen.executive.interfaces import PAGE, GuestGone
 from lichen.executive.limits import RLIMIT_NPROC
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Program
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.subsystems.linux.descriptors.installing import install

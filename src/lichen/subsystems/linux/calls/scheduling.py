@@ -15,7 +15,7 @@ from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, layout
 from lichen.executive.limits import RLIMIT_NICE, RLIMIT_RTPRIO
 from lichen.executive.scheduling import Scheduling
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.calls.limits import check_priority, set_nice
 from lichen.subsystems.linux.processes import require, token_of

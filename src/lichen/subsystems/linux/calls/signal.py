@@ -11,10 +11,11 @@ from lichen.abi.argument import In, OptionalIn, OptionalOut
 from lichen.abi.layout import u64
 from lichen.abi.memory import Fault
 from lichen.executive.processes import INIT, Process
+from lichen.executive.security.inspection import rules_over
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.subsystems.linux import delivery, frames, sending, signals
-from lichen.subsystems.linux.processes import process_of, rules_over
+from lichen.subsystems.linux.processes import process_of
 from lichen.subsystems.linux.records import Sigaction, StackT, Timespec
 from lichen.subsystems.linux.sending import SignalWait
 from lichen.subsystems.linux.signals import LAST, NEVER_BLOCKED, bit
@@ -213,7 +214,7 @@ def _process_of_thread(thread: Thread, id: int) -> list[Process]:
 
 def may_signal(sender: Process, target: Process, number: int) -> bool:
     """kill(2): root, the same user, or SIGCONT within a session."""
-    if rules_over(sender.files.token, target):
+    if rules_over(sender.files.token, target.files.token):
         return True
     return number == signals.SIGCONT and sender.session is target.session
 

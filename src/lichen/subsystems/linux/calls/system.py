@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
 from lichen.executive import system
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.processes import require

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from lichen.abi.argument import Arg, show_bytes
 from lichen.abi.memory import Memory
 from lichen.executive.io import metadata
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.files import locate, opened_file_of
 from lichen.subsystems.linux.subsystem import linux

@@ -11,7 +11,7 @@ from lichen.executive.io.anonymous import AnonymousNode
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.generated import Folder, Link
 from lichen.executive.io.location import Location
-from lichen.executive.security import Token
+from lichen.executive.security.tokens import Token
 from lichen.subsystems.linux.procfs.subjects import Task
 
 _NUMBERS: Final = {

@@ -16,7 +16,7 @@ from typing import Final
 
 from lichen.executive.io.generated import Entry, Folder, Text
 from lichen.executive.objects.handles import MOST_HANDLES
-from lichen.executive.security import ALL_CAPABILITIES
+from lichen.executive.security.tokens import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import ID_LIMIT, LONGEST_NAME, MAXIMUM_TASKS, Limits, System
 from lichen.subsystems.linux import kernel

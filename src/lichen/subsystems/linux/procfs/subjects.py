@@ -13,8 +13,8 @@ from lichen.executive.io.generated import Subject
 from lichen.executive.machine import MachineState
 from lichen.executive.objects.handles import Handle
 from lichen.executive.processes import Process, Thread
+from lichen.executive.security.inspection import may_inspect
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.processes import check_inspection
 from lichen.subsystems.linux.state import LinuxProcess, as_linux_process
 
 if TYPE_CHECKING:
@@ -103,10 +103,8 @@ class Task(Subject):
         caller = self.machine.state.scheduler.current
         if caller is None:
             return
-        try:
-            check_inspection(caller, self.process)
-        except Failure:
-            raise Failure(Status.ACCESS_DENIED) from None
+        if not may_inspect(caller.process, self.process):
+            raise Failure(Status.ACCESS_DENIED)
 
 
 @dataclass(frozen=True, slots=True)

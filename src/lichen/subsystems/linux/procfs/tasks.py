@@ -18,7 +18,7 @@ from lichen.executive.limits import RLIMIT_SIGPENDING, UNLIMITED
 from lichen.executive.memory import AddressSpace
 from lichen.executive.processes import Thread
 from lichen.executive.scheduling import Scheduling
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.subjects import Task, as_bytes
 from lichen.subsystems.linux.signals import SIG_DFL, SIG_IGN, SIGCHLD

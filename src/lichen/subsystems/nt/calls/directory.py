@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
-from lichen.executive import security
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import ChangeRecord, DirectoryFile, File, Listing
 from lichen.executive.io.location import fold
 from lichen.executive.io.lookup import LONGEST_NAME, Walk, check_name, find
 from lichen.executive.io.opening import Access
+from lichen.executive.security import modes
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.calls.file import allocation_of, flags_of, size_of, times_of
@@ -228,7 +228,7 @@ class _Names(NamedTuple):
             return False
         try:
             attributes = find(context, self.directory.location, (name,), Walk.FOLLOW).node.attributes()
-            security.check(context.token, attributes, security.EXECUTE)
+            modes.check(context.token, attributes, modes.EXECUTE)
         except Failure:
             return False
         return attributes.kind == Kind.REGULAR

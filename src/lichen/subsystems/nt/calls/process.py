@@ -14,7 +14,7 @@ from lichen.abi.memory import Memory
 from lichen.executive.objects.dispatcher import ProcessObject
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus, Process, Thread
-from lichen.executive.security import Capability
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, crash, foreign, graphics, priority, signals
 from lichen.subsystems.nt.access import opened_handle

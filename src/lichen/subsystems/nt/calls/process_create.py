@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import layout, ptr
-from lichen.executive import programs, security
+from lichen.executive import programs
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Open, Options, Share
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
@@ -20,13 +20,15 @@ from lichen.executive.objects.rights import PROCESS, THREAD, ThreadAccess
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.scheduling import Scheduling
+from lichen.executive.security import modes
+from lichen.executive.security.inspection import may_inspect
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import affinity, attributes, environment, priority
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
 from lichen.subsystems.nt.files import open_named
-from lichen.subsystems.nt.objects import is_limited, new_handle
+from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, read_parameters
 from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.common import ClientId
@@ -92,7 +94,7 @@ def NtCreateUserProcess(
         opened.release()
     nt_of(thread).undo.append(lambda: child.terminate(ExitStatus(0)))
     of_process, of_thread = PROCESS.of_maker(process_access), THREAD.of_maker(thread_access)
-    if is_limited(thread.process, child):  # a set-user-id program, which its starter must resume
+    if not may_inspect(thread.process, child):  # a set-user-id program, which its starter must resume
         of_process &= ProcessObject.of_others
         of_thread &= ThreadObject.of_others | ThreadAccess.RESUME
     process_handle.write(new_handle(thread, ProcessObject(child), of_process, process_name))
@@ -178,7 +180,7 @@ def _check_may_run(process: Process, file: File, foreign: bool) -> None:
     """On Linux' drive a Windows program is run by whoever may read it: nobody there marks such files as executable."""
     mount = file.location.mount
     if foreign or (mount is not None and mount.enforces_sharing):
-        security.check(process.files.token, file.attributes(), security.EXECUTE)
+        modes.check(process.files.token, file.attributes(), modes.EXECUTE)
 
 
 def _program(child: Process, file: File, given: Parameters, foreign: bool) -> Program:

@@ -14,11 +14,13 @@ from lichen.abi.layout import layout, ptr, u32
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import TOKEN, ProcessAccess, Rights, ThreadAccess, TokenAccess
-from lichen.executive.security import Token
+from lichen.executive.security.descriptors import Known
+from lichen.executive.security.inspection import may_inspect
+from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.information import Information
-from lichen.subsystems.nt.objects import is_limited, object_of, process_of, thread_of
+from lichen.subsystems.nt.objects import object_of, process_of, thread_of
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.security import (
     Luid,
@@ -27,7 +29,7 @@ from lichen.subsystems.nt.records.security import (
     TokenOwner,
     TokenStatistics,
 )
-from lichen.subsystems.nt.sids import ADMINISTRATORS, groups_of, sid, user_sid
+from lichen.subsystems.nt.sids import groups_of, sid, sid_of, user_sid
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle
@@ -67,7 +69,7 @@ def _token(thread: Thread, handle: int, access: int) -> Token:
 def NtOpenProcessToken(thread: Thread, process: Handle, access: Flags, handle: Out[ptr]) -> int:
     """The token of a process."""
     target = process_of(thread, process, ProcessAccess.QUERY_LIMITED)
-    if is_limited(thread.process, target):
+    if not may_inspect(thread.process, target):
         raise Failure(Status.ACCESS_DENIED)
     handle.write(opened_handle(thread, TokenObject(target.files.token), access))
     return Status.SUCCESS
@@ -143,7 +145,7 @@ def _owner(at: int, token: Token) -> tuple[TokenOwner, bytes]:
 
 @information.tailed(5, TokenOwner)
 def _primary_group(at: int, token: Token) -> tuple[TokenOwner, bytes]:
-    return TokenOwner(at), ADMINISTRATORS if token.elevated else user_sid(token)
+    return TokenOwner(at), sid_of(Known.ADMINISTRATORS) if token.elevated else user_sid(token)
 
 
 @information.value(6, ptr)

@@ -13,12 +13,12 @@ from lichen.executive.io.file import Data, File, Ready
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
+from lichen.executive.security.inspection import may_inspect
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Waitable
 from lichen.subsystems.nt import signals
 from lichen.subsystems.nt.console.console import Console
 from lichen.subsystems.nt.devices import Device
-from lichen.subsystems.nt.objects import is_limited
 from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Connection(File):
         other = self.process.parent if id == _PARENT else self.process.machine.processes.find(id)
         if other is None:
             raise Failure(Status.INVALID_HANDLE)
-        if is_limited(self.process, other):
+        if not may_inspect(self.process, other):
             raise Failure(Status.ACCESS_DENIED)
         join(self.process, console_of(other))
 

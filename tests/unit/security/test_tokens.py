@@ -7,16 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from lichen.executive.security import (
-    ALL_CAPABILITIES,
-    EXECUTE,
-    READ,
-    WRITE,
-    Capability,
-    SecureBit,
-    Token,
-    allows,
-)
+from lichen.executive.security.modes import EXECUTE, READ, WRITE, allows
+from lichen.executive.security.tokens import ALL_CAPABILITIES, Capability, SecureBit, Token
 
 
 class Thing(NamedTuple):
