@@ -17,7 +17,7 @@ from lichen.subsystems.nt.status import NtStatus
 AUDIT_LIST: Final = 8
 """SACL_SECURITY_INFORMATION, the part that nothing has here; the others are the executive's `Part`."""
 _REVISION: Final = 1
-_SELF_RELATIVE: Final = 0x8000
+_SELF_RELATIVE, _AUDITED = 0x8000, 0x10
 _KEPT_CONTROL: Final = 0x1500 | LISTED
 _HEADER_SIZE: Final = 20
 _MOST_PARTS: Final = 15
@@ -68,9 +68,11 @@ def read(memory: Readable, address: int) -> Descriptor:
         raise Failure(NtStatus.UNKNOWN_REVISION)
     if control & _SELF_RELATIVE:
         offsets = struct.unpack("<4I", memory.read(address + 4, 16))
-        owner, group, _, access = (address + offset if offset else 0 for offset in offsets)
+        owner, group, audit, access = (address + offset if offset else 0 for offset in offsets)
     else:
-        owner, group, _, access = struct.unpack("<4Q", memory.read(address + 8, 32))
+        owner, group, audit, access = struct.unpack("<4Q", memory.read(address + 8, 32))
+    if audit and control & _AUDITED:
+        _read_list(memory, audit)
     return Descriptor(
         _read_principal(memory, owner) if owner else None,
         _read_principal(memory, group) if group else None,

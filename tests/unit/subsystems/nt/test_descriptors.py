@@ -20,6 +20,7 @@ from lichen.executive.security.descriptors import (
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import descriptors
 from lichen.subsystems.nt.sids import id_sid, principal_of, sid, sid_of
+from lichen.subsystems.nt.status import NtStatus
 
 ALL = Part.ALL | descriptors.AUDIT_LIST
 DACL_PRESENT = 0x4
@@ -96,3 +97,11 @@ def test_whom_everybody_knows(who: Known) -> None:
 def test_who_is_nobody(who: bytes) -> None:
     assert principal_of(who) == Foreign(who)
     assert sid_of(Foreign(who)) == who
+
+
+def test_a_list_of_audits_is_looked_at_though_it_counts_for_nothing() -> None:
+    broken = bytes([9, 0, 8, 0, 0, 0, 0, 0])
+    data = bytes([1, 0, 0x10, 0x80, *bytes(8), 20, 0, 0, 0, *bytes(4)]) + broken
+    with pytest.raises(Failure) as raised:
+        descriptors.unpack(data)
+    assert raised.value.status == NtStatus.INVALID_ACL
