@@ -9,6 +9,7 @@ import pytest
 
 from lichen.executive.security.modes import EXECUTE, READ, WRITE, allows
 from lichen.executive.security.tokens import ALL_CAPABILITIES, Capability, SecureBit, Token
+from lichen.executive.status import Failure, Status
 
 
 class Thing(NamedTuple):
@@ -94,3 +95,14 @@ def test_capabilities_of_a_program() -> None:
     assert ambient.effective == ambient.permitted == ambient.ambient == kill
     assert ambient.for_program(0o4755, 7, 7).permitted == 0
     assert not replace(root, secure_bits=SecureBit.NO_ROOT).for_program(0o755, 0, 0).permitted
+
+
+def test_nobody_gives_himself_capabilities() -> None:
+    kill, raw = 1 << Capability.KILL, 1 << Capability.NET_ADMIN
+    some = replace(Token.of_user(5, 5), permitted=kill, inheritable=0, ambient=0)
+    held = some.with_capabilities(kill, kill, kill)
+    assert (held.effective, held.permitted, held.inheritable) == (kill, kill, kill)
+    for effective, permitted, inheritable in ((0, kill | raw, 0), (raw, kill, 0), (kill, 0, 0), (0, 0, raw)):
+        with pytest.raises(Failure) as raised:
+            some.with_capabilities(effective, permitted, inheritable)
+        assert raised.value.status == Status.PRIVILEGE_NOT_HELD
