@@ -55,6 +55,8 @@ typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_
 """
 
 IN_C = {
+    exceptions.FloatSave: Windows("XMM_SAVE_AREA32", members={"mx_csr_mask": "MxCsr_Mask"}),
+    exceptions.Context: Windows("CONTEXT"),
     startup.ProcessParameters: Windows(
         "RTL_USER_PROCESS_PARAMETERS", only=("image_path_name", "command_line")
     ),
@@ -150,6 +152,11 @@ IN_C = {
 }
 
 DOCUMENTED = {
+    exceptions.ContextEx: Documented("CONTEXT_EX of ntddk.h", (32, (0, 4, 8, 12, 16, 20))),
+    exceptions.MachineFrame: Documented("AMD64 Architecture Programmer's Manual 2", (40, (0, 8, 16, 24, 32))),
+    exceptions.ExceptionFrame: Documented("ntdll", (0x5C0, (0, 0x4D0, 0x4F0, 0x588, 0x590))),
+    exceptions.ApcFrame: Documented("ntdll", (0x500, (0, 0x4D0))),
+    exceptions.HomedApcFrame: Documented("ntdll of Wine 8", (0x500, (0, 0x20, 0x28, 0x30))),
     startup.ModuleLinks: Documented("phnt, ntldr.h", (48, (0, 16, 32)), (24, (0, 8, 16))),
     startup.LoaderData: Documented(
         "phnt, ntpsapi.h", (0x58, (0, 4, 8, 0x10, 0x40, 0x48, 0x50)), (0x30, (0, 4, 8, 0xC, 0x24, 0x28, 0x2C))
@@ -404,6 +411,8 @@ def _kernel_headers() -> Path:
     return Path(next(word for word in run.stdout.split() if word.endswith("/wdm.h"))).parent
 
 
+OF_X64 = {exceptions.FloatSave, exceptions.Context}
+"""What x86 has in another form."""
 PLACES = sorted({(declared.headers, declared.text) for declared in IN_C.values()})
 each_model = pytest.mark.parametrize(("model", "flag"), MODELS.items(), ids=("x64", "x86"))
 
@@ -416,7 +425,7 @@ def test_records_are_laid_out_as_in_c(
     host_program(COMPILER, PACKAGE)
     source = list(preamble(InC("", *place[:1], text=place[1])))
     for record, declared in IN_C.items():
-        if (declared.headers, declared.text) == place:
+        if (declared.headers, declared.text) == place and (model is LLP64 or record not in OF_X64):
             source += assertions(record, declared, model, signs=False)
     assert complaints(source, (COMPILER, flag, f"-I{_kernel_headers()}")) == []
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.memory import Fault
 from lichen.executive.io.file import File
 from lichen.executive.objects.handles import index_of
-from lichen.executive.status import Failure
+from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt.images import Allocation
 from lichen.subsystems.nt.state import as_nt_process, nt_of_process
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -25,14 +26,23 @@ if TYPE_CHECKING:
 log = logging.getLogger("lichen.wine")
 _LONGEST_MESSAGE: Final = 4096
 _NAMES: Final = {
-    0xC0000005: "access violation",
-    0xC0000094: "integer division by zero",
-    0xC000001D: "illegal instruction",
-    0x80000003: "breakpoint",
-    0xC00000FD: "stack overflow",
-    0xC0000409: "fast fail",
+    Status.ACCESS_VIOLATION: "access violation",
+    NtStatus.INTEGER_DIVIDE_BY_ZERO: "integer division by zero",
+    NtStatus.ILLEGAL_INSTRUCTION: "illegal instruction",
+    NtStatus.BREAKPOINT: "breakpoint",
+    Status.STACK_OVERFLOW: "stack overflow",
+    NtStatus.STACK_BUFFER_OVERRUN: "fast fail",
 }
-_EXPLAINED: Final = frozenset({0xC0000135, 0xC0000138, 0xC0000139, 0xC000007B, 0xC0000142, 0x80000100})
+_EXPLAINED: Final = frozenset(
+    (
+        NtStatus.DLL_NOT_FOUND,
+        NtStatus.ORDINAL_NOT_FOUND,
+        NtStatus.ENTRYPOINT_NOT_FOUND,
+        Status.INVALID_IMAGE_FORMAT,
+        NtStatus.DLL_INIT_FAILED,
+        NtStatus.WINE_STUB,
+    )
+)
 """DLL, ordinal or entry point not found, bad image, failed initialisation, and a function that Wine does not have."""
 _CHANNEL: Final = re.compile(r'^[0-9a-f]+:\w+:\w+:\w+ |\bL(?=")')
 _COMPLAINT: Final = re.compile(r"[0-9a-f]+:\w+:\w+:|wine: ")

@@ -10,33 +10,33 @@ Source: ntdll of Windows and Wine as observed; winnt.h.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.layout import LLP64, layout
+from lichen.abi.layout import layout
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import GuestThread
 from lichen.subsystems.nt import context
-from lichen.subsystems.nt.records.exceptions import ExceptionRecord
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.exceptions import (
+    ApcFrame,
+    Context,
+    ContextEx,
+    ExceptionFrame,
+    ExceptionRecord,
+    HomedApcFrame,
+    MachineFrame,
+)
 from lichen.subsystems.nt.state import UserApc
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-STATUS_BREAKPOINT, STATUS_SINGLE_STEP = 0x80000003, 0x80000004
-STATUS_ILLEGAL_INSTRUCTION, STATUS_INTEGER_DIVIDE_BY_ZERO = 0xC000001D, 0xC0000094
-STATUS_FLOAT_INVALID_OPERATION, STATUS_STACK_BUFFER_OVERRUN = 0xC0000090, 0xC0000409
-STATUS_INVALID_HANDLE_EXCEPTION: Final = 0xC0000008
-
-_RECORD: Final = layout(ExceptionRecord, LLP64)
-_CONTEXT_EX: Final = struct.pack("<6i8x", -context.SIZE, 0x4F0, -context.SIZE, context.SIZE, 0x20, 0)
-_RECORD_OFFSET: Final = 0x4F0
-_MACHINE_FRAME_OFFSET: Final = 0x590
-_FRAME_SIZE: Final = 0x5C0
-_MACHINE_FRAME: Final = struct.Struct("<5Q")
-"""What the processor pushes on an interrupt: rip, cs, eflags, rsp, ss."""
-_APC_CONTEXT_OFFSET: Final = 0x30
-_APC_FRAME_SIZE: Final = 0x500
+_EXCEPTION, _CONTEXT = layout(ExceptionFrame, MODEL), context.LAYOUT
+_APC, _HOMED_APC = layout(ApcFrame, MODEL), layout(HomedApcFrame, MODEL)
+_RECORD_OFFSET: Final = _EXCEPTION.offsets["record"]
+_CONTEXT_EX: Final = ContextEx(
+    *(-_CONTEXT.size, _RECORD_OFFSET, -_CONTEXT.size, _CONTEXT.size, layout(ContextEx, MODEL).size, 0)
+)
 _RED_ZONE: Final = 0x80
 
 
@@ -47,47 +47,38 @@ def record(code: int, address: int, parameters: tuple[int, ...] = (), flags: int
 
 
 def raise_exception(
-    guest: GuestThread, dispatcher: int, exception: ExceptionRecord, captured: bytes | bytearray
+    guest: GuestThread, dispatcher: int, exception: ExceptionRecord, captured: Context
 ) -> None:
     """Make the stopped thread run KiUserExceptionDispatcher with an exception and the CONTEXT it happened in.
 
     Raises abi.memory.Fault when the frame does not fit into the guest's stack.
     """
-    stack = (context.register_of(captured, "rsp") - _FRAME_SIZE) & -16
-    frame = (
-        bytes(captured) + _CONTEXT_EX.ljust(_RECORD_OFFSET - context.SIZE, b"\0") + _RECORD.pack(exception)
-    ).ljust(_MACHINE_FRAME_OFFSET, b"\0") + _machine_frame(captured)
+    stack = (captured.rsp - _EXCEPTION.size) & -16
     if stack < 0:
         raise Fault(0)
-    guest.memory.write(stack, frame)
+    frame = ExceptionFrame(captured, _CONTEXT_EX, exception, 0, _machine_frame(captured))
+    guest.memory.write(stack, _EXCEPTION.pack(frame))
     registers = guest.registers
     registers.rsp, registers.rip, registers.orig_rax = stack, dispatcher, -1
     registers.eflags &= ~0x500
 
 
-def _machine_frame(captured: bytes | bytearray) -> bytes:
+def _machine_frame(captured: Context) -> MachineFrame:
     """The machine frame of what a CONTEXT was captured in."""
-    rip, stack = context.register_of(captured, "rip"), context.register_of(captured, "rsp")
-    return _MACHINE_FRAME.pack(rip, context.USER_CS, context.flags_of(captured), stack, context.USER_SS)
-
-
-def _interrupted(thread: Thread, status: int) -> bytearray:
-    """The CONTEXT of a stopped thread whose call will have ended with `status`."""
-    captured = context.capture(thread.guest)
-    context.set_result(captured, status)
-    return captured
+    return MachineFrame(captured.rip, context.USER_CS, captured.e_flags, captured.rsp, context.USER_SS)
 
 
 def call_apc_behind_home(thread: Thread, dispatcher: int, apc: UserApc, status: int) -> None:
     """Make the stopped thread run Wine 8's KiUserApcDispatcher; afterwards its call ends with `status`."""
     guest = thread.guest
-    captured = _interrupted(thread, status)
-    base = ((guest.registers.rsp - _RED_ZONE) & -16) - context.SIZE - _APC_CONTEXT_OFFSET
+    captured = context.capture(guest)._replace(rax=status)
+    base = ((guest.registers.rsp - _RED_ZONE) & -16) - _HOMED_APC.size
     if base < 0:
         raise Fault(0)
-    guest.memory.write(base, bytes(0x20) + struct.pack("<2Q", apc.routine, 0) + bytes(captured))
+    frame = HomedApcFrame((0, 0, 0, 0), apc.routine, 0, captured)
+    guest.memory.write(base, _HOMED_APC.pack(frame))
     registers = guest.registers
-    registers.rcx = base + _APC_CONTEXT_OFFSET
+    registers.rcx = base + _HOMED_APC.offsets["context"]
     registers.rdx, registers.r8, registers.r9 = apc.arguments
     registers.rsp, registers.rip, registers.orig_rax = base - 8, dispatcher, -1
 
@@ -95,11 +86,13 @@ def call_apc_behind_home(thread: Thread, dispatcher: int, apc: UserApc, status: 
 def call_apc_in_context(thread: Thread, dispatcher: int, apc: UserApc, status: int) -> None:
     """As `call_apc_behind_home`, with the frame of Windows and of Wine 10."""
     guest = thread.guest
-    captured = _interrupted(thread, status)
-    struct.pack_into("<4Q", captured, 0, *apc.arguments, apc.routine)
-    base = ((guest.registers.rsp - _RED_ZONE) & -16) - _APC_FRAME_SIZE
+    first, second, third = apc.arguments
+    captured = context.capture(guest)._replace(
+        rax=status, p1_home=first, p2_home=second, p3_home=third, p4_home=apc.routine
+    )
+    base = ((guest.registers.rsp - _RED_ZONE) & -16) - _APC.size
     if base < 0:
         raise Fault(0)
-    guest.memory.write(base, bytes(captured) + _machine_frame(captured))
+    guest.memory.write(base, _APC.pack(ApcFrame(captured, _machine_frame(captured))))
     registers = guest.registers
     registers.rsp, registers.rip, registers.orig_rax = base, dispatcher, -1

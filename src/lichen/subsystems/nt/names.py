@@ -20,6 +20,7 @@ from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
 from lichen.subsystems.nt.spelling import components_for_linux, for_windows
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.types import NOTHING, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, Named
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ Kind = TypeVar("Kind", bound=Object)
 _LONGEST: Final = 32767
 LINUX_EXTENSION: Final = ". "
 """What programs without an extension have one by: PATHEXT lists it, and Win32 takes dots and spaces off a name's end."""
-_OBJECT_PATH_INVALID: Final = 0xC0000039
 
 
 def components_of(name: str) -> tuple[str, ...]:
@@ -229,7 +229,7 @@ def _name_of_pipe(end: PipeEnd | PipeRoot) -> str:
         return namespace.path_of(end.device)
     end.require_pipe()
     if not end.pipe.name:
-        raise Failure(_OBJECT_PATH_INVALID)
+        raise Failure(NtStatus.OBJECT_PATH_INVALID)
     return namespace.path_of(end.pipe.device) + "\\" + end.pipe.name
 
 

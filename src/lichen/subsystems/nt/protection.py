@@ -6,6 +6,7 @@ from typing import Final
 
 from lichen.executive.interfaces import Protection
 from lichen.executive.status import Failure
+from lichen.subsystems.nt.status import NtStatus
 
 PAGE_NOACCESS, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY = 0x01, 0x02, 0x04, 0x08
 PAGE_EXECUTE, PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_EXECUTE_WRITECOPY = 0x10, 0x20, 0x40, 0x80
@@ -28,14 +29,13 @@ _EXECUTABLE: Final = PAGE_EXECUTE | PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE |
 WRITABLE: Final = PAGE_READWRITE | PAGE_EXECUTE_READWRITE
 """Writing reaches whoever shares the pages."""
 _MODIFIERS: Final = PAGE_GUARD | PAGE_NOCACHE | PAGE_WRITECOMBINE
-_STATUS_INVALID_PAGE_PROTECTION: Final = 0xC0000045
 
 
 def host_protection(protect: int) -> int:
     """The host's protection bits for NT's; guard pages are inaccessible. INVALID_PAGE_PROTECTION for no protection."""
     host = _HOST.get(protect & ~_MODIFIERS)
     if host is None or protect & ~0x7FF or (protect & PAGE_GUARD and protect & PAGE_NOACCESS):
-        raise Failure(_STATUS_INVALID_PAGE_PROTECTION)
+        raise Failure(NtStatus.INVALID_PAGE_PROTECTION)
     return 0 if protect & PAGE_GUARD else host
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.processes import ExitStatus
 from lichen.subsystems.nt.state import as_nt_process, nt_of
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
     from lichen.subsystems.nt.console.console import Console
 
 CTRL_C, CTRL_BREAK = 0, 1
-_CONTROL_C_EXIT: Final = 0xC000013A
 _CONTROL_EVENTS: Final[dict[int, int]] = {posix.SIGINT: CTRL_C, posix.SIGQUIT: CTRL_BREAK}
 
 
@@ -39,8 +39,8 @@ def exit_status(thread: Thread, code: int) -> ExitStatus:
     Wine's last handler ends a program with 0 where that of Windows says CONTROL_C_EXIT.
     """
     event = nt_of(thread).control_event
-    if code == _CONTROL_C_EXIT or (code == 0 and event is not None):
-        return ExitStatus(_CONTROL_C_EXIT, posix.SIGQUIT if event == CTRL_BREAK else posix.SIGINT)
+    if code == NtStatus.CONTROL_C_EXIT or (code == 0 and event is not None):
+        return ExitStatus(NtStatus.CONTROL_C_EXIT, posix.SIGQUIT if event == CTRL_BREAK else posix.SIGINT)
     return ExitStatus(code)
 
 

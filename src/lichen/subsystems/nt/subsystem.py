@@ -35,9 +35,10 @@ from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.parameters import read_environment
 from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
-from lichen.subsystems.nt.records.exceptions import ExceptionRecord
+from lichen.subsystems.nt.records.exceptions import Context, ExceptionRecord
 from lichen.subsystems.nt.shared_data import TICK, SharedData
 from lichen.subsystems.nt.state import UserApc, as_nt, as_nt_process, nt_of, nt_of_process
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.system_processes import SystemProcesses
 from lichen.subsystems.nt.unixcalls import UNIX_CALL, unix_call
 
@@ -76,12 +77,12 @@ _DIVIDE: Final = 1
 
 _ENDED_BY_EXCEPTION: Final = {
     Status.ACCESS_VIOLATION: posix.SIGSEGV,
-    exceptions.STATUS_INTEGER_DIVIDE_BY_ZERO: posix.SIGFPE,
-    exceptions.STATUS_ILLEGAL_INSTRUCTION: posix.SIGILL,
-    exceptions.STATUS_BREAKPOINT: posix.SIGTRAP,
-    0xC000013A: posix.SIGINT,
+    NtStatus.INTEGER_DIVIDE_BY_ZERO: posix.SIGFPE,
+    NtStatus.ILLEGAL_INSTRUCTION: posix.SIGILL,
+    NtStatus.BREAKPOINT: posix.SIGTRAP,
+    NtStatus.CONTROL_C_EXIT: posix.SIGINT,
     Status.STACK_OVERFLOW: posix.SIGSEGV,
-    exceptions.STATUS_STACK_BUFFER_OVERRUN: posix.SIGABRT,
+    NtStatus.STACK_BUFFER_OVERRUN: posix.SIGABRT,
 }
 """Unhandled exceptions as a Linux parent sees them (DECISIONS 18)."""
 
@@ -177,7 +178,7 @@ class NtSubsystem:
         if number in _WINDOW_CALLS:
             graphics.refused(thread, number, arguments)
             return 0
-        return Status.NOT_IMPLEMENTED if name[:2] == "Nt" else 0xC000001C
+        return Status.NOT_IMPLEMENTED if name[:2] == "Nt" else NtStatus.INVALID_SYSTEM_SERVICE
 
     def call_name(self, number: int) -> str:
         """What people call a system call, declared or not."""
@@ -321,17 +322,17 @@ class NtSubsystem:
                 self.machine.scheduler.system_call(thread.guest, registers.rax & 0xFFFFFFFF, arguments)
                 return
             if instruction == _FAST_FAIL:
-                self.end_by_exception(thread.process, exceptions.STATUS_STACK_BUFFER_OVERRUN)
+                self.end_by_exception(thread.process, NtStatus.STACK_BUFFER_OVERRUN)
                 return
             if instruction == _DEBUG_SERVICE:
                 registers.rip += 3
-                code, parameters = exceptions.STATUS_BREAKPOINT, (registers.rax,)
+                code, parameters = NtStatus.BREAKPOINT, (registers.rax,)
         if not code:
             code, parameters = self._exception_of(thread, fault)
             if code == Status.SUCCESS:
                 thread.guest.resume()
                 return
-            if code == exceptions.STATUS_BREAKPOINT:
+            if code == NtStatus.BREAKPOINT:
                 registers.rip -= 1
                 address = registers.rip
         self.raise_exception(
@@ -349,18 +350,12 @@ class NtSubsystem:
         """(code, parameters) of a fault."""
         if fault.signal == posix.SIGTRAP:
             breakpoint_ = fault.code == _KERNEL_SIGNAL_CODE
-            return (
-                (exceptions.STATUS_BREAKPOINT, (0,)) if breakpoint_ else (exceptions.STATUS_SINGLE_STEP, ())
-            )
+            return (NtStatus.BREAKPOINT, (0,)) if breakpoint_ else (NtStatus.SINGLE_STEP, ())
         if fault.signal == posix.SIGFPE:
             divide = fault.code == _DIVIDE
-            return (
-                exceptions.STATUS_INTEGER_DIVIDE_BY_ZERO
-                if divide
-                else exceptions.STATUS_FLOAT_INVALID_OPERATION
-            ), ()
+            return (NtStatus.INTEGER_DIVIDE_BY_ZERO if divide else NtStatus.FLOAT_INVALID_OPERATION), ()
         if fault.signal == posix.SIGILL:
-            return exceptions.STATUS_ILLEGAL_INSTRUCTION, ()
+            return NtStatus.ILLEGAL_INSTRUCTION, ()
         if fault.code == _KERNEL_SIGNAL_CODE:
             return Status.ACCESS_VIOLATION, (_READ, 0xFFFFFFFFFFFFFFFF)
         return self._page_fault(thread, fault)
@@ -382,9 +377,7 @@ class NtSubsystem:
         thread.guest.change_memory((Protect(page, 0x1000, host_protection(protect)),))
         return Status.GUARD_PAGE_VIOLATION, (kind, address)
 
-    def raise_exception(
-        self, thread: Thread, exception: ExceptionRecord, captured: bytes | bytearray
-    ) -> None:
+    def raise_exception(self, thread: Thread, exception: ExceptionRecord, captured: Context) -> None:
         """Let user mode handle an exception; without room for its frame the process ends."""
         before, _ = nt_of(thread).last_exception
         nt_of(thread).last_exception = exception.code, exception.address

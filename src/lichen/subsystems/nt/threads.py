@@ -46,7 +46,7 @@ class NewThread:
 
     @property
     def context_address(self) -> int:
-        return ((self.stack_top - _HOME_SPACE) & -16) - context.SIZE
+        return ((self.stack_top - _HOME_SPACE) & -16) - context.LAYOUT.size
 
     def state(self, start: int) -> NtThread:
         return NtThread(self.teb, self.stack, self.stack_size, start)

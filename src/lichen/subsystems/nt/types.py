@@ -10,6 +10,7 @@ from lichen.abi.memory import Memory, PageReader
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
+from lichen.subsystems.nt.status import NtStatus
 
 CURRENT_PROCESS: Final = 0xFFFFFFFF
 CURRENT_THREAD: Final = 0xFFFFFFFE
@@ -19,7 +20,6 @@ OBJ_INHERIT, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, OBJ_OPENLINK = 0x2, 0x40, 0x80, 0
 Result = int | Blocks[int] | None
 """What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
 
-_DATATYPE_MISALIGNMENT: Final = 0x80000002
 _WORD: Final = 0xFFFFFFFFFFFFFFFF
 _LONGEST_TEXT: Final = 0xFFFE
 _STRING: Final = layout(UnicodeString, LLP64)
@@ -74,7 +74,7 @@ def _read_name(memory: Memory, address: int) -> str:
     """The text of an object's name, which DATATYPE_MISALIGNMENT tells to be at an odd address."""
     string = _STRING.unpack(memory.read(address, _STRING.size))
     if string.length and string.buffer & 1 and not string.length & 1:
-        raise Failure(_DATATYPE_MISALIGNMENT)
+        raise Failure(NtStatus.DATATYPE_MISALIGNMENT)
     return decode(memory.read(string.buffer, string.length)) if string.length else ""
 
 

@@ -25,7 +25,7 @@ from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.objects import new_handle, process_of, thread_of
 from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
 from lichen.subsystems.nt.records.common import ClientId, UnicodeString
-from lichen.subsystems.nt.records.exceptions import ExceptionRecord
+from lichen.subsystems.nt.records.exceptions import Context, ExceptionRecord
 from lichen.subsystems.nt.records.processes import KernelUserTimes
 from lichen.subsystems.nt.records.threads import ContinueArgument, GroupAffinity, ThreadBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
@@ -225,8 +225,8 @@ def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
     found = thread_of(thread, target, ThreadAccess.GET_CONTEXT)
     with _at_rest(found):
         captured = context.capture(found.guest)
-    given = thread.memory.read(address, context.SIZE)
-    thread.memory.write(address, context.merge(given, captured))
+    given = context.LAYOUT.read(thread.memory, address)
+    thread.memory.write(address, context.LAYOUT.pack(context.merge(given, captured)))
     return Status.SUCCESS
 
 
@@ -234,7 +234,7 @@ def NtGetContextThread(thread: Thread, target: Handle, address: Address) -> int:
 def NtSetContextThread(thread: Thread, target: Handle, address: Address) -> Result:
     """Set the registers of a thread."""
     found = thread_of(thread, target, ThreadAccess.SET_CONTEXT)
-    wanted = thread.memory.read(address, context.SIZE)
+    wanted = context.LAYOUT.read(thread.memory, address)
     if found is thread:
         thread.guest.stop()
         _load(thread, wanted)
@@ -245,7 +245,7 @@ def NtSetContextThread(thread: Thread, target: Handle, address: Address) -> Resu
     return Status.SUCCESS
 
 
-def _load(thread: Thread, wanted: bytes) -> None:
+def _load(thread: Thread, wanted: Context) -> None:
     """Set the registers of a stopped thread; INVALID_PARAMETER when the processor cannot have such."""
     try:
         context.load(thread.guest, wanted)
@@ -281,12 +281,12 @@ def NtContinueEx(thread: Thread, address: Address, argument: Address) -> Result:
 
 
 def _continue(thread: Thread, address: int, alertable: bool) -> Result:
-    wanted = thread.memory.read(address, context.SIZE)
+    wanted = context.LAYOUT.read(thread.memory, address)
     state = nt_of(thread)
     thread.guest.stop()
     _load(thread, wanted)
     nt_of_process(thread.process).has_begun = True
-    if not _is_in_ntdll(thread.process, context.register_of(wanted, "rip")):
+    if not _is_in_ntdll(thread.process, wanted.rip):
         state.last_exception = (
             0,
             0,
@@ -309,7 +309,7 @@ def _is_in_ntdll(process: Process, address: int) -> bool:
 def NtRaiseException(thread: Thread, record: Address, captured: Address, first_chance: Boolean) -> Result:
     """Raise an exception; the second chance ends the process."""
     exception = _EXCEPTION.read(thread.memory, record)
-    wanted = thread.memory.read(captured, context.SIZE)
+    wanted = context.LAYOUT.read(thread.memory, captured)
     subsystem = thread.process.subsystem
     if not first_chance:
         subsystem.end_by_exception(thread.process, exception.code, exception.address)  # type: ignore[attr-defined]
