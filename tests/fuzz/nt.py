@@ -228,7 +228,7 @@ class NtHalf:
         process.space = AddressSpace(high=HIGHEST_ADDRESS)
         allocation = Allocation(ARENA, SIZE, PAGE_READWRITE, 0x20000)
         process.space.insert(Region(ARENA, ARENA + SIZE, 3, allocation=allocation, state=PAGE_READWRITE))
-        process.state = NtProcess(self.nt.ntdll, ARENA, ARENA, ARENA, ARENA, "C:\\a.exe", "a")
+        process.state = NtProcess(self.nt, self.nt.ntdll, ARENA, ARENA, ARENA, ARENA, "C:\\a.exe")
         guest = Guest()
         guest.state = "runs"
         thread = table.new_thread(process, cast(Any, guest))

@@ -17,14 +17,22 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from lichen.cli.asking import CommandError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Write = Callable[[PurePosixPath, bytes], None]
 _MAGIC: Final = b"!<arch>\n"
 _HEADER: Final = 60
-_COMPRESSIONS: Final = {".xz": "xz", ".gz": "gz", ".bz2": "bz2", "": ""}
+_COMPRESSIONS: Final[dict[str, Literal["r|xz", "r|gz", "r|bz2", "r|"]]] = {
+    ".xz": "r|xz",
+    ".gz": "r|gz",
+    ".bz2": "r|bz2",
+    "": "r|",
+}
 _DAMAGED: Final = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, ValueError)
 
 
@@ -79,7 +87,7 @@ def _content(file: io.BufferedReader, name: str) -> tarfile.TarFile:
                 raise CommandError(
                     f"{name} is compressed in a way that only dpkg-deb knows, which is not here"
                 )
-            return tarfile.open(fileobj=io.BufferedReader(_Part(file, size)), mode=f"r|{compression}")  # type: ignore[call-overload,no-any-return]
+            return tarfile.open(fileobj=io.BufferedReader(_Part(file, size)), mode=compression)
         file.seek(size + size % 2, 1)
     raise EOFError("it ends too early")
 
@@ -93,10 +101,11 @@ class _Part(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._file.read(min(len(buffer), self._left))
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        room = memoryview(buffer)
+        data = self._file.read(min(len(room), self._left))
         if not data and self._left:
             raise EOFError("it ends too early")
         self._left -= len(data)
-        buffer[: len(data)] = data
+        room[: len(data)] = data
         return len(data)

@@ -1,10 +1,9 @@
 """Processes, threads, their ids, families, groups and sessions (NT: Ps).
 
 A process is a process, whichever subsystem it belongs to: one class, one id space, one parent/child relation, one handle
-table. What only one subsystem knows (signal dispositions, a PEB) is `state`, which that subsystem's
-accessor narrows. The executive owns sessions and
-process groups, because `kill` and the console speak of processes of both worlds; what a signal means to a process is its
-subsystem's business.
+table. What only one subsystem knows (signal dispositions, a PEB) is `state`, which an accessor of that subsystem narrows. The
+executive owns sessions and process groups, because `kill` and the console speak of processes of both worlds; what a signal
+means to a process is its subsystem's business.
 
 Ids are multiples of 4 from one counter, shared by processes and threads; a process's first thread has the process's id.
 Init is 1: an executive object without a host task, which adopts orphans. An id is given out again only when its process is
@@ -14,7 +13,7 @@ reaped and nobody holds a handle (DECISIONS 13).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive import scheduling
 from lichen.executive.counters import Counters
@@ -30,6 +29,7 @@ from lichen.executive.wait import Changes, Ended
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.io.location import Location
     from lichen.executive.jobs import Job
     from lichen.executive.machine import MachineState
     from lichen.executive.security.descriptors import Descriptor
@@ -226,7 +226,9 @@ class Process:
         """POSIX signals that it was told to ignore when it began."""
         self.name = "?"
         self.arguments: tuple[bytes, ...] = ()
-        self.image: Any = None
+        self.command_line = ""
+        """What it was started with, as one line."""
+        self.image: Location | None = None
         self.started = machine.scheduler.since_boot()
         self.exit_status: ExitStatus | None = None
         self.ended = Ended()

@@ -138,6 +138,7 @@ def _install(process: Process, loaded: Loaded) -> None:
     program = loaded.program
     process.space = loaded.space
     process.arguments = _shown(program.arguments)
+    process.command_line = b" ".join(process.arguments).decode("utf-8", "replace")
     process.image = program.file.location
     process.dumpable = True
     images.became_image(process.machine, program.file.node)

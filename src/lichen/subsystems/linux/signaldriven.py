@@ -19,6 +19,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux import sending, signals
 from lichen.subsystems.linux.processes import token_of
 from lichen.subsystems.linux.siginfo import SiginfoPoll
+from lichen.subsystems.linux.state import as_linux, as_linux_process
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
@@ -83,17 +84,13 @@ class Ownership:
             information = sending.sent_by(number, None)
         if kind == F_OWNER_TID:
             thread = self.machine.processes.threads.get(id)
-            if (
-                thread is not None
-                and thread.process.subsystem.name == "linux"
-                and self._may_tell(thread.process)
-            ):
+            if thread is not None and as_linux(thread) is not None and self._may_tell(thread.process):
                 sending.send(thread.process, number, information, thread)
             return
         for process in filter(self._may_tell, self._processes(kind, id)):
             if (
-                process.subsystem.name == "linux"
-            ):  # no Windows program has asked for it, nor could it handle it
+                as_linux_process(process) is not None
+            ):  # no Windows program asked for it, nor could it handle it
                 sending.send(process, number, information)
 
     def _may_tell(self, process: Process) -> bool:

@@ -170,7 +170,7 @@ class Completion:
             pass
         elif self.routine:
             apc = UserApc(self.routine, (self.context, self.status, 0))
-            self.thread.process.subsystem.queue_apc(self.thread, apc)  # type: ignore[attr-defined]
+            nt_of_process(self.thread.process).subsystem.queue_apc(self.thread, apc)
         elif (
             self.told.port is not None and self.context and (self.pended or not self.told.modes & SKIP_PACKET)
         ):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
 from lichen.executive.interfaces import USER_END
-from lichen.executive.io.location import Location
 from lichen.subsystems.nt.names import dos_path
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import UnicodeString
@@ -36,7 +35,7 @@ def image_path(process: Process) -> str:
     state = as_nt_process(process)
     if state is not None:
         return state.image_path
-    return dos_path(process, process.image) if isinstance(process.image, Location) else process.name
+    return dos_path(process, process.image) if process.image is not None else process.name
 
 
 def image_name(process: Process) -> str:

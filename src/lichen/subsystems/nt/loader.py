@@ -149,12 +149,12 @@ class PeLoader:
         guest.change_memory([*operations, *first.operations])
         for address, data in blocks.contents:
             guest.memory.write(address, data)
-        state = NtProcess(image, base, ntdll, peb, block, parameters.image, parameters.command_line)
+        state = NtProcess(subsystem, image, base, ntdll, peb, block, parameters.image)
         state.zone = parameters.environment.get("TZ")
         entries = Entries.of(subsystem.ntdll.file, ntdll)
 
         def enter(process: Process) -> None:
-            process.state = state
+            process.state, process.command_line = state, parameters.command_line
             process.handles.limit = HANDLE_LIMIT
             process.files.token = process.files.token.for_program(*_NO_SET_ID)
             thread = process.first_thread

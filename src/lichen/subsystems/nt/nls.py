@@ -18,10 +18,10 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
 from lichen.subsystems.nt.memory import MEM_MAPPED
 from lichen.subsystems.nt.protection import PAGE_READONLY
+from lichen.subsystems.nt.state import nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
-    from lichen.subsystems.nt.subsystem import NtSubsystem
 
 _LOWEST: int = 0x200000000
 US_ENGLISH: Final = 0x0409
@@ -34,7 +34,7 @@ _SECTION, _COUNT, _LANGUAGE, _CODE_PAGES = 0x10, 0x20, 8, 0x6E
 
 def map_table(thread: Thread, name: str) -> tuple[int, int]:
     """Map a table into the calling process: (address, size); OBJECT_NAME_NOT_FOUND when the userland lacks it."""
-    subsystem: NtSubsystem = thread.process.subsystem  # type: ignore[assignment]
+    subsystem = nt_of_process(thread.process).subsystem
     path = subsystem.nls / name
     try:
         size = path.stat().st_size

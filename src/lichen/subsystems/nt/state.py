@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.console.console import Console
     from lichen.subsystems.nt.images import Image
+    from lichen.subsystems.nt.subsystem import NtSubsystem
 
 
 class UserApc(NamedTuple):
@@ -47,13 +48,13 @@ HANDLE_LIMIT: Final = 1 << 16
 class NtProcess:
     """`Process.state` of an NT process."""
 
+    subsystem: NtSubsystem
     image: Image
     base: int
     ntdll: int
     peb: int
     parameters: int
     image_path: str
-    command_line: str
     zone: str | None = None
     """TZ, as it was in the environment that the program was given."""
     working_set: int = 0

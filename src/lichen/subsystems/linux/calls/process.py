@@ -235,7 +235,8 @@ def _inherited_stack(thread: Thread, flags: int) -> AlternateStack:
 def _inherit(process: Process, child: Process, flags: int) -> None:
     """What a child has from its parent: copies, or with the CLONE_ flags the same objects."""
     child.join(process.group)
-    child.name, child.arguments, child.image = process.name, process.arguments, process.image
+    child.name, child.image = process.name, process.image
+    child.arguments, child.command_line = process.arguments, process.command_line
     child.limits, child.ignored = dict(process.limits), process.ignored
     child.handles = process.handles.reference() if flags & CLONE_FILES else process.handles.duplicate()
     child.files = process.files if flags & CLONE_FS else process.files.copy()

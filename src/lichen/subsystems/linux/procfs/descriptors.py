@@ -93,7 +93,7 @@ def _context(task: Task) -> FileSystemContext:
 
 def program(task: Task) -> Location:
     """The file that the process runs; OBJECT_NAME_NOT_FOUND for one that runs none."""
-    if task.leader is None or not isinstance(task.process.image, Location):
+    if task.leader is None or task.process.image is None:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
     return task.process.image
 

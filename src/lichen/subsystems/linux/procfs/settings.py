@@ -61,11 +61,11 @@ def _constant(value: object) -> Text[Whole]:
 def _settings_of_host(folder: str, names: Iterable[str]) -> Entries:
     """Those of the host's settings that it has."""
     paths = {name: f"{_HOST}/{folder}/{name}" for name in names}
-    return {
-        name: _unchanging(lambda _, path=path: host_file(path))  # type: ignore[misc]
-        for name, path in paths.items()
-        if os.path.exists(path)
-    }
+    return {name: _of_host(path) for name, path in paths.items() if os.path.exists(path)}
+
+
+def _of_host(path: str) -> Text[Whole]:
+    return _unchanging(lambda _: host_file(path))
 
 
 def _limit(attribute: str, least: int, most: int) -> Text[Whole]:

@@ -12,7 +12,7 @@ from lichen.executive.objects.rights import ThreadAccess
 from lichen.executive.processes import Thread
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.objects import object_of, thread_of
-from lichen.subsystems.nt.state import UserApc, as_nt, nt_of
+from lichen.subsystems.nt.state import UserApc, as_nt, nt_of, nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Handle
 
@@ -56,7 +56,7 @@ def _queue_apc(thread: Thread, target: int, call: UserApc) -> int:
         return Status.SUCCESS  # nothing is to be called, and nobody is woken for that
     if len(nt_of(found).apcs) >= _MOST_APCS:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
-    found.process.subsystem.queue_apc(found, call)  # type: ignore[attr-defined]
+    nt_of_process(found.process).subsystem.queue_apc(found, call)
     return Status.SUCCESS
 
 

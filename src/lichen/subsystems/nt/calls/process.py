@@ -39,7 +39,7 @@ from lichen.subsystems.nt.records.processes import (
 )
 from lichen.subsystems.nt.records.sections import SectionImageInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import as_nt_process, nt_of
+from lichen.subsystems.nt.state import as_nt_process, nt_of, nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result, encode
@@ -65,7 +65,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
     if target.id == 1:
         raise Failure(Status.ACCESS_DENIED)
     if target is thread.process and code and code == nt_of(thread).last_exception[0]:
-        thread.process.subsystem.end_by_exception(target, *nt_of(thread).last_exception)  # type: ignore[attr-defined]
+        nt_of_process(thread.process).subsystem.end_by_exception(target, *nt_of(thread).last_exception)
         return None
     if target is thread.process:
         crash.explain(target, code)
@@ -241,10 +241,7 @@ def _image_name(at: int, process: Process) -> tuple[UnicodeString, bytes]:
 
 @information.tailed(60, UnicodeString)
 def _command_line(at: int, process: Process) -> tuple[UnicodeString, bytes]:
-    state = as_nt_process(process)
-    if state is not None:
-        return _text(at, state.command_line)
-    return _text(at, " ".join(argument.decode("utf-8", "replace") for argument in process.arguments))
+    return _text(at, process.command_line)
 
 
 def _text(at: int, text: str) -> tuple[UnicodeString, bytes]:
@@ -307,7 +304,7 @@ def _reserve_stack(memory: Memory, buffer: int, size: int, thread: Thread, targe
 @settings.raw(1000, least=POINTER.size, exact=True)
 def _serves_others(memory: Memory, buffer: int, size: int, thread: Thread, target: Process) -> None:
     """Wine's own: to be told when nobody else is left."""
-    event = target.subsystem.system_processes.add(target)  # type: ignore[attr-defined]
+    event = nt_of_process(target).subsystem.system_processes.add(target)
     number = new_handle(thread, event, event.rights.all)
     memory.write(buffer, POINTER.pack(number))
 

@@ -27,6 +27,7 @@ from lichen.subsystems.nt.memory import MEM_MAPPED, Room, room_below
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
 from lichen.subsystems.nt.records.sections import SectionBasicInformation, SectionImageInformation
+from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
 
@@ -100,7 +101,7 @@ def NtCreateSection(
 def _content(thread: Thread, file: int, size: int, protect: int, attributes: int) -> Content:
     if attributes & SEC_IMAGE:
         opened = file_of(thread, file, Access.READ | Access.EXECUTE)
-        image = thread.process.subsystem.images.open(opened)  # type: ignore[attr-defined]
+        image = nt_of_process(thread.process).subsystem.images.open(opened)
         path = names.dos_path(thread.process, opened.location)
         return Content(image.file.size, opened.reference(), image, path, SEC_IMAGE, protect)
     host_protection(protect)
@@ -151,7 +152,8 @@ def NtMapViewOfSection(
     start_in_file = offset.read() if offset else 0
     if content.image is not None:
         found, operations = target.space, None
-        at, operations = thread.process.subsystem.images.map(found, content.image, content.path)  # type: ignore[attr-defined]
+        images = nt_of_process(thread.process).subsystem.images
+        at, operations = images.map(found, content.image, content.path)
         base.write(at)
         view_size.write(content.image.file.size)
         change(thread, target, operations)

@@ -18,7 +18,7 @@ from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.objects import object_of
-from lichen.subsystems.nt.state import nt_of
+from lichen.subsystems.nt.state import nt_of, nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
@@ -403,7 +403,7 @@ def NtReleaseKeyedEvent(
 def _keyed(thread: Thread, handle: int, access: int) -> KeyedEvent:
     if handle:
         return object_of(thread, handle, KeyedEvent, access)
-    default: KeyedEvent = thread.process.subsystem.keyed_event  # type: ignore[attr-defined]
+    default: KeyedEvent = nt_of_process(thread.process).subsystem.keyed_event
     return default
 
 

@@ -70,8 +70,7 @@ _RELATIONSHIP, _GROUPS = layout(ProcessorRelationship, MODEL), layout(GroupRelat
 
 
 def _processors(thread: Thread) -> int:
-    count: int = thread.process.subsystem.processors  # type: ignore[attr-defined]
-    return count
+    return nt_of_process(thread.process).subsystem.processors
 
 
 # ---- what is known of the system
@@ -239,7 +238,7 @@ def _code_integrity(thread: Thread) -> SystemCodeIntegrityInformation:
 @information.raw(1000)
 def _wine_version(at: int, thread: Thread) -> bytes:
     """Wine's own: its version, its build and the system that it runs on."""
-    version = thread.process.subsystem.generation.version  # type: ignore[attr-defined]
+    version = nt_of_process(thread.process).subsystem.generation.version
     return f"{version}\0lichen\0Lichen\0\0".encode()
 
 
@@ -327,7 +326,7 @@ def NtSetSystemTime(thread: Thread, now: Address, before: Address) -> int:
 @nt.call()
 def NtQueryPerformanceCounter(thread: Thread, counter: Out[i64], frequency: OptionalOut[i64]) -> int:
     """A clock of 100 ns."""
-    counter.write(thread.process.subsystem.shared_data.interrupt_time())  # type: ignore[attr-defined]
+    counter.write(nt_of_process(thread.process).subsystem.shared_data.interrupt_time())
     frequency.write(_FREQUENCY)
     return Status.SUCCESS
 
@@ -351,7 +350,7 @@ def NtSetTimerResolution(thread: Thread, wanted: u32, set: Boolean, current: Out
 @nt.call()
 def NtGetTickCount(thread: Thread) -> int:
     """Milliseconds since the host was booted."""
-    ticks: int = thread.process.subsystem.shared_data.interrupt_time() // 10_000  # type: ignore[attr-defined]
+    ticks = nt_of_process(thread.process).subsystem.shared_data.interrupt_time() // 10_000
     return ticks & 0xFFFFFFFF
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import In, OptionalOut, Out
 from lichen.abi.layout import i32, layout, ptr, u8, u32
@@ -44,8 +44,7 @@ from lichen.subsystems.nt.types import (
 )
 
 if TYPE_CHECKING:
-    from lichen.subsystems.nt.pe import PeFile
-    from lichen.subsystems.nt.subsystem import NtSubsystem
+    pass
 
 _CREATE_SUSPENDED: Final = 1
 _EXCEPTION: Final = layout(ExceptionRecord, MODEL)
@@ -100,8 +99,8 @@ def create_thread(
     `room` says where it may be.
     """
     process, guest = creator.process, creator.guest
-    subsystem = cast("NtSubsystem", process.subsystem)
     state = nt_of_process(process)
+    subsystem = state.subsystem
     id = process.machine.processes.new_id()
     with guest.at_rest():
         image = state.image.file
@@ -300,9 +299,8 @@ def _continue(thread: Thread, address: int, alertable: bool) -> Result:
 
 
 def _is_in_ntdll(process: Process, address: int) -> bool:
-    ntdll: PeFile = process.subsystem.ntdll.file  # type: ignore[attr-defined]
-    base: int = nt_of_process(process).ntdll
-    return base <= address < base + ntdll.size
+    state = nt_of_process(process)
+    return state.ntdll <= address < state.ntdll + state.subsystem.ntdll.file.size
 
 
 @nt.call()
@@ -310,13 +308,13 @@ def NtRaiseException(thread: Thread, record: Address, captured: Address, first_c
     """Raise an exception; the second chance ends the process."""
     exception = _EXCEPTION.read(thread.memory, record)
     wanted = context.LAYOUT.read(thread.memory, captured)
-    subsystem = thread.process.subsystem
+    subsystem = nt_of_process(thread.process).subsystem
     if not first_chance:
-        subsystem.end_by_exception(thread.process, exception.code, exception.address)  # type: ignore[attr-defined]
+        subsystem.end_by_exception(thread.process, exception.code, exception.address)
         return None
     thread.guest.stop()
     _load(thread, wanted)
-    subsystem.raise_exception(thread, exception, wanted)  # type: ignore[attr-defined]
+    subsystem.raise_exception(thread, exception, wanted)
     return None
 
 

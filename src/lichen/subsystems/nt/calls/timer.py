@@ -19,7 +19,7 @@ from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import UserApc, nt_of
+from lichen.subsystems.nt.state import UserApc, nt_of, nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName
 
@@ -81,7 +81,7 @@ class TimerObject(Dispatcher):
             moment = system_time()
             routine, argument = self.apc
             self.queued = UserApc(routine, (argument, moment & 0xFFFFFFFF, moment >> 32))
-            self.thread.process.subsystem.queue_apc(self.thread, self.queued)  # type: ignore[attr-defined]
+            nt_of_process(self.thread.process).subsystem.queue_apc(self.thread, self.queued)
 
 
 @nt.call()

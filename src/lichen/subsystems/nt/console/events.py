@@ -5,7 +5,7 @@ Source: SetConsoleCtrlHandler, GenerateConsoleCtrlEvent (learn.microsoft.com); n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.status import Failure
@@ -13,7 +13,6 @@ from lichen.subsystems.nt.state import as_nt_process, nt_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
-    from lichen.subsystems.nt.subsystem import NtSubsystem
 
 _ROUTINE: Final = "__wine_ctrl_routine"
 _STACK: Final = 0x100000
@@ -26,7 +25,7 @@ def start_handler(process: Process, event: int) -> Thread | None:
     state = as_nt_process(process)
     if state is None or process.exit_status is not None:
         return None
-    routine = cast("NtSubsystem", process.subsystem).ntdll.file.exports.get(_ROUTINE)
+    routine = state.subsystem.ntdll.file.exports.get(_ROUTINE)
     if routine is None:
         return None
     try:
