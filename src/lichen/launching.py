@@ -16,7 +16,6 @@ from lichen.executive.io.file import File
 from lichen.executive.io.lookup import find
 from lichen.executive.io.manager import open_location
 from lichen.executive.io.opening import Access, Open, Options, Share
-from lichen.executive.objects.handles import HandleTable
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.terminal.terminal import Terminal
@@ -73,21 +72,16 @@ class Launch:
 
 def start(machine: Machine, launch: Launch) -> Process:
     """Start a program as a child of init, in a session of its own; LaunchError when it cannot be."""
-    process = machine.state.processes.new_process(machine.state.processes.init, machine.linux)
-    process.files, process.handles = launch.context, HandleTable()
-    process.new_session()
-    try:
+    table = machine.state.processes
+    with table.making(table.init, machine.linux) as process:
+        process.files = launch.context
+        process.new_session()
         for number, file in enumerate(launch.standard):
             if file is not None:
                 process.handles.place(number, file, file.access, inherit=True)
         if launch.terminal is not None:
             launch.terminal.control(process)
         _load(machine, process, launch)
-    except BaseException:
-        process.handles.release()
-        process.leave_group()
-        del machine.state.processes[process.id], machine.state.processes.init.children[process.id]
-        raise
     return process
 
 

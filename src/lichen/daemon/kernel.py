@@ -34,7 +34,7 @@ _GRACE: Final = 2.0
 """Seconds between asking what is left of a machine to end and ending it."""
 _IDLE: Final = 60.0
 """Seconds that a machine waits for its next session; LICHEN_IDLE_SECONDS of the first client's environment changes it."""
-_KILLED: Final = ExitStatus(128 + signal.SIGKILL, signal.SIGKILL)
+_KILLED: Final = ExitStatus.of_signal(signal.SIGKILL)
 
 
 def main(folder: str, lock: int, connection: int, options: list[str]) -> NoReturn:

@@ -216,9 +216,7 @@ class Session:
         if self.trace is not None:
             self.kernel.tracing.end(self.trace)
         errors = self.kernel.machine.scheduler.errors
-        self.connection.send(
-            protocol.EXITED, protocol.WORD.pack(exit_status(status)), protocol.WORD.pack(errors)
-        )
+        self.connection.send(protocol.EXITED, protocol.WORD.pack(status.shown), protocol.WORD.pack(errors))
         self.connection.close()
 
     # ---- the end
@@ -245,10 +243,3 @@ class Session:
         if self.trace is not None:
             self.kernel.tracing.end(self.trace)
         self.kernel.session_ended(self)
-
-
-def exit_status(status: ExitStatus) -> int:
-    """What a shell shows: 128 and the signal, or the code's low byte, but never 0 for a code that is not (DECISIONS 18)."""
-    if status.signal:
-        return 128 + status.signal
-    return (status.code & 0xFF) or (0xFF if status.code else 0)

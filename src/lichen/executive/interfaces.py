@@ -343,6 +343,9 @@ class Subsystem(Protocol):
     def process_ended(self, process: Process) -> None:
         """A process has just ended."""
 
+    def job_changed(self, process: Process) -> None:
+        """A process of this subsystem was stopped, or is about to be continued."""
+
     def child_ended(self, parent: Process, child: Process) -> bool:
         """A child of `parent` ended; False when nobody will wait for it."""
 

@@ -127,6 +127,7 @@ class Job(Dispatcher):
 
     def announce(self, process: Process, outer: Job | None = None) -> None:
         """A process has come to run in this job; those from `outer` on had it already."""
+        process.is_announced = True
         for job in self.chain():
             if job is outer:
                 return

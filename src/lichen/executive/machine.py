@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from lichen.executive.atoms import AtomTable
 from lichen.executive.io.watch import WatchShare
-from lichen.executive.processes import ProcessTable
+from lichen.executive.process_table import ProcessTable
 from lichen.executive.system import Load, System
 
 if TYPE_CHECKING:

@@ -1,13 +1,11 @@
-"""Processes, threads, their ids, families, groups and sessions (NT: Ps).
+"""Processes and threads: their life from making to the end, their families, groups and sessions (NT: Ps).
 
 A process is a process, whichever subsystem it belongs to: one class, one id space, one parent/child relation, one handle
 table. What only one subsystem knows (signal dispositions, a PEB) is `state`, which an accessor of that subsystem narrows. The
 executive owns sessions and process groups, because `kill` and the console speak of processes of both worlds; what a signal
 means to a process is its subsystem's business.
 
-Ids are multiples of 4 from one counter, shared by processes and threads; a process's first thread has the process's id.
-Init is 1: an executive object without a host task, which adopts orphans. An id is given out again only when its process is
-reaped and nobody holds a handle (DECISIONS 13).
+Init is 1: an executive object without a host task, which adopts orphans.
 """
 
 from __future__ import annotations
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 
 INIT: Final = 1
 SYSTEM: Final = 4
-_ID_STEP: Final = 4
 
 
 class ExitStatus(NamedTuple):
@@ -44,6 +41,21 @@ class ExitStatus(NamedTuple):
 
     code: int
     signal: int = 0
+
+    @classmethod
+    def of_signal(cls, number: int) -> ExitStatus:
+        """That of a process which a signal ended."""
+        return cls(128 + number, number)
+
+    @property
+    def byte(self) -> int:
+        """The eight bits of the code that a POSIX parent sees: never 0 for a code that is not (DECISIONS 18)."""
+        return (self.code & 0xFF) or (0xFF if self.code else 0)
+
+    @property
+    def shown(self) -> int:
+        """What a shell shows of it: 128 and the signal, or those eight bits."""
+        return 128 + self.signal if self.signal else self.byte
 
 
 class Thread:
@@ -187,7 +199,7 @@ class Thread:
         if not self.dead:
             self._end(0)
             if not self.process.threads:
-                self.process.terminate(ExitStatus(137, 9))
+                self.process.terminate(ExitStatus.of_signal(9))
 
     def _end(self, code: int) -> None:
         self.cancel()
@@ -214,7 +226,7 @@ class Process:
         self.group: ProcessGroup
         self.job: Job | None = None
         self.security: Descriptor | None = None
-        self.handles: HandleTable
+        self.handles = HandleTable()
         self.files: FileSystemContext
         self.space = AddressSpace()
         self.counters = Counters()
@@ -236,6 +248,8 @@ class Process:
         self.job_state: ExitStatus | None = None
         """A stop or continue that the parent has not yet been told: code 0 for continued, else signal."""
         self.stopped = False
+        self.is_announced = False
+        """Whether its job has been told that it runs, and is to be told of the end."""
         self.is_subreaper = False
         self.dumpable = True
         """Whether others of the same user may look into it."""
@@ -315,10 +329,51 @@ class Process:
         for action in waiting:
             action()
 
+    def stop(self, signal: int) -> None:
+        """Hold all threads back, as job control does by `signal`, and tell the parent."""
+        if self.stopped or self.exit_status is not None:
+            return
+        self.stopped = True
+        for thread in list(self.threads.values()):
+            thread.hold_back()
+        self._job_changed(signal)
+
+    def resume(self) -> None:
+        """Undo `stop`."""
+        if not self.stopped or self.exit_status is not None:
+            return
+        self.stopped = False
+        self._job_changed(0)
+        for thread in list(self.threads.values()):
+            thread.release()
+
+    def _job_changed(self, signal: int) -> None:
+        if self.exit_status is not None:  # its last guest was found to be gone
+            return
+        self.job_state = ExitStatus(0, signal)
+        self.subsystem.job_changed(self)
+        if self.parent is not None:
+            self.parent.subsystem.child_changed(self.parent, self)
+            self.parent.children_changed.notify()
+
     def terminate(self, status: ExitStatus) -> None:
         """End the process: threads, handles, memory; its parent is told, its children go to init."""
         if self.exit_status is not None:
             return
+        try:
+            self._end(status)
+        finally:
+            self._tell_parent()
+
+    def unmake(self) -> None:
+        """Take back what could not be made: nothing is left of it, and its parent hears of no end."""
+        try:
+            if self.exit_status is None:
+                self._end(ExitStatus(0))
+        finally:
+            self.reap()
+
+    def _end(self, status: ExitStatus) -> None:
         self.peak_memory()
         self.exit_status = status
         guests = [thread.guest for thread in self.threads.values()]
@@ -339,9 +394,8 @@ class Process:
         finally:  # whatever goes wrong there, those who wait for the end hear of it
             self._orphan_children()
             self.ended.set()
-            if self.job is not None:
+            if self.job is not None and self.is_announced:
                 self.job.process_ended(self, abnormally=bool(status.signal) or status.code >> 30 == 3)
-            self._tell_parent()
 
     last_guest: GuestThread | None = None
 
@@ -370,13 +424,6 @@ class Process:
         else:
             parent.children_changed.notify()
 
-    def tell_job_change(self, signal: int) -> None:
-        """The process was stopped by `signal`, or continued (0): the parent may wait for that."""
-        self.job_state = ExitStatus(0, signal)
-        if self.parent is not None:
-            self.parent.subsystem.child_changed(self.parent, self)
-            self.parent.children_changed.notify()
-
     def reap(self) -> ExitStatus:
         """Forget an ended process; returns how it ended."""
         assert self.exit_status is not None
@@ -389,93 +436,4 @@ class Process:
 
     def crashed(self) -> None:
         """The kernel failed while it worked for this process: end it, not the machine."""
-        self.terminate(ExitStatus(139, 11))
-
-
-class ProcessTable(dict[int, Process]):
-    """The processes of a machine by their ids, zombies included; its threads, groups and sessions; where new ids come from."""
-
-    def __init__(
-        self, machine: MachineState, subsystem_of_init: Subsystem, context: FileSystemContext
-    ) -> None:
-        super().__init__()
-        self.machine = machine
-        self.threads: dict[int, Thread] = {}
-        self.groups: dict[int, ProcessGroup] = {}
-        self.sessions: dict[int, Session] = {}
-        self.held: dict[int, int] = {}
-        """How many process objects handles refer to, by process id."""
-        self.time_of_ended_threads = ProcessorTime()
-        self.created = 0
-        """How many ids were given out."""
-        self._next_id = 2 * _ID_STEP
-        self.init = self._new_init(subsystem_of_init, context)
-
-    def _new_init(self, subsystem: Subsystem, context: FileSystemContext) -> Process:
-        init = self[INIT] = Process(self.machine, INIT, None, subsystem)
-        init.name, init.files, init.handles = "init", context, HandleTable()
-        leads = init.group = ProcessGroup(INIT, Session(INIT, init))
-        self.sessions[INIT] = leads.session
-        self.groups[INIT] = leads.session.groups[INIT] = leads
-        leads.members[INIT] = init
-        return init
-
-    @property
-    def last_id(self) -> int:
-        """The id that was given out last."""
-        return self._next_id - _ID_STEP
-
-    def processor_time(self) -> ProcessorTime:
-        """What all threads have used, those that ended included."""
-        return sum((thread.processor_time() for thread in self.threads.values()), self.time_of_ended_threads)
-
-    def new_id(self) -> int:
-        """An unused id; Failure(INSUFFICIENT_RESOURCES) when the machine has all the tasks it may have."""
-        limits = self.machine.system.limits
-        if len(self.threads) >= limits.tasks:
-            raise Failure(Status.INSUFFICIENT_RESOURCES)
-        while True:
-            id, self._next_id = self._next_id, self._next_id + _ID_STEP
-            if self._next_id >= limits.ids:
-                self._next_id = 2 * _ID_STEP
-            if not self._in_use(id):
-                self.created += 1
-                return id
-
-    def _in_use(self, id: int) -> bool:
-        return any(id in each for each in (self, self.held, self.threads, self.groups, self.sessions))
-
-    def new_process(self, parent: Process, subsystem: Subsystem, leaves_job: bool = False) -> Process:
-        """A process without threads, in its parent's group and job.
-
-        QUOTA_EXCEEDED when the job has all the processes it may have; ACCESS_DENIED when they may not leave it.
-        """
-        job = parent.job.for_child(leaves_job) if parent.job is not None else None
-        process = Process(self.machine, self.new_id(), parent, subsystem)
-        process.job, process.limits, process.ignored = job, dict(parent.limits), parent.ignored
-        process.join(parent.group)
-        self[process.id] = process
-        parent.children[process.id] = process
-        return process
-
-    def new_thread(
-        self, process: Process, guest: GuestThread, id: int | None = None, how: Scheduling | None = None
-    ) -> Thread:
-        """A thread of `process` that runs as `guest`, scheduled as `how` says; the first has the process's id."""
-        if id is None:
-            id = self.new_id() if process.threads else process.id
-        thread = Thread(process, id, guest)
-        thread.scheduling = how or thread.scheduling
-        process.threads[id] = thread
-        process.last_guest = guest
-        self.threads[id] = thread
-        if process.job is not None and id == process.id:
-            process.job.announce(process)
-        return thread
-
-    def find(self, id: int) -> Process:
-        """The process with this id, zombies included; Failure(INVALID_CID) when there is none."""
-        process = self.get(id)
-        if process is None:
-            raise Failure(Status.INVALID_CID)
-        return process
+        self.terminate(ExitStatus.of_signal(11))

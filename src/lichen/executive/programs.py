@@ -81,7 +81,7 @@ def load(process: Process, program: Program) -> Loaded:
 
 def start(process: Process, loaded: Loaded, suspended: bool = False, how: Scheduling | None = None) -> Thread:
     """Give a process without threads its first thread, running the loaded program at once or once it is resumed."""
-    process.subsystem = loaded.subsystem
+    process.subsystem, process.last_guest = loaded.subsystem, loaded.guest
     _install(process, loaded)
     thread = process.machine.processes.new_thread(process, loaded.guest, how=how)
     scheduling.apply(thread)

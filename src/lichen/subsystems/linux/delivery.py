@@ -69,9 +69,9 @@ def _default(thread: Thread, number: int) -> bool:
     if bit(number) & signals.STOPPING:
         if number != signals.SIGSTOP and process.group.is_orphaned():
             return False
-        sending.stop(process, number)
+        process.stop(number)
         return True
-    process.terminate(ExitStatus(128 + number, number))
+    process.terminate(ExitStatus.of_signal(number))
     return True
 
 
@@ -162,7 +162,7 @@ def frame_failed(thread: Thread, number: int = 0) -> None:
     Its handler may have a stack of its own; where its own frame found no room, nothing is left to be done.
     """
     if number == signals.SIGSEGV:
-        thread.process.terminate(ExitStatus(128 + number, number))
+        thread.process.terminate(ExitStatus.of_signal(number))
         return
     force(thread, signals.SIGSEGV, sending.sent_by(signals.SIGSEGV, None))
 

@@ -81,7 +81,7 @@ def send(process: Process, number: int, information: bytes, thread: Thread | Non
         return True
     state = linux_of_process(process)
     if number == SIGKILL:
-        process.terminate(ExitStatus(128 + SIGKILL, SIGKILL))
+        process.terminate(ExitStatus.of_signal(SIGKILL))
         return True
     _cancel_opposites(process, number)
     if not process.threads:  # it was continued into a deadly signal
@@ -112,7 +112,7 @@ def _cancel_opposites(process: Process, number: int) -> None:
     for thread in process.threads.values():
         linux_of(thread).pending.discard(dropped)
     if number == SIGCONT:
-        resume(process)
+        process.resume()
 
 
 def _choose(process: Process, number: int) -> Thread:
@@ -133,23 +133,3 @@ def notify(thread: Thread) -> None:
         thread.interrupt()
     elif thread.guest.stop():
         thread.process.subsystem.attend(thread, None)
-
-
-def stop(process: Process, number: int) -> None:
-    """Hold all threads of a process back, as job control does, and tell its parent."""
-    if process.stopped:
-        return
-    process.stopped = True
-    for thread in process.threads.values():
-        thread.hold_back()
-    process.tell_job_change(number)
-
-
-def resume(process: Process) -> None:
-    """Undo `stop`."""
-    if not process.stopped:
-        return
-    process.stopped = False
-    process.tell_job_change(0)
-    for thread in list(process.threads.values()):
-        thread.release()

@@ -251,6 +251,9 @@ class LinuxSubsystem:
             member.signal(signals.SIGHUP)
             member.signal(signals.SIGCONT)
 
+    def job_changed(self, process: Process) -> None:
+        return
+
     def child_ended(self, parent: Process, child: Process) -> bool:
         """Tell a Linux parent by signal; False when it wants no zombies."""
         state = as_linux_process(parent)
@@ -308,12 +311,7 @@ def child_status(child: Process) -> tuple[int, int]:
         return (CLD_STOPPED, status.signal) if status.signal else (CLD_CONTINUED, signals.SIGCONT)
     if status.signal:
         return CLD_KILLED, status.signal
-    return CLD_EXITED, linux_exit_code(status)
-
-
-def linux_exit_code(status: ExitStatus) -> int:
-    """The eight bits that a Linux parent sees (DECISIONS 18)."""
-    return (status.code & 0xFF) or (0xFF if status.code else 0)
+    return CLD_EXITED, status.byte
 
 
 def child_information(child: Process, number: int) -> bytes:

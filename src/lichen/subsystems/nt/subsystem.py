@@ -275,31 +275,11 @@ class NtSubsystem:
             return
         if number in (posix.SIGSTOP, posix.SIGTSTP, posix.SIGTTIN, posix.SIGTTOU):
             if number == posix.SIGSTOP or not process.group.is_orphaned():
-                self._stop(process, number)
+                process.stop(number)
         elif number == posix.SIGCONT:
-            self._continue(process)
+            process.resume()
         else:
-            process.terminate(ExitStatus(128 + number, number))
-
-    @staticmethod
-    def _stop(process: Process, number: int) -> None:
-        if process.stopped:
-            return
-        process.stopped = True
-        for thread in process.threads.values():
-            thread.hold_back()
-        signals.job_changed(process)
-        process.tell_job_change(number)
-
-    def _continue(self, process: Process) -> None:
-        if not process.stopped:
-            return
-        self.keep_time()
-        process.stopped = False
-        signals.job_changed(process)
-        process.tell_job_change(0)
-        for thread in list(process.threads.values()):
-            thread.release()
+            process.terminate(ExitStatus.of_signal(number))
 
     def ignores(self, thread: Thread, number: int) -> bool:
         """Whether whoever started the process had it ignore a signal (nohup); NT itself has no means to."""
@@ -452,6 +432,12 @@ class NtSubsystem:
         if (state := as_nt_process(process)) is not None:
             for pending in list(state.pending.values()):
                 pending.abandon()
+
+    def job_changed(self, process: Process) -> None:
+        """The terminal is its console's no more, or again."""
+        if not process.stopped:
+            self.keep_time()
+        signals.job_changed(process)
 
     def child_ended(self, parent: Process, child: Process) -> bool:
         """NT parents never make zombies: the child's object lives while handles do (DECISIONS 19)."""

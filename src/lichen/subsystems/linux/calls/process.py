@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault, PageReader
 from lichen.executive import programs
-from lichen.executive.interfaces import PAGE, GuestGone
+from lichen.executive.interfaces import PAGE
 from lichen.executive.limits import RLIMIT_NPROC
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.programs import Program
@@ -200,30 +200,25 @@ def _new_thread(thread: Thread, wanted: CloneArgs) -> Thread:
 def _new_process(thread: Thread, wanted: CloneArgs) -> Thread:
     process, flags = thread.process, wanted.flags
     parent = process.parent if flags & CLONE_PARENT and process.parent else process
-    child = process.machine.processes.new_process(parent, process.subsystem)
-    try:
-        guest = thread.guest.clone_process(share_memory=bool(flags & CLONE_VM))
-    except (OSError, GuestGone) as error:
-        child.leave_group()
-        parent.children.pop(child.id, None)
-        process.machine.processes.pop(child.id, None)
-        if isinstance(error, GuestGone):
-            raise
-        raise Failure.from_host(error) from error
-    _inherit(process, child, flags)
-    state = linux_of_process(child)
-    state.exit_signal, state.creator = wanted.exit_signal, thread if parent is process else None
-    first = process.machine.processes.new_thread(child, guest, how=thread.scheduling.inherited())
-    child.processor_limit.changed()
-    child.subsystem.thread_started(first, thread)
-    linux_of(first).stack = _inherited_stack(thread, flags)
-    first.name = thread.name
-    if flags & CLONE_CHILD_CLEARTID:
-        linux_of(first).clear_tid = wanted.child_tid
-    if wanted.stack:
-        guest.registers.rsp = wanted.stack
-    if flags & CLONE_SETTLS:
-        guest.registers.fs_base = wanted.tls
+    with process.machine.processes.making(parent, process.subsystem) as child:
+        try:
+            guest = child.last_guest = thread.guest.clone_process(share_memory=bool(flags & CLONE_VM))
+        except OSError as error:
+            raise Failure.from_host(error) from error
+        _inherit(process, child, flags)
+        state = linux_of_process(child)
+        state.exit_signal, state.creator = wanted.exit_signal, thread if parent is process else None
+        first = process.machine.processes.new_thread(child, guest, how=thread.scheduling.inherited())
+        child.processor_limit.changed()
+        child.subsystem.thread_started(first, thread)
+        linux_of(first).stack = _inherited_stack(thread, flags)
+        first.name = thread.name
+        if flags & CLONE_CHILD_CLEARTID:
+            linux_of(first).clear_tid = wanted.child_tid
+        if wanted.stack:
+            guest.registers.rsp = wanted.stack
+        if flags & CLONE_SETTLS:
+            guest.registers.fs_base = wanted.tls
     return first
 
 

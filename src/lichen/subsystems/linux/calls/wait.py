@@ -20,7 +20,7 @@ from lichen.subsystems.linux.records import Rusage
 from lichen.subsystems.linux.siginfo import SiginfoChild
 from lichen.subsystems.linux.signals import SIGCHLD
 from lichen.subsystems.linux.state import as_linux_process
-from lichen.subsystems.linux.subsystem import child_status, linux, linux_exit_code
+from lichen.subsystems.linux.subsystem import child_status, linux
 from lichen.subsystems.linux.times import timeval_of
 from lichen.subsystems.linux.types import Flags, Int, Pid, Result
 
@@ -227,4 +227,4 @@ def wait_status(child: Process) -> int:
         return 0xFFFF if change is None or not change.signal else change.signal << 8 | 0x7F
     if status.signal:
         return status.signal
-    return linux_exit_code(status) << 8
+    return status.byte << 8

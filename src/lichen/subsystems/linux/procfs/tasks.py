@@ -23,7 +23,6 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.subjects import Task, as_bytes
 from lichen.subsystems.linux.signals import SIG_DFL, SIG_IGN, SIGCHLD
 from lichen.subsystems.linux.state import as_linux
-from lichen.subsystems.linux.subsystem import linux_exit_code
 
 TICKS: Final = 100
 """Clock ticks in a second (AT_CLKTCK)."""
@@ -168,7 +167,7 @@ def stat(task: Task) -> bytes:
         space.arguments.stop,
         space.environment.start,
         space.environment.stop,
-        linux_exit_code(status) << 8 | status.signal if status is not None and not status.signal else 0,
+        status.byte << 8 | status.signal if status is not None and not status.signal else 0,
     )
     letter = state_letter(task, first)
     line = b"%d (%b) %b " % (task.id, as_bytes(task.name), letter.encode())

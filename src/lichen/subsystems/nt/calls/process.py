@@ -332,7 +332,7 @@ def NtSetInformationProcess(
 @nt.call()
 def NtSuspendProcess(thread: Thread, process: Handle) -> int:
     """Suspend every thread of a process."""
-    for each in process_of(thread, process, ProcessAccess.SUSPEND_RESUME).threads.values():
+    for each in list(process_of(thread, process, ProcessAccess.SUSPEND_RESUME).threads.values()):
         each.suspend()
     return Status.SUCCESS
 

@@ -15,9 +15,9 @@ from lichen.executive import programs
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Open, Options, Share
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
-from lichen.executive.objects.handles import HandleTable, handle_of, index_of
+from lichen.executive.objects.handles import handle_of, index_of
 from lichen.executive.objects.rights import PROCESS, THREAD, ThreadAccess
-from lichen.executive.processes import ExitStatus, Process
+from lichen.executive.processes import Process
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import modes
@@ -92,7 +92,7 @@ def NtCreateUserProcess(
         child, first, loaded = _start(thread, opened, given, request, process_flags)
     finally:
         opened.release()
-    nt_of(thread).undo.append(lambda: child.terminate(ExitStatus(0)))
+    nt_of(thread).undo.append(child.unmake)
     of_process, of_thread = PROCESS.of_maker(process_access), THREAD.of_maker(thread_access)
     if not may_inspect(thread.process, child):  # a set-user-id program, which its starter must resume
         of_process &= ProcessObject.of_others
@@ -132,48 +132,25 @@ def _start(
         raise Failure(NtStatus.INVALID_IMAGE_NOT_MZ)  # then kernelbase has a shell run a batch file
     foreign = head[:2] != b"MZ"
     _check_may_run(parent, file, foreign)
-    child = parent.machine.processes.new_process(
-        parent, parent.subsystem, leaves_job=bool(flags & _BREAKAWAY)
-    )
-    loaded = None
-    try:
+    table, leaves_job = parent.machine.processes, bool(flags & _BREAKAWAY)
+    with table.making(parent, parent.subsystem, leaves_job) as child:
         child.files = parent.files.copy()
         if (folder := environment.location_of(parent, given.current_directory)) is not None:
             child.files.current = folder
-        child.handles = HandleTable() if foreign else HandleTable(HANDLE_LIMIT)
         if foreign:
-            standard = _give_descriptors(parent, child, given)
+            given.standard = _give_descriptors(parent, child, given)
         else:
+            child.handles.limit = HANDLE_LIMIT
             _inherit(parent, child, bool(flags & _INHERIT_HANDLES), request.handles, given)
             settle_console(parent, child, given)
-            standard = given.standard
-        given.standard = standard
         loaded = programs.load(child, _program(child, file, given, foreign))
         first = programs.start(child, loaded, True, _scheduling(parent, foreign))
-    except BaseException:
-        _forget(child, loaded)
-        raise
     return child, first, loaded
 
 
 def _scheduling(parent: Process, foreign: bool) -> Scheduling:
     """How a child is scheduled: as its parent's threads are that asked for nothing."""
     return Scheduling(priority.of_child(parent, foreign), affinity=affinity.of_child(parent))
-
-
-def _forget(child: Process, loaded: Loaded | None) -> None:
-    """Take back a process that could not be made."""
-    if child.threads:
-        child.terminate(ExitStatus(0))
-        return
-    if loaded is not None:
-        loaded.guest.kill()
-        loaded.space.clear()
-    child.handles.release()
-    child.leave_group()
-    child.machine.processes.pop(child.id, None)
-    if child.parent is not None:
-        child.parent.children.pop(child.id, None)
 
 
 def _check_may_run(process: Process, file: File, foreign: bool) -> None:
