@@ -184,7 +184,7 @@ class TestPrograms:
 
     def test_that_has_no_room_for_its_handles(self, world: World) -> None:
         before = world.state()
-        assert status_of(self.make, world, Guest(), room=0) == Status.TOO_MANY_OPENED_FILES
+        assert status_of(self.make, world, Guest(), room=0) == Status.INVALID_HANDLE
         assert world.state() == before
 
     def test_that_is_loaded_but_not_entered(self, world: World) -> None:
