@@ -30,7 +30,7 @@ def test_a_windows_program_that_is_stopped_again_and_again_goes_on_as_it_was(
         grep -v ^ok /tmp/told; sort -u /tmp/states | grep -v T
     """
     run = bash(machine, script, program.parent)
-    assert (run.stdout.split(), run.stderr) == ([b"78"], b"")
+    assert (run.stdout.split(), run.stderr) == ([b"85"], b"")
 
 
 def test_a_stack_overflow_is_a_segmentation_fault_to_a_shell(machine: Lichen, windows_c: Toolchain) -> None:
