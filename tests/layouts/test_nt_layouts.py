@@ -29,6 +29,7 @@ from lichen.subsystems.nt.records import (
     system,
     threads,
     time,
+    unixcalls,
     virtual_memory,
 )
 from tests.layouts.compiler import InC, assertions, complaints, preamble
@@ -55,6 +56,11 @@ typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_
 """
 
 IN_C = {
+    security.SecurityDescriptor: Windows("SECURITY_DESCRIPTOR", only=("owner", "group", "sacl", "dacl")),
+    security.SecurityDescriptorHead: Windows("SECURITY_DESCRIPTOR_RELATIVE", end="Owner"),
+    security.Acl: Windows("ACL"),
+    security.AceHeader: Windows("ACE_HEADER"),
+    security.AccessAce: Windows("ACCESS_ALLOWED_ACE", end="SidStart"),
     exceptions.FloatSave: Windows("XMM_SAVE_AREA32", members={"mx_csr_mask": "MxCsr_Mask"}),
     exceptions.Context: Windows("CONTEXT"),
     startup.ProcessParameters: Windows(
@@ -152,6 +158,10 @@ IN_C = {
 }
 
 DOCUMENTED = {
+    security.RelativeSecurityDescriptor: Documented("[MS-DTYP] 2.4.6", (20, (0, 4)), (20, (0, 4))),
+    security.KeptFor: Documented("Lichen's own", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    unixcalls.TextRoom: Documented("Wine's ws2_32 and ntdll", (12, (0, 8)), (8, (0, 4))),
+    unixcalls.LinkRequest: Documented("docs/decisions/012", (20, (0, 8, 16)), (12, (0, 4, 8))),
     exceptions.ContextEx: Documented("CONTEXT_EX of ntddk.h", (32, (0, 4, 8, 12, 16, 20))),
     exceptions.MachineFrame: Documented("AMD64 Architecture Programmer's Manual 2", (40, (0, 8, 16, 24, 32))),
     exceptions.ExceptionFrame: Documented("ntdll", (0x5C0, (0, 0x4D0, 0x4F0, 0x588, 0x590))),

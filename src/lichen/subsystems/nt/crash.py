@@ -16,6 +16,7 @@ from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt.images import Allocation
+from lichen.subsystems.nt.parameters import read_block
 from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 
@@ -46,8 +47,6 @@ _EXPLAINED: Final = frozenset(
 """DLL, ordinal or entry point not found, bad image, failed initialisation, and a function that Wine does not have."""
 _CHANNEL: Final = re.compile(r'^[0-9a-f]+:\w+:\w+:\w+ |\bL(?=")')
 _COMPLAINT: Final = re.compile(r"[0-9a-f]+:\w+:\w+:|wine: ")
-_ERROR_OUTPUT: Final = 0x30
-_PARAMETERS: Final = 0x20
 
 
 def report(process: Process, code: int, address: int) -> None:
@@ -106,8 +105,8 @@ def _error_handle(process: Process) -> int:
     if state is None or not process.threads:
         return 0
     memory = process.first_thread.memory
-    parameters = int.from_bytes(memory.read(state.peb + _PARAMETERS, 8), "little")  # ntdll moves them
-    return int.from_bytes(memory.read(parameters + _ERROR_OUTPUT, 4), "little")
+    parameters = read_block(memory, state.peb)  # ntdll moves them
+    return parameters.standard_handles[2] & 0xFFFFFFFF
 
 
 def _where(process: Process, address: int) -> str:

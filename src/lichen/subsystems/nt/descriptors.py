@@ -5,12 +5,21 @@ Source: [MS-DTYP] 2.4.2 SID, 2.4.4 ACE, 2.4.5 ACL, 2.4.6 SECURITY_DESCRIPTOR; wi
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from lichen.abi.layout import layout
 from lichen.executive.security.descriptors import LISTED, AccessList, Descriptor, Entry, Part, Principal
 from lichen.executive.status import Failure
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.security import (
+    AccessAce,
+    AceHeader,
+    Acl,
+    RelativeSecurityDescriptor,
+    SecurityDescriptor,
+    SecurityDescriptorHead,
+)
 from lichen.subsystems.nt.sids import principal_of, sid_of
 from lichen.subsystems.nt.status import NtStatus
 
@@ -19,9 +28,12 @@ AUDIT_LIST: Final = 8
 _REVISION: Final = 1
 _SELF_RELATIVE, _AUDITED = 0x8000, 0x10
 _KEPT_CONTROL: Final = 0x1500 | LISTED
-_HEADER_SIZE: Final = 20
 _MOST_PARTS: Final = 15
 _ALLOWED, _DENIED = 0, 1
+_HEAD: Final = layout(SecurityDescriptorHead, MODEL)
+_RELATIVE: Final = layout(RelativeSecurityDescriptor, MODEL)
+_ABSOLUTE: Final = layout(SecurityDescriptor, MODEL)
+_ACL, _ACE, _ACE_HEADER = layout(Acl, MODEL), layout(AccessAce, MODEL), layout(AceHeader, MODEL)
 _INHERIT_ONLY: Final = 0x8
 
 
@@ -42,11 +54,12 @@ def pack(descriptor: Descriptor, wanted: int) -> bytes:
     )
     parts, offsets = b"", []
     for data in choices:
-        offsets.append(_HEADER_SIZE + len(parts) if data else 0)
+        offsets.append(_RELATIVE.size + len(parts) if data else 0)
         parts += data
     control = descriptor.marks & _KEPT_CONTROL | _SELF_RELATIVE
     control &= ~(0 if wanted & Part.LIST else LISTED)
-    return struct.pack("<BBH4I", _REVISION, 0, control, *offsets) + parts
+    head = SecurityDescriptorHead(_REVISION, 0, control)
+    return _RELATIVE.pack(RelativeSecurityDescriptor(head, tuple(offsets))) + parts
 
 
 def pack_list(access: AccessList) -> bytes:
@@ -57,20 +70,20 @@ def pack_list(access: AccessList) -> bytes:
     for entry in access.entries:
         who = sid_of(entry.who)
         kind = _ALLOWED if entry.allows else _DENIED
-        body += struct.pack("<BBHI", kind, 0, 8 + len(who), entry.rights) + who
-    return struct.pack("<BBHHH", 2, 0, 8 + len(body), len(access.entries), 0) + body
+        body += _ACE.pack(AccessAce(AceHeader(kind, 0, _ACE.size + len(who)), entry.rights)) + who
+    return _ACL.pack(Acl(2, 0, _ACL.size + len(body), len(access.entries))) + body
 
 
 def read(memory: Readable, address: int) -> Descriptor:
     """The descriptor at an address, in either form; INVALID_SID, INVALID_ACL and the like."""
-    revision, _, control = struct.unpack("<BBH", memory.read(address, 4))
+    revision, _, control = _HEAD.unpack(memory.read(address, _HEAD.size))
     if revision != _REVISION:
         raise Failure(NtStatus.UNKNOWN_REVISION)
     if control & _SELF_RELATIVE:
-        offsets = struct.unpack("<4I", memory.read(address + 4, 16))
-        owner, group, audit, access = (address + offset if offset else 0 for offset in offsets)
+        relative = _RELATIVE.unpack(memory.read(address, _RELATIVE.size))
+        owner, group, audit, access = (address + offset if offset else 0 for offset in relative.offsets)
     else:
-        owner, group, audit, access = struct.unpack("<4Q", memory.read(address + 8, 32))
+        _, owner, group, audit, access = _ABSOLUTE.unpack(memory.read(address, _ABSOLUTE.size))
     if audit and control & _AUDITED:
         _read_list(memory, audit)
     return Descriptor(
@@ -106,8 +119,8 @@ def _read_principal(memory: Readable, address: int) -> Principal:
 
 
 def _read_list(memory: Readable, address: int) -> AccessList:
-    revision, _, size, count, _ = struct.unpack("<BBHHH", memory.read(address, 8))
-    if not 2 <= revision <= 4 or size < 8:
+    revision, _, size, count, _ = _ACL.unpack(memory.read(address, _ACL.size))
+    if not 2 <= revision <= 4 or size < _ACL.size:
         raise Failure(NtStatus.INVALID_ACL)
     data = memory.read(address, size)
     return AccessList(tuple(_entries(data, count)), data)
@@ -115,15 +128,15 @@ def _read_list(memory: Readable, address: int) -> AccessList:
 
 def _entries(data: bytes, count: int) -> Iterator[Entry]:
     """The entries of an ACL that allow or deny something to somebody here."""
-    offset = 8
+    offset = _ACL.size
     for _ in range(count):
-        if offset + 4 > len(data):
+        if offset + _ACE_HEADER.size > len(data):
             raise Failure(NtStatus.INVALID_ACL)
-        kind, flags, size = struct.unpack_from("<BBH", data, offset)
-        if size < 4 or size % 4 or offset + size > len(data):
+        kind, flags, size = _ACE_HEADER.unpack(data, offset)
+        if size < _ACE_HEADER.size or size % 4 or offset + size > len(data):
             raise Failure(NtStatus.INVALID_ACL)
         if kind in (_ALLOWED, _DENIED) and not flags & _INHERIT_ONLY and size >= 16:
-            (rights,) = struct.unpack_from("<I", data, offset + 4)
+            rights = _ACE.unpack(data, offset).mask
             who = principal_of(data[offset + 8 : offset + min(size, 16 + 4 * data[offset + 9])])
             yield Entry(kind == _ALLOWED, rights, who)
         offset += size

@@ -13,6 +13,7 @@ from lichen.abi.memory import Fault
 from lichen.subsystems.nt import crash
 from lichen.subsystems.nt.images import MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.pe import SUBSYSTEM_CONSOLE
+from lichen.subsystems.nt.records import POINTER
 from lichen.subsystems.nt.state import nt_of_process
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _names(process: Process) -> dict[int, str]:
 
 def _instance_of(thread: Thread, description: int) -> int:
     try:
-        return int.from_bytes(thread.memory.read(description + _INSTANCE, 8), "little")
+        return POINTER.read(thread.memory, description + _INSTANCE)
     except Fault:
         return 0
 

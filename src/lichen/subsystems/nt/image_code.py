@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator
 from typing import Final
 
 from lichen.subsystems.nt.pe import SECTION_EXECUTE, PeFile
+from lichen.subsystems.nt.records import LONG
 
 CALL: Final = b"\xff\x15"
 """A call by way of a pointer, as all calls of other DLLs are."""
@@ -48,7 +48,7 @@ class ImageCode:
             if isinstance(part, bytes):
                 code += part
             else:
-                code += CALL + struct.pack("<i", self.file.imports[part] - (at + len(code) + 6))
+                code += CALL + LONG.pack(self.file.imports[part] - (at + len(code) + 6))
         return bytes(code)
 
     def placed(self, *parts: Part) -> int | None:
@@ -63,13 +63,13 @@ class ImageCode:
 
     def branch(self, operation: bytes, at: int, to: int) -> None:
         """Jump or call from `at` to another place."""
-        self.image[at : at + 5] = operation + struct.pack("<i", to - (at + 5))
+        self.image[at : at + 5] = operation + LONG.pack(to - (at + 5))
 
     def calls(self, start: int, end: int, slot: int) -> Iterator[int]:
         """Where a function calls by way of an import's slot."""
         at = self.image.find(CALL, start, end)
         while at >= 0:
-            if at + 6 <= end and at + 6 + struct.unpack_from("<i", self.image, at + 2)[0] == slot:
+            if at + 6 <= end and at + 6 + LONG.unpack(self.image, at + 2) == slot:
                 yield at
             at = self.image.find(CALL, at + 1, end)
 
@@ -77,7 +77,7 @@ class ImageCode:
         """Where a function calls another of the same image."""
         at = self.image.find(b"\xe8", start, end - 4)
         while at >= 0:
-            if at + 5 + struct.unpack_from("<i", self.image, at + 1)[0] == target:
+            if at + 5 + LONG.unpack(self.image, at + 1) == target:
                 yield at
             at = self.image.find(b"\xe8", at + 1, end - 4)
 
@@ -89,11 +89,11 @@ class ImageCode:
         """Have the image's own code use the function at `to` where it uses the one that an import's slot leads to."""
         for found in _USES.finditer(self.image, self.start, self.section_end):
             at = found.start()
-            if found.end() + struct.unpack("<i", found[3])[0] != slot:
+            if found.end() + LONG.unpack(found[3]) != slot:
                 continue
             if found["load"]:
                 self.image[at + 1] = 0x8D  # lea
-                self.image[at + 3 : at + 7] = struct.pack("<i", to - (at + 7))
+                self.image[at + 3 : at + 7] = LONG.pack(to - (at + 7))
             else:
                 self.branch(b"\xe8" if found["branch"] == b"\x15" else b"\xe9", at, to)
                 self.image[at + 5] = 0x90  # nop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ from lichen.subsystems.nt.environment import location_of
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.parameters import PEB_SIZE, Parameters, command_line_of, process_environment_block
 from lichen.subsystems.nt.protection import PAGE_READONLY, PAGE_READWRITE
+from lichen.subsystems.nt.records import POINTER
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
 from lichen.subsystems.nt.subsystem import Entries
 from lichen.subsystems.nt.types import encode
@@ -219,6 +219,6 @@ def patch_unix_dispatcher(dispatcher: int) -> Callable[[pe.PeFile, bytearray], N
     def patch(file: pe.PeFile, image: bytearray) -> None:
         for name in ("__wine_unix_call_dispatcher", "__wine_syscall_dispatcher"):
             if (address := file.exports.get(name)) is not None:
-                struct.pack_into("<Q", image, address, dispatcher)
+                image[address : address + POINTER.size] = POINTER.pack(dispatcher)
 
     return patch

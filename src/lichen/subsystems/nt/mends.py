@@ -17,6 +17,7 @@ from typing import Final
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.image_code import CALL, ImageCode, Part
 from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, PeFile
+from lichen.subsystems.nt.records import LONG, ULONG, ULONG64
 from lichen.subsystems.nt.unixcalls import KERNEL, MAKE_SYMBOLIC_LINK
 
 _BUILTIN: Final = b"Wine builtin DLL"
@@ -57,7 +58,7 @@ class _Mending(ImageCode):
         super().__init__(file, image)
         self.name = ""
         if start := file.directory(EXPORT_DIRECTORY)[0]:
-            (name,) = struct.unpack_from("<I", file.image, start + 12)
+            name = ULONG.unpack(file.image, start + 12)
             self.name = file.image[name : file.image.find(b"\0", name)].decode("ascii", "replace").lower()
 
     # ---- kernelbase
@@ -156,8 +157,7 @@ class _Mending(ImageCode):
         """Exchange tests of a byte on the stack for one bit by tests for a directory that is no link."""
         at = self.placed(
             bytes.fromhex("50"),  # push rax
-            b"\x8b\x84\x24"
-            + struct.pack("<i", struct.unpack("<i", displacement)[0] + 16),  # mov eax, [rsp+...]
+            b"\x8b\x84\x24" + LONG.pack(LONG.unpack(displacement) + 16),  # mov eax, [rsp+...]
             bytes.fromhex("25 10 04 00 00"),  # and eax, DIRECTORY | REPARSE_POINT
             bytes.fromhex("83 f8 10"),  # cmp eax, DIRECTORY
             bytes.fromhex("0f 94 c0 84 c0"),  # sete al; test al, al
@@ -187,10 +187,10 @@ def _symbolic_link_body(dispatcher: int) -> tuple[Part, ...]:
         bytes.fromhex("48 89 44 24 30"),  # mov [rsp+30h], rax: the name
         bytes.fromhex("48 89 5c 24 38"),  # mov [rsp+38h], rbx: the target
         bytes.fromhex("89 7c 24 40"),  # mov [rsp+40h], edi: the flags
-        b"\xb9" + struct.pack("<I", KERNEL),  # mov ecx, KERNEL
-        b"\xba" + struct.pack("<I", MAKE_SYMBOLIC_LINK),  # mov edx, MAKE_SYMBOLIC_LINK
+        b"\xb9" + ULONG.pack(KERNEL),  # mov ecx, KERNEL
+        b"\xba" + ULONG.pack(MAKE_SYMBOLIC_LINK),  # mov edx, MAKE_SYMBOLIC_LINK
         bytes.fromhex("4c 8d 44 24 30"),  # lea r8, [rsp+30h]
-        b"\x48\xb8" + struct.pack("<Q", dispatcher),  # mov rax, dispatcher
+        b"\x48\xb8" + ULONG64.pack(dispatcher),  # mov rax, dispatcher
         bytes.fromhex("ff d0"),  # call rax
         bytes.fromhex("89 c6"),  # mov esi, eax
         bytes.fromhex("48 8d 4c 24 20"),  # lea rcx, [rsp+20h]

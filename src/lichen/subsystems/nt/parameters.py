@@ -156,9 +156,14 @@ def decode_environment(data: bytes) -> dict[str, str]:
     return found
 
 
+def read_block(memory: Memory, peb: int) -> ProcessParameters:
+    """The parameters of a process in its memory, which may say anything."""
+    return _PARAMETERS.read(memory, _PEB.read(memory, peb).process_parameters)
+
+
 def read_environment(memory: Memory, peb: int) -> bytes:
     """The environment of a process in its memory, as Linux has one: `NAME=value` in UTF-8 and a zero byte each."""
-    parameters = _PARAMETERS.read(memory, _PEB.read(memory, peb).process_parameters)
+    parameters = read_block(memory, peb)
     size = min(parameters.environment_size, LONGEST_ENVIRONMENT) & ~1
     text = decode(memory.read(parameters.environment, size))
     return b"".join(line.encode("utf-8", "surrogatepass") + b"\0" for line in text.split("\0") if line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Final
 
 from lichen.executive import system
@@ -11,6 +10,7 @@ from lichen.executive.registry import LINK_VALUE, REG_LINK, Key, Registry
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import time_zone
 from lichen.subsystems.nt.names import LINUX_EXTENSION, computer_name
+from lichen.subsystems.nt.records import ULONG
 
 REG_SZ, REG_EXPAND_SZ, REG_BINARY, REG_DWORD, REG_MULTI_SZ = 1, 2, 3, 4, 7
 
@@ -98,11 +98,11 @@ def seed(registry: Registry, user_sid: str, user: str) -> None:
         for name, text in values.items():
             _set_text(registry, key, name, text)
     shell = registry.make(*IMAGE_OPTIONS.split("/"), "cmd.exe")
-    registry.set_value(shell, CONSOLE_SHELL, REG_DWORD, struct.pack("<I", 1))
+    registry.set_value(shell, CONSOLE_SHELL, REG_DWORD, ULONG.pack(1))
     _seed_cryptography(registry)
     version = registry.make(*_VERSION.split("/"))
-    registry.set_value(version, "CurrentMajorVersionNumber", REG_DWORD, struct.pack("<I", 10))
-    registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, struct.pack("<I", 0))
+    registry.set_value(version, "CurrentMajorVersionNumber", REG_DWORD, ULONG.pack(10))
+    registry.set_value(version, "CurrentMinorVersionNumber", REG_DWORD, ULONG.pack(0))
 
 
 def _seed_other_view(registry: Registry) -> None:
@@ -157,7 +157,7 @@ def tell_processors(registry: Registry) -> None:
         _set_text(registry, key, "ProcessorNameString", processor.name)
         _set_text(registry, key, "VendorIdentifier", processor.vendor)
         _set_text(registry, key, "Identifier", known_as)
-        registry.set_value(key, "~MHz", REG_DWORD, struct.pack("<I", processor.megahertz))
+        registry.set_value(key, "~MHz", REG_DWORD, ULONG.pack(processor.megahertz))
         if number == 0:
             variables = registry.make(*_ENVIRONMENT.split("/"))
             _set_text(registry, variables, "PROCESSOR_IDENTIFIER", f"{known_as}, {processor.vendor}")
@@ -171,7 +171,7 @@ def _seed_cryptography(registry: Registry) -> None:
     for name, kind in _PROVIDERS.items():
         key = registry.make(*f"{_CRYPTOGRAPHY}/Provider/{name}".split("/"))
         _set_text(registry, key, "Image Path", "rsaenh.dll")
-        registry.set_value(key, "Type", REG_DWORD, struct.pack("<I", kind))
+        registry.set_value(key, "Type", REG_DWORD, ULONG.pack(kind))
         registry.set_value(key, "Signature", REG_BINARY, bytes(4))
         default = registry.make(*f"{_CRYPTOGRAPHY}/Provider Types/Type {kind:03}".split("/"))
         _set_text(registry, default, "Name", name)

@@ -24,7 +24,9 @@ from lichen.executive.processes import Process
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.image_code import ImageCode
 from lichen.subsystems.nt.pe import PeFile
+from lichen.subsystems.nt.records import LONG, ULONG
 from lichen.subsystems.nt.state import as_nt_process
+from lichen.subsystems.nt.status import NtStatus
 
 log = logging.getLogger("lichen.nt")
 
@@ -47,7 +49,7 @@ _INTERRUPTED: Final = 1
 _GONE: Final = (Fault, Failure, GuestGone, OSError)
 """What asking a process's memory may raise."""
 
-_ABORTED: Final = struct.pack("<i", -999999)
+_ABORTED: Final = LONG.pack(-999999)
 """What a command returns that ends whatever it is part of."""
 _COMPARED: Final = b"\x3d" + _ABORTED  # cmp eax, ABORTED
 _LEFT: Final = re.compile(
@@ -57,7 +59,6 @@ _EXIT_B: Final = re.compile(
     rb"\x89[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](....)\xc7\x40.\x01\0\0\0\xb8" + re.escape(_ABORTED), re.DOTALL
 )
 """EXIT /B: `mov [errorlevel], ...; mov dword [rax+...], 1; mov eax, ABORTED`."""
-_CONTROL_C_EXIT: Final = 0xC000013A
 _OUTCOMES: Final = {
     "FindFirstFileW": -1,
     "FindNextFileW": 0,
@@ -121,7 +122,7 @@ class _Interruption(ImageCode):
         exit_b = _EXIT_B.search(self.image, self.start, self.section_end)
         if not exits or not calls or exit_b is None:
             raise LookupError("where it runs commands")
-        errorlevel = exit_b.end(1) + struct.unpack("<i", exit_b[1])[0]
+        errorlevel = exit_b.end(1) + LONG.unpack(exit_b[1])
         if self.free + 0x40 * (len(exits) + len(slots) + 2) > self.end:
             raise LookupError("room")
         for at, leave in exits:
@@ -171,12 +172,12 @@ class _Interruption(ImageCode):
             bytes.fromhex("65 48 8b 0c 25 60 00 00 00"),  # mov rcx, gs:[60h]
             bytes.fromhex("66 81 79 60 01 01"),  # cmp word [rcx+STATE], RUNNING | INTERRUPTED
             bytes.fromhex("75 0a"),  # jne on
-            bytes.fromhex("c7 05 00 00 00 00") + struct.pack("<I", _CONTROL_C_EXIT),  # mov [errorlevel], ...
+            bytes.fromhex("c7 05 00 00 00 00") + ULONG.pack(NtStatus.CONTROL_C_EXIT),  # mov [errorlevel], ...
             bytes.fromhex("c6 41 60 02"),  # on: mov byte [rcx+STATE], AT_REST
             bytes.fromhex("48 83 c4 28 c3"),  # add rsp, 28h; ret
         )
         self.branch(b"\xe8", at + 19, runs)
-        struct.pack_into("<i", self.image, at + 43, errorlevel - (at + 51))
+        self.image[at + 43 : at + 47] = LONG.pack(errorlevel - (at + 51))
         return at
 
     def _unless_interrupted(self, slot: int, outcome: int) -> int:
@@ -186,7 +187,7 @@ class _Interruption(ImageCode):
             bytes.fromhex("66 81 78 60 01 01"),  # cmp word [rax+STATE], RUNNING | INTERRUPTED
             bytes.fromhex("74 06"),  # je ended
             bytes.fromhex("ff 25 00 00 00 00"),  # jmp by way of the slot
-            b"\x48\xc7\xc0" + struct.pack("<i", outcome) + b"\xc3",  # ended: mov rax, outcome; ret
+            b"\x48\xc7\xc0" + LONG.pack(outcome) + b"\xc3",  # ended: mov rax, outcome; ret
         )
-        struct.pack_into("<i", self.image, at + 19, slot - (at + 23))
+        self.image[at + 19 : at + 23] = LONG.pack(slot - (at + 23))
         return at

@@ -9,6 +9,7 @@ from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Memory, PageReader
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
+from lichen.subsystems.nt.records import POINTER
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.status import NtStatus
 
@@ -114,7 +115,7 @@ Flags = Annotated[int, Arg("{x} & 0xffffffff", show_address)]
 
 def pointer(address: int) -> bytes:
     """A pointer as it lies in memory; one that a bad buffer carries past the end wraps, as the write there faults."""
-    return (address & _WORD).to_bytes(8, "little")
+    return POINTER.pack(address & _WORD)
 
 
 def encode(text: str) -> bytes:

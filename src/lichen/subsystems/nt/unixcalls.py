@@ -6,12 +6,14 @@ A DLL asks for a handle (NtQueryVirtualMemory, class 1000) and then calls throug
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.status import Status
 from lichen.subsystems.nt import crash, links
+from lichen.subsystems.nt.records import MODEL, ULONG64
+from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
 from lichen.subsystems.nt.resolving import get_address_information, get_host_by_name
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.state import nt_of_process
@@ -29,6 +31,7 @@ KERNEL: Final = HANDLE_BASE - 1
 """The handle by which what is mended in Wine's DLLs asks the kernel itself (mends)."""
 MAKE_SYMBOLIC_LINK: Final = 0
 _WSAEFAULT: Final = 10014
+_ROOM, _LINK = layout(TextRoom, MODEL), layout(LinkRequest, MODEL)
 _NTDLL: Final = "ntdll.dll"
 _UNWIND: Final = 1
 """ntdll's code for unwinding code that no PE module has: the answer says that there is none, so it is taken for a leaf."""
@@ -44,10 +47,10 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
         if code == _UNWIND:
             return Status.UNSUCCESSFUL
         if code == generation.precise_time:
-            thread.memory.write(arguments, system_time().to_bytes(8, "little"))
+            thread.memory.write(arguments, ULONG64.pack(system_time()))
             return Status.SUCCESS
         if code == generation.write:
-            address, size = struct.unpack("<QI", thread.memory.read(arguments, 12))
+            address, size = _ROOM.read(thread.memory, arguments)
             return crash.say(thread, address, size)
     answer = _ANSWERS.get((name, code))
     if answer is not None:
@@ -67,7 +70,7 @@ def _module(thread: Thread, handle: int) -> str:
 
 def _make_symbolic_link(thread: Thread, arguments: int) -> int:
     """The name's UNICODE_STRING, the target's text and the flags of CreateSymbolicLinkW."""
-    name, target, flags = struct.unpack("<2QI", thread.memory.read(arguments, 20))
+    name, target, flags = _LINK.read(thread.memory, arguments)
     path = read_text(thread.memory, target)
     links.make_symbolic_link(thread, Named(0, read_string(thread.memory, name), 0), path, flags)
     return Status.SUCCESS
@@ -75,7 +78,7 @@ def _make_symbolic_link(thread: Thread, arguments: int) -> int:
 
 def _host_name(thread: Thread, arguments: int) -> int:
     """gethostname: the address of the text and its size; 0, or Winsock's error."""
-    address, size = struct.unpack("<QI", thread.memory.read(arguments, 12))
+    address, size = _ROOM.read(thread.memory, arguments)
     name = to_bytes(thread.process.machine.system.host_name) + b"\0"
     if size < len(name):
         return _WSAEFAULT

@@ -8,11 +8,10 @@ Source: NtQuerySecurityObject, NtSetSecurityObject (ntifs.h).
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
-from lichen.abi.layout import u32
+from lichen.abi.layout import layout, u32
 from lichen.executive import processes
 from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, Attributes
 from lichen.executive.io.file import File
@@ -27,6 +26,8 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import descriptors
 from lichen.subsystems.nt.access import check_owner
 from lichen.subsystems.nt.descriptors import AUDIT_LIST
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.security import KeptFor
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Address, Flags, Handle
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _KEPT_AS: Final = "security.lichen"
-_KEPT_FOR: Final = struct.Struct("<3I")
-"""(mode, uid, gid) that a kept descriptor led to."""
+_KEPT_FOR: Final = layout(KeptFor, MODEL)
 
 
 @nt.call(partial="no audit lists and labels")
@@ -120,7 +120,7 @@ def _kept(file: File, attributes: Attributes) -> Descriptor | None:
         data = file.node.get_attribute(_KEPT_AS)
     except (Failure, OSError):
         return None
-    meant = _KEPT_FOR.pack(attributes.mode, attributes.uid, attributes.gid)
+    meant = _KEPT_FOR.pack(KeptFor(attributes.mode, attributes.uid, attributes.gid))
     return descriptors.unpack(data[len(meant) :]) if data.startswith(meant) else None
 
 
@@ -137,7 +137,7 @@ def _set_file(thread: Thread, file: File, wanted: Descriptor, which: int) -> Non
     if change != AttributeChange():
         change_attributes(thread.process.files, file.location, change)
     after = file.attributes()
-    meant = _KEPT_FOR.pack(after.mode, after.uid, after.gid)
+    meant = _KEPT_FOR.pack(KeptFor(after.mode, after.uid, after.gid))
     file.node.set_attribute(_KEPT_AS, meant + descriptors.pack(wanted, Part.ALL))
 
 

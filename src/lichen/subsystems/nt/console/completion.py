@@ -7,7 +7,6 @@ Source: `cmd /?` on Windows, its last part.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,6 +17,7 @@ from lichen.executive.io.manager import open_location
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import environment
+from lichen.subsystems.nt.parameters import read_block
 from lichen.subsystems.nt.spelling import for_windows
 from lichen.subsystems.nt.state import nt_of_process
 
@@ -140,9 +140,8 @@ def _current_folder(process: Process) -> str:
     """The folder that a process says it stands in; its own memory may say anything."""
     state, memory = nt_of_process(process), process.first_thread.memory
     try:
-        (parameters,) = struct.unpack("<Q", memory.read(state.peb + _PARAMETERS, 8))
-        size, text = struct.unpack("<H6xQ", memory.read(parameters + _CURRENT_FOLDER, 16))
-        data = memory.read(text, min(size, 2 * _LONGEST_PATH) & ~1)
+        folder = read_block(memory, state.peb).current_directory
+        data = memory.read(folder.buffer, min(folder.length, 2 * _LONGEST_PATH) & ~1)
     except Fault:
         return ""
     return data.decode("utf-16-le", "replace")

@@ -7,8 +7,10 @@ what the guests of today have. tests/layouts compares each record with the C com
 
 from typing import Final
 
-from lichen.abi.layout import LLP64, DataModel, Layout, layout_of, ptr, u32
+from lichen.abi.layout import LLP64, DataModel, Layout, i32, layout_of, ptr, u32, u64
 
 MODEL: Final[DataModel] = LLP64
 POINTER: Final[Layout[int]] = layout_of(ptr, MODEL)
 ULONG: Final[Layout[int]] = layout_of(u32, MODEL)
+LONG: Final[Layout[int]] = layout_of(i32, MODEL)
+ULONG64: Final[Layout[int]] = layout_of(u64, MODEL)

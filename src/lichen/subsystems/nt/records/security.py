@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from lichen.abi.layout import Bytes, i32, i64, ptr, u8, u32
+from lichen.abi.layout import Array, Bytes, i32, i64, ptr, u8, u16, u32
 
 
 class SidHead(NamedTuple):
@@ -58,3 +58,61 @@ class TokenStatistics(NamedTuple):
     group_count: u32
     privilege_count: u32
     modified_id: Luid
+
+
+class SecurityDescriptorHead(NamedTuple):
+    """What both forms of SECURITY_DESCRIPTOR begin with."""
+
+    revision: u8
+    sbz1: u8
+    control: u16
+
+
+class SecurityDescriptor(NamedTuple):
+    """SECURITY_DESCRIPTOR, which leads to its parts by addresses."""
+
+    head: SecurityDescriptorHead
+    owner: ptr
+    group: ptr
+    sacl: ptr
+    dacl: ptr
+
+
+class RelativeSecurityDescriptor(NamedTuple):
+    """SECURITY_DESCRIPTOR_RELATIVE: owner, group, SACL and DACL are so far behind its begin; 0 where one is missing."""
+
+    head: SecurityDescriptorHead
+    offsets: Annotated[tuple[int, ...], Array(u32, 4)]
+
+
+class Acl(NamedTuple):
+    """ACL, behind which lie its entries."""
+
+    acl_revision: u8
+    sbz1: u8
+    acl_size: u16
+    ace_count: u16
+    sbz2: u16 = 0
+
+
+class AceHeader(NamedTuple):
+    """ACE_HEADER."""
+
+    ace_type: u8
+    ace_flags: u8
+    ace_size: u16
+
+
+class AccessAce(NamedTuple):
+    """ACCESS_ALLOWED_ACE and ACCESS_DENIED_ACE, up to the SID."""
+
+    header: AceHeader
+    mask: u32
+
+
+class KeptFor(NamedTuple):
+    """Lichen's own: what a file's owner and mode were made by the descriptor that is kept behind this."""
+
+    mode: u32
+    uid: u32
+    gid: u32

@@ -1,0 +1,27 @@
+"""What Wine's DLLs give their Unix halves.
+
+Source: what ntdll and ws2_32 of Wine 8 and 10 pass; lichen's own for links (docs/decisions/012).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lichen.abi.layout import packed, ptr, u32
+
+
+@packed
+class TextRoom(NamedTuple):
+    """The address of a text, or of room for one, and its size."""
+
+    address: ptr
+    size: u32
+
+
+@packed
+class LinkRequest(NamedTuple):
+    """The link's UNICODE_STRING, the target's text and the flags of CreateSymbolicLinkW."""
+
+    name: ptr
+    target: ptr
+    flags: u32
