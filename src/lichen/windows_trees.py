@@ -52,7 +52,10 @@ def open_registry(
     if is_new and seed is not None and seed.is_file():
         _copy(seed, path)
     registry = Registry(
-        path, system_time, lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action)
+        path,
+        system_time,
+        lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action),
+        context.devices.worker,
     )
     registry.require_room = disk.require
     if is_new or registry.is_empty:

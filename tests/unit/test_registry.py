@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import select
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lichen.executive.registry import QUOTA_LIMIT, Registry
+from lichen.executive.registry_file import Changes, RegistryFile
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks
+from lichen.executive.worker import Worker
+from tests.unit.trees import finish
 
 
 def _opened(path: Path) -> Registry:
@@ -34,18 +41,20 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     path, later = tmp_path / "registry", list[Callable[[], None]]()
     registry = Registry(path, lambda: 0, lambda seconds, action: later.append(action))
     key = registry.make("Software")
-    registry.flush()
-    registry._database.execute("PRAGMA max_page_count=1")  # SQLite's way to have a full disk
+    finish(registry.flush())
+    database = registry.file._committing
+    assert database is not None
+    database.execute("PRAGMA max_page_count=1")  # SQLite's way to have a full disk
     registry.set_value(key, "value", 1, bytes(1 << 20))
     registry.create(key, ("below",))
     with pytest.raises(Failure) as caught:
-        registry.flush()
+        finish(registry.flush())
     assert caught.value.status == Status.DISK_FULL
     later.pop()()
-    registry._database.execute("PRAGMA max_page_count=100000")
+    database.execute("PRAGMA max_page_count=100000")
     later.pop()()
     assert not later
-    registry._database.close()
+    registry.file.close()
     after = _opened(path)
     assert after.value(after.find(after.root, ("Software",)), "value").data == bytes(1 << 20)
     assert after.find(after.root, ("Software", "below")).name == "below"
@@ -59,7 +68,7 @@ def test_keys_are_only_so_deep(tmp_path: Path) -> None:
     with pytest.raises(Failure) as failure:
         registry.create(key, ("d",))
     assert failure.value.status == Status.INVALID_PARAMETER
-    registry.flush()
+    finish(registry.flush())
 
 
 def test_the_registry_is_only_so_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,3 +129,125 @@ def test_keys_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
     one, three = (registry.find(above, (name,)) for name in ("one", "three"))
     assert [registry.value(key, "value").data for key in (one, three)] == [b"one", b"two"]
     assert [key.order for key in (one, three)] == [["BELOW", "NEW"], ["BELOW"]]
+
+
+class SlowFile(RegistryFile):
+    """A file whose disk does nothing until it may."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.may_go_on = threading.Event()
+        self.commits = 0
+        self.is_full = False
+
+    def commit(self, changes: Changes) -> None:
+        self.commits += 1
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "full")
+        assert self.may_go_on.wait(10)
+        super().commit(changes)
+
+
+class SlowRegistry:
+    """A registry whose commits are the worker's, with what the kernel does about them in the test's hands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.worker = Worker()
+        self.later: list[Callable[[], None]] = []
+        self.registry = Registry(
+            path, lambda: 0, lambda seconds, action: self.later.append(action), self.worker
+        )
+        self.registry.file.close()
+        self.file = self.registry.file = SlowFile(path)
+
+    def wait(self, blocked: Blocks[None]) -> None:
+        for wait in blocked:
+            while not wait.objects[0].signalled(None):
+                select.select([self.worker.descriptor], [], [], 5)
+                self.worker.finished()
+
+    def close(self) -> Registry:
+        """End as a machine does, and begin anew."""
+        self.worker.close()
+        self.registry.close()
+        return _opened(self.path)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> SlowRegistry:
+    return SlowRegistry(tmp_path / "registry")
+
+
+def test_nobody_waits_while_the_disk_is_slow(slow: SlowRegistry) -> None:
+    """A commit takes what there was at its beginning; keys are made, read and deleted meanwhile."""
+    registry = slow.registry
+    first, gone = registry.make("first"), registry.make("gone")
+    flushed = registry.flush()
+    next(flushed)
+    registry.set_value(first, "value", 3, b"late")
+    registry.delete(gone)
+    registry.make("second")
+    slow.later.pop()()  # the tenth of a second after the first change is over
+    assert slow.file.commits <= 1
+    slow.file.may_go_on.set()
+    slow.wait(flushed)
+    other = _opened(slow.path)
+    assert other.root.order == ["FIRST", "GONE"]
+    assert not other.find(other.root, ("first",)).values
+    other.close()
+    slow.wait(registry.flush())
+    after = slow.close()
+    assert after.root.order == ["FIRST", "SECOND"]
+    assert after.value(after.find(after.root, ("first",)), "value").data == b"late"
+    after.close()
+
+
+def test_a_flush_takes_what_changed_while_another_went_on(slow: SlowRegistry) -> None:
+    registry = slow.registry
+    registry.make("first")
+    next(registry.flush())  # whoever began it is gone
+    registry.make("second")
+    second, third = registry.flush(), registry.flush()
+    next(second), next(third)
+    slow.file.may_go_on.set()
+    slow.wait(second)
+    slow.wait(third)
+    assert slow.file.commits == 2
+    other = _opened(slow.path)
+    assert other.root.order == ["FIRST", "SECOND"]
+    other.close()
+    slow.close().close()
+
+
+def test_a_machine_that_ends_in_a_commit_loses_nothing(slow: SlowRegistry) -> None:
+    registry = slow.registry
+    gone = registry.make("gone")
+    registry.make("first")
+    next(registry.flush())
+    registry.delete(gone)
+    registry.make("second")
+    slow.file.may_go_on.set()
+    after = slow.close()
+    assert after.root.order == ["FIRST", "SECOND"]
+    after.close()
+
+
+def test_what_the_worker_could_not_write_is_tried_again(slow: SlowRegistry) -> None:
+    registry = slow.registry
+    slow.file.may_go_on.set()
+    slow.file.is_full = True
+    gone = registry.make("gone")
+    registry.make("first")
+    flushed = registry.flush()
+    next(flushed)
+    registry.delete(gone)
+    with pytest.raises(Failure) as failure:
+        slow.wait(flushed)
+    assert failure.value.status == Status.DISK_FULL
+    slow.file.is_full = False
+    slow.later[-1]()
+    slow.wait(registry.flush())
+    after = slow.close()
+    assert after.root.order == ["FIRST"]
+    after.close()

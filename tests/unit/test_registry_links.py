@@ -8,6 +8,7 @@ import pytest
 
 from lichen.executive.registry import LINK_VALUE, REG_LINK, Key, Registry
 from lichen.executive.status import Failure, Status
+from tests.unit.trees import finish
 
 
 def _opened(path: Path | None = None) -> Registry:
@@ -79,7 +80,7 @@ def test_links_are_kept(tmp_path: Path) -> None:
     before.make("A")
     _link(before, before.root, "Link", "\\A")
     gone = _link(before, before.root, "Gone", "\\A")
-    before.flush()
+    finish(before.flush())
     before.delete(gone)
     before.add(before.root, "Gone")
     before.close()

@@ -3,7 +3,8 @@
 A key's subkeys and values are read from the disk when somebody first asks for them: of the thousands that a machine begins
 with most never are. What was read stays in memory. Changes are collected and committed together: by `flush` (NtFlushKey), a
 tenth of a second after the last change, or at shutdown; so the file on disk is always a state that the registry once had
-(DECISIONS 27). Names are blind to case and keep the case they were made with. Volatile keys are never written.
+(DECISIONS 27), and the worker waits for it, not the machine's loop (DECISIONS 12). Names are blind to case and keep the case
+they were made with. Volatile keys are never written.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import logging
 import sqlite3
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.location import fold
-from lichen.executive.registry_file import Transaction, loaded_name, opened, stored_name
+from lichen.executive.registry_file import Changes, RegistryFile, StoredKey, Value
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Waitable
+from lichen.executive.wait import Blocks, Waitable
+from lichen.executive.worker import Job, Worker
 
 if TYPE_CHECKING:
     from lichen.executive.security.descriptors import Descriptor
@@ -45,14 +49,6 @@ _OVERHEAD: Final = 512
 """Bytes that a key or a value takes besides its name and data, roughly."""
 _SETTLE: Final = 0.1
 _TRY_AGAIN: Final = 5.0
-
-
-class Value(NamedTuple):
-    """A value: its name as given, its REG_* type and its bytes."""
-
-    name: str
-    type: int
-    data: bytes
 
 
 class Changed(Waitable):
@@ -174,49 +170,43 @@ class Key:
 
 
 class Registry:
-    """The whole tree. `later(seconds, action)` runs an action from the machine's loop; `now` gives NT times."""
+    """The whole tree. `later(seconds, action)` runs an action from the machine's loop; `now` gives NT times.
+
+    Without a `worker`, as where no machine runs, whoever commits waits for the disk.
+    """
 
     def __init__(
-        self, path: Path | None, now: Callable[[], int], later: Callable[[float, Callable[[], None]], object]
+        self,
+        path: Path | None,
+        now: Callable[[], int],
+        later: Callable[[float, Callable[[], None]], object],
+        worker: Worker | None = None,
     ) -> None:
-        self._now, self._later = now, later
+        self._now, self._later, self._worker = now, later, worker
         self.root = Key("", None, now())
         self._keys: set[Key] = set()
         self._removed: set[int] = set()
-        self._next_id = 1
-        self._size = 0
+        self._committed: tuple[frozenset[Key], frozenset[int]] = frozenset(), frozenset()
+        """What the commit that goes on brings to the disk."""
+        self._commit: Job | None = None
         self.require_room: Callable[[int], None] = lambda size: None
         """Fails with DISK_FULL when so many more bytes could not be kept."""
         self._pending = False
-        self._error: sqlite3.Error | None = None
-        self._database = opened(path)
-        self._load()
-
-    def _load(self) -> None:
-        """Count what there is; the keys themselves are read one by one."""
+        self.file = RegistryFile(path)
+        totals = self.file.totals()
+        self._next_id = totals.last_id + 1
+        self._size = _OVERHEAD * totals.parts + 2 * totals.characters + totals.data
         self.root.unread = self._read
-        (last, characters, keys) = self._database.execute(
-            "SELECT ifnull(max(id), 0), ifnull(sum(length(name) + length(class)), 0), count(*) FROM keys"
-        ).fetchone()
-        (more, size, values) = self._database.execute(
-            "SELECT ifnull(sum(length(name)), 0), ifnull(sum(length(data)), 0), count(*) FROM value"
-        ).fetchone()
-        self._next_id = last + 1
-        self._size = _OVERHEAD * (keys + values) + 2 * (characters + more) + size
 
     def _read(self, key: Key) -> None:
         """Read a key's subkeys and values; IO_DEVICE_ERROR when the disk does not give them."""
-        subkeys, values = {}, {}
-        rows = "SELECT id, name, class, modified, key FROM keys LEFT JOIN links ON key = id WHERE parent = ?"
+        subkeys = {}
         try:
-            for id, stored, class_name, modified, link in self._database.execute(rows, (key.id,)):
-                name = loaded_name(stored)
-                below = subkeys[fold(name)] = Key(name, key, modified, class_name=loaded_name(class_name))
-                below.id, below.unread, below.is_link = id, self._read, link is not None
-            rows = "SELECT name, type, data FROM value WHERE key = ?"
-            for stored, type_, data in self._database.execute(rows, (key.id,)):
-                name = loaded_name(stored)
-                values[fold(name)] = Value(name, type_, data)
+            for row in self.file.keys_below(key.id):
+                below = Key(row.name, key, row.modified, class_name=row.class_name)
+                below.id, below.unread, below.is_link = row.id, self._read, row.is_link
+                subkeys[fold(row.name)] = below
+            values = {fold(value.name): value for value in self.file.values_of(key.id)}
         except sqlite3.Error as error:
             log.error("the registry cannot be read: %s", error)
             raise Failure(Status.IO_DEVICE_ERROR) from error
@@ -399,54 +389,89 @@ class Registry:
 
     def _settled(self) -> None:
         self._pending = False
+        if self._commit is not None:  # it began before the last change
+            self._pending = True
+            self._later(_SETTLE, self._settled)
+            return
+        with suppress(Failure):  # it was logged, and is tried again
+            self._begin_commit()
+
+    def flush(self) -> Blocks[None]:
+        """Bring every change so far to the disk; DISK_FULL when that is impossible now, and all is kept."""
+        if self._commit is not None:
+            with suppress(Failure):  # what it could not write the next one takes along
+                yield from self._commit.wait()
+        commit = self._commit or self._begin_commit()
+        if commit is not None:
+            yield from commit.wait()
+
+    def _begin_commit(self) -> Job | None:
+        """Have what has changed committed as it is now; None when nothing has, or when it has been done already."""
+        changes = self._take_changes()
+        if changes is None:
+            return None
+        work = partial(self.file.commit, changes)
+        if self._worker is not None:
+            self._commit = self._worker.start(work, self._commit_ended)
+            return self._commit
         try:
-            self.flush()
-        except Failure:
-            log.warning("the registry cannot be written now: %s", self._error)
+            work()
+        except OSError as error:
+            self._commit_ended(error)
+            raise Failure.from_host(error) from error
+        self._commit_ended(None)
+        return None
+
+    def _commit_ended(self, error: OSError | None) -> None:
+        self._commit = None
+        if error is None:
+            self._committed = frozenset(), frozenset()
+            return
+        log.warning("the registry cannot be written now: %s", error)
+        self._take_back()
+        if not self._pending:
             self._pending = True
             self._later(_TRY_AGAIN, self._settled)
 
-    def flush(self) -> None:
-        """Bring every change to the disk in one transaction; DISK_FULL when that is impossible now, and all is kept."""
+    def _take_changes(self) -> Changes | None:
+        """What has changed, as rows: nothing that happens later changes them."""
         if not self._keys and not self._removed:
-            return
-        try:
-            with Transaction(self._database):
-                for id in self._removed:
-                    self._database.execute("DELETE FROM keys WHERE id = ?", (id,))
-                    self._database.execute("DELETE FROM value WHERE key = ?", (id,))
-                    self._database.execute("DELETE FROM links WHERE key = ?", (id,))
-                for key in self._keys:
-                    self._store(key)
-        except sqlite3.Error as error:
-            self._error = error
-            raise Failure(Status.DISK_FULL) from error
+            return None
+        rows: dict[Key, tuple[StoredKey, tuple[Value, ...]]] = {}
+        for key in self._keys:
+            self._add_row(key, rows)
+        self._committed = frozenset(rows), frozenset(self._removed)
         self._keys.clear()
         self._removed.clear()
+        return Changes(self._committed[1], tuple(rows.values()))
 
-    def _store(self, key: Key) -> int:
-        """Write a key and its values; those above it first, so that its row has a parent."""
+    def _add_row(self, key: Key, rows: dict[Key, tuple[StoredKey, tuple[Value, ...]]]) -> None:
+        """Add a key and its values; those above it first that are not on disk, so that its row has a parent."""
         above = key.parent
-        parent = 0 if above is None or above.parent is None else above.id or self._store(above)
+        assert above is not None
+        if above.parent is not None and not above.id:
+            self._add_row(above, rows)
         if not key.id:
             key.id, self._next_id = self._next_id, self._next_id + 1
-        values = list(key.values.values())  # before anything of it goes from the disk
-        row = key.id, parent, stored_name(key.name), stored_name(key.class_name), key.modified
-        self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, ?)", row)
-        if key.is_link:
-            self._database.execute("INSERT OR REPLACE INTO links VALUES (?)", (key.id,))
-        self._database.execute("DELETE FROM value WHERE key = ?", (key.id,))
-        rows = ((key.id, stored_name(value.name), value.type, value.data) for value in values)
-        self._database.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", rows)
-        return key.id
+        row = StoredKey(key.id, above.id, key.name, key.class_name, key.modified, key.is_link)
+        rows[key] = row, tuple(key.values.values())
+
+    def _take_back(self) -> None:
+        """What a commit may not have written has changed still."""
+        keys, removed = self._committed
+        self._keys.update(key for key in keys if not key.deleted)
+        self._removed.update(removed)
+        self._committed = frozenset(), frozenset()
 
     def close(self) -> None:
-        """Commit and let go of the file."""
+        """Commit and let go of the file. The worker has ended, if there was one, and may have had no time to say how."""
+        self._take_back()
+        self._worker = self._commit = None
         try:
-            self.flush()
+            self._begin_commit()
         except Failure:
-            log.error("the registry's last changes are lost: %s", self._error)
-        self._database.close()
+            log.error("the registry's last changes are lost")
+        self.file.close()
 
 
 def _target_of(link: Key) -> list[str]:

@@ -19,13 +19,27 @@ Work = Callable[[], None]
 """Something to do that uses no object of the kernel; it may raise OSError."""
 
 
-class _Job:
-    __slots__ = ("done", "error", "work")
+class Job:
+    """Something that the thread was given to do: `done` is set by its end, after `then` was told of it."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    __slots__ = ("done", "error", "then", "work")
+
+    def __init__(self, work: Work, then: Callable[[OSError | None], None] | None) -> None:
+        self.work, self.then = work, then
         self.error: OSError | None = None
         self.done = Event()
+
+    def wait(self) -> Blocks[None]:
+        """Wait for the end, whatever signals come; an error is a Failure here."""
+        while not self.done.is_set:
+            yield Wait((self.done,), interruptible=False)
+        if self.error is not None:
+            raise Failure.from_host(self.error)
+
+    def finish(self) -> None:
+        if self.then is not None:
+            self.then(self.error)
+        self.done.set()
 
 
 class Worker:
@@ -33,21 +47,22 @@ class Worker:
 
     def __init__(self) -> None:
         self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._finished: deque[_Job] = deque()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._finished: deque[Job] = deque()
         self._thread: Thread | None = None
 
-    def run(self, work: Work) -> Blocks[None]:
-        """Do something in the thread and wait for its end, whatever signals come; its OSError is a Failure here."""
+    def start(self, work: Work, then: Callable[[OSError | None], None] | None = None) -> Job:
+        """Have something done in the thread; `then` is called in the kernel's own when it has been, whoever waits or not."""
         if self._thread is None:
             self._thread = Thread(target=self._loop, name="worker", daemon=True)
             self._thread.start()
-        job = _Job(work)
+        job = Job(work, then)
         self._jobs.put(job)
-        while not job.done.is_set:
-            yield Wait((job.done,), interruptible=False)
-        if job.error is not None:
-            raise Failure.from_host(job.error)
+        return job
+
+    def run(self, work: Work) -> Blocks[None]:
+        """Do something in the thread and wait for its end, whatever signals come; its OSError is a Failure here."""
+        yield from self.start(work).wait()
 
     def finished(self, events: int = 0) -> None:
         """Wake those whose work is done."""
@@ -56,7 +71,7 @@ class Worker:
         except BlockingIOError:
             return
         while self._finished:
-            self._finished.popleft().done.set()
+            self._finished.popleft().finish()
 
     def close(self) -> None:
         """Let the work that is waiting be done, and end the thread."""

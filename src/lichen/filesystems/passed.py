@@ -30,7 +30,8 @@ from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait, Waitable
-from lichen.filesystems.hostcalls import hosted
+from lichen.executive.worker import Work
+from lichen.filesystems.hostcalls import hosted, syncing
 
 _LABELS: Final = {Kind.FIFO: "pipe", Kind.SOCKET: "socket", Kind.REGULAR: "file", Kind.CHARACTER: "tty"}
 _MOST: Final = 1 << 20
@@ -118,6 +119,10 @@ class PassedNode(Node):
     @hosted
     def write_at(self, offset: int, data: Data) -> int:
         return os.pwrite(self.descriptor, data, offset)
+
+    @hosted
+    def sync_work(self, data_only: bool = False) -> Work:
+        return syncing(os.dup(self.descriptor), os.fdatasync if data_only else os.fsync)
 
     def mapping(self) -> Mapping:
         if self.kind != Kind.REGULAR:
@@ -253,9 +258,8 @@ class PassedFile(File):
         self.require(Access.CONTENT)
         os.ftruncate(self.node.descriptor, size)
 
-    @hosted
-    def sync(self, data_only: bool = False) -> None:
-        os.fsync(self.node.descriptor)
+    def sync(self, data_only: bool = False) -> Blocks[None] | None:
+        return self.node.sync(data_only)
 
     def mapping(self) -> Mapping:
         return self.node.mapping()

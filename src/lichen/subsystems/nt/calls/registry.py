@@ -12,7 +12,8 @@ from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import ptr, u32
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, StateAccess
-from lichen.executive.registry import Changed, Key, Registry, Value
+from lichen.executive.registry import Changed, Key, Registry
+from lichen.executive.registry_file import Value
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
@@ -150,10 +151,10 @@ def NtRenameKey(thread: Thread, handle: Handle, name: Text) -> int:
 
 
 @nt.call()
-def NtFlushKey(thread: Thread, handle: Handle) -> int:
+def NtFlushKey(thread: Thread, handle: Handle) -> Blocks[int]:
     """Bring the registry to the disk."""
     _key(thread, handle, 0)
-    _registry(thread).flush()
+    yield from _registry(thread).flush()
     return Status.SUCCESS
 
 
