@@ -16,7 +16,7 @@ from lichen.executive.io.lookup import find
 from lichen.executive.io.names import Name, make_directory, symlink
 from lichen.executive.machine import MachineState
 from lichen.executive.memory import Region
-from lichen.executive.network import AddressFamily
+from lichen.executive.network.sockets import AddressFamily
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.objects.namespace import Directory
 from lichen.executive.processes import INIT, ExitStatus, Process

@@ -12,7 +12,7 @@ import pytest
 
 from lichen.executive.io.opening import Poll
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     AddressFamily,
     Caller,
     Control,

@@ -8,7 +8,7 @@ from lichen.executive.io.anonymous import create_pipe
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Options, Poll
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     Address,
     Caller,
     Credentials,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lichen.executive.io.anonymous import AnonymousFileSystem
 from lichen.executive.io.attributes import Kind
-from lichen.executive.network import Families
+from lichen.executive.network.sockets import Families
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:

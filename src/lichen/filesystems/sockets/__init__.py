@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lichen.executive.network import AddressFamily
+from lichen.executive.network.sockets import AddressFamily
+from lichen.filesystems.sockets.configuration import HostConfiguration
 from lichen.filesystems.sockets.events import HostEvents
-from lichen.filesystems.sockets.interfaces import HostInterfaces
 from lichen.filesystems.sockets.internet import InternetSockets
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.sockets.netlink import NetlinkSockets
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(devices: Devices, scheduler: Scheduler, platform: Platform) -> None:
     """Let a machine have every family that there is a driver for."""
     families, events = devices.families, HostEvents(platform)
-    families.interfaces = HostInterfaces()
+    families.configuration = HostConfiguration()
     families.register(AddressFamily.LOCAL, LocalSockets(scheduler))
     families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events))
     for family in (AddressFamily.INTERNET, AddressFamily.INTERNET_6):

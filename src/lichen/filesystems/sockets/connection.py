@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.file import Pollers
 from lichen.executive.io.opening import Poll
-from lichen.executive.network import Address, Caller, Credentials, Message, MessageFlag, Received, Socket
+from lichen.executive.network.sockets import (
+    Address,
+    Caller,
+    Credentials,
+    Message,
+    MessageFlag,
+    Received,
+    Socket,
+)
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.sockets.local import BOTH, RECEIVING, SENDING, LocalSocket

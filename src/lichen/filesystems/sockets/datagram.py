@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.opening import Poll
-from lichen.executive.network import Address, Caller, Message, MessageFlag
+from lichen.executive.network.sockets import Address, Caller, Message, MessageFlag
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.sockets.local import SENDING, Item, LocalSocket

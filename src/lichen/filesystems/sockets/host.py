@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from lichen.executive.io.file import Ready
 from lichen.executive.io.opening import Poll
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     Address,
     AtMark,
     Caller,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     Address,
     AddressFamily,
     Caller,

@@ -18,7 +18,7 @@ from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.names import make_node
 from lichen.executive.io.opening import Poll
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     Address,
     AddressFamily,
     Caller,

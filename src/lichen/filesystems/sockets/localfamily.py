@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.network import Caller, SocketType
+from lichen.executive.network.sockets import Caller, SocketType
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.sockets.connection import ConnectedSocket, PacketSocket
 from lichen.filesystems.sockets.datagram import DatagramSocket

@@ -12,7 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     Address,
     AddressFamily,
     Caller,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.network import Caller, Message, MessageFlag, Received
+from lichen.executive.network.sockets import Caller, Message, MessageFlag, Received
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.sockets.connection import ConnectedSocket

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.layout import LP64, layout
 from lichen.executive.io.file import File
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     AddressFamily,
     Control,
     Credentials,

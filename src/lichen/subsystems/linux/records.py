@@ -472,3 +472,17 @@ class Ucred(NamedTuple):
     pid: i32
     uid: u32
     gid: u32
+
+
+class Ifreq(NamedTuple):
+    """struct ifreq; `data` is the union."""
+
+    name: Annotated[bytes, Bytes(16)]
+    data: Annotated[bytes, Bytes(24, align=8)]
+
+
+class Ifconf(NamedTuple):
+    """struct ifconf: SIOCGIFCONF."""
+
+    len: i32
+    buf: ptr

@@ -12,7 +12,13 @@ from lichen.abi.argument import InOut
 from lichen.abi.layout import LP64, i32, layout
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.names import Name
-from lichen.executive.network import Address, AddressFamily, InternetAddress, LocalAddress, NetlinkAddress
+from lichen.executive.network.sockets import (
+    Address,
+    AddressFamily,
+    InternetAddress,
+    LocalAddress,
+    NetlinkAddress,
+)
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.files import start_of
 from lichen.subsystems.linux.records import SockaddrIn, SockaddrIn6

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 from lichen.abi.argument import InOut, OptionalInOut
 from lichen.abi.layout import LP64, i32, layout
 from lichen.abi.memory import Fault
-from lichen.executive.network import Message, MessageFlag, Received, Socket, SocketType
+from lichen.executive.network.sockets import Message, MessageFlag, Received, Socket, SocketType
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.linux.ancillary import give_controls, read_controls

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lichen.abi.argument import InOut, Out
 from lichen.abi.layout import i32
 from lichen.executive.io.opening import Options
-from lichen.executive.network import AddressFamily, Caller, InternetAddress, Socket
+from lichen.executive.network.sockets import AddressFamily, Caller, InternetAddress, Socket
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.linux.descriptors.installing import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut
 from lichen.abi.layout import LP64, i32, layout
-from lichen.executive.network import Level, Socket, SocketOption
+from lichen.executive.network.sockets import Level, Socket, SocketOption
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.subsystems.linux.ancillary import pack_ucred
 from lichen.subsystems.linux.calls.socket import caller_of, socket_of

@@ -13,6 +13,7 @@ from typing import Final
 
 from lichen.executive import system
 from lichen.executive.io.generated import Entry, Folder, Link, Members, Subject, Text
+from lichen.executive.network.configuration import Interface, InterfaceFlag
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.settings import fixed
 from lichen.subsystems.linux.procfs.subjects import Whole, number
@@ -23,6 +24,8 @@ _CPU: Final = "cpu"
 _INDEX: Final = "index"
 _CPU_FOLDER: Final = "/sys/devices/system/cpu"
 _NET_FOLDER: Final = "/sys/class/net"
+_KEPT_FLAGS: Final = 0xFFFF & ~InterfaceFlag.RUNNING
+"""The flags that an interface was given; the others say how it is."""
 _MOST_PROCESSORS: Final = 8191
 _WORD_BITS: Final = 32
 
@@ -171,29 +174,27 @@ def nodes() -> Folder[Whole]:
 
 
 @dataclass(frozen=True, slots=True)
-class Interface(Subject):
-    """A network interface of the host's, which are the machine's too."""
+class InterfaceFolder(Subject):
+    """What there is to know of a network interface."""
 
+    machine: Whole
     name: str
 
     def exists(self) -> bool:
-        return self.name in interfaces()
+        return self.name in interfaces(self.machine)
 
 
-def interfaces() -> list[str]:
-    """The names of all interfaces."""
-    try:
-        names = os.listdir(_NET_FOLDER)
-    except OSError:
-        return []
-    return sorted(name for name in names if os.path.isdir(f"{_NET_FOLDER}/{name}"))
+def interfaces(machine: Whole) -> dict[str, Interface]:
+    """All interfaces of the machine by their names."""
+    configuration = machine.state.processes.init.files.devices.families.configuration
+    return {} if configuration is None else {each.name: each for each in configuration.interfaces()}
 
 
-def _interface_file(name: str) -> Text[Interface]:
+def _told_by_host(name: str) -> Text[InterfaceFolder]:
     """What the host says; what does not apply to an interface is INVALID_PARAMETER, as it is there."""
 
-    def read(interface: Interface) -> bytes:
-        content = host_file(f"{_NET_FOLDER}/{interface.name}/{name}")
+    def read(folder: InterfaceFolder) -> bytes:
+        content = host_file(f"{_NET_FOLDER}/{folder.name}/{name}")
         if not content:
             raise Failure(Status.INVALID_PARAMETER)
         return content
@@ -201,20 +202,29 @@ def _interface_file(name: str) -> Text[Interface]:
     return Text(read)
 
 
-_INTERFACE: Final = (
-    *("addr_assign_type", "addr_len", "address", "broadcast", "carrier", "dev_id", "dev_port", "dormant"),
-    *(
-        "duplex",
-        "flags",
-        "ifindex",
-        "iflink",
-        "link_mode",
-        "mtu",
-        "operstate",
-        "speed",
-        "tx_queue_len",
-        "type",
-    ),
+def _value(describe: Callable[[Interface], object]) -> Text[InterfaceFolder]:
+    def read(folder: InterfaceFolder) -> bytes:
+        interface = interfaces(folder.machine).get(folder.name)
+        if interface is None:
+            raise Failure(Status.NO_DEVICE)
+        return f"{describe(interface)}\n".encode()
+
+    return Text(read)
+
+
+_VALUES: Final[dict[str, Callable[[Interface], object]]] = {
+    "addr_len": lambda interface: len(interface.hardware_address),
+    "address": lambda interface: interface.hardware_address.hex(":"),
+    "broadcast": lambda interface: interface.hardware_broadcast.hex(":"),
+    "flags": lambda interface: f"{interface.flags & _KEPT_FLAGS:#x}",
+    "ifindex": lambda interface: interface.index,
+    "mtu": lambda interface: interface.mtu,
+    "tx_queue_len": lambda interface: interface.queue_length,
+    "type": lambda interface: interface.kind,
+}
+_TOLD_BY_HOST: Final = (
+    *("addr_assign_type", "carrier", "dev_id", "dev_port", "dormant", "duplex", "iflink", "link_mode"),
+    *("operstate", "speed"),
 )
 _DIRECTIONS: Final = ("bytes", "compressed", "dropped", "errors", "fifo_errors", "packets")
 _STATISTICS: Final = (
@@ -224,17 +234,18 @@ _STATISTICS: Final = (
 )
 
 
-def _members(entry: Entry[Interface]) -> Members[Whole]:
-    find: Callable[[Whole, str], Subject | None] = lambda _, name: (  # noqa: E731
-        Interface(name) if name in interfaces() else None
+def _members(entry: Entry[InterfaceFolder]) -> Members[Whole]:
+    find: Callable[[Whole, str], Subject | None] = lambda machine, name: (  # noqa: E731
+        InterfaceFolder(machine, name) if name in interfaces(machine) else None
     )
-    return Members(lambda _: interfaces(), find, entry)
+    return Members(lambda machine: sorted(interfaces(machine)), find, entry)
 
 
 def network_devices() -> Folder[Whole]:
     """/sys/devices/virtual/net: a machine has no hardware, so that all of them are virtual."""
-    statistics = Folder({name: _interface_file(f"statistics/{name}") for name in _STATISTICS})
-    entries: dict[str, Entry[Interface]] = {name: _interface_file(name) for name in _INTERFACE}
+    statistics = Folder({name: _told_by_host(f"statistics/{name}") for name in _STATISTICS})
+    entries: dict[str, Entry[InterfaceFolder]] = {name: _told_by_host(name) for name in _TOLD_BY_HOST}
+    entries |= {name: _value(describe) for name, describe in _VALUES.items()}
     return Folder({}, _members(Folder({**entries, "statistics": statistics})))
 
 

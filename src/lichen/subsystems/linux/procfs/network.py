@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lichen.executive.io.generated import Folder, Text
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     AddressFamily,
     InternetAddress,
     Level,

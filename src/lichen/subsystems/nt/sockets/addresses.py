@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from lichen.executive.network import Address, AddressFamily, InternetAddress
+from lichen.executive.network.sockets import Address, AddressFamily, InternetAddress
 from lichen.executive.status import Failure, Status
 
 AF_INET: Final = 2

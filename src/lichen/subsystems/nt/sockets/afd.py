@@ -12,7 +12,7 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File, Ready
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network import (
+from lichen.executive.network.sockets import (
     Address,
     AddressFamily,
     Caller,

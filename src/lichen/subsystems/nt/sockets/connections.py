@@ -12,7 +12,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.opening import Access, Open, Options
-from lichen.executive.network import Address, InternetAddress, Message, ShutDown, Socket
+from lichen.executive.network.sockets import Address, InternetAddress, Message, ShutDown, Socket
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then

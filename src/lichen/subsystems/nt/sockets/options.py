@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.network import AddressFamily, Level, SocketOption
+from lichen.executive.network.sockets import AddressFamily, Level, SocketOption
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.sockets.errors import number_of, status_of, translated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import GeneratorType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from lichen.executive.network import Caller, InternetAddress
+from lichen.executive.network.sockets import Caller, InternetAddress
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.sockets import addresses

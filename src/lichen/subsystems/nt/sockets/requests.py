@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network import AtMark
+from lichen.executive.network.sockets import AtMark
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.sockets import connections, options, selection, transfers
 from lichen.subsystems.nt.sockets.afd import AfdFile

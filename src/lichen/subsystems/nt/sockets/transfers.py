@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lichen.executive.network import Message, MessageFlag, Received
+from lichen.executive.network.sockets import Message, MessageFlag, Received
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.sockets import addresses

@@ -18,6 +18,7 @@ from lichen.executive.wait import Blocks, then
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
     from lichen.executive.io.names import Name
+    from lichen.executive.network.configuration import Configuration
     from lichen.executive.objects.object import Object
 
 
@@ -297,22 +298,12 @@ class Family(Protocol):
         """Two sockets that are connected to each other; NOT_SUPPORTED."""
 
 
-class Interfaces(Protocol):
-    """Who knows the network interfaces; a record is netdevice(7)'s struct ifreq, a question its number there."""
-
-    def ask(self, question: int, record: bytes) -> bytes:
-        """The record with the answer in it."""
-
-    def list(self) -> bytes:
-        """The records of all interfaces that have an IPv4 address."""
-
-
 class Families:
-    """The families of one machine, and who knows its network interfaces."""
+    """The families of one machine, and who knows the network that they reach."""
 
     def __init__(self) -> None:
         self._families: dict[int, Family] = {}
-        self.interfaces: Interfaces | None = None
+        self.configuration: Configuration | None = None
 
     def register(self, number: int, family: Family) -> None:
         self._families[number] = family
