@@ -22,9 +22,9 @@ from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.filesystems import hostcalls
 from lichen.filesystems.disk import OBJECT, PAGE, Disk
 from lichen.filesystems.host import HostFileSystem
-from lichen.filesystems.hostnode import HostNode
+from lichen.filesystems.hostnode import PRIVATE_PREFIX, HostNode
 from lichen.filesystems.hostobject import state_of
-from lichen.filesystems.records import WHITEOUT, Record, records_for
+from lichen.filesystems.records import WHITEOUT, AttributeRecords, Record, Records
 from lichen.filesystems.removal import remove_tree
 
 _WHITEOUT_NAME: Final = "whiteout"
@@ -40,7 +40,7 @@ class Layer:
         remove_tree(path / "work")
         (path / "work").mkdir(mode=0o700, exist_ok=True)
         self.host = HostFileSystem(path, 0, devices, private=True, disk=disk)
-        self.records = records_for(path)
+        self.records = _records_for(path)
         self.files = self._folder("files")
         self.work = self._folder("work")
         self._numbers = count(1)
@@ -215,3 +215,24 @@ class Layer:
         hostcalls.rename(name, directory.directory(), target_name, target.directory(), RENAME_EXCHANGE)
         node.moved(directory, name, target, target_name)
         other.moved(target, target_name, directory, name)
+
+
+def _records_for(folder: Path) -> Records:
+    """The records of the private layer in `folder`: in the table if there is one, or if attributes do not work."""
+    table = folder / "metadata.sqlite"
+    if not table.exists() and _has_attributes(folder):
+        return AttributeRecords()
+    # SQLite is much to import for what few hosts need.
+    from lichen.filesystems.tablerecords import TableRecords
+
+    return TableRecords(table)
+
+
+def _has_attributes(folder: Path) -> bool:
+    """Whether files in a folder can have extended attributes of a user's."""
+    try:
+        os.setxattr(folder, PRIVATE_PREFIX + "probe", b"1")
+        os.removexattr(folder, PRIVATE_PREFIX + "probe")
+    except OSError:
+        return False
+    return True

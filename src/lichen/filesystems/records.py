@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from lichen.filesystems.hostnode import PRIVATE_PREFIX, HostNode
@@ -103,24 +102,3 @@ class AttributeRecords:
 
     def close(self) -> None:
         return
-
-
-def records_for(folder: Path) -> Records:
-    """The records of the private layer in `folder`: in the table if there is one, or if attributes do not work."""
-    table = folder / "metadata.sqlite"
-    if not table.exists() and _has_attributes(folder):
-        return AttributeRecords()
-    # SQLite is much to import for what few hosts need.
-    from lichen.filesystems.tablerecords import TableRecords
-
-    return TableRecords(table)
-
-
-def _has_attributes(folder: Path) -> bool:
-    """Whether files in a folder can have extended attributes of a user's."""
-    try:
-        os.setxattr(folder, PRIVATE_PREFIX + "probe", b"1")
-        os.removexattr(folder, PRIVATE_PREFIX + "probe")
-    except OSError:
-        return False
-    return True

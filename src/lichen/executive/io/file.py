@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
 from lichen.executive.io import watch
+from lichen.executive.io.applying import truncate
 from lichen.executive.io.attributes import (
     AttributeChange,
     Attributes,
@@ -19,6 +20,7 @@ from lichen.executive.io.attributes import (
     Kind,
     without_set_ids,
 )
+from lichen.executive.io.closing import finish_delete
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll, Share
 from lichen.executive.io.watch import Change
 from lichen.executive.objects.object import Object
@@ -128,8 +130,6 @@ class File(Object):
             if self.location.deleted:
                 watch.notify_closed(node)
         if self.options & Options.DELETE_ON_CLOSE or node.delete_pending:
-            from lichen.executive.io.manager import finish_delete
-
             finish_delete(self)
 
     def stand_for(self, location: Location) -> None:
@@ -341,8 +341,6 @@ class RegularFile(File):
         return offset
 
     def truncate(self, size: int) -> None:
-        from lichen.executive.io.metadata import truncate
-
         if not self.access & Access.CONTENT:
             raise Failure(Status.INVALID_PARAMETER)
         truncate(self.location, size)

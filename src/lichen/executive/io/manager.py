@@ -308,31 +308,3 @@ def set_disposition(file: File, delete: bool, posix: bool = False) -> None:
     file.options &= ~(Options.DELETE_ON_CLOSE | Options.POSIX)
     if delete and posix:
         file.options |= Options.DELETE_ON_CLOSE | Options.POSIX
-
-
-def finish_delete(file: File) -> None:
-    """A file that was to be deleted at its last close was closed; the right to do so was checked at the open."""
-    node, location = file.node, file.location
-    node.delete_pending = True
-    if node.files and not file.options & Options.POSIX:
-        return
-    node.delete_pending = False
-    if location.deleted or location.parent is None:
-        return
-    try:
-        remove_entry(location)
-    except Failure:
-        return
-
-
-def remove_entry(location: Location) -> None:
-    """Take a name out of its directory, without asking who wants it."""
-    parent, node = location.parent, location.node
-    assert parent is not None
-    if node.kind == Kind.DIRECTORY:
-        parent.node.rmdir(location.name, node)
-    else:
-        parent.node.unlink(location.name, node)
-    if watch.active:
-        watch.notify_removed(location)
-    location.removed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from lichen.executive.io import watch
+from lichen.executive.io.applying import apply_change, check_size
 from lichen.executive.io.attributes import SET_GID, AttributeChange, Attributes, Kind, without_set_ids
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Location
@@ -16,7 +17,6 @@ from lichen.executive.security.tokens import Capability, Token
 from lichen.executive.status import Failure, Status
 
 LONGEST_ATTRIBUTE: Final = 65536
-LARGEST_FILE: Final = (1 << 63) - 1
 
 
 def change_attributes(
@@ -48,14 +48,6 @@ def change_attributes(
     apply_change(location, change)
 
 
-def apply_change(location: Location, change: AttributeChange) -> None:
-    """Change attributes for one whose right to it was checked, when a handle with that access was opened (NT)."""
-    location.node.change(change)
-    if watch.active:
-        what = Change.ATTRIBUTES if change.size is None else Change.MODIFY
-        watch.notify(location, what)
-
-
 def _check_times(token: Token, attributes: Attributes, to_now: bool) -> None:
     if token.fsuid == attributes.uid or token.has(Capability.FOWNER):
         return
@@ -83,22 +75,6 @@ def _change_owner(token: Token, attributes: Attributes, change: AttributeChange)
         return change
     mode = without_set_ids(attributes.mode)
     return change if mode == attributes.mode else change._replace(mode=mode)
-
-
-def check_size(node: Node, size: int) -> None:
-    """Whether a node can be given this size at all."""
-    if node.kind == Kind.DIRECTORY:
-        raise Failure(Status.FILE_IS_A_DIRECTORY)
-    if node.kind != Kind.REGULAR or size < 0:
-        raise Failure(Status.INVALID_PARAMETER)
-    if size > LARGEST_FILE:
-        raise Failure(Status.FILE_TOO_LARGE)
-
-
-def truncate(location: Location, size: int) -> None:
-    """Set the size of an object that the caller has opened for writing."""
-    check_size(location.node, size)
-    apply_change(location, AttributeChange(size=size))
 
 
 # ---- extended attributes

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
+from lichen.executive.io.closing import remove_entry
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.links import leads_to_directory
 from lichen.executive.io.location import Location, fold
 from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
-from lichen.executive.io.manager import make_entry, remove_entry
+from lichen.executive.io.manager import make_entry
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.executive.io.permission import check_add, check_no_denial, check_remove
 from lichen.executive.io.watch import Change

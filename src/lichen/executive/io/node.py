@@ -18,6 +18,7 @@ from lichen.executive.io.attributes import (
     FileSystemStatistics,
     Kind,
 )
+from lichen.executive.io.file import DirectoryFile, File, RegularFile
 from lichen.executive.io.opening import Access, Open
 from lichen.executive.security.tokens import Capability, Token
 from lichen.executive.status import Failure, Status
@@ -25,7 +26,6 @@ from lichen.executive.worker import Work, perform
 
 if TYPE_CHECKING:
     from lichen.executive.io.device import Devices
-    from lichen.executive.io.file import File
     from lichen.executive.io.generated import Subject
     from lichen.executive.io.location import Location
     from lichen.executive.io.locks import Locks
@@ -218,8 +218,6 @@ class Node:
 
     def open(self, location: Location, open: Open, token: Token) -> File | Blocks[File]:
         """An open file of this node. Here the driver meets an open for writing for the first time: errors come now."""
-        from lichen.executive.io.file import DirectoryFile, RegularFile
-
         if self.kind == Kind.REGULAR:
             self.opening(open.access)
             strips = open.access & Access.CONTENT and not token.has(Capability.FSETID)

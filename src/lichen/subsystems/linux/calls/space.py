@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
 from lichen.executive.io.anonymous import NO_KIND
+from lichen.executive.io.applying import check_size
 from lichen.executive.io.attributes import AttributeChange, Kind
-from lichen.executive.io.metadata import change_attributes, check_size
+from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks, Wait, then

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive.io import names as io_names
+from lichen.executive.io.applying import apply_change
 from lichen.executive.io.attributes import AttributeChange, Flag, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import is_viewed, require_removable, set_disposition
-from lichen.executive.io.metadata import apply_change
 from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
 from lichen.executive.objects.completion import USUAL, CompletionPort
