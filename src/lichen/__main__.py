@@ -1,4 +1,4 @@
-"""The `lichen` command: `run` and the bare `lichen` take the fast road, which imports no CLI library (DECISIONS 31)."""
+"""The `lichen` command: `run` and the bare `lichen` take the fast road, which imports no CLI library (G31)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a machine has of its own where the host's is for the host's root alone.
 
-A kernel of root does not show its guests what others may not read (DECISIONS 21), nor one of a user what it may not read
+A kernel of root does not show its guests what others may not read (G21), nor one of a user what it may not read
 itself: the locks and caches of package managers are made anew. Yet an administrator has a home, and without /etc/shadow `su`,
 `useradd` and `passwd` fail even for root: so the machine has one of its own, in which nobody has a password.
 """

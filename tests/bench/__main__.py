@@ -185,7 +185,7 @@ def crowd() -> None:
 
 
 def spinners() -> None:
-    """How long a shell takes to start a program beside four guests that only compute (DECISIONS 10)."""
+    """How long a shell takes to start a program beside four guests that only compute (G10)."""
     script = """for i in {1..4}; do (while :; do :; done) & done; sleep 2; all=()
         for i in {1..20}; do start=${EPOCHREALTIME/./}; /bin/true; all+=($((${EPOCHREALTIME/./} - start))); done
         kill $(jobs -p); printf '%s\\n' "${all[@]}" | sort -n | sed -n '1p;10p;20p'"""

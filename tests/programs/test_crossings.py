@@ -331,7 +331,7 @@ HELD = """echo content > {linux}/held; exec 3> >($hold '{windows}\\held' {access
 def test_what_windows_denies(
     shell: Shell, linux: str, windows: str, access: str, share: str, action: str, denied: bool
 ) -> None:
-    """A file that a Windows program holds: its word counts for Linux programs on C:, and not on Z: (DECISIONS 23)."""
+    """A file that a Windows program holds: its word counts for Linux programs on C:, and not on Z: (G23)."""
     script = HELD.format(
         linux=linux, windows=windows, access=access, share=share, action=f"cd {linux}; {action}"
     )

@@ -1,6 +1,6 @@
 """`lichen run` and `lichen`: start one program on a machine, with the caller's standard files, and end as it ends.
 
-This is the fast road: it imports no CLI library, and next to nothing of the standard one (DECISIONS 31).
+This is the fast road: it imports no CLI library, and next to nothing of the standard one (G31).
 """
 
 from __future__ import annotations

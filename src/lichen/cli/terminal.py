@@ -1,6 +1,6 @@
 """The user's terminal while a guest has it: raw, so that every key reaches the machine's own line discipline.
 
-Whatever happens, it is put back: at the end, before an error is told, and when a signal ends the client (DECISIONS 30).
+Whatever happens, it is put back: at the end, before an error is told, and when a signal ends the client (G30).
 """
 
 from __future__ import annotations

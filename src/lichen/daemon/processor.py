@@ -1,4 +1,4 @@
-"""Which core a machine runs on: its kernel and its guests take turns, so they share one (DECISIONS 10)."""
+"""Which core a machine runs on: its kernel and its guests take turns, so they share one (G10)."""
 
 from __future__ import annotations
 

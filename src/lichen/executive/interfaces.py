@@ -172,7 +172,7 @@ class GuestThread(Protocol):
         """Bring the thread to a stop with the guest's own registers; False when it is gone.
 
         A call that the kernel holds is thereby turned from a notification into a stop: it is completed by registers and
-        never issued again (DECISIONS 1). A call that the kernel has not seen yet will be issued again.
+        never issued again (G1). A call that the kernel has not seen yet will be issued again.
         """
 
     def at_rest(self) -> AbstractContextManager[None]:

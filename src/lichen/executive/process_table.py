@@ -1,7 +1,7 @@
 """All processes of a machine, making them, and where ids come from (NT: PspCidTable).
 
 Ids are multiples of 4 from one counter, shared by processes and threads; a process's first thread has the process's id.
-An id is given out again only when its process is reaped and nobody holds a handle (DECISIONS 13).
+An id is given out again only when its process is reaped and nobody holds a handle (G13).
 """
 
 from __future__ import annotations

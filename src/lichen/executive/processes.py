@@ -49,7 +49,7 @@ class ExitStatus(NamedTuple):
 
     @property
     def byte(self) -> int:
-        """The eight bits of the code that a POSIX parent sees: never 0 for a code that is not (DECISIONS 18)."""
+        """The eight bits of the code that a POSIX parent sees: never 0 for a code that is not (G18)."""
         return (self.code & 0xFF) or (0xFF if self.code else 0)
 
     @property

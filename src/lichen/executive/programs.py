@@ -93,7 +93,7 @@ def start(process: Process, loaded: Loaded, suspended: bool = False, how: Schedu
 
 
 def execute(thread: Thread, loaded: Loaded) -> None:
-    """Replace the calling thread's program: other threads end, the process keeps id, parent, handles (DECISIONS 14)."""
+    """Replace the calling thread's program: other threads end, the process keeps id, parent, handles (G14)."""
     process = thread.process
     for other in list(process.threads.values()):
         if other is not thread:

@@ -3,7 +3,7 @@
 A key's subkeys and values are read from the disk when somebody first asks for them: of the thousands that a machine begins
 with most never are. What was read stays in memory. Changes are collected and committed together: by `flush` (NtFlushKey), a
 tenth of a second after the last change, or at shutdown; so the file on disk is always a state that the registry once had
-(DECISIONS 27), and the worker waits for it, not the machine's loop (DECISIONS 12). Names are blind to case and keep the case
+(G27), and the worker waits for it, not the machine's loop (G12). Names are blind to case and keep the case
 they were made with. Volatile keys are never written.
 """
 

@@ -2,7 +2,7 @@
 
 Content that cannot change under a mapping is held once in the page cache, unless it is too large for that; everything else is
 mapped from the host file itself, through a descriptor that has the mode of the guest's own open and is closed again at once
-(DECISIONS 9). Pages beyond the end of the file are mapped from an empty file, so that touching them traps as it does natively.
+(G9). Pages beyond the end of the file are mapped from an empty file, so that touching them traps as it does natively.
 """
 
 from __future__ import annotations

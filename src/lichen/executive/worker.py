@@ -1,4 +1,4 @@
-"""One host thread for what would make the kernel wait for a disk: fsync and the like (DECISIONS 12).
+"""One host thread for what would make the kernel wait for a disk: fsync and the like (G12).
 
 The kernel itself is single-threaded. Work given to the worker touches nothing of it: it is a function of the host's
 descriptors alone. Its end is told by a host event descriptor that the platform watches, and wakes the waiting call.

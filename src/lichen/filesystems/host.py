@@ -1,7 +1,7 @@
 """Folders of the host as file systems: the host's root (read-only), shares, and the folders that a machine owns.
 
 What a guest may see of the host is decided here; how it is reached without following anything is in hostnode.py. Only
-regular files, folders and symlinks show: the host's FIFOs, devices and sockets do not exist for guests (DECISIONS 21).
+regular files, folders and symlinks show: the host's FIFOs, devices and sockets do not exist for guests (G21).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many descriptors of the host the kernel may have: what guests open must leave it some for its own work (DECISIONS 7)."""
+"""How many descriptors of the host the kernel may have: what guests open must leave it some for its own work (G7)."""
 
 from __future__ import annotations
 

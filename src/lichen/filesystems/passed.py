@@ -1,7 +1,7 @@
 """The standard files of a client: pipes, sockets and regular files of the host that it passed to the machine.
 
 No name leads to them and none of theirs is resolved. The host's open file description belongs to the client and to whoever
-started it, so its flags stay as they are (DECISIONS 30): a pipe is opened again for the kernel alone, where the host allows
+started it, so its flags stay as they are (G30): a pipe is opened again for the kernel alone, where the host allows
 that, a socket is asked not to wait at each call, and whatever else could make the kernel wait is asked first and gets little.
 A regular file never waits, and its position is shared with the client's other programs, as it should be.
 """

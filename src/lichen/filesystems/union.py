@@ -1,4 +1,4 @@
-"""Two trees as one: the read-only tree below and the machine's private layer over it (DECISIONS 21, 22).
+"""Two trees as one: the read-only tree below and the machine's private layer over it (G21, G22).
 
 The tree below may be the host's own root, an imported one, or none at all; the layer takes every change. A node shows its
 upper object if it has one, else its lower one; directories with both show both. The union is the only writer of the layer.

@@ -11,7 +11,7 @@ import pytest
 from lichen.cli.run import UsageError, parse, share_of
 
 BUDGET = 0.020
-"""Seconds that the fast road may add to a bare start of Python (DECISIONS 31)."""
+"""Seconds that the fast road may add to a bare start of Python (G31)."""
 FORBIDDEN = {
     "argparse",
     "click",

@@ -87,7 +87,7 @@ class Options:
     IMAGE: Final = 0x1000
     """Opened to be run: nobody may write meanwhile (IMAGE_BUSY)."""
     POSIX: Final = 0x2000
-    """A Linux open: other opens' denials bind it only where the mount enforces them (DECISIONS 23)."""
+    """A Linux open: other opens' denials bind it only where the mount enforces them (G23)."""
     NO_TERMINAL: Final = 0x4000
     """Do not make a terminal the controlling one (O_NOCTTY)."""
     OVERLAPPED: Final = 0x8000

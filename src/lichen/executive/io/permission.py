@@ -48,7 +48,7 @@ def check_remove(token: Token, directory: Location, node: Node) -> None:
 
 
 def check_no_denial(location: Location, by: File | None = None) -> None:
-    """ACCESS_DENIED when a Windows open forbids deletion where that binds Linux programs too (DECISIONS 23).
+    """ACCESS_DENIED when a Windows open forbids deletion where that binds Linux programs too (G23).
 
     `by` is the open file, if any, through which the object is moved: what it denies binds the others.
     """

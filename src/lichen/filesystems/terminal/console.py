@@ -2,7 +2,7 @@
 
 The client has put the real terminal into raw mode, so every key arrives here and all editing is the machine's own. The
 kernel may never wait for it: a terminal that is stopped or slow fills a bounded buffer, and then those who write wait. The
-descriptors are the client's, whose flags stay as they are (DECISIONS 30): the terminal is opened again for the kernel
+descriptors are the client's, whose flags stay as they are (G30): the terminal is opened again for the kernel
 alone, and where the host does not allow that, it is asked first and given a byte at a time, which is what it certainly takes.
 """
 

@@ -1,4 +1,4 @@
-"""Guests that compute are not held on the core that the kernel shares with guests, until they call again (DECISIONS 10).
+"""Guests that compute are not held on the core that the kernel shares with guests, until they call again (G10).
 
 One core for all is best for whoever calls the kernel often: nobody has to be woken on another. A guest that computes for
 long stretches gains nothing by it, keeps others waiting, and leaves the other cores idle: the host may place it anywhere.

@@ -1,6 +1,6 @@
 """The seccomp filters of guests: which calls the host answers, which the kernel is told of, which stop the thread.
 
-ALLOW is a short audited list of calls that read or change nothing but the calling thread and its own memory (DECISIONS 4).
+ALLOW is a short audited list of calls that read or change nothing but the calling thread and its own memory (G4).
 TRACE stops the thread, for calls that change registers. All else is a notification. From the stub page only what could
 harm the guest alone is free; mapping a descriptor is a notification (compared with what was ordered), and anything else
 stops: an idle thread does that on order, a guest that jumped in dies of it.

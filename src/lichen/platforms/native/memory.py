@@ -1,6 +1,6 @@
 """Guest memory as the kernel reads and writes it.
 
-process_vm_readv and process_vm_writev honour page protection, which /proc/PID/mem does not (DECISIONS 5).
+process_vm_readv and process_vm_writev honour page protection, which /proc/PID/mem does not (G5).
 """
 
 from __future__ import annotations

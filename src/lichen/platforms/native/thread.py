@@ -3,7 +3,7 @@
 A thread runs, or the kernel holds a call of it as an unanswered notification, or it is in a ptrace stop. Everything that
 looks at or changes registers goes through `stop`, which leaves the guest's own registers whatever the form was: a held
 call is cancelled on the host and completed by registers, a call that the kernel has not seen is taken back and issued
-again when the thread goes on (DECISIONS 1).
+again when the thread goes on (G1).
 """
 
 from __future__ import annotations

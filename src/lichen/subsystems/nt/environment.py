@@ -1,4 +1,4 @@
-"""Environment variables and paths between the worlds: all variables pass, PATH, TEMP and TMP are converted (DECISIONS 32).
+"""Environment variables and paths between the worlds: all variables pass, PATH, TEMP and TMP are converted (G32).
 
 What WSLENV lists passes as it says there.
 """

@@ -1,7 +1,7 @@
 """KUSER_SHARED_DATA: the page at 0x7ffe0000 that every NT process reads time, version and features from.
 
 Rewritten every 15.6 ms while any NT thread can run, as a refresh on resume alone would hang a loop that waits for
-GetTickCount to change (DECISIONS 26).
+GetTickCount to change (G26).
 """
 
 from __future__ import annotations

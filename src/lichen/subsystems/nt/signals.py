@@ -1,4 +1,4 @@
-"""Signals that concern the console of a Windows program: the keys of a terminal, its size, stops (DECISIONS 17)."""
+"""Signals that concern the console of a Windows program: the keys of a terminal, its size, stops (G17)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_for_console(process: Process, number: int) -> bool:
 
 
 def exit_status(thread: Thread, code: int) -> ExitStatus:
-    """How a process has ended that ends itself. Whoever is ended by ^C is so for Linux parents too (DECISIONS 18).
+    """How a process has ended that ends itself. Whoever is ended by ^C is so for Linux parents too (G18).
 
     Wine's last handler ends a program with 0 where that of Windows says CONTROL_C_EXIT.
     """

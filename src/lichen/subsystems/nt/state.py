@@ -101,7 +101,7 @@ class NtThread:
     mutants: dict[Any, None] = field(default_factory=dict)
     """Mutants that the thread owns."""
     undo: list[Callable[[], object]] = field(default_factory=list)
-    """How to take back what the current call has made, should it fail after all (DECISIONS 33)."""
+    """How to take back what the current call has made, should it fail after all (G33)."""
     priority: int = 0
     affinity: int = 0
     description: str = ""

@@ -84,7 +84,7 @@ _ENDED_BY_EXCEPTION: Final = {
     Status.STACK_OVERFLOW: posix.SIGSEGV,
     NtStatus.STACK_BUFFER_OVERRUN: posix.SIGABRT,
 }
-"""Unhandled exceptions as a Linux parent sees them (DECISIONS 18)."""
+"""Unhandled exceptions as a Linux parent sees them (G18)."""
 
 
 class NtGuests(Protocol):
@@ -268,7 +268,7 @@ class NtSubsystem:
         """An APC has ended an alertable wait when it was queued, and no other wait."""
 
     def signal(self, process: Process, number: int, sender: Process | None) -> None:
-        """What POSIX signals mean to an NT process (DECISIONS 17)."""
+        """What POSIX signals mean to an NT process (G17)."""
         if number in (0, posix.SIGCHLD, posix.SIGURG) or self._is_ignored(process, number):
             return
         if signals.is_for_console(process, number):
@@ -440,7 +440,7 @@ class NtSubsystem:
         signals.job_changed(process)
 
     def child_ended(self, parent: Process, child: Process) -> bool:
-        """NT parents never make zombies: the child's object lives while handles do (DECISIONS 19)."""
+        """NT parents never make zombies: the child's object lives while handles do (G19)."""
         return False
 
     def child_changed(self, parent: Process, child: Process) -> None:

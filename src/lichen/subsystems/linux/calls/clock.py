@@ -2,7 +2,7 @@
 
 The host reads and sleeps by its own clocks for the guest (nanosleep, gettimeofday, time, clock_gettime and its sisters), as
 they are the same for all. What comes here is a processor clock, whose process may have had several host tasks, or no clock
-at all. Nobody in a machine sets a clock: the vDSO shows the host's (DECISIONS 28).
+at all. Nobody in a machine sets a clock: the vDSO shows the host's (G28).
 
 Source: clock_gettime(2), clock_nanosleep(2), settimeofday(2), adjtimex(2).
 """

@@ -1,4 +1,4 @@
-"""Futexes: the host has their queues, as every guest thread is one of its threads (DECISIONS 11).
+"""Futexes: the host has their queues, as every guest thread is one of its threads (G11).
 
 Source: futex(2).
 """

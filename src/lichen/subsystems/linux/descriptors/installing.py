@@ -1,4 +1,4 @@
-"""Giving a caller new descriptors; when it cannot be told their numbers, they are taken back (DECISIONS 33)."""
+"""Giving a caller new descriptors; when it cannot be told their numbers, they are taken back (G33)."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def NtTerminateProcess(thread: Thread, process: Handle, code: u32) -> Result:
 
 
 def end(process: Process, code: int) -> None:
-    """End a process with a code; a Linux one as by SIGKILL, which its parent knows (DECISIONS 18)."""
+    """End a process with a code; a Linux one as by SIGKILL, which its parent knows (G18)."""
     process.terminate(ExitStatus(code, 0 if as_nt_process(process) is not None else signal.SIGKILL))
 
 
@@ -99,7 +99,7 @@ def NtOpenProcess(
 
 
 def exit_code(process: Process) -> int:
-    """GetExitCodeProcess: 128 + n for a signal (DECISIONS 18)."""
+    """GetExitCodeProcess: 128 + n for a signal (G18)."""
     return STILL_ACTIVE if process.exit_status is None else process.exit_status.code
 
 

@@ -205,7 +205,7 @@ def _give(parent: Process, child: Process, source: int, target: int, foreign: bo
 
 
 def _give_descriptors(parent: Process, child: Process, given: Parameters) -> tuple[int, int, int]:
-    """A Linux program gets the three standard handles as 0, 1 and 2, and nothing else (DECISIONS 20)."""
+    """A Linux program gets the three standard handles as 0, 1 and 2, and nothing else (G20)."""
     found = [
         handle_of(number) if _give(parent, child, index_of(handle & 0xFFFFFFFF), number, foreign=True) else 0
         for number, handle in enumerate(given.standard)

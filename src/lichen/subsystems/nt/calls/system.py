@@ -319,7 +319,7 @@ def NtQuerySystemTime(thread: Thread, now: Out[i64]) -> int:
 
 @nt.call()
 def NtSetSystemTime(thread: Thread, now: Address, before: Address) -> int:
-    """The clock is the host's (DECISIONS 28)."""
+    """The clock is the host's (G28)."""
     raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
