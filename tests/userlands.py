@@ -12,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lichen.boot.drives import find_userland
 from lichen.daemon import places
-from lichen.drives import find_userland
 from lichen.subsystems.nt import userland
 from lichen.subsystems.nt.userland import Userland
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from lichen.subsystems.nt import userland
 from tests import userlands
 from tests.conformance.conftest import Run

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.toolchain import Toolchain
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests import userlands
 
 SECONDS = 50

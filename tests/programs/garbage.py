@@ -16,10 +16,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from lichen import launching
+from lichen.boot import launching
+from lichen.boot.machine import Machine
+from lichen.boot.tree import Share
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.security.tokens import Token
-from lichen.machine import Machine, Share
 
 _QUIET = 0.3
 """Seconds after which the host has told the last end of a guest."""
@@ -28,7 +29,7 @@ _QUIET = 0.3
 def main(folder: str, shared: str, warm_up: str, script: str) -> None:
     """Run two scripts one after the other, and print as JSON what the second has left."""
     machine = Machine(folder)
-    machine.share(Share(shared, shared, True), Token.of_user(0, 0))
+    machine.tree.share(Share(shared, shared, True), Token.of_user(0, 0))
     _run(machine, warm_up)
     gc.collect()
     gc.disable()

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests.programs.conftest import SECONDS
 from tests.toolchain import Toolchain, host_program
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.programs.conftest import Lichen
 from tests.programs.terminal import PROMPT, User

@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.programs.conftest import Lichen, children_of, eventually, is_alive
 from tests.toolchain import Toolchain, host_program

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.programs.conftest import Lichen, children_of, eventually, is_alive
 from tests.toolchain import host_program

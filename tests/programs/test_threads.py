@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from tests.programs.conftest import Lichen, bash
 from tests.toolchain import Toolchain
 

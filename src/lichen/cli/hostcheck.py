@@ -66,8 +66,8 @@ def _linux_userland() -> Finding:
 def _windows_userland() -> Finding:
     from pathlib import Path
 
+    from lichen.boot.drives import find_userland
     from lichen.daemon import places
-    from lichen.drives import find_userland
 
     found = find_userland(Path(places.home()))
     if found is None:

@@ -22,11 +22,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lichen.boot.drives import find_userland
 from lichen.cli import archives, debian, seed
 from lichen.cli.asking import CommandError
 from lichen.cli.stripping import without_debug_sections
 from lichen.daemon import places
-from lichen.drives import find_userland
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import userland
 

@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from lichen.drives import MOUNT_POINT
+from lichen.boot.drives import MOUNT_POINT
+from lichen.boot.launching import DEFAULT_PATH
+from lichen.boot.machine import Machine
+from lichen.boot.refusals import LaunchError
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
-from lichen.launching import DEFAULT_PATH, LaunchError
-from lichen.machine import Machine
 
 _MOST: int = 1 << 20
 

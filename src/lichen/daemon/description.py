@@ -28,7 +28,7 @@ def status(kernel: Kernel) -> dict[str, Any]:
         "namespaces": machine.isolation,
         "extension": machine.has_extension,
         "root_files": kernel.root_files,
-        "disk": machine.disk.size,
+        "disk": machine.tree.disk.size,
         "errors": machine.scheduler.errors,
         "missing": machine.missing_calls(),
     }

@@ -16,6 +16,8 @@ import socket
 from typing import Final, NoReturn
 
 import lichen
+from lichen.boot.machine import Machine
+from lichen.boot.refusals import FAILURE, LaunchError
 from lichen.daemon import description, diagnosis, places, processor, protocol
 from lichen.daemon.connection import Connection
 from lichen.daemon.logs import BoundedHandler
@@ -25,8 +27,6 @@ from lichen.executive.processes import ExitStatus
 from lichen.executive.scheduler import Parking
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.filesystems.removal import remove_tree
-from lichen.launching import FAILURE, LaunchError
-from lichen.machine import Machine
 
 log = logging.getLogger("lichen.daemon")
 
@@ -173,7 +173,7 @@ class Kernel:
     def set_disk(self, size: int) -> None:
         """Give the machine a disk of this size, now and whenever it runs; 0: as much as the host has."""
         places.set_disk_size(self.folder, size)
-        self.machine.disk.limit(size or None)
+        self.machine.tree.disk.limit(size or None)
         log.info("the disk has %d bytes", size)
 
     def session_began(self, session: Session) -> None:

@@ -12,14 +12,15 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
+from lichen.boot.drives import make_profile
+from lichen.boot.launching import Launch, start
+from lichen.boot.refusals import FAILURE, LaunchError
+from lichen.boot.tree import Share
 from lichen.daemon import accounts, protocol
 from lichen.daemon.trace import Output
-from lichen.drives import make_profile
 from lichen.executive.security.tokens import Token
 from lichen.executive.wait import Blocks, Wait
 from lichen.filesystems.terminal.console import Console, join
-from lichen.launching import FAILURE, Launch, LaunchError, start
-from lichen.machine import Share
 
 if TYPE_CHECKING:
     from lichen.daemon.connection import Connection
@@ -126,7 +127,7 @@ class Session:
             token = accounts.token_of(machine, user)
         words = request.shares
         for host, guest, mode in zip(words[::3], words[1::3], words[2::3], strict=True):
-            machine.share(Share(os.fsdecode(host), os.fsdecode(guest), mode == b"ro"), token)
+            machine.tree.share(Share(os.fsdecode(host), os.fsdecode(guest), mode == b"ro"), token)
         variables = {name: value for name, _, value in (item.partition(b"=") for item in request.environment)}
         environment = accounts.environment_of(variables, user, user.uid == caller.uid)
         program, arguments = request.program, tuple(request.arguments)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from lichen.boot.drives import find_userland
 from lichen.cli import registration, seed, setupfile
 from lichen.cli.registration import Entry, ScriptError, text_data
-from lichen.drives import find_userland
 from lichen.executive.registry import Registry
 from tests import userlands
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen import drives
+from lichen.boot import drives
 from lichen.cli import debian
 from lichen.subsystems.nt import userland
 from tests.programs.conftest import eventually

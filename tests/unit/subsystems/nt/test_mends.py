@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from lichen.drives import find_userland
+from lichen.boot.drives import find_userland
 from lichen.subsystems.nt import mends, pe, shell_patches
 from lichen.subsystems.nt.forwarder import build
 

@@ -24,9 +24,10 @@ from lichen.subsystems.nt.subsystem import NtSubsystem, stopping_numbers
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process
     from lichen.executive.programs import Program
-    from lichen.machine import Machine
+    from lichen.platforms.native.platform import NativePlatform
 
 
 def numbers_that_stop(found: userland.Userland) -> tuple[int, ...]:
@@ -39,16 +40,15 @@ class Windows:
 
     def __init__(
         self,
-        machine: Machine,
+        platform: NativePlatform,
+        state: MachineState,
         found: userland.Userland,
         context: FileSystemContext,
     ) -> None:
-        self.drive, self.context = machine.state.drives["C"], context
-        guests = machine.platform.enable_nt()
+        self.drive, self.context = state.drives["C"], context
+        guests = platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
-        self.subsystem = NtSubsystem(
-            machine.platform, guests, machine.state, file, found.nls, len(machine.state.system.processors)
-        )
+        self.subsystem = NtSubsystem(platform, guests, state, file, found.nls, len(state.system.processors))
         self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(stub.UNIX_DISPATCH)
         self._patch_shell()
         self.subsystem.images.mend = functools.partial(mends.mend, dispatcher=stub.UNIX_DISPATCH)

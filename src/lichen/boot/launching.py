@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from lichen import drives
+from lichen.boot import drives
+from lichen.boot.refusals import LaunchError, hint_at
 from lichen.executive import programs
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -26,11 +27,9 @@ from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.types import path_of
 
 if TYPE_CHECKING:
-    from lichen.machine import Machine
+    from lichen.boot.machine import Machine
 
 DEFAULT_PATH: Final = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-FAILURE: Final = 125
-"""The exit status of `lichen run` when it is not the program that failed."""
 _NOT_EXECUTABLE: Final = 126
 _NOT_FOUND: Final = 127
 _NO_WINDOWS: Final = (
@@ -38,18 +37,9 @@ _NO_WINDOWS: Final = (
 )
 
 
-_OWN_TREES: Final = (b"/dev/", b"/proc/", b"/run/", b"/sys/", b"/tmp/")
 _READABLE: Final = Open(
     Access.READ, share=Share.READ | Share.DELETE, options=Options.IMAGE | Options.NON_DIRECTORY
 )
-
-
-class LaunchError(Exception):
-    """A program that could not be started: why, for the user, and the exit status that says so to scripts."""
-
-    def __init__(self, message: str, status: int = FAILURE) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -195,30 +185,5 @@ def _where_it_is(machine: Machine, launch: Launch) -> str:
     for path in _candidates(launch.program, launch.environment.get(b"PATH", b"")):
         place = os.path.join(launch.folder, path)
         if os.path.isfile(place) and (b"/" in launch.program or os.access(place, os.X_OK)):
-            return hint_at(place, machine.hides_private)
+            return hint_at(place, machine.tree.hides_private)
     return ""
-
-
-def hint_at(path: bytes, hides_private: bool) -> str:
-    """What to do about a path that the machine does not have, when the host has it.
-
-    `hides_private`: the machine shows no files that only root may read.
-    """
-    path = os.path.normpath(path)
-    if not os.path.exists(path):
-        return ""
-    folder = os.path.normpath(os.fsdecode(path if os.path.isdir(path) else os.path.dirname(path)))
-    share = f"show it to the machine with --share {folder}"
-    if hides_private and _is_private(os.path.realpath(path)):
-        return f" on the machine; only root may read it on the host: start the machine with --root-files, or {share}"
-    return f" on the machine; it is on the host, so {share}"
-
-
-def _is_private(path: bytes) -> bool:
-    """Whether others may not come to a path of the host, or not read what is there, and it would show otherwise."""
-    if path.startswith(_OWN_TREES):
-        return False
-    if not os.stat(path).st_mode & (0o001 if os.path.isdir(path) else 0o004):
-        return True
-    above = os.path.dirname(path)
-    return above != path and _is_private(above)

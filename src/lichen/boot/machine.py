@@ -7,25 +7,23 @@ sockets or terminals of the host; whoever owns a machine starts programs on it a
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 from collections.abc import Callable
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final
 
-from lichen import drives, private_files
+from lichen.boot import drives
+from lichen.boot.refusals import LaunchError, hint_at
+from lichen.boot.tree import Tree
 from lichen.executive import programs
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import File
-from lichen.executive.io.location import Location, Mount, anonymous
+from lichen.executive.io.location import anonymous
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.manager import create_file
-from lichen.executive.io.names import Name, make_directory
-from lichen.executive.io.node import FileSystem
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.machine import MachineState
 from lichen.executive.processes import INIT, Process
@@ -35,53 +33,33 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Worker
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems import sockets
-from lichen.filesystems.disk import Disk
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
-from lichen.filesystems.host import HostFileSystem, Owners
 from lichen.filesystems.hostlimits import raise_descriptor_limit
 from lichen.filesystems.hostwatch import HostMonitor
-from lichen.filesystems.memory import MemoryFileSystem, Pool
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
-from lichen.filesystems.sharerecords import ShareRecords
 from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import Console
-from lichen.filesystems.union import UnionFileSystem
-from lichen.launching import LaunchError, hint_at
 from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
-from lichen.subsystems.linux.procfs import sysfs, tree
+from lichen.subsystems.linux.procfs import sysfs
+from lichen.subsystems.linux.procfs import tree as procfs
 from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
 
 if TYPE_CHECKING:
+    from lichen.boot.windows import Windows
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.objects.namespace import Directory
     from lichen.executive.registry import Registry
     from lichen.subsystems.nt.subsystem import NtSubsystem
-    from lichen.windows import Windows
 
-_FIRST_DEVICE: Final = 32
-"""st_dev of the root; the file systems mounted later count on."""
 _MEMORY_MAJOR: Final = 1
-_RESOLVER: Final = "/etc/resolv.conf"
-"""How names of hosts are found; many hosts keep it in /run."""
-_NOT_SHARED: Final = ("", "dev", "proc", "sys")
-"""The root and the folders below it that no share may cover: without them there is no machine."""
-_MOST_CARRIED: Final = 1 << 16
 _QUIET: Final = 0.005
 """Seconds without a new program after which there is time to prepare for the next."""
-
-
-class Share(NamedTuple):
-    """A folder of the host that shows at a place of the machine's tree."""
-
-    host: str
-    guest: str
-    read_only: bool = False
 
 
 class Machine:
@@ -112,40 +90,32 @@ class Machine:
         self.platform.watch(self._worker.descriptor, select.POLLIN, self._worker.finished)
         self.monitor = HostMonitor()
         self.monitor.listen(self.platform.watch, self._soon)
-        self.mounts: list[Mount] = []
-        self._device_numbers = count(_FIRST_DEVICE)
         self._register_drivers()
-        self._shares: dict[str, tuple[Share, Mount]] = {}
-        self._share_records = ShareRecords(Path(folder) / "shares.sqlite")
-        self.hides_private = os.geteuid() == 0 and not root_files
-        """Whether files of the host that only root may read are not shown."""
-        self.disk = Disk(folder)
-        self._memory = Pool()
-        root = self._root(folder)
-        self._administrator = FileSystemContext(root, root, Token.of_user(0, 0))
-        self._mount_own_trees(state)
+        hides_private = os.geteuid() == 0 and not root_files
+        self.tree = Tree(self._folder, self.devices, self.monitor, hides_private)
+        self.tree.mount_own_trees(state)
         self.linux = LinuxSubsystem(self.platform, self.platform.vdso, _open_program)
         self.subsystems: tuple[LinuxSubsystem | NtSubsystem, ...] = (self.linux,)
         self.state = MachineState(
             self.scheduler,
             self.linux,
-            self._administrator,
+            self.tree.administrator,
             [*self.linux.loaders, *([_WindowsLoader(self)] if self.has_windows else [])],
-            self.mounts,
-            MemoryFileSystem(next(self._device_numbers), self.devices, pool=self._memory),
+            self.tree.mounts,
+            self.tree.in_memory(),
             self._open_registry,
             self._make_namespace,
         )
         self._mount_generated_trees()
-        self.terminals = pty.Terminals(self.state, self.devices, next(self._device_numbers))
-        self.terminals.mount = self.mount("/dev/pts", self.terminals.names, "devpts", pty.MOUNT_OPTIONS)
+        self.terminals = pty.Terminals(self.state, self.devices, self.tree.next_device())
+        self.terminals.mount = self.tree.mount("/dev/pts", self.terminals.names, "devpts", pty.MOUNT_OPTIONS)
         self._windows: Windows | None = None
         self.subsystem_added: Callable[[Subsystem], None] = lambda subsystem: None
         """Told of the NT subsystem, which comes with the first Windows program."""
         if self._userland is not None:
-            drives.mount_drives(self, self._userland, self._folder, self._administrator)
+            self.state.drives.update(drives.mount_drives(self.tree, self._userland))
         if disk_size is not None:
-            self.disk.limit(disk_size)
+            self.tree.disk.limit(disk_size)
 
     def _stopping_numbers(self, state: str | None) -> tuple[int, ...]:
         cache = None if state is None else Path(state, "ntdll-numbers")
@@ -159,27 +129,27 @@ class Machine:
     def windows(self) -> Windows:
         """The Windows half of the machine, which is made when it is first needed."""
         if self._windows is None:
-            from lichen.windows import Windows
+            from lichen.boot.windows import Windows
 
             assert self._userland is not None
-            self._windows = Windows(self, self._userland, self._administrator)
+            self._windows = Windows(self.platform, self.state, self._userland, self.tree.administrator)
             self.subsystems = (self.linux, self._windows.subsystem)
             self.subsystem_added(self._windows.subsystem)
         return self._windows
 
     def _open_registry(self) -> Registry:
-        from lichen.windows_trees import open_registry
+        from lichen.boot.windows_trees import open_registry
 
         seed = None
         if self._userland is not None and self._home is not None:
             seed = self._userland.registry(Path(self._home))
         path = self._folder / "registry.sqlite"
-        return open_registry(path, seed, self.state, self._administrator, self.disk)
+        return open_registry(path, seed, self.state, self.tree.administrator, self.tree.disk)
 
     def _make_namespace(self) -> Directory:
-        from lichen.windows_trees import make_namespace
+        from lichen.boot.windows_trees import make_namespace
 
-        return make_namespace(self._administrator, self.state.drives)
+        return make_namespace(self.tree.administrator, self.state.drives)
 
     def _soon(self, action: Callable[[], None]) -> None:
         self.scheduler.at(self.scheduler.clock(), action)
@@ -195,157 +165,26 @@ class Machine:
         if self.platform.fill_pool():
             self._prepare_later()
 
-    def next_device(self) -> int:
-        """A number for one more file system."""
-        return next(self._device_numbers)
-
     def close(self) -> None:
         """End every guest and give everything back to the host."""
         self.platform.close()
         self._worker.close()
         self.state.close()
-        for mount in self.mounts:
-            mount.file_system.close()
+        self.tree.close()
         self.monitor.close()
-        self._share_records.close()
-        self.disk.close()
-
-    # ---- the tree
 
     def _register_drivers(self) -> None:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
         sockets.register(self.devices, self.scheduler, self.platform)
 
-    def _root(self, folder: str | os.PathLike[str]) -> Location:
-        lower = HostFileSystem(
-            "/",
-            next(self._device_numbers),
-            self.devices,
-            read_only=True,
-            public_only=self.hides_private,
-            readable_only=os.geteuid() != 0,
-            monitor=self.monitor,
-        )
-        union = UnionFileSystem(lower, folder, next(self._device_numbers), self.devices, disk=self.disk)
-        mount = Mount(union, "lichen")
-        self.mounts.append(mount)
-        return mount.root
-
-    def _mount_own_trees(self, state: str | None) -> None:
-        names = (*simple_devices.SIMPLE, *pty.NAMES)
-        own_devices = simple_devices.device_tree(next(self._device_numbers), self.devices, names)
-        self.mount("/dev", own_devices, "devtmpfs")
-        for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
-            self.mount(path, self._in_memory(mode), "tmpfs")
-        if state is not None and self._has(state):
-            empty = MemoryFileSystem(
-                next(self._device_numbers), self.devices, 0o700, os.geteuid(), os.getegid()
-            )
-            self.mount(state, empty, "tmpfs")
-        private_files.provide(self._administrator)
-        self._carry_over(_RESOLVER)
-
-    def _in_memory(self, mode: int) -> MemoryFileSystem:
-        return MemoryFileSystem(next(self._device_numbers), self.devices, mode, pool=self._memory)
-
-    def _carry_over(self, path: str) -> None:
-        """Copy a file of the host to where a link leads to it, when that is in /run, which is the machine's own."""
-        target = os.path.realpath(path)
-        if not target.startswith("/run/"):
-            return
-        try:
-            with open(target, "rb") as file:
-                content = file.read(_MOST_CARRIED)
-        except OSError:
-            return
-        folder, name = os.path.split(target)
-        node = self._mount_point(folder).node.create(name, Kind.REGULAR, 0o644, 0, 0)
-        node.write_at(0, content)
-
-    def _has(self, path: str) -> bool:
-        context = self._administrator
-        try:
-            find(context, context.root, path_of(os.fsencode(path)).components)
-        except Failure:
-            return False
-        return True
-
     def _mount_generated_trees(self) -> None:
         machine = Whole(self.state)
         options = "rw,nosuid,nodev,noexec"
-        proc = ProcFileSystem(tree.tree(), machine, next(self._device_numbers), self.devices)
-        self.mount("/proc", proc, "proc", options)
-        sys = SysFileSystem(sysfs.tree(), machine, next(self._device_numbers), self.devices)
-        self.mount("/sys", sys, "sysfs", options)
-
-    def mount(self, path: str, file_system: FileSystem, source: str, options: str = "rw") -> Mount:
-        """Mount a file system at an absolute path, whose folders are made when they are missing."""
-        mount = Mount(file_system, source, options)
-        mount.attach(self._mount_point(path))
-        self.mounts.append(mount)
-        return mount
-
-    def _mount_point(self, path: str) -> Location:
-        """The folder at a path, made if need be with those above it."""
-        context = self._administrator
-        components = path_of(os.fsencode(path)).components
-        location = context.root
-        for depth in range(1, len(components) + 1):
-            try:
-                location = find(context, context.root, components[:depth], Walk.FOLLOW | Walk.DIRECTORY)
-            except Failure as failure:
-                if errno_of(failure.status) != errno.ENOENT:
-                    raise
-                location = make_directory(context, Name(context.root, components[:depth]), 0o755)
-        return location.inner()
-
-    def share(self, share: Share, token: Token) -> None:
-        """Show a folder of the host to guests; what `token` is shown as owning belongs to the caller on the host."""
-        if share.guest.split("/")[1] in _NOT_SHARED:
-            raise LaunchError(
-                f"cannot share at {share.guest}: it is the machine's own; choose another folder of it"
-            )
-        known = self._shares.get(share.guest)
-        if known is not None and known[0] != share:
-            raise LaunchError(
-                f"{share.guest} is a share of {known[0].host} already: `lichen terminate` the machine first"
-            )
-        owners = Owners({os.geteuid(): token.uid}, {os.getegid(): token.gid})
-        number = next(self._device_numbers)
-        try:
-            if known is not None and cast(HostFileSystem, known[1].file_system).is_at(share.host):
-                return
-            files = HostFileSystem(
-                share.host,
-                number,
-                self.devices,
-                read_only=share.read_only,
-                stable=False,
-                owners=owners,
-                monitor=self.monitor,
-                records=self._share_records,
-            )
-        except OSError as error:
-            raise LaunchError(f"cannot share {share.host}: {error.strerror}") from error
-        if (
-            known is not None
-        ):  # another folder has taken the name on the host, as after `rm -r build; mkdir build`
-            self._unshare(share.guest)
-        try:
-            mount = self.mount(share.guest, files, share.host, "ro" if share.read_only else "rw")
-        except Failure as failure:
-            files.close()
-            reason = os.strerror(errno_of(failure.status))
-            raise LaunchError(f"cannot mount a share at {share.guest}: {reason}") from failure
-        self._shares[share.guest] = share, mount
-
-    def _unshare(self, guest: str) -> None:
-        """Uncover a folder that was a share, and forget those below it; programs that are in them keep what they have."""
-        for place in [place for place in self._shares if place == guest or place.startswith(f"{guest}/")]:
-            _, mount = self._shares.pop(place)
-            mount.detach()
-            self.mounts.remove(mount)
+        proc = ProcFileSystem(procfs.tree(), machine, self.tree.next_device(), self.devices)
+        self.tree.mount("/proc", proc, "proc", options)
+        sys = SysFileSystem(sysfs.tree(), machine, self.tree.next_device(), self.devices)
+        self.tree.mount("/sys", sys, "sysfs", options)
 
     # ---- what it says of itself
 
@@ -375,20 +214,20 @@ class Machine:
 
     def context(self, folder: bytes, token: Token) -> FileSystemContext:
         """How a program of `token` sees the tree that starts in `folder`; LaunchError when it cannot be there."""
-        root = self._administrator.root
+        root = self.tree.administrator.root
         context = FileSystemContext(root, root, token)
         try:
             context.current = find(context, root, path_of(folder).components, Walk.FOLLOW | Walk.DIRECTORY)
         except Failure as failure:
             reason = os.strerror(errno_of(failure.status))
-            hint = hint_at(folder, self.hides_private) if os.path.isdir(folder) else ""
+            hint = hint_at(folder, self.tree.hides_private) if os.path.isdir(folder) else ""
             hint += ", or start elsewhere with --cwd" if hint else ""
             raise LaunchError(f"{os.path.normpath(os.fsdecode(folder))}: {reason}{hint}") from failure
         return context
 
     def read_file(self, path: str, most: int) -> bytes:
         """The beginning of a file of the machine, as its administrator sees it."""
-        context = self._administrator
+        context = self.tree.administrator
         location = find(context, context.root, path_of(os.fsencode(path)).components)
         if location.node.kind != Kind.REGULAR:
             raise Failure(Status.ACCESS_DENIED)

@@ -27,10 +27,10 @@ from lichen.filesystems.union import UnionFileSystem
 from lichen.subsystems.nt import forwarder, linux_programs, spelling, userland
 
 if TYPE_CHECKING:
-    from lichen.machine import Machine
+    from lichen.boot.tree import Tree
 
 MOUNT_POINT: Final = "/mnt/c"
-_GUEST: Final = Path(__file__).parent / "guest"
+_GUEST: Final = Path(__file__).parents[1] / "guest"
 """What machines have of Lichen's own, at the same places: scripts, so that they run on every machine."""
 _SYSTEM_PROGRAMS: Final = _GUEST / "mnt/c/windows/system32"
 """Windows' programs that userlands lack: scripts too, which are found and started like all programs there."""
@@ -77,7 +77,7 @@ def stopping_numbers(found: userland.Userland, cache: Path | None) -> tuple[int,
     known_as = f"{state.st_dev} {state.st_ino} {state.st_size} {state.st_mtime_ns}\n"
     if cache is not None and cache.is_file() and (text := cache.read_text()).startswith(known_as):
         return tuple(map(int, text.removeprefix(known_as).split()))
-    from lichen.windows import numbers_that_stop
+    from lichen.boot.windows import numbers_that_stop
 
     numbers = numbers_that_stop(found)
     if cache is not None:
@@ -87,36 +87,38 @@ def stopping_numbers(found: userland.Userland, cache: Path | None) -> tuple[int,
     return numbers
 
 
-def mount_drives(
-    machine: Machine, found: userland.Userland, folder: Path, context: FileSystemContext
-) -> None:
-    """Mount C: with the usual folders and the system files; what is written to them is kept in `folder`."""
-    drive = UnionFileSystem(
-        None, _made(folder, "drive_c"), machine.next_device(), machine.devices, disk=machine.disk
-    )
-    machine.mount(MOUNT_POINT, drive, "C:", "rw,relatime").enforces_sharing = True
+def mount_drives(tree: Tree, found: userland.Userland) -> dict[str, Location]:
+    """Mount C: with the usual folders and the system files; where each drive letter leads."""
+    context = tree.administrator
+    drive = _layered(tree, None, "drive_c")
+    tree.mount(MOUNT_POINT, drive, "C:", "rw,relatime").enforces_sharing = True
     everything = FileSystemContext(context.root, context.current, context.token, umask=0)
     for path in _FOLDERS + _OPEN_FOLDERS:
         _make_folder(everything, path, 0o1777 if path in _OPEN_FOLDERS else 0o755)
     files = HostFileSystem(
-        found.system, machine.next_device(), machine.devices, True, executable=True, monitor=machine.monitor
+        found.system, tree.next_device(), tree.devices, True, executable=True, monitor=tree.monitor
     )
-    layer = _made(folder, "system32")
-    _give_way(found, layer)
-    system = UnionFileSystem(files, layer, machine.next_device(), machine.devices, disk=machine.disk)
-    system_files = machine.mount(MOUNT_POINT + "/windows/system32", system, "system32", "rw,relatime")
-    system_files.enforces_sharing = True
+    _give_way(found, _made(tree.folder, "system32"))
+    system = tree.mount(
+        MOUNT_POINT + "/windows/system32", _layered(tree, files, "system32"), "system32", "rw,relatime"
+    )
+    system.enforces_sharing = True
     links = LinksFileSystem(
         linux_programs.FOLDERS,
         functools.partial(_folder, context),
         linux_programs.hides,
-        machine.next_device(),
-        machine.devices,
+        tree.next_device(),
+        tree.devices,
     )
-    machine.mount(f"{MOUNT_POINT}/{linux_programs.PLACE}", links, "links", "ro,relatime")
+    tree.mount(f"{MOUNT_POINT}/{linux_programs.PLACE}", links, "links", "ro,relatime")
     _copy_extra_libraries(found, context)
     _provide(context, found)
-    machine.state.drives.update(C=find(context, context.root, ("mnt", "c")), Z=context.root)
+    return {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
+
+
+def _layered(tree: Tree, lower: HostFileSystem | None, name: str) -> UnionFileSystem:
+    """A file system that keeps what is written to it in a folder of the machine's."""
+    return UnionFileSystem(lower, _made(tree.folder, name), tree.next_device(), tree.devices, disk=tree.disk)
 
 
 def _made(folder: Path, name: str) -> Path:
