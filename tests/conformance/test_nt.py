@@ -15,30 +15,35 @@ import pytest
 from lichen.boot.drives import find_userland
 from lichen.subsystems.nt import userland
 from tests import userlands
+from tests.conformance import wine
 from tests.conformance.conftest import Run
 from tests.toolchain import Toolchain
 
+_NEWER = 10
 SOURCES = sorted((Path(__file__).parent / "nt").glob("*.c"))
 BEYOND_WINE = {
     "busy": "Wine lets a running program be appended to",
-    "codepages": "Wine 8 has no console where there is no terminal",
+    "codepages": "Wine has no console where there is no terminal",
     "ansi": "Wine takes the code pages of the locale",
-    "overflow": "Wine 8 leaves handlers of a stack overflow less than they ask for",
-    "views": "Wine 8 goes on sharing the pages of a view that are to be copied on write from now on",
-    "suspending": "under Wine 8 a thread that is suspended hundreds of times stands still for ever now and then",
-    "deletion": "Wine 8 lacks the information classes 64 and 65, and ends pending deletions otherwise",
+    "overflow": "Wine leaves handlers of a stack overflow less than they ask for",
+    "views": "Wine goes on sharing the pages of a view that are to be copied on write from now on",
+    "suspending": "under Wine a thread that is suspended hundreds of times stands still for ever now and then",
+    "deletion": "Wine ends pending deletions otherwise, and Wine 8 lacks the information classes 64 and 65",
     "links": "Wine makes no symbolic links, has none as objects of their own, and knows junctions of its own only",
     "spellings": "Wine's files have no colon refused, and no letters changed by a renaming",
-    "limits": "Wine 8 tells no limits of jobs, and has no jobs within jobs",
+    "limits": "Wine tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
-    "placeholders": "Wine 8 has no placeholders",
     "refused": "Wine leaves the process when the place for its handle is bad",
     "shares": "the server is WSL's",
-    "stat_information": "Wine 8 lacks the information class 68",
+    "stat_information": "Wine 8 lacks the information class 68, and Wine 10 tells no rights of the handle in it",
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",
 }
-
+if wine.release() < _NEWER:
+    BEYOND_WINE["placeholders"] = "Wine 8 has no placeholders"
+else:
+    BEYOND_WINE["access"] = "Wine 10 tells where a process's memory is by a handle without the right"
+    BEYOND_WINE["sharing"] = "Wine 10 does not hide a file that is made hidden"
 if os.geteuid():
     BEYOND_WINE["sharing"] = "Wine keeps attributes where an ordinary user's read-only file lets nobody write"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 _PLACES = "/usr/lib/wine", "/usr/lib64/wine", "/opt/wine-stable/bin"
@@ -18,6 +20,17 @@ def find(*names: str) -> str | None:
     """The path of the first of these programs of Wine that is installed."""
     places = os.pathsep.join((os.environ.get("PATH", ""), *_PLACES))
     return next((path for name in names if (path := shutil.which(name, path=places)) is not None), None)
+
+
+@cache
+def release() -> int:
+    """The first number of the release of the host's Wine, 0 where there is none."""
+    loader = find("wine64", "wine")
+    if loader is None:
+        return 0
+    done = subprocess.run([loader, "--version"], check=False, capture_output=True, text=True)
+    found = re.match(r"wine-(\d+)", done.stdout)
+    return int(found[1]) if found else 0
 
 
 class Wine:

