@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lichen.executive import images, scheduling
 from lichen.executive.interfaces import GuestThread, Subsystem
@@ -18,6 +18,7 @@ from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
 
@@ -32,7 +33,7 @@ class Program(NamedTuple):
     Names, arguments and environment are bytes as the Linux ABI has them (UTF-8 for programs of the other world).
     """
 
-    file: Any
+    file: File
     name: bytes
     arguments: tuple[bytes, ...]
     environment: tuple[bytes, ...]
@@ -40,7 +41,7 @@ class Program(NamedTuple):
     """The name that exec was given, when that was a script's."""
     reachable: bool = True
     """Whether `name` will still lead to the file: not when it is a descriptor that exec closes, so a script cannot be run."""
-    parameters: Any = None
+    parameters: object = None
     """What a creator of the program's own subsystem says besides: NT's command line, consoles, handles."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lichen.executive.io.terminal import ControllingTerminal
     from lichen.executive.processes import Process
 
 
@@ -15,7 +16,7 @@ class Session:
 
     id: int
     leader: Process | None
-    terminal: Any = None
+    terminal: ControllingTerminal | None = None
     continuable: bool = False
     """Whether somebody outside of the machine continues the first group when it stops, as a shell would."""
     groups: dict[int, ProcessGroup] = field(default_factory=dict)

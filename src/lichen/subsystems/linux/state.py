@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import PAGE, ProcessorTime
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, Dispositions, Pending
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
+    from lichen.subsystems.linux.calls.timers import PosixTimer
     from lichen.subsystems.linux.clocks import ClockTimer
 
 MINIMUM_STACK: Final = 2048
@@ -56,7 +57,7 @@ class LinuxProcess:
     """The thread of the parent that made it; None when it was somebody else's child before."""
     alarms: dict[int, ClockTimer] = field(default_factory=dict)
     """setitimer: which -> timer."""
-    timers: dict[int, Any] = field(default_factory=dict)
+    timers: dict[int, PosixTimer] = field(default_factory=dict)
     """timer_create: id -> timer object."""
     executed: bool = False
     """Whether it has called execve since fork (setpgid asks)."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.sessions import ProcessGroup
 
 log = logging.getLogger("lichen.linux")
 
@@ -219,7 +220,9 @@ class LinuxSubsystem:
         state = as_linux_process(process)
         if state is None:
             return
-        for timer in (*state.alarms.values(), *state.timers.values()):
+        for alarm in state.alarms.values():
+            alarm.close()
+        for timer in state.timers.values():
             timer.close()
         state.alarms.clear()
         state.timers.clear()
@@ -238,7 +241,7 @@ class LinuxSubsystem:
             terminal.session_ended(session)
 
     @staticmethod
-    def _group_may_be_orphaned(group: Any, leaving: Process) -> None:
+    def _group_may_be_orphaned(group: ProcessGroup, leaving: Process) -> None:
         """A group that nobody can continue any more, and that has stopped members, gets SIGHUP and SIGCONT."""
         members = [
             member for member in group.members.values() if member is not leaving and not member.is_zombie
@@ -298,7 +301,7 @@ def _ties(process: Process) -> list[Process]:
     ]
 
 
-def _outside(member: Process, group: Any) -> bool:
+def _outside(member: Process, group: ProcessGroup) -> bool:
     """Whether the member's parent cannot continue the group: it is in the group itself or in another session."""
     parent = member.parent
     return parent is None or parent.group is group or parent.session is not group.session

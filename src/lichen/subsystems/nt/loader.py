@@ -66,8 +66,9 @@ class PeLoader:
         image = self.subsystem.images.open(program.file)
         if image.file.is_dll:
             raise Failure(Status.INVALID_IMAGE_FORMAT)
-        seat = None if program.parameters else seat_for(process, image.file.subsystem == _CONSOLE_PROGRAM)
-        parameters = program.parameters or self._parameters(process, program, seat.handle if seat else 0)
+        given = program.parameters if isinstance(program.parameters, Parameters) else None
+        seat = None if given else seat_for(process, image.file.subsystem == _CONSOLE_PROGRAM)
+        parameters = given or self._parameters(process, program, seat.handle if seat else 0)
         parameters.check()
         elsewhere = self._elsewhere(process, program, parameters)
         guest = self.subsystem.guests.blank()
@@ -84,7 +85,7 @@ class PeLoader:
             enter(process)
             if elsewhere is not None:
                 _move(process, elsewhere)
-            if program.parameters is None:
+            if given is None:
                 _widen(process)
             if seat is not None:
                 take_seat(process, seat)

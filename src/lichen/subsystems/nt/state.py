@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.wait import Waitable
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Parking
+    from lichen.subsystems.nt.calls.synchronisation import Mutant
     from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.console.console import Console
     from lichen.subsystems.nt.images import Image
@@ -98,7 +99,7 @@ class NtThread:
     alerted_by_id: bool = False
     alert: Waitable = field(default_factory=Waitable)
     """What the thread waits for in NtWaitForAlertByThreadId."""
-    mutants: dict[Any, None] = field(default_factory=dict)
+    mutants: dict[Mutant, None] = field(default_factory=dict)
     """Mutants that the thread owns."""
     undo: list[Callable[[], object]] = field(default_factory=list)
     """How to take back what the current call has made, should it fail after all (G33)."""
@@ -107,7 +108,6 @@ class NtThread:
     description: str = ""
     abandoned: bool = False
     """The wait just satisfied was for a mutant whose owner had died."""
-    impersonation: Any = None
     synchronous: Completion | None = None
     """The I/O operation that the thread itself waits for."""
     cut_short: bool = False

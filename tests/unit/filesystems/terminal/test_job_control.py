@@ -239,6 +239,7 @@ def end_session(leader: Process) -> None:
     session = leader.session
     session.leader = None
     terminal, session.terminal = session.terminal, None
+    assert terminal is not None
     terminal.session_ended(session)
 
 

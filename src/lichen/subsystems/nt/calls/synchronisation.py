@@ -6,7 +6,7 @@ Source: NtCreateEvent, NtCreateSemaphore, NtCreateMutant, NtAlertThreadByThreadI
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import i32, i64, ptr, u32
@@ -61,7 +61,7 @@ class Mutant(Waitable):
 
     def __init__(self) -> None:
         super().__init__()
-        self.owner: Any = None
+        self.owner: Thread | None = None
         self.depth, self.abandoned = 0, False
 
     def signalled(self, waiter: object) -> bool:
@@ -69,7 +69,7 @@ class Mutant(Waitable):
 
     def acquire(self, waiter: object) -> None:
         if self.owner is None:
-            self.owner = waiter
+            self.owner = cast("Thread", waiter)
             nt_of(self.owner).mutants[self] = None
         if self.abandoned:
             self.abandoned = False
