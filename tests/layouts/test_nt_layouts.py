@@ -20,6 +20,7 @@ from lichen.subsystems.nt import records
 from lichen.subsystems.nt.records import (
     common,
     exceptions,
+    host_names,
     jobs,
     processes,
     sections,
@@ -39,6 +40,7 @@ COMPILER, PACKAGE = "x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"
 MODELS = {LLP64: "-m64", NT32: "-m32"}
 
 Windows = partial(InC, headers=("windows.h", "winternl.h"), camel=True)
+Sockets = partial(InC, headers=("winsock2.h", "ws2tcpip.h"))
 Kernel = partial(InC, headers=("ntifs.h",), camel=True)
 
 
@@ -56,6 +58,11 @@ typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_
 """
 
 IN_C = {
+    host_names.AddressInfo: Sockets("ADDRINFOA", prefix="ai_", only=("addrlen", "canonname", "addr", "next")),
+    host_names.AddressHints: Sockets("ADDRINFOA", prefix="ai_", end="ai_addrlen"),
+    host_names.Hostent: Sockets("HOSTENT", prefix="h_", members={"addr_list": "h_addr_list"}),
+    host_names.InternetAddress: Sockets("SOCKADDR_IN", prefix="sin_", members={"address": "sin_addr"}),
+    host_names.InternetAddress6: Sockets("SOCKADDR_IN6", prefix="sin6_", members={"address": "sin6_addr"}),
     security.SecurityDescriptor: Windows("SECURITY_DESCRIPTOR", only=("owner", "group", "sacl", "dacl")),
     security.SecurityDescriptorHead: Windows("SECURITY_DESCRIPTOR_RELATIVE", end="Owner"),
     security.Acl: Windows("ACL"),
@@ -158,6 +165,8 @@ IN_C = {
 }
 
 DOCUMENTED = {
+    host_names.AddressRequest: Documented("Wine's ws2_32", (40, (0, 8, 16, 24, 32)), (20, (0, 4, 8, 12, 16))),
+    host_names.HostRequest: Documented("Wine's ws2_32", (24, (0, 8, 16)), (12, (0, 4, 8))),
     security.RelativeSecurityDescriptor: Documented("[MS-DTYP] 2.4.6", (20, (0, 4)), (20, (0, 4))),
     security.KeptFor: Documented("Lichen's own", (12, (0, 4, 8)), (12, (0, 4, 8))),
     unixcalls.TextRoom: Documented("Wine's ws2_32 and ntdll", (12, (0, 8)), (8, (0, 4))),

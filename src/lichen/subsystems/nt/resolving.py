@@ -9,8 +9,19 @@ Source: ws2tcpip.h, winerror.h; the layouts are those of ws2_32's calls into its
 from __future__ import annotations
 
 import socket
-import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from lichen.abi.layout import layout
+from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
+from lichen.subsystems.nt.records.host_names import (
+    AddressHints,
+    AddressInfo,
+    AddressRequest,
+    Hostent,
+    HostRequest,
+    InternetAddress,
+    InternetAddress6,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -31,13 +42,10 @@ _WSANO_RECOVERY: Final = 11003
 
 _LONGEST: Final = 1025
 """NI_MAXHOST, of a host's name with its end."""
-_PARAMETERS: Final = struct.Struct("<5Q")
-"""Node, service, hints, where the answer goes, where its size is."""
-_HINTS: Final = struct.Struct("<4i")
-_ADDRINFO: Final = struct.Struct("<4i4Q")
-"""Flags, family, type, protocol; bytes of the address, canonical name, address, next."""
-_BY_NAME: Final = struct.Struct("<3Q")
-_HOSTENT: Final = struct.Struct("<2Q2h4xQ")
+_PARAMETERS, _HINTS = layout(AddressRequest, MODEL), layout(AddressHints, MODEL)
+_ADDRINFO, _HOSTENT = layout(AddressInfo, MODEL), layout(Hostent, MODEL)
+_BY_NAME: Final = layout(HostRequest, MODEL)
+_IPV4, _IPV6 = layout(InternetAddress, MODEL), layout(InternetAddress6, MODEL)
 _ANY: Final = {_AF_INET6: "::", _AF_INET: "0.0.0.0"}
 _LOOPBACK: Final = {_AF_INET6: "::1", _AF_INET: "127.0.0.1"}
 
@@ -53,20 +61,18 @@ class _Address(NamedTuple):
 
     def encode(self, port: int) -> bytes:
         """SOCKADDR_IN or SOCKADDR_IN6."""
-        start = struct.pack("<H", self.family) + struct.pack(">H", port)
+        at_port = port.to_bytes(2, "big")
         if self.family == _AF_INET:
-            return start + self.binary + bytes(8)
-        return start + bytes(4) + self.binary + struct.pack("<I", self.scope)
+            return _IPV4.pack(InternetAddress(self.family, at_port, self.binary))
+        return _IPV6.pack(InternetAddress6(self.family, at_port, 0, self.binary, self.scope))
 
 
 def get_address_information(thread: Thread, arguments: int) -> int:
     """getaddrinfo: 0, Winsock's error, or ERROR_INSUFFICIENT_BUFFER with the size that is needed."""
     memory = thread.memory
-    node_at, service_at, hints_at, info_at, size_at = _PARAMETERS.unpack(
-        memory.read(arguments, _PARAMETERS.size)
-    )
+    node_at, service_at, hints_at, info_at, size_at = _PARAMETERS.read(memory, arguments)
     flags, family, kind, protocol = (
-        _HINTS.unpack(memory.read(hints_at, _HINTS.size)) if hints_at else (0, _AF_UNSPEC, 0, 0)
+        _HINTS.read(memory, hints_at) if hints_at else AddressHints(0, _AF_UNSPEC, 0, 0)
     )
     node = memory.cstring(node_at, _LONGEST).decode("utf-8", "replace") if node_at else None
     service = memory.cstring(service_at, _LONGEST).decode("utf-8", "replace") if service_at else None
@@ -84,7 +90,7 @@ def get_address_information(thread: Thread, arguments: int) -> int:
 def get_host_by_name(thread: Thread, arguments: int) -> int:
     """gethostbyname, which knows IPv4 alone: 0, Winsock's error, or ERROR_INSUFFICIENT_BUFFER with the size."""
     memory = thread.memory
-    name_at, host_at, size_at = _BY_NAME.unpack(memory.read(arguments, _BY_NAME.size))
+    name_at, host_at, size_at = _BY_NAME.read(memory, arguments)
     name = memory.cstring(name_at, _LONGEST)
     try:
         text = name.decode("utf-8", "replace")
@@ -93,20 +99,19 @@ def get_host_by_name(thread: Thread, arguments: int) -> int:
         (error,) = refused.args
         return int(error)
     lists = host_at + _HOSTENT.size  # no aliases, and the addresses, each list with its end
-    binaries = lists + 8 * (len(addresses) + 2)
+    binaries = lists + POINTER.size * (len(addresses) + 2)
     name_place = binaries + 4 * len(addresses)
-    places = struct.pack(
-        f"<Q{len(addresses)}QQ", 0, *(binaries + 4 * number for number in range(len(addresses))), 0
-    )
-    data = _HOSTENT.pack(name_place, lists, _AF_INET, 4, lists + 8) + places
+    places = (0, *(binaries + 4 * number for number in range(len(addresses))), 0)
+    head = _HOSTENT.pack(Hostent(name_place, lists, _AF_INET, 4, lists + POINTER.size))
+    data = head + b"".join(map(POINTER.pack, places))
     data += b"".join(address.binary for address in addresses) + name + b"\0"
     return _given(thread, host_at, size_at, data)
 
 
 def _given(thread: Thread, at: int, size_at: int, data: bytes) -> int:
     """Write an answer if there is room; its size is told in any case."""
-    (room,) = struct.unpack("<I", thread.memory.read(size_at, 4))
-    thread.memory.write(size_at, struct.pack("<I", len(data)))
+    room = ULONG.read(thread.memory, size_at)
+    thread.memory.write(size_at, ULONG.pack(len(data)))
     if room < len(data):
         return _ERROR_INSUFFICIENT_BUFFER
     thread.memory.write(at, data)
@@ -173,8 +178,7 @@ def _encoded(at: int, addresses: list[_Address], what: tuple[int, int], port: in
     entries = b""
     for number, (address, binary) in enumerate(zip(addresses, binaries, strict=True)):
         following = at + (number + 1) * _ADDRINFO.size if number + 1 < len(addresses) else 0
-        entries += _ADDRINFO.pack(
-            0, address.family, *what, len(binary), 0 if number else name_at, place, following
-        )
+        hints = AddressHints(0, address.family, *what)
+        entries += _ADDRINFO.pack(AddressInfo(hints, len(binary), 0 if number else name_at, place, following))
         place += len(binary)
     return entries + b"".join(binaries) + canonical
