@@ -12,7 +12,7 @@ import lichen
 from lichen.cli import demo, inspect, machines, windows
 from lichen.cli import run as fast_road
 from lichen.cli.asking import CommandError
-from lichen.cli.run import complain
+from lichen.cli.client import complain
 from lichen.daemon.places import PlaceError
 from lichen.daemon.protocol import ProtocolError
 
