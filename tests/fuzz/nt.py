@@ -65,6 +65,7 @@ _USUAL: Final = {
 _KINDS: Final = {
     "file": "File",
     "file_information": "File",
+    "volume": "File",
     "directory": "File",
     "registry": "Key",
     "pipe": "File",

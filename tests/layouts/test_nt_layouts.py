@@ -20,9 +20,14 @@ from lichen.subsystems.nt import records
 from lichen.subsystems.nt.records import (
     common,
     exceptions,
+    files,
     host_names,
     jobs,
+    links,
+    objects,
+    pipes,
     processes,
+    registry,
     sections,
     security,
     shared_data,
@@ -32,6 +37,7 @@ from lichen.subsystems.nt.records import (
     time,
     unixcalls,
     virtual_memory,
+    volumes,
 )
 from tests.layouts.compiler import InC, assertions, complaints, preamble
 from tests.toolchain import host_program
@@ -56,6 +62,21 @@ RELATIONSHIPS = """
 typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; PROCESSOR_RELATIONSHIP Processor; } Cores;
 typedef struct { LOGICAL_PROCESSOR_RELATIONSHIP Relationship; DWORD Size; GROUP_RELATIONSHIP Group; } Groups;
 """
+
+MountManager = partial(InC, headers=("ntifs.h", "mountmgr.h"), camel=True)
+
+
+def _of_reparse(kind: str) -> dict[str, str]:
+    fields = (
+        "substitute_name_offset",
+        "substitute_name_length",
+        "print_name_offset",
+        "print_name_length",
+        "flags",
+    )
+    written = ("".join(part.capitalize() for part in name.split("_")) for name in fields)
+    return dict(zip(fields, (f"{kind}ReparseBuffer.{name}" for name in written), strict=True))
+
 
 IN_C = {
     host_names.AddressInfo: Sockets("ADDRINFOA", prefix="ai_", only=("addrlen", "canonname", "addr", "next")),
@@ -90,6 +111,62 @@ IN_C = {
     shared_data.KsystemTime: Kernel(
         "KSYSTEM_TIME", members={"high_1_time": "High1Time", "high_2_time": "High2Time"}
     ),
+    # ---- files, volumes, pipes, links
+    files.FileBasicInformation: Windows("FILE_BASIC_INFORMATION"),
+    files.FileStandardInformation: Windows("FILE_STANDARD_INFORMATION"),
+    files.FileNameInformation: Kernel("FILE_NAME_INFORMATION", end="FileName"),
+    files.FileAllInformation: Windows(
+        "FILE_ALL_INFORMATION",
+        end="NameInformation.FileName",
+        members={
+            "index_number": "InternalInformation.IndexNumber",
+            "ea_size": "EaInformation.EaSize",
+            "access_flags": "AccessInformation.AccessFlags",
+            "current_byte_offset": "PositionInformation.CurrentByteOffset",
+            "mode": "ModeInformation.Mode",
+            "alignment_requirement": "AlignmentInformation.AlignmentRequirement",
+            "file_name_length": "NameInformation.FileNameLength",
+        },
+    ),
+    files.FileNetworkOpenInformation: Windows("FILE_NETWORK_OPEN_INFORMATION"),
+    files.FileAttributeTagInformation: Windows("FILE_ATTRIBUTE_TAG_INFORMATION"),
+    files.FileRenameInformation: Windows("FILE_RENAME_INFO", end="FileName"),
+    files.FileCompletionInformation: Kernel("FILE_COMPLETION_INFORMATION"),
+    files.FileDirectoryInformation: Windows("FILE_DIRECTORY_INFORMATION", end="FileName"),
+    files.FileFullDirectoryInformation: Windows("FILE_FULL_DIR_INFORMATION", end="FileName"),
+    files.FileBothDirectoryInformation: Windows("FILE_BOTH_DIR_INFORMATION", end="FileName"),
+    files.FileIdBothDirectoryInformation: Windows("FILE_ID_BOTH_DIR_INFORMATION", end="FileName"),
+    files.FileIdFullDirectoryInformation: Windows("FILE_ID_FULL_DIR_INFORMATION", end="FileName"),
+    files.FileNamesInformation: Windows("FILE_NAMES_INFORMATION", end="FileName"),
+    files.FileNotifyInformation: Windows("FILE_NOTIFY_INFORMATION", end="FileName"),
+    volumes.FileFsVolumeInformation: Windows("FILE_FS_VOLUME_INFORMATION", end="VolumeLabel"),
+    volumes.FileFsSizeInformation: Windows("FILE_FS_SIZE_INFORMATION"),
+    volumes.FileFsFullSizeInformation: Windows("FILE_FS_FULL_SIZE_INFORMATION"),
+    volumes.FileFsDeviceInformation: Windows("FILE_FS_DEVICE_INFORMATION"),
+    volumes.FileFsAttributeInformation: Windows("FILE_FS_ATTRIBUTE_INFORMATION", end="FileSystemName"),
+    volumes.MountPoint: MountManager("MOUNTMGR_MOUNT_POINT"),
+    volumes.MountPoints: MountManager("MOUNTMGR_MOUNT_POINTS", end="MountPoints"),
+    pipes.FilePipeInformation: Kernel("FILE_PIPE_INFORMATION"),
+    pipes.FilePipeLocalInformation: Windows("FILE_PIPE_LOCAL_INFORMATION"),
+    pipes.FilePipePeekBuffer: Kernel("FILE_PIPE_PEEK_BUFFER", end="Data"),
+    pipes.FilePipeWaitForBuffer: Kernel("FILE_PIPE_WAIT_FOR_BUFFER", end="Name"),
+    links.ReparseData: Kernel("REPARSE_DATA_BUFFER", end="GenericReparseBuffer"),
+    links.JunctionData: Kernel(
+        "REPARSE_DATA_BUFFER", end="MountPointReparseBuffer.PathBuffer", members=_of_reparse("MountPoint")
+    ),
+    links.SymbolicLinkData: Kernel(
+        "REPARSE_DATA_BUFFER", end="SymbolicLinkReparseBuffer.PathBuffer", members=_of_reparse("SymbolicLink")
+    ),
+    # ---- keys and other objects
+    registry.KeyBasicInformation: Kernel("KEY_BASIC_INFORMATION", end="Name"),
+    registry.KeyNodeInformation: Kernel("KEY_NODE_INFORMATION", end="Name"),
+    registry.KeyFullInformation: Kernel("KEY_FULL_INFORMATION", end="Class"),
+    registry.KeyValueBasicInformation: Kernel("KEY_VALUE_BASIC_INFORMATION", end="Name"),
+    registry.KeyValueFullInformation: Kernel("KEY_VALUE_FULL_INFORMATION", end="Name"),
+    registry.KeyValuePartialInformation: Kernel("KEY_VALUE_PARTIAL_INFORMATION", end="Data"),
+    registry.KeyValuePartialInformationAlign64: Kernel("KEY_VALUE_PARTIAL_INFORMATION_ALIGN64", end="Data"),
+    objects.ObjectBasicInformation: Windows("OBJECT_BASIC_INFORMATION"),
+    objects.HandleFlagInformation: Windows("OBJECT_DATA_INFORMATION", members={"inherit": "InheritHandle"}),
     security.SidHead: Windows("SID", end="SubAuthority"),
     security.SidAndAttributes: Windows("SID_AND_ATTRIBUTES"),
     security.TokenGroups: Windows("TOKEN_GROUPS"),
@@ -382,6 +459,33 @@ DOCUMENTED = {
     startup.ActivationContextStack: Documented(
         "phnt, ntpebteb.h", (0x28, (0x0, 0x8, 0x18, 0x1C, 0x20)), (0x18, (0x0, 0x4, 0xC, 0x10, 0x14))
     ),
+    # ---- files and objects
+    files.FileSegmentElement: Documented("winnt.h, a union with a ULONGLONG", (8, (0,)), (8, (0,))),
+    files.FileStatInformation: Documented(
+        "ntifs.h of the WDK",
+        (72, (0, 8, 16, 24, 32, 40, 48, 56, 60, 64, 68)),
+        (72, (0, 8, 16, 24, 32, 40, 48, 56, 60, 64, 68)),
+    ),
+    files.FileIdInformation: Documented("[MS-FSCC] 2.4.21", (24, (0, 8, 16)), (24, (0, 8, 16))),
+    files.FileObjectIdBuffer: Documented("[MS-FSCC] 2.1.3.1", (64, (0, 8, 16)), (64, (0, 8, 16))),
+    registry.KeyNameInformation: Documented("ntddk.h of the WDK", (4, (0,)), (4, (0,))),
+    registry.KeyCachedInformation: Documented(
+        "phnt, ntregapi.h", (36, (0, 8, 12, 16, 20, 24, 28, 32)), (36, (0, 8, 12, 16, 20, 24, 28, 32))
+    ),
+    objects.ObjectTypeInformation: Documented(
+        "winternl.h",
+        (104, (0, 16, 64, 68, 72, 76, 80, 84, 88, 89, 92, 96, 100)),
+        (96, (0, 8, 56, 60, 64, 68, 72, 76, 80, 81, 84, 88, 92)),
+    ),
+    objects.ObjectDirectoryInformation: Documented("phnt, ntobapi.h", (32, (0, 16)), (16, (0, 8))),
+    objects.EventBasicInformation: Documented("phnt, ntexapi.h", (8, (0, 4)), (8, (0, 4))),
+    objects.SemaphoreBasicInformation: Documented("phnt, ntexapi.h", (8, (0, 4)), (8, (0, 4))),
+    objects.MutantBasicInformation: Documented("phnt, ntexapi.h", (8, (0, 4, 5)), (8, (0, 4, 5))),
+    objects.TimerBasicInformation: Documented("phnt, ntexapi.h", (16, (0, 8)), (16, (0, 8))),
+    objects.FileIoCompletionInformation: Documented(
+        "phnt, ntioapi.h", (32, (0, 8, 16, 24)), (16, (0, 4, 8, 12))
+    ),
+    objects.AtomBasicInformation: Documented("phnt, ntexapi.h", (6, (0, 2, 4)), (6, (0, 2, 4))),
     system.SystemPerformanceInformation: Documented(
         "phnt, ntexapi.h", (344, (0, 8, 16, 24, 32, 36, 40, 44, 48, 52))
     ),

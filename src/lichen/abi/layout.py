@@ -169,6 +169,19 @@ def padded_to(size: int) -> Callable[[type[R]], type[R]]:
     return pad
 
 
+def open_ended(align: int = 1) -> Callable[[type[R]], type[R]]:
+    """Class decorator: the head of a record whose last member is an array of any length, with elements aligned to `align`.
+
+    It ends where the array begins.
+    """
+
+    def head(record: type[R]) -> type[R]:
+        _open_ended[record] = align
+        return record
+
+    return head
+
+
 def scalar_of(hint: Any) -> Scalar | None:
     """The Scalar that `hint` is annotated with, if it is a scalar type."""
     return next((mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Scalar)), None)
@@ -176,6 +189,7 @@ def scalar_of(hint: Any) -> Scalar | None:
 
 _packed: set[type] = set()
 _padded: dict[type, int] = {}
+_open_ended: dict[type, int] = {}
 
 
 class _Piece(NamedTuple):
@@ -241,7 +255,7 @@ def _record_piece(
         end += gap + piece.size
         widest = max(widest, align)
         pieces.append(piece)
-    tail = -end % widest if end >= _padded.get(record, 0) else _padded[record] - end
+    tail = _padded[record] - end if end < _padded.get(record, 0) else -end % _open_ended.get(record, widest)
     format += f"{tail}x" * bool(tail)
     whole = _Piece(
         format,

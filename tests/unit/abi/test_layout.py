@@ -26,6 +26,7 @@ from lichen.abi.layout import (
     layout,
     layout_of,
     long,
+    open_ended,
     packed,
     padded_to,
     ptr,
@@ -100,6 +101,13 @@ class Variant(NamedTuple):
     pid: Annotated[i32, AlignedAs(ptr)]
 
 
+@open_ended(2)
+class Head(NamedTuple):
+    time: u64
+    length: u32
+    flag: u8
+
+
 @pytest.mark.parametrize(
     ("model", "sizes"),
     [(LP64, (16, 16, 48, 16)), (ILP32, (8, 8, 24, 12)), (LLP64, (8, 16, 48, 16)), (NT32, (8, 8, 24, 16))],
@@ -107,6 +115,12 @@ class Variant(NamedTuple):
 def test_sizes_follow_the_data_model(model: DataModel, sizes: tuple[int, ...]) -> None:
     records: tuple[type, ...] = (Timespec, UnicodeString, ObjectAttributes, Trap)
     assert tuple(layout(record, model).size for record in records) == sizes
+
+
+def test_an_open_ended_record_ends_where_its_array_begins() -> None:
+    head = layout(Head, LLP64)
+    assert (head.size, head.align) == (14, 8)
+    assert head.unpack(head.pack(Head(1, 2, 3)) + b"text") == (1, 2, 3)
 
 
 def test_i386_aligns_64_bit_integers_to_4_bytes_and_nt_x86_to_8() -> None:

@@ -7,16 +7,18 @@ Source: [MS-FSCC] 2.7.1 FILE_NOTIFY_INFORMATION; [MS-SMB2] 2.2.35 for the filter
 
 from __future__ import annotations
 
-import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lichen.abi.layout import layout
 from lichen.executive.io import watch
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.watch import Change
 from lichen.executive.security.modes import READ, allows
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Condition, Wait
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.files import FileNotifyInformation
 from lichen.subsystems.nt.spelling import for_windows
 from lichen.subsystems.nt.types import encode
 
@@ -31,6 +33,7 @@ _ADDED, _REMOVED, _MODIFIED, _OLD_NAME, _NEW_NAME = 1, 2, 3, 4, 5
 _MOST_RECORDS: Final = 4096
 _MOST_DIRECTORIES: Final = 4096
 _AT_ONCE: Final = 32
+_RECORD: Final = layout(FileNotifyInformation, MODEL)
 _MODIFICATIONS: Final = (
     (Change.MODIFY, SIZE | LAST_WRITE),
     (Change.ATTRIBUTES, ATTRIBUTES | LAST_WRITE | LAST_ACCESS | _CREATION | _EXTENDED | _SECURITY),
@@ -104,8 +107,9 @@ class DirectoryWatch:
         out = bytearray()
         for number, record in enumerate(records):
             name = encode(record.path)
-            following = (12 + len(name) + 3) & -4 if number + 1 < len(records) else 0
-            out += (struct.pack("<3I", following, record.action, len(name)) + name).ljust(following, b"\0")
+            following = (_RECORD.size + len(name) + 3) & -4 if number + 1 < len(records) else 0
+            head = _RECORD.pack(FileNotifyInformation(following, record.action, len(name)))
+            out += (head + name).ljust(following, b"\0")
         told = self._tells_names is not False and not overflowed and len(out) <= size
         return bytes(out) if told else None
 

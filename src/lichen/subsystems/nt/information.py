@@ -27,7 +27,8 @@ An unknown class is found too, so that a bad handle is told of first: it fails w
 
 What is needed is told first, then a buffer that is too small is INFO_LENGTH_MISMATCH. Where NT has it otherwise, the table or
 the class says so: `too_small` is another status; from `least` on, the length of an older form, as much is written as fits,
-and with `cut` BUFFER_OVERFLOW tells that something is missing; with `exact` there may not be more room either. A call that
+and with `cut` BUFFER_OVERFLOW tells that something is missing; with `partial` as much is written as fits, in the same way, if
+the record in front does; with `exact` there may not be more room either. A call that
 tells the length in its own way, or only when all went well, passes None and takes the length that `answer` returns.
 
 Settings go the other way. What lies behind the record arrives as bytes with `tailed`, and with `raw` the function gets
@@ -54,6 +55,7 @@ from lichen.abi.memory import Memory
 from lichen.executive.interfaces import USER_END
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.types import wrapped
 
 Subject = TypeVarTuple("Subject")
 """What the functions of a family are asked about: the object, and before it the caller where that matters."""
@@ -76,6 +78,7 @@ class QueryRule(Rule, total=False):
     """As Rule, for what is told."""
 
     cut: bool
+    partial: bool
 
 
 class Told(NamedTuple):
@@ -88,7 +91,7 @@ class Told(NamedTuple):
 class Query(Generic[*Subject]):
     """One class of a query family: the rights that it wants, and what makes its bytes for a buffer at an address."""
 
-    __slots__ = ("access", "cut", "exact", "least", "make", "too_small")
+    __slots__ = ("access", "cut", "exact", "head", "least", "make", "too_small")
 
     def __init__(
         self,
@@ -98,9 +101,12 @@ class Query(Generic[*Subject]):
         least: int | None = None,
         exact: bool = False,
         cut: bool = False,
+        partial: bool = False,
+        record: int = 0,
     ) -> None:
         self.make, self.access, self.too_small = make, access, too_small
-        self.least, self.exact, self.cut = least, exact, cut
+        self.least, self.exact, self.cut = least, exact, cut or partial
+        self.head = record if partial else None
 
     def answer(
         self,
@@ -120,7 +126,7 @@ class Query(Generic[*Subject]):
         if size == length or (size > length and not self.exact):
             memory.write(buffer, data)
             return Told(Status.SUCCESS, length)
-        if self.least is None:
+        if self.least is None and (self.head is None or size < self.head):
             raise Failure(self.too_small)
         memory.write(buffer, data[:size])
         return Told(Status.BUFFER_OVERFLOW if self.cut else Status.SUCCESS, size)
@@ -129,10 +135,10 @@ class Query(Generic[*Subject]):
 class Information(Generic[*Subject]):
     """A query family: its classes by number, and the rule that they have in common."""
 
-    def __init__(self, **rule: Unpack[QueryRule]) -> None:
+    def __init__(self, unknown: int = Status.INVALID_INFO_CLASS, **rule: Unpack[QueryRule]) -> None:
         self._rule: QueryRule = rule
         self._known: dict[int, Query[*Subject]] = {}
-        self._unknown: Query[*Subject] = Query(_unknown, **rule)
+        self._unknown: Query[*Subject] = Query(_Unknown(unknown), **rule)
 
     def find(self, number: int) -> Query[*Subject]:
         """The class of a number; an unknown one fails when it is answered."""
@@ -160,10 +166,10 @@ class Information(Generic[*Subject]):
             function: Callable[[int, *Subject], tuple[R, bytes]],
         ) -> Callable[[int, *Subject], tuple[R, bytes]]:
             def make(at: int, *subject: *Subject) -> bytes:
-                head, tail = function(at + packed.size, *subject)
+                head, tail = function(wrapped(at + packed.size), *subject)
                 return packed.pack(head) + tail
 
-            self._add(number, make, rule)
+            self._add(number, make, rule, packed.size)
             return function
 
         return declare
@@ -189,9 +195,11 @@ class Information(Generic[*Subject]):
 
         return declare
 
-    def _add(self, number: int, make: Callable[[int, *Subject], bytes], rule: QueryRule) -> None:
+    def _add(
+        self, number: int, make: Callable[[int, *Subject], bytes], rule: QueryRule, record: int = 0
+    ) -> None:
         merged: QueryRule = {**self._rule, **rule}
-        self._known[number] = Query(make, **merged)
+        self._known[number] = Query(make, **merged, record=record)
 
 
 class Setting(Generic[*Subject]):
@@ -223,7 +231,9 @@ class Settings(Generic[*Subject]):
     def __init__(self, **rule: Unpack[Rule]) -> None:
         self._rule: Rule = rule
         self._known: dict[int, Setting[*Subject]] = {}
-        self._unknown: Setting[*Subject] = Setting(_unknown, access=rule.get("access", 0))
+        self._unknown: Setting[*Subject] = Setting(
+            _Unknown(Status.INVALID_INFO_CLASS), access=rule.get("access", 0)
+        )
 
     def find(self, number: int) -> Setting[*Subject]:
         """The class of a number; an unknown one fails when it is to take something."""
@@ -296,5 +306,11 @@ class Settings(Generic[*Subject]):
         self._known[number] = Setting(use, **merged)
 
 
-def _unknown(*_: object) -> bytes:
-    raise Failure(Status.INVALID_INFO_CLASS)
+class _Unknown:
+    """What an unknown class does."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def __call__(self, *_: object) -> bytes:
+        raise Failure(self.status)

@@ -8,9 +8,9 @@ Source: [MS-FSCC] 2.1.2 REPARSE_DATA_BUFFER, 2.3.41 and 2.3.91.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import Layout, layout
 from lichen.executive.io.attributes import Attributes, Flag, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
@@ -23,7 +23,10 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.devices import Volume
 from lichen.subsystems.nt.files import name_for
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.links import JunctionData, ReparseData, SymbolicLinkData
 from lichen.subsystems.nt.spelling import for_windows
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.types import Named, decode, encode
 
 if TYPE_CHECKING:
@@ -31,9 +34,9 @@ if TYPE_CHECKING:
 
 SYMBOLIC_LINK, JUNCTION = 0xA000000C, 0xA0000003
 SET_REPARSE_POINT, GET_REPARSE_POINT, DELETE_REPARSE_POINT = 0x900A4, 0x900A8, 0x900AC
-_NOT_A_REPARSE_POINT, _TAG_MISMATCH, _DATA_INVALID = 0xC0000275, 0xC0000277, 0xC0000278
 _RELATIVE: Final = 1
-_HEADER: Final = 8
+_HEAD: Final = layout(ReparseData, MODEL)
+_SYMBOLIC_LINK, _JUNCTION = layout(SymbolicLinkData, MODEL), layout(JunctionData, MODEL)
 _LARGEST: Final = 16384
 _NT_PREFIX: Final = "\\??\\"
 _DIRECTORY: Final = 1
@@ -94,21 +97,21 @@ def control(thread: Thread, file: File, code: int, data: bytes, room: int) -> tu
         return None
     if file.location.mount is None:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
-    if len(data) < _HEADER:
-        raise Failure(_DATA_INVALID)
-    tag, length = struct.unpack_from("<IH", data)
+    if len(data) < _HEAD.size:
+        raise Failure(NtStatus.REPARSE_DATA_INVALID)
+    tag, length, _ = _HEAD.unpack(data)
     known = tag_of(file.node)
     if known not in (0, tag):
-        raise Failure(_TAG_MISMATCH)
+        raise Failure(NtStatus.REPARSE_TAG_MISMATCH)
     if code == DELETE_REPARSE_POINT:
         if not known:
-            raise Failure(_NOT_A_REPARSE_POINT)
+            raise Failure(NtStatus.NOT_A_REPARSE_POINT)
         if length:
-            raise Failure(_DATA_INVALID)
+            raise Failure(NtStatus.REPARSE_DATA_INVALID)
         become_plain(thread.process.files, file)
     else:
-        if len(data) != _HEADER + length:
-            raise Failure(_DATA_INVALID)
+        if len(data) != _HEAD.size + length:
+            raise Failure(NtStatus.REPARSE_DATA_INVALID)
         become_link(thread.process.files, file, _text(thread, file, tag, data))
     return Status.SUCCESS, b""
 
@@ -116,8 +119,8 @@ def control(thread: Thread, file: File, code: int, data: bytes, room: int) -> tu
 def _read(process: Process, file: File, room: int) -> tuple[int, bytes]:
     tag = tag_of(file.node)
     if not tag:
-        raise Failure(_NOT_A_REPARSE_POINT)
-    if room < _HEADER:
+        raise Failure(NtStatus.NOT_A_REPARSE_POINT)
+    if room < _HEAD.size:
         raise Failure(Status.BUFFER_TOO_SMALL)
     target = file.node.target()
     if target.absolute:
@@ -129,11 +132,14 @@ def _read(process: Process, file: File, room: int) -> tuple[int, bytes]:
     substitute, printed = encode(stored), encode(shown)
     if len(substitute) + len(printed) > _LARGEST - 20:
         printed = b""
-    names_at = struct.pack("<4H", 0, len(substitute), len(substitute), len(printed))
+    size = _SYMBOLIC_LINK.size if tag == SYMBOLIC_LINK else _JUNCTION.size
+    length = size - _HEAD.size + len(substitute) + len(printed)
+    link = JunctionData(tag, length, 0, 0, len(substitute), len(substitute), len(printed))
     if tag == SYMBOLIC_LINK:
-        names_at += struct.pack("<I", 0 if target.absolute else _RELATIVE)
-    body = names_at + substitute + printed
-    data = struct.pack("<I2H", tag, len(body), 0) + body
+        head = _SYMBOLIC_LINK.pack(SymbolicLinkData(*link, 0 if target.absolute else _RELATIVE))
+    else:
+        head = _JUNCTION.pack(link)
+    data = head + substitute + printed
     return (Status.SUCCESS if len(data) <= room else Status.BUFFER_OVERFLOW), data[:room]
 
 
@@ -147,14 +153,16 @@ def _text(thread: Thread, file: File, tag: int, data: bytes) -> str:
         raise Failure(Status.NOT_A_DIRECTORY)
     if parent is None:
         raise Failure(Status.ACCESS_DENIED)
-    body = _HEADER + (12 if tag == SYMBOLIC_LINK else 8)
-    if len(data) < body:
-        raise Failure(_DATA_INVALID)
-    offset, length = struct.unpack_from("<2H", data, _HEADER)
-    stored = data[body + offset : body + offset + length]
-    if not length or len(stored) != length:
-        raise Failure(_DATA_INVALID)
-    relative = tag == SYMBOLIC_LINK and data[_HEADER + 8] & _RELATIVE
+    head: Layout[SymbolicLinkData] | Layout[JunctionData] = (
+        _SYMBOLIC_LINK if tag == SYMBOLIC_LINK else _JUNCTION
+    )
+    if len(data) < head.size:
+        raise Failure(NtStatus.REPARSE_DATA_INVALID)
+    link = head.unpack(data)
+    stored = data[head.size + link.substitute_name_offset :][: link.substitute_name_length]
+    if not stored or len(stored) != link.substitute_name_length:
+        raise Failure(NtStatus.REPARSE_DATA_INVALID)
+    relative = isinstance(link, SymbolicLinkData) and link.flags & _RELATIVE
     return _linux_text(thread, parent, decode(stored), bool(relative), directory, tag == JUNCTION)
 
 
@@ -176,15 +184,15 @@ def _linux_text(
             path = f"{_NT_PREFIX}{names.drive_of(process, parent)[0]}:{path}"
         found = names.lookup(thread, Named(0, path, 0))
         if not isinstance(found.object, Volume):
-            raise Failure(_DATA_INVALID)
+            raise Failure(NtStatus.REPARSE_DATA_INVALID)
         start, components = found.object.place(found.rest)
         place = start.place(process.files.root)
         if not place.reachable:
-            raise Failure(_DATA_INVALID)
+            raise Failure(NtStatus.REPARSE_DATA_INVALID)
         before = "".join(f"/{name}" for name in place.components) + "/"
     text = before + "/".join(_spelled(process.files, start, components))
     if not text:
-        raise Failure(_DATA_INVALID)
+        raise Failure(NtStatus.REPARSE_DATA_INVALID)
     if junction or (directory and not _is_directory(process.files, start, components)):
         return text.rstrip("/") + "/"
     return text.rstrip("/") or "/"

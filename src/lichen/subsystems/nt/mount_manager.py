@@ -8,10 +8,10 @@ Source: mountmgr.h.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lichen.abi.layout import layout
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
@@ -19,15 +19,15 @@ from lichen.executive.io.opening import Open
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.volumes import MountPoint, MountPoints
 from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
 
 _QUERY_POINTS: Final = 0x6D0008
-_POINT: Final = struct.Struct("<IHxxIHxxIHxx")
-"""MOUNTMGR_MOUNT_POINT: where the link's name, the unique id and the device's name are, and how long."""
-_HEADER: Final = 8
+_POINT, _POINTS = layout(MountPoint, MODEL), layout(MountPoints, MODEL)
 _DOS_DEVICES: Final = "\\DosDevices\\"
 
 
@@ -67,24 +67,24 @@ class MountManager(File):
             yield _Point(f"\\??\\{volume_name(letter)}", id, device)
 
     def _points(self, data: bytes, room: int) -> tuple[int, bytes]:
-        if len(data) < _POINT.size or room < _HEADER:
+        if len(data) < _POINT.size or room < _POINTS.size:
             raise Failure(Status.INVALID_PARAMETER)
-        link, id, device = (_part(data, *where) for where in _pairs(_POINT.unpack_from(data)))
+        link, id, device = (_part(data, *where) for where in _pairs(_POINT.unpack(data)))
         wanted = fold(decode(link)), bytes(id), fold(decode(device))
         found = [point for point in self._all() if _matches(point, *wanted)]
         if not found:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         records, texts = bytearray(), bytearray()
-        begin = _HEADER + _POINT.size * len(found)
+        begin = _POINTS.size + _POINT.size * len(found)
         for point in found:
             places: list[int] = []
             for text in (encode(point.link), point.id.ljust(2, b"\0"), encode(point.device)):
                 places += (begin + len(texts), len(text))
                 texts += text
-            records += _POINT.pack(*places)
-        answer = struct.pack("<2I", begin + len(texts), len(found)) + records + texts
+            records += _POINT.pack(MountPoint(*places))
+        answer = _POINTS.pack(MountPoints(begin + len(texts), len(found))) + records + texts
         if len(answer) > room:
-            return Status.BUFFER_OVERFLOW, answer[:_HEADER]
+            return Status.BUFFER_OVERFLOW, answer[: _POINTS.size]
         return Status.SUCCESS, answer
 
 

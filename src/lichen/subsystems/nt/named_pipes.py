@@ -21,6 +21,7 @@ from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.pipe_queues import Budget, Message, Queue, Transfer
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from lichen.executive.security.descriptors import Descriptor
     from lichen.executive.security.tokens import Token
 
-INSTANCE_NOT_AVAILABLE: Final = 0xC00000AB
-PIPE_CONNECTED, PIPE_LISTENING = 0xC00000B2, 0xC00000B3
-INVALID_READ_MODE, PIPE_EMPTY = 0xC00000B4, 0xC00000D9
-INVALID_PIPE_STATE, ILLEGAL_FUNCTION = 0xC00000AD, 0xC00000AF
 DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
 """FILE_PIPE_*_STATE."""
 SHARE_READ, SHARE_WRITE = 1, 2
@@ -158,14 +155,14 @@ class PipeEnd(File):
     # ---- content, as NT reads and writes it
 
     def receive(self, size: int) -> bytes | Blocks[bytes]:
-        """Read, even no bytes only when there is something; PIPE_BROKEN at the end, PIPE_EMPTY instead of waiting."""
+        """Read, even no bytes only when there is something; PIPE_BROKEN at the end, NtStatus.PIPE_EMPTY instead of waiting."""
         if self.received.parts:
             return self._take(size)
         if self.state == CLOSING:
             raise Failure(Status.PIPE_BROKEN)
         self._require_connection()
         if not self.waits:
-            raise Failure(PIPE_EMPTY)
+            raise Failure(NtStatus.PIPE_EMPTY)
         return self._read_later(size)
 
     def send(self, data: bytes) -> int | Blocks[int]:
@@ -174,7 +171,7 @@ class PipeEnd(File):
 
     def _require_connection(self) -> None:
         if self.state == LISTENING:
-            raise Failure(PIPE_LISTENING)
+            raise Failure(NtStatus.PIPE_LISTENING)
         if self.state == DISCONNECTED:
             raise Failure(Status.PIPE_DISCONNECTED)
 
@@ -249,9 +246,9 @@ class PipeEnd(File):
     def transceive(self, message: bytes, size: int) -> bytes | Blocks[bytes]:
         """Write a message and read the one that answers it (FSCTL_PIPE_TRANSCEIVE); PIPE_BUSY with one still to be read."""
         if self.partner is None:
-            raise Failure(Status.PIPE_DISCONNECTED if self.thrown_out else INVALID_PIPE_STATE)
+            raise Failure(Status.PIPE_DISCONNECTED if self.thrown_out else NtStatus.INVALID_PIPE_STATE)
         if not self.one_message:
-            raise Failure(INVALID_READ_MODE)
+            raise Failure(NtStatus.INVALID_READ_MODE)
         if self.received.parts:
             raise Failure(Status.PIPE_BUSY)
         self.partner.received.put(message, None)
@@ -298,16 +295,16 @@ class PipeEnd(File):
     def listen(self) -> int | Blocks[int]:
         """Wait for a client (FSCTL_PIPE_LISTEN)."""
         if not self.is_server:
-            raise Failure(ILLEGAL_FUNCTION)
+            raise Failure(NtStatus.ILLEGAL_FUNCTION)
         if self.state == CONNECTED:
-            raise Failure(PIPE_CONNECTED)
+            raise Failure(NtStatus.PIPE_CONNECTED)
         if self.state == CLOSING:
             raise Failure(Status.PIPE_CLOSING)
         self.state = LISTENING
         self.pipe.listeners[self] = None
         self.pipe.notify()
         if not self.waits:
-            raise Failure(PIPE_LISTENING)
+            raise Failure(NtStatus.PIPE_LISTENING)
         return self._listen()
 
     def _listen(self) -> Blocks[int]:
@@ -319,9 +316,9 @@ class PipeEnd(File):
     def disconnect(self) -> None:
         """Throw the client out, with whatever it has not read (FSCTL_PIPE_DISCONNECT)."""
         if not self.is_server:
-            raise Failure(ILLEGAL_FUNCTION)
+            raise Failure(NtStatus.ILLEGAL_FUNCTION)
         if self.state in (LISTENING, DISCONNECTED):
-            raise Failure(PIPE_LISTENING if self.state == LISTENING else Status.PIPE_DISCONNECTED)
+            raise Failure(NtStatus.PIPE_LISTENING if self.state == LISTENING else Status.PIPE_DISCONNECTED)
         if self.partner is not None:
             self.partner.thrown_out = True
         self._part(DISCONNECTED, Status.PIPE_DISCONNECTED)
@@ -421,7 +418,7 @@ class NamedPipes(Device):
         else:
             require(process, pipe, _CREATE_INSTANCE)
             if len(pipe.instances) >= pipe.shape.most_instances:
-                raise Failure(INSTANCE_NOT_AVAILABLE)
+                raise Failure(NtStatus.INSTANCE_NOT_AVAILABLE)
             if open.disposition == 2 or pipe.shape.directions != shape.directions:
                 raise Failure(Status.ACCESS_DENIED)
             outcome = Outcome.OPENED

@@ -11,10 +11,13 @@ from typing import Final
 class NtStatus:
     """NTSTATUS values that the executive knows nothing of; the others are names of its `Status`."""
 
+    MORE_ENTRIES: Final = 0x00000105
     NOT_ALL_ASSIGNED: Final = 0x00000106
     NOTIFY_ENUM_DIR: Final = 0x0000010C
     PROCESS_NOT_IN_JOB: Final = 0x00000123
     PROCESS_IN_JOB: Final = 0x00000124
+
+    IMAGE_NOT_AT_BASE: Final = 0x40000003
 
     DATATYPE_MISALIGNMENT: Final = 0x80000002
     BREAKPOINT: Final = 0x80000003

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, NamedTuple
 
 from lichen.abi.argument import Arg, show_address
-from lichen.abi.layout import LLP64, layout
+from lichen.abi.layout import layout
 from lichen.abi.memory import Memory, PageReader
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt.records import POINTER
+from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.status import NtStatus
 
@@ -21,10 +21,10 @@ OBJ_INHERIT, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, OBJ_OPENLINK = 0x2, 0x40, 0x80, 0
 Result = int | Blocks[int] | None
 """What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
 
-_WORD: Final = 0xFFFFFFFFFFFFFFFF
+_HIGHEST: Final = (1 << 8 * MODEL.pointer) - 1
 _LONGEST_TEXT: Final = 0xFFFE
-_STRING: Final = layout(UnicodeString, LLP64)
-_ATTRIBUTES: Final = layout(ObjectAttributes, LLP64)
+_STRING: Final = layout(UnicodeString, MODEL)
+_ATTRIBUTES: Final = layout(ObjectAttributes, MODEL)
 
 
 class Named(NamedTuple):
@@ -73,7 +73,7 @@ def read_text(memory: Memory, address: int) -> str:
 
 def _read_name(memory: Memory, address: int) -> str:
     """The text of an object's name, which DATATYPE_MISALIGNMENT tells to be at an odd address."""
-    string = _STRING.unpack(memory.read(address, _STRING.size))
+    string = _STRING.read(memory, address)
     if string.length and string.buffer & 1 and not string.length & 1:
         raise Failure(NtStatus.DATATYPE_MISALIGNMENT)
     return decode(memory.read(string.buffer, string.length)) if string.length else ""
@@ -83,7 +83,7 @@ def read_named(memory: Memory, address: int) -> Named:
     """The OBJECT_ATTRIBUTES at an address; a null pointer is a nameless object without flags."""
     if not address:
         return NOTHING
-    attributes = _ATTRIBUTES.unpack(memory.read(address, _ATTRIBUTES.size))
+    attributes = _ATTRIBUTES.read(memory, address)
     if attributes.length != _ATTRIBUTES.size:
         raise Failure(Status.INVALID_PARAMETER)
     name = _read_name(memory, attributes.object_name) if attributes.object_name else ""
@@ -113,9 +113,9 @@ Boolean = Annotated[bool, Arg("bool({x} & 0xff)", str)]
 Flags = Annotated[int, Arg("{x} & 0xffffffff", show_address)]
 
 
-def pointer(address: int) -> bytes:
-    """A pointer as it lies in memory; one that a bad buffer carries past the end wraps, as the write there faults."""
-    return POINTER.pack(address & _WORD)
+def wrapped(address: int) -> int:
+    """An address as a pointer tells it: one that a bad buffer carries past the end wraps, as the write there faults."""
+    return address & _HIGHEST
 
 
 def encode(text: str) -> bytes:

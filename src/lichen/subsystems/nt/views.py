@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.memory import Region
 from lichen.executive.sections import mapping
-from lichen.executive.status import Failure
+from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import MEM_IMAGE, Allocation
 from lichen.subsystems.nt.memory import MEM_MAPPED, MEM_PRIVATE
 from lichen.subsystems.nt.protection import (
@@ -27,6 +27,7 @@ from lichen.subsystems.nt.protection import (
     PAGE_WRITECOPY,
     host_protection,
 )
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -46,13 +47,12 @@ _NEEDS: Final = {
     PAGE_EXECUTE_WRITECOPY: _READ | _EXECUTE,
 }
 _OF_IMAGES: Final = {PAGE_READWRITE: PAGE_WRITECOPY, PAGE_EXECUTE_READWRITE: PAGE_EXECUTE_WRITECOPY}
-_STATUS_SECTION_PROTECTION, _STATUS_INVALID_PAGE_PROTECTION = 0xC000004E, 0xC0000045
 
 
 def check_private(protect: int) -> None:
     """INVALID_PAGE_PROTECTION for pages that are to be copied and have nothing that they are a copy of."""
     if protect & _COPIED:
-        raise Failure(_STATUS_INVALID_PAGE_PROTECTION)
+        raise Failure(NtStatus.INVALID_PAGE_PROTECTION)
 
 
 def settled(regions: Iterable[Region], protect: int) -> int:
@@ -67,7 +67,7 @@ def settled(regions: Iterable[Region], protect: int) -> int:
         elif allocation.type == MEM_PRIVATE:
             check_private(protect)
         elif allocation.type == MEM_MAPPED and _NEEDS[protect & _BASE] & ~_NEEDS[allocation.protect & _BASE]:
-            raise Failure(_STATUS_SECTION_PROTECTION)
+            raise Failure(Status.SECTION_PROTECTION)
     return protect
 
 

@@ -5,14 +5,15 @@ Source: NtAddAtom, NtFindAtom, NtDeleteAtom, NtQueryInformationAtom (phnt).
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut
-from lichen.abi.layout import u16, u32
+from lichen.abi.layout import layout, u16, u32
 from lichen.executive.atoms import FIRST_ATOM, Atom
 from lichen.executive.io.location import fold
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.objects import AtomBasicInformation
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, decode, encode
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _LONGEST: Final = 255
-_HEADER: Final = 6
+_HEAD: Final = layout(AtomBasicInformation, MODEL)
 
 
 def _name(thread: Thread, address: int, size: int) -> str | int:
@@ -77,12 +78,12 @@ def NtQueryInformationAtom(
         raise Failure(Status.INVALID_INFO_CLASS)
     found = thread.process.machine.atoms.get(atom) if atom >= FIRST_ATOM else Atom(f"#{atom}")
     text = encode(found.name)
-    needed.write(_HEADER + len(text) + 2)
-    if size < _HEADER + 2:
+    needed.write(_HEAD.size + len(text) + 2)
+    if size < _HEAD.size + 2:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
-    shown = text[: (size - _HEADER - 2) // 2 * 2]
+    shown = text[: (size - _HEAD.size - 2) // 2 * 2]
     if not shown:
         raise Failure(Status.BUFFER_TOO_SMALL)
-    header = struct.pack("<3H", found.uses, 0, len(shown))
-    thread.memory.write(buffer, header + shown + b"\0\0")
+    head = _HEAD.pack(AtomBasicInformation(found.uses, 0, len(shown)))
+    thread.memory.write(buffer, head + shown + b"\0\0")
     return Status.SUCCESS

@@ -5,26 +5,30 @@ Source: NtCreateIoCompletion and its family (phnt).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
-from lichen.abi.layout import i64, ptr, u32
+from lichen.abi.layout import i64, layout, ptr, u32
 from lichen.executive.objects.completion import MOST_PACKETS, CompletionPort, PacketQueue
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
+from lichen.subsystems.nt.records.objects import FileIoCompletionInformation
 from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+
+_PACKET: Final = layout(FileIoCompletionInformation, MODEL)
 
 
 @nt.call()
@@ -64,13 +68,16 @@ def NtQueryIoCompletion(
 ) -> int:
     """How many packets wait."""
     port = object_of(thread, handle, CompletionPort, StateAccess.QUERY_STATE)
-    if information_class != 0:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    if size != 4:
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, struct.pack("<I", len(port.queue.packets)))
-    needed.write(4)
+    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, port).length)
     return Status.SUCCESS
+
+
+information: Final = Information[CompletionPort](exact=True)
+
+
+@information.value(0, u32)
+def _depth(port: CompletionPort) -> int:
+    return len(port.queue.packets)
 
 
 @nt.call()
@@ -117,7 +124,7 @@ def NtRemoveIoCompletionEx(
     def take() -> int:
         number = min(count, len(queue.packets))
         found = [queue.packets.popleft() for _ in range(number)]
-        data = b"".join(struct.pack("<4Q", key, value, status, size) for key, value, status, size in found)
+        data = b"".join(_PACKET.pack(FileIoCompletionInformation(*packet)) for packet in found)
         thread.memory.write(entries, data)
         removed.write(number)
         return Status.SUCCESS

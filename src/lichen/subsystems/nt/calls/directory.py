@@ -7,13 +7,12 @@ the masks.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import Out
-from lichen.abi.layout import u32
+from lichen.abi.layout import layout, u32
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import ChangeRecord, DirectoryFile, File, Listing
@@ -29,8 +28,18 @@ from lichen.subsystems.nt.directory_watch import DirectoryWatch
 from lichen.subsystems.nt.links import shown, tag_of
 from lichen.subsystems.nt.names import LINUX_EXTENSION
 from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.common import IoStatusBlock
+from lichen.subsystems.nt.records.files import (
+    FileBothDirectoryInformation,
+    FileDirectoryInformation,
+    FileFullDirectoryInformation,
+    FileIdBothDirectoryInformation,
+    FileIdFullDirectoryInformation,
+    FileNamesInformation,
+)
 from lichen.subsystems.nt.spelling import for_linux, for_windows
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result, Text, encode
 
@@ -38,7 +47,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
 
 _RESTART, _SINGLE = 1, 2
-_STATUS_NO_SUCH_FILE, _STATUS_NOTIFY_ENUM_DIR = 0xC000000F, 0x10C
 _CHANGES: Final = 0xFFF
 _ALIGNMENT: Final = 8
 _DOTS: Final = 2
@@ -83,28 +91,33 @@ def _piece(character: str) -> str:
 
 
 Record = Callable[[Attributes, int, bytes], bytes]
-"""Makes a record of an entry's attributes, its reparse tag and its name."""
+"""Makes a record, which is the last, of an entry's attributes, its reparse tag and its name."""
+_Common = tuple[int, int, int, int, int, int, int, int, int, int]
 
 
-def _common(attributes: Attributes, name: bytes) -> bytes:
+def _common(attributes: Attributes, name: bytes) -> _Common:
+    """The fields with which most records begin."""
+    created, accessed, modified, changed = times_of(attributes)
     sizes = size_of(attributes), allocation_of(attributes)
-    return times_of(attributes) + struct.pack("<2Q2I", *sizes, flags_of(attributes), len(name))
+    return 0, 0, created, accessed, modified, changed, *sizes, flags_of(attributes), len(name)
 
 
-def _tagged(attributes: Attributes, tag: int, name: bytes) -> bytes:
-    """The tag is where the size of extended attributes would be."""
-    return _common(attributes, name) + struct.pack("<I", tag)
-
-
+_DIRECTORY, _FULL = layout(FileDirectoryInformation, MODEL), layout(FileFullDirectoryInformation, MODEL)
+_BOTH, _ID_BOTH = layout(FileBothDirectoryInformation, MODEL), layout(FileIdBothDirectoryInformation, MODEL)
+_ID_FULL, _NAMES = layout(FileIdFullDirectoryInformation, MODEL), layout(FileNamesInformation, MODEL)
 _RECORDS: Final[dict[int, Record]] = {
-    1: lambda a, tag, name: _common(a, name) + name,
-    2: lambda a, tag, name: _tagged(a, tag, name) + name,
-    3: lambda a, tag, name: _tagged(a, tag, name) + bytes(26) + name,
-    12: lambda a, tag, name: struct.pack("<I", len(name)) + name,
-    37: lambda a, tag, name: _tagged(a, tag, name) + bytes(28) + struct.pack("<Q", a.file_id) + name,
-    38: lambda a, tag, name: _tagged(a, tag, name) + bytes(4) + struct.pack("<Q", a.file_id) + name,
+    1: lambda a, tag, name: _DIRECTORY.pack(FileDirectoryInformation(*_common(a, name))) + name,
+    2: lambda a, tag, name: _FULL.pack(FileFullDirectoryInformation(*_common(a, name), tag)) + name,
+    3: lambda a, tag, name: _BOTH.pack(FileBothDirectoryInformation(*_common(a, name), tag)) + name,
+    12: lambda a, tag, name: _NAMES.pack(FileNamesInformation(0, 0, len(name))) + name,
+    37: lambda a, tag, name: (
+        _ID_BOTH.pack(FileIdBothDirectoryInformation(*_common(a, name), tag, 0, b"", a.file_id)) + name
+    ),
+    38: lambda a, tag, name: (
+        _ID_FULL.pack(FileIdFullDirectoryInformation(*_common(a, name), tag, a.file_id)) + name
+    ),
 }
-"""FILE_*_DIR_INFORMATION behind the first eight bytes, by class."""
+"""By information class."""
 
 
 @nt.call()
@@ -172,7 +185,7 @@ def _query(
         if directory.position < len(listing.entries):
             raise Failure(Status.BUFFER_OVERFLOW)
         if first:
-            raise Failure(_STATUS_NO_SUCH_FILE)
+            raise Failure(NtStatus.NO_SUCH_FILE)
         status.write(IoStatusBlock(Status.NO_MORE_FILES, 0))  # a warning is told there too, an error is not
         return Status.NO_MORE_FILES
     thread.memory.write(buffer, data)
@@ -244,11 +257,11 @@ def _fill(names: _Names, listing: Listing, record: Record, size: int, single: bo
         found = _attributes(names.process.files, directory, name) if pattern.fullmatch(shown) else None
         if found is not None:
             start = (len(out) + _ALIGNMENT - 1) & -_ALIGNMENT
-            data = bytes(8) + record(*found, encode(names.shown(shown)))
+            data = record(*found, encode(names.shown(shown)))
             if start + len(data) > size:
                 break
             if out:
-                struct.pack_into("<I", out, last, start - last)
+                out[last : last + ULONG.size] = ULONG.pack(start - last)
             out += bytes(start - len(out)) + data
             last = start
             links += found[1] != 0
@@ -304,7 +317,7 @@ def NtNotifyChangeDirectoryFile(
         yield from watch.wait()
         data = watch.take(size)
         if not data:
-            return completion.end(_STATUS_NOTIFY_ENUM_DIR, 0)
+            return completion.end(NtStatus.NOTIFY_ENUM_DIR, 0)
         thread.memory.write(buffer, data)
         return completion.end(Status.SUCCESS, len(data))
 

@@ -5,13 +5,12 @@ Source: NtCreateFile, NtReadFile and their family (ntifs.h); [MS-FSA] for status
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from types import GeneratorType
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import OptionalIn, Out
-from lichen.abi.layout import i64, ptr, u32
+from lichen.abi.layout import i64, layout, ptr, u32
 from lichen.abi.memory import Fault
 from lichen.executive.io.attributes import Attributes, Flag, Kind
 from lichen.executive.io.file import File
@@ -26,8 +25,11 @@ from lichen.subsystems.nt.memory import require_writable
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.pipe_queues import Part
+from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
+from lichen.subsystems.nt.records.files import FileBasicInformation, FileNetworkOpenInformation
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, ObjectName, Result
 
@@ -38,7 +40,7 @@ _MOST_AT_ONCE: Final = 1 << 26
 _PART: Final = 1 << 22
 """How much of a file is read or written in one turn of the kernel."""
 _USE_POSITION, _WRITE_TO_END = -2, -1
-_INVALID_USER_BUFFER: Final = 0xC00000E8
+_BASIC, _NETWORK_OPEN = layout(FileBasicInformation, MODEL), layout(FileNetworkOpenInformation, MODEL)
 
 
 @nt.call(partial="extended attributes are ignored")
@@ -157,7 +159,7 @@ def NtWriteFile(
     try:
         data = thread.memory.read(buffer, size) if size and not large else b""
     except Fault:
-        raise Failure(_INVALID_USER_BUFFER) from None
+        raise Failure(NtStatus.INVALID_USER_BUFFER) from None
     offset = offset_of(file, position, True)
     counters = thread.process.counters
     counters.writes += 1
@@ -290,14 +292,14 @@ def _located(thread: Thread, name: ObjectName) -> Attributes:
 @nt.call()
 def NtQueryAttributesFile(thread: Thread, name: ObjectName, buffer: Address) -> int:
     """The times and attributes of a file by name."""
-    thread.memory.write(buffer, basic_information(_located(thread, name)))
+    thread.memory.write(buffer, _BASIC.pack(basic_information(_located(thread, name))))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtQueryFullAttributesFile(thread: Thread, name: ObjectName, buffer: Address) -> int:
     """Times, sizes and attributes of a file by name."""
-    thread.memory.write(buffer, network_open_information(_located(thread, name)))
+    thread.memory.write(buffer, _NETWORK_OPEN.pack(network_open_information(_located(thread, name))))
     return Status.SUCCESS
 
 
@@ -333,15 +335,18 @@ def flags_of(attributes: Attributes) -> int:
     return flags or 0x80
 
 
-def times_of(attributes: Attributes) -> bytes:
+def times_of(attributes: Attributes) -> tuple[int, int, int, int]:
     """Creation, last access, last write and change."""
-    moments = attributes.created, attributes.accessed, attributes.modified, attributes.changed
-    return struct.pack("<4q", *(time_of(moment) for moment in moments))
+    return (
+        time_of(attributes.created),
+        time_of(attributes.accessed),
+        time_of(attributes.modified),
+        time_of(attributes.changed),
+    )
 
 
-def basic_information(attributes: Attributes) -> bytes:
-    """FILE_BASIC_INFORMATION."""
-    return times_of(attributes) + struct.pack("<I4x", flags_of(attributes))
+def basic_information(attributes: Attributes) -> FileBasicInformation:
+    return FileBasicInformation(*times_of(attributes), flags_of(attributes))
 
 
 def size_of(attributes: Attributes) -> int:
@@ -352,7 +357,6 @@ def allocation_of(attributes: Attributes) -> int:
     return attributes.blocks * 512 if not flags_of(attributes) & Flag.DIRECTORY else 0
 
 
-def network_open_information(attributes: Attributes) -> bytes:
-    """FILE_NETWORK_OPEN_INFORMATION."""
+def network_open_information(attributes: Attributes) -> FileNetworkOpenInformation:
     sizes = allocation_of(attributes), size_of(attributes)
-    return times_of(attributes) + struct.pack("<2QI4x", *sizes, flags_of(attributes))
+    return FileNetworkOpenInformation(*times_of(attributes), *sizes, flags_of(attributes))

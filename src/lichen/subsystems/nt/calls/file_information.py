@@ -1,16 +1,14 @@
-"""What is known of open files and their volumes, and changing it.
+"""What is known of open files, changing it, and requests to them.
 
-Source: [MS-FSCC] 2.4 and 2.5.
+Source: [MS-FSCC] 2.4.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
-from lichen.abi.layout import u32
+from lichen.abi.layout import i64, layout, u8, u32, u64
 from lichen.executive.io import names as io_names
 from lichen.executive.io.applying import apply_change
 from lichen.executive.io.attributes import AttributeChange, Flag, Kind
@@ -45,11 +43,27 @@ from lichen.subsystems.nt.files import (
     FILE_WRITE_THROUGH,
     name_for,
 )
+from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, attributes_of, control, tag_of
 from lichen.subsystems.nt.mount_manager import MountManager
 from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
+from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
+from lichen.subsystems.nt.records.files import (
+    FileAllInformation,
+    FileAttributeTagInformation,
+    FileBasicInformation,
+    FileCompletionInformation,
+    FileIdInformation,
+    FileNameInformation,
+    FileNetworkOpenInformation,
+    FileObjectIdBuffer,
+    FileRenameInformation,
+    FileStandardInformation,
+    FileStatInformation,
+)
+from lichen.subsystems.nt.records.pipes import FilePipeInformation, FilePipeLocalInformation
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.sockets import requests
 from lichen.subsystems.nt.sockets.afd import AfdFile
@@ -61,11 +75,6 @@ if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.processes import Thread
 
-_BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _NAME, _RENAME = 4, 5, 6, 7, 8, 9, 10
-_DISPOSITION, _POSITION, _MODE, _ALIGNMENT, _ALL, _ALLOCATION, _END_OF_FILE = 13, 14, 16, 17, 18, 19, 20
-_COMPLETION, _NETWORK_OPEN, _ATTRIBUTE_TAG, _IO_COMPLETION_NOTIFICATION = 30, 34, 35, 41
-_PIPE: Final = 23
-_NORMALISED_NAME, _ID, _DISPOSITION_EX, _RENAME_EX, _LINK, _STAT = 48, 59, 64, 65, 11, 68
 _NOTIFICATION_MODES: Final = 0x7
 _MODES: Final = {
     FILE_WRITE_THROUGH: Options.SYNCHRONOUS,
@@ -75,13 +84,11 @@ _MODES: Final = {
 }
 _SETTABLE_MODES: Final = FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY
 _WAITING_MODES: Final = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
-_DEVICE_DISK, _DEVICE_NULL, _DEVICE_PIPE, _DEVICE_CONSOLE = 0x08, 0x15, 0x11, 0x50
 _LONGEST_REQUEST: Final = 1 << 20
 """The most that a console takes or gives at once."""
 _LONGEST_INPUT: Final = 0x10000
-_OF_ANY_LENGTH: Final = {_NAME: 8, _ALL: 104, _NORMALISED_NAME: 8}
-"""Classes that end with a name, of which a caller gets as much as fits, and how much has to."""
 _KEEP_TIMES: Final = (0, -1, -2)
+_OBJECT_ID: Final = layout(FileObjectIdBuffer, MODEL)
 
 
 @nt.call(partial="classes that console programs ask for")
@@ -94,27 +101,25 @@ def NtQueryInformationFile(
     information_class: u32,
 ) -> int:
     """What is known of an open file."""
-    file = file_of(thread, handle, pipe.NEEDS.get(information_class, 0))
-    answer = _ANSWERS.get(information_class)
-    if answer is None:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    if size < _OF_ANY_LENGTH.get(information_class, 0):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    data = answer(thread, file)
-    result = Status.SUCCESS
-    if len(data) > size:
-        if information_class not in _OF_ANY_LENGTH:
-            raise Failure(Status.INFO_LENGTH_MISMATCH)
-        data, result = data[:size], Status.BUFFER_OVERFLOW
-    thread.memory.write(buffer, data)
-    status.write(IoStatusBlock(result, len(data)))
-    return result
+    known = information.find(information_class)
+    file = file_of(thread, handle, known.access)
+    told = known.answer(thread.memory, buffer, size, None, thread, file)
+    status.write(IoStatusBlock(*told))
+    return told.status
 
 
-def _standard(thread: Thread, file: File) -> bytes:
+information: Final = Information["Thread", File]()
+
+
+@information(4, FileBasicInformation)
+def _basic(thread: Thread, file: File) -> FileBasicInformation:
+    return basic_information(attributes_of(thread, file))
+
+
+@information(5, FileStandardInformation)
+def _standard(thread: Thread, file: File) -> FileStandardInformation:
     attributes = attributes_of(thread, file)
-    return struct.pack(
-        "<2QIBB2x",
+    return FileStandardInformation(
         allocation_of(attributes),
         size_of(attributes),
         attributes.links or 1,
@@ -123,70 +128,109 @@ def _standard(thread: Thread, file: File) -> bytes:
     )
 
 
-def _stat(thread: Thread, file: File) -> bytes:
-    """FILE_STAT_INFORMATION."""
-    attributes = attributes_of(thread, file)
-    return (
-        struct.pack("<Q", attributes.file_id)
-        + times_of(attributes)
-        + struct.pack("<2Q", allocation_of(attributes), size_of(attributes))
-        + struct.pack("<4I", flags_of(attributes), tag_of(file.node), attributes.links or 1, file.access)
-    )
+@information.value(6, u64)
+def _internal(thread: Thread, file: File) -> int:
+    return file.attributes().file_id
 
 
-def _name(thread: Thread, file: File) -> bytes:
+@information.value(7, u32)
+def _extended_attributes(thread: Thread, file: File) -> int:
+    return 0
+
+
+@information.value(8, u32)
+def _access(thread: Thread, file: File) -> int:
+    return file.access
+
+
+@information.tailed(9, FileNameInformation, least=8, cut=True)
+@information.tailed(48, FileNameInformation, least=8, cut=True)
+def _name(at: int, thread: Thread, file: File) -> tuple[FileNameInformation, bytes]:
     if isinstance(file, PipeEnd):
-        return pipe.name_information(file)
-    path = names.dos_path(thread.process, file.location)
-    text = encode(path[2:] or "\\")
-    return struct.pack("<I", len(text)) + text
+        text = encode(pipe.name_of(file))
+    else:
+        text = encode(names.dos_path(thread.process, file.location)[2:] or "\\")
+    return FileNameInformation(len(text)), text
 
 
-def _mode(thread: Thread, file: File) -> bytes:
+@information.value(14, i64)
+def _position(thread: Thread, file: File) -> int:
+    return file.position
+
+
+@information.value(16, u32)
+def _mode(thread: Thread, file: File) -> int:
     mode = sum(bit for bit, option in _MODES.items() if file.options & option)
     if not file.options & (Options.OVERLAPPED | Options.ALERTABLE):
         mode |= FILE_SYNCHRONOUS_IO_NONALERT
-    return struct.pack("<I", mode)
+    return mode
 
 
-def _set_mode(thread: Thread, file: File, data: bytes) -> None:
-    """FILE_MODE_INFORMATION: whether a file waits is settled when it is opened."""
-    (mode,) = struct.unpack_from("<I", data)
-    (before,) = struct.unpack("<I", _mode(thread, file))
-    if mode & ~_SETTABLE_MODES & ~before or (mode ^ before) & _WAITING_MODES:
-        raise Failure(Status.INVALID_PARAMETER)
-    for bit, option in _MODES.items():
-        if bit & _SETTABLE_MODES:
-            file.options = file.options | option if mode & bit else file.options & ~option
+@information.value(17, u32)
+def _alignment(thread: Thread, file: File) -> int:
+    return 0
 
 
-def _everything(thread: Thread, file: File) -> bytes:
-    parts = (_BASIC, _STANDARD, _INTERNAL, _EA, _ACCESS, _POSITION, _MODE, _ALIGNMENT, _NAME)
-    return b"".join(_ANSWERS[part](thread, file) for part in parts)
+@information.tailed(18, FileAllInformation, least=104, cut=True)
+def _everything(at: int, thread: Thread, file: File) -> tuple[FileAllInformation, bytes]:
+    name, text = _name(at, thread, file)
+    known = FileAllInformation(
+        _basic(thread, file),
+        _standard(thread, file),
+        _internal(thread, file),
+        _extended_attributes(thread, file),
+        _access(thread, file),
+        _position(thread, file),
+        _mode(thread, file),
+        _alignment(thread, file),
+        *name,
+    )
+    return known, text
 
 
-_ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {
-    _BASIC: lambda thread, file: basic_information(attributes_of(thread, file)),
-    _STANDARD: _standard,
-    _INTERNAL: lambda thread, file: struct.pack("<Q", file.attributes().file_id),
-    _EA: lambda thread, file: bytes(4),
-    _ACCESS: lambda thread, file: struct.pack("<I", file.access),
-    _NAME: _name,
-    _NORMALISED_NAME: _name,
-    _POSITION: lambda thread, file: struct.pack("<Q", file.position),
-    _MODE: _mode,
-    _ALIGNMENT: lambda thread, file: bytes(4),
-    _ALL: _everything,
-    _NETWORK_OPEN: lambda thread, file: network_open_information(attributes_of(thread, file)),
-    _ATTRIBUTE_TAG: lambda thread, file: struct.pack(
-        "<2I", flags_of(attributes_of(thread, file)), tag_of(file.node)
-    ),
-    _STAT: _stat,
-    _END_OF_FILE: lambda thread, file: struct.pack("<Q", size_of(attributes_of(thread, file))),
-    _IO_COMPLETION_NOTIFICATION: lambda thread, file: struct.pack("<I", (file.telling or USUAL).modes),
-    **pipe.ANSWERS,
-    _ID: lambda thread, file: struct.pack("<3Q", file.attributes().device, file.attributes().file_id, 0),
-}
+@information.value(20, u64)
+def _end(thread: Thread, file: File) -> int:
+    return size_of(attributes_of(thread, file))
+
+
+information(23, FilePipeInformation, access=Access.READ_ATTRIBUTES)(pipe.pipe_information)
+information(24, FilePipeLocalInformation, access=Access.READ_ATTRIBUTES)(pipe.local_information)
+
+
+@information(34, FileNetworkOpenInformation)
+def _network_open(thread: Thread, file: File) -> FileNetworkOpenInformation:
+    return network_open_information(attributes_of(thread, file))
+
+
+@information(35, FileAttributeTagInformation)
+def _attribute_tag(thread: Thread, file: File) -> FileAttributeTagInformation:
+    return FileAttributeTagInformation(flags_of(attributes_of(thread, file)), tag_of(file.node))
+
+
+@information.value(41, u32)
+def _notification(thread: Thread, file: File) -> int:
+    return (file.telling or USUAL).modes
+
+
+@information(59, FileIdInformation)
+def _id(thread: Thread, file: File) -> FileIdInformation:
+    attributes = file.attributes()
+    return FileIdInformation(attributes.device, attributes.file_id)
+
+
+@information(68, FileStatInformation)
+def _stat(thread: Thread, file: File) -> FileStatInformation:
+    attributes = attributes_of(thread, file)
+    return FileStatInformation(
+        attributes.file_id,
+        *times_of(attributes),
+        allocation_of(attributes),
+        size_of(attributes),
+        flags_of(attributes),
+        tag_of(file.node),
+        attributes.links or 1,
+        file.access,
+    )
 
 
 @nt.call(partial="classes that console programs use")
@@ -199,20 +243,20 @@ def NtSetInformationFile(
     information_class: u32,
 ) -> int:
     """Change an open file."""
-    change = _CHANGES.get(information_class)
-    file = file_of(thread, handle, change.needs if change else 0)
-    if change is None:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    least, _, action = change
-    if size < least:
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    action(thread, file, thread.memory.read(buffer, min(size, 0x11000)))
+    change = settings.find(information_class)
+    file = file_of(thread, handle, change.access)
+    change.take(thread.memory, buffer, size, thread, file)
     status.write(IoStatusBlock(Status.SUCCESS, 0))
     return Status.SUCCESS
 
 
-def _set_basic(thread: Thread, file: File, data: bytes) -> None:
-    created, accessed, modified, _, flags = struct.unpack_from("<4qI", data)
+settings: Final = Settings["Thread", File]()
+"""With rights of which a handle needs one."""
+
+
+@settings(4, FileBasicInformation)  # WRITE_ATTRIBUTES, but Wine's SetFileAttributes does not ask for it
+def _set_basic(given: FileBasicInformation, thread: Thread, file: File) -> None:
+    flags = given.file_attributes
 
     def moment(value: int) -> int | None:
         return None if value in _KEEP_TIMES else (value - UNIX_EPOCH) * 100
@@ -221,50 +265,66 @@ def _set_basic(thread: Thread, file: File, data: bytes) -> None:
     if flags and file.node.kind == Kind.REGULAR:
         current = file.attributes().mode
         mode = current & ~0o222 if flags & 1 else current | 0o200
-    kept = flags & 0x2026 if flags else None
     change = AttributeChange(
-        mode=mode, accessed=moment(accessed), modified=moment(modified), created=moment(created), flags=kept
+        mode=mode,
+        accessed=moment(given.last_access_time),
+        modified=moment(given.last_write_time),
+        created=moment(given.creation_time),
+        flags=flags & 0x2026 if flags else None,
     )
     apply_change(file.location, change)
 
 
-def _set_position(thread: Thread, file: File, data: bytes) -> None:
-    (position,) = struct.unpack_from("<q", data)
+@settings.tailed(10, FileRenameInformation, access=Access.DELETE)
+def _set_name(given: FileRenameInformation, name: bytes, thread: Thread, file: File) -> None:
+    """With a BOOLEAN, whose rest means nothing, in place of flags."""
+    _rename(thread, file, given, name, bool(given.flags & 0xFF))
+
+
+@settings.tailed(65, FileRenameInformation, access=Access.DELETE)
+def _set_name_ex(given: FileRenameInformation, name: bytes, thread: Thread, file: File) -> None:
+    _rename(thread, file, given, name, bool(given.flags & 1), bool(given.flags & 2))
+
+
+@settings.value(14, i64)
+def _set_position(position: int, thread: Thread, file: File) -> None:
     if position < 0:
         raise Failure(Status.INVALID_PARAMETER)
     file.position = position
 
 
-def _set_end(thread: Thread, file: File, data: bytes) -> None:
-    (end,) = struct.unpack_from("<q", data)
+@settings.value(20, i64, access=Access.CONTENT)
+def _set_end(end: int, thread: Thread, file: File) -> None:
     if end < 0:
         raise Failure(Status.INVALID_PARAMETER)
     file.truncate(end)
 
 
-def _set_allocation(thread: Thread, file: File, data: bytes) -> None:
-    (wanted,) = struct.unpack_from("<q", data)
+@settings.value(19, i64, access=Access.CONTENT)
+def _set_allocation(wanted: int, thread: Thread, file: File) -> None:
     if 0 <= wanted < file.node.size():
         file.truncate(wanted)
 
 
-def _set_delete(thread: Thread, file: File, data: bytes) -> None:
-    set_disposition(file, bool(data[0]))
+@settings.value(13, u8, access=Access.DELETE)
+def _set_delete(delete: int, thread: Thread, file: File) -> None:
+    set_disposition(file, bool(delete))
 
 
-def _set_delete_ex(thread: Thread, file: File, data: bytes) -> None:
+@settings.value(64, u32, access=Access.DELETE)
+def _set_delete_ex(flags: int, thread: Thread, file: File) -> None:
     """FILE_DISPOSITION_INFORMATION_EX: bit 0 delete, bit 1 POSIX semantics (the name goes at once)."""
-    (flags,) = struct.unpack_from("<I", data)
     if flags & 0x11 == 0x11 and file.attributes().read_only:
         apply_change(file.location, AttributeChange(mode=file.attributes().mode | 0o200))
     set_disposition(file, bool(flags & 1), posix=bool(flags & 2))
 
 
-def _rename(thread: Thread, file: File, data: bytes, replace: bool, posix: bool = False) -> None:
-    """FILE_RENAME_INFORMATION(_EX): to a name below a root handle, a full NT name, or within the same directory."""
+def _rename(
+    thread: Thread, file: File, given: FileRenameInformation, name: bytes, replace: bool, posix: bool = False
+) -> None:
+    """To a name below a root handle, a full NT name, or within the same directory."""
     require_removable(file.node)
-    root, length = struct.unpack_from("<QI", data, 8)
-    text = decode(data[20 : 20 + length])
+    root, text = given.root_directory, decode(name[: given.file_name_length])
     context = thread.process.files
     if "\\" not in text and not root:
         parent = file.location.parent
@@ -303,25 +363,25 @@ def _check_replaced(replaced: Location, posix: bool) -> None:
         raise Failure(Status.ACCESS_DENIED)
 
 
-def _link(thread: Thread, file: File, data: bytes) -> None:
+@settings.tailed(11, FileRenameInformation)
+def _link(given: FileRenameInformation, name: bytes, thread: Thread, file: File) -> None:
     require_removable(file.node)
-    root, length = struct.unpack_from("<QI", data, 8)
-    text = decode(data[20 : 20 + length])
-    io_names.link(thread.process.files, file.location, name_for(thread, Named(root & 0xFFFFFFFF, text, 0)))
+    target = Named(given.root_directory & 0xFFFFFFFF, decode(name[: given.file_name_length]), 0)
+    io_names.link(thread.process.files, file.location, name_for(thread, target))
 
 
-def _set_completion(thread: Thread, file: File, data: bytes) -> None:
-    port, key = struct.unpack_from("<2Q", data)
+@settings(30, FileCompletionInformation)
+def _set_completion(given: FileCompletionInformation, thread: Thread, file: File) -> None:
     told = file.telling or USUAL
     if told.port is not None or not file.options & Options.OVERLAPPED:
         raise Failure(Status.INVALID_PARAMETER)
-    found = object_of(thread, port & 0xFFFFFFFF, CompletionPort, StateAccess.MODIFY_STATE)
-    file.telling = told._replace(port=found, key=key)
+    found = object_of(thread, given.port & 0xFFFFFFFF, CompletionPort, StateAccess.MODIFY_STATE)
+    file.telling = told._replace(port=found, key=given.key)
 
 
-def _set_notification(thread: Thread, file: File, data: bytes) -> None:
+@settings.value(41, u32)
+def _set_notification(modes: int, thread: Thread, file: File) -> None:
     """FILE_IO_COMPLETION_NOTIFICATION_INFORMATION: what is set once stays."""
-    (modes,) = struct.unpack_from("<I", data)
     if not file.options & Options.OVERLAPPED:
         raise Failure(Status.INVALID_PARAMETER)
     told = file.telling or USUAL
@@ -330,84 +390,18 @@ def _set_notification(thread: Thread, file: File, data: bytes) -> None:
         file.done.reset()
 
 
-class _Change(NamedTuple):
-    """A class of NtSetInformationFile: the smallest record, rights of which it needs one (0: none), what it does."""
-
-    least: int
-    needs: int
-    action: Callable[[Thread, File, bytes], None]
-
-
-_CHANGES: Final[dict[int, _Change]] = {
-    _BASIC: _Change(40, 0, _set_basic),  # WRITE_ATTRIBUTES, but Wine's SetFileAttributes does not ask for it
-    _POSITION: _Change(8, 0, _set_position),
-    _END_OF_FILE: _Change(8, Access.CONTENT, _set_end),
-    _ALLOCATION: _Change(8, Access.CONTENT, _set_allocation),
-    _DISPOSITION: _Change(1, Access.DELETE, _set_delete),
-    _DISPOSITION_EX: _Change(4, Access.DELETE, _set_delete_ex),
-    _RENAME: _Change(
-        20, Access.DELETE, lambda thread, file, data: _rename(thread, file, data, bool(data[0]))
-    ),
-    _RENAME_EX: _Change(
-        20,
-        Access.DELETE,
-        lambda thread, file, data: _rename(thread, file, data, bool(data[0] & 1), bool(data[0] & 2)),
-    ),
-    _LINK: _Change(20, 0, _link),
-    _PIPE: _Change(8, Access.WRITE_ATTRIBUTES, pipe.set_pipe_information),
-    _COMPLETION: _Change(16, 0, _set_completion),
-    _MODE: _Change(4, 0, _set_mode),
-    _IO_COMPLETION_NOTIFICATION: _Change(4, 0, _set_notification),
-}
+@settings.value(16, u32)
+def _set_mode(mode: int, thread: Thread, file: File) -> None:
+    """FILE_MODE_INFORMATION: whether a file waits is settled when it is opened."""
+    before = _mode(thread, file)
+    if mode & ~_SETTABLE_MODES & ~before or (mode ^ before) & _WAITING_MODES:
+        raise Failure(Status.INVALID_PARAMETER)
+    for bit, option in _MODES.items():
+        if bit & _SETTABLE_MODES:
+            file.options = file.options | option if mode & bit else file.options & ~option
 
 
-@nt.call(partial="a volume's serial number and label are made up")
-def NtQueryVolumeInformationFile(
-    thread: Thread,
-    handle: Handle,
-    status: Out[IoStatusBlock],
-    buffer: Address,
-    size: u32,
-    information_class: u32,
-) -> int:
-    """What is known of the volume or device behind an open file."""
-    file = file_of(thread, handle)
-    if information_class == 4:
-        data = struct.pack("<2I", _device_type(file), 0x20 if file.seekable else 0)
-    elif information_class == 1:
-        label = encode("Lichen")
-        data = struct.pack("<QIIBB", 0, 0x4C494348, len(label), 1, 0) + label
-    elif information_class == 5:
-        kind = encode("NTFS")
-        data = struct.pack("<3I", 0x000700CF, 255, len(kind)) + kind
-    elif information_class in (3, 7):
-        data = _sizes(file, information_class == 7)
-    else:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    thread.memory.write(buffer, data[:size])
-    result = Status.SUCCESS if size >= len(data) else Status.BUFFER_OVERFLOW
-    status.write(IoStatusBlock(result, min(size, len(data))))
-    return result
-
-
-def _sizes(file: File, full: bool) -> bytes:
-    """FILE_FS_SIZE_INFORMATION, or FILE_FS_FULL_SIZE_INFORMATION."""
-    volume = file.node.file_system.statistics()
-    units = volume.block_size or 4096
-    if full:
-        return struct.pack("<3Q2I", volume.blocks, volume.available, volume.free, max(1, units // 512), 512)
-    return struct.pack("<2Q2I", volume.blocks, volume.available, max(1, units // 512), 512)
-
-
-def _device_type(file: File) -> int:
-    kind = file.node.kind
-    if kind in (Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK):
-        return _DEVICE_DISK
-    if kind in (Kind.FIFO, Kind.SOCKET):
-        return _DEVICE_PIPE
-    if isinstance(file, ConsoleFile):
-        return _DEVICE_CONSOLE
-    return _DEVICE_NULL if file.discards else _DEVICE_PIPE
+settings(23, FilePipeInformation, access=Access.WRITE_ATTRIBUTES)(pipe.set_pipe_information)
 
 
 @nt.call(partial="reparse points are links only; no object ids, no sparse files")
@@ -433,7 +427,7 @@ def NtFsControlFile(
         return completion.carry_out(then(answer, lambda answer: _answered(completion, answer, output)))
     if code == 0x9009C and file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):  # FSCTL_GET_OBJECT_ID
         attributes = file.attributes()
-        data = struct.pack("<2Q48x", attributes.file_id, attributes.device)
+        data = _OBJECT_ID.pack(FileObjectIdBuffer(attributes.file_id, attributes.device))
         if output_size < len(data):
             raise Failure(Status.BUFFER_TOO_SMALL)
         thread.memory.write(output, data)

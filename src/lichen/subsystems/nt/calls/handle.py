@@ -5,11 +5,10 @@ Source: NtClose, NtDuplicateObject, NtWaitForSingleObject, NtWaitForMultipleObje
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn, OptionalOut
-from lichen.abi.layout import i64, ptr, u32
+from lichen.abi.layout import i64, layout, ptr, u32
 from lichen.executive.io.file import File
 from lichen.executive.objects.dispatcher import Dispatcher, ProcessObject, ThreadObject
 from lichen.executive.objects.handles import index_of
@@ -20,9 +19,18 @@ from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.access import granted_again
 from lichen.subsystems.nt.completions import has_event
+from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.objects import given_handle, process_of
+from lichen.subsystems.nt.records import MODEL, POINTER
+from lichen.subsystems.nt.records.common import UnicodeString
+from lichen.subsystems.nt.records.objects import (
+    HandleFlagInformation,
+    ObjectBasicInformation,
+    ObjectTypeInformation,
+)
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import nt_of
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     CURRENT_PROCESS,
@@ -33,7 +41,6 @@ from lichen.subsystems.nt.types import (
     Handle,
     Result,
     encode,
-    pointer,
 )
 
 if TYPE_CHECKING:
@@ -41,9 +48,9 @@ if TYPE_CHECKING:
 
 _DUPLICATE_CLOSE_SOURCE, _DUPLICATE_SAME_ACCESS, _DUPLICATE_SAME_ATTRIBUTES = 1, 2, 4
 _MOST_OBJECTS: Final = 64
-_STRING_SIZE, _MAPPING_OFFSET = 16, 68
+_NAME: Final = 1
+_STRING: Final = layout(UnicodeString, MODEL)
 _LONGEST_WAIT: Final = 100 * 365 * 86400.0
-_STATUS_INVALID_PARAMETER_1, _STATUS_NOT_SAME_OBJECT = 0xC00000EF, 0xC00001AC
 
 
 def deadline_of(thread: Thread, timeout: int | None) -> float | None:
@@ -148,7 +155,7 @@ def _duplicate(
 def NtCompareObjects(thread: Thread, first: Handle, second: Handle) -> int:
     """Whether two handles refer to the same object."""
     same = _identity(thread, first) is _identity(thread, second)
-    return Status.SUCCESS if same else _STATUS_NOT_SAME_OBJECT
+    return Status.SUCCESS if same else NtStatus.NOT_SAME_OBJECT
 
 
 @nt.call(partial="types tell neither counts nor pools")
@@ -162,37 +169,57 @@ def NtQueryObject(
 ) -> int:
     """An object's type, name or flags."""
     kind, references = _type_and_references(thread, number)
-    if information_class == 0:
-        slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
-        flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, PROCESS.all)
-        data: bytes | bytearray = struct.pack("<4I", flags, access, 1, references)
-        data += bytes(56 - len(data))
-    elif information_class == 1:
-        data = _string(names.name_of(thread.process, _identity(thread, number)), buffer, 16)
-    elif information_class == 2:
-        rights = kind.rights
-        mapping = struct.pack("<5I", rights.read, rights.write, rights.execute, rights.all, rights.all)
-        data = bytearray(_string(kind.type_name, buffer, 0x68))
-        data[_MAPPING_OFFSET : _MAPPING_OFFSET + len(mapping)] = mapping
-    elif information_class == 4:
-        slot = thread.process.handles.handle(index_of(number))
-        data = struct.pack("<BB", slot.inherit, 0)
-    else:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    needed.write(len(data))
-    if size < len(data):
-        cut = information_class == 1 and size >= _STRING_SIZE and issubclass(kind, File)
-        return Status.BUFFER_OVERFLOW if cut else Status.INFO_LENGTH_MISMATCH
-    thread.memory.write(buffer, data)
+    named = information_class == _NAME and size >= _STRING.size and issubclass(kind, File)
+    family = names_of_files if named else information
+    family.find(information_class).answer(
+        thread.memory, buffer, size, needed, thread, number, kind, references
+    )
     return Status.SUCCESS
 
 
-def _string(text: str, at: int, header: int) -> bytes:
-    """A record that begins with a UNICODE_STRING whose text lies behind its `header` bytes."""
+_Subject = Information["Thread", int, type[Object], int]
+"""Who asks, the handle, the object's type and how many references there are to it."""
+information: Final = _Subject()
+names_of_files: Final = _Subject(too_small=Status.BUFFER_OVERFLOW)
+"""Names of which nothing is told when they do not fit, not that the buffer is no place for a name."""
+
+
+@information(0, ObjectBasicInformation)
+def _basic(thread: Thread, number: int, kind: type[Object], references: int) -> ObjectBasicInformation:
+    slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
+    flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, PROCESS.all)
+    return ObjectBasicInformation(flags, access, 1, references)
+
+
+@information.tailed(_NAME, UnicodeString)
+@names_of_files.tailed(_NAME, UnicodeString)
+def _name(
+    at: int, thread: Thread, number: int, kind: type[Object], references: int
+) -> tuple[UnicodeString, bytes]:
+    return _text(at, names.name_of(thread.process, _identity(thread, number)))
+
+
+@information.tailed(2, ObjectTypeInformation)
+def _type(
+    at: int, thread: Thread, number: int, kind: type[Object], references: int
+) -> tuple[ObjectTypeInformation, bytes]:
+    name, text = _text(at, kind.type_name)
+    rights = kind.rights
+    mapping = rights.read, rights.write, rights.execute, rights.all
+    return ObjectTypeInformation(name, b"", 0, *mapping, rights.all), text
+
+
+@information(4, HandleFlagInformation)
+def _flags(thread: Thread, number: int, kind: type[Object], references: int) -> HandleFlagInformation:
+    return HandleFlagInformation(thread.process.handles.handle(index_of(number)).inherit, 0)
+
+
+def _text(at: int, text: str) -> tuple[UnicodeString, bytes]:
+    """A text that lies at an address behind a record, with its NUL; an empty one has no place."""
     data = encode(text)
-    start = struct.pack("<HH4x", len(data), len(data) + 2 if data else 0)
-    start += pointer(at + header if data else 0)
-    return start.ljust(header, b"\0") + (data + b"\0\0" if data else b"")
+    return UnicodeString(len(data), len(data) + 2, at) if data else UnicodeString(
+        0, 0, 0
+    ), data + b"\0\0" if data else b""
 
 
 @nt.call()
@@ -200,11 +227,16 @@ def NtSetInformationObject(
     thread: Thread, number: Handle, information_class: u32, buffer: Address, size: u32
 ) -> int:
     """Set a handle's inherit flag."""
-    if information_class != 4:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    inherit, _ = thread.memory.read(buffer, 2)
-    thread.process.handles.handle(index_of(number)).inherit = bool(inherit)
+    settings.find(information_class).take(thread.memory, buffer, size, thread, number)
     return Status.SUCCESS
+
+
+settings: Final = Settings["Thread", int]()
+
+
+@settings(4, HandleFlagInformation, least=0)
+def _set_flags(given: HandleFlagInformation, thread: Thread, number: int) -> None:
+    thread.process.handles.handle(index_of(number)).inherit = bool(given.inherit)
 
 
 @nt.call()
@@ -221,8 +253,8 @@ def NtWaitForMultipleObjects(
 ) -> Result:
     """Wait until one or all of several objects are signalled."""
     if not 0 < count <= _MOST_OBJECTS:
-        raise Failure(_STATUS_INVALID_PARAMETER_1)
-    numbers = struct.unpack(f"<{count}Q", thread.memory.read(handles, 8 * count))
+        raise Failure(NtStatus.INVALID_PARAMETER_1)
+    numbers = POINTER.unpack_array(thread.memory.read(handles, POINTER.size * count))
     objects = tuple(_waitable(thread, number & 0xFFFFFFFF) for number in numbers)
     return wait_for(thread, objects, timeout, alertable, all_of_them=wait_any & 0xFF == 0)
 

@@ -39,6 +39,7 @@ from lichen.subsystems.nt.placeholders import (
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
 from lichen.subsystems.nt.records.virtual_memory import MemoryBasicInformation, MemoryRegionInformation
 from lichen.subsystems.nt.state import nt_of_process
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
 from lichen.subsystems.nt.unixcalls import HANDLE_BASE
@@ -52,11 +53,6 @@ _BASIC: Final = layout(MemoryBasicInformation, LLP64)
 _REGION: Final = layout(MemoryRegionInformation, LLP64)
 _REGION_SIZES: Final = (24, 32, 40, _REGION.size)
 """What its releases have: the last ones with commit size, partition and node."""
-_STATUS_MEMORY_NOT_ALLOCATED, _STATUS_FREE_VM_NOT_AT_BASE = 0xC00000A0, 0xC000009F
-_STATUS_NOT_COMMITTED, _STATUS_UNABLE_TO_FREE_VM = 0xC000002D, 0xC000001A
-_STATUS_NOT_MAPPED_VIEW, _STATUS_PARTIAL_COPY = 0xC0000019, 0x8000000D
-_STATUS_SECTION_PROTECTION: Final = 0xC000004E
-_STATUS_INVALID_PARAMETER_3: Final = 0xC00000F1
 _MOST_COPIED: Final = 1 << 26
 _ADDRESS_REQUIREMENTS: Final = 1
 _MOST_PARAMETERS: Final = 16
@@ -86,7 +82,7 @@ def NtAllocateVirtualMemory(
     protect: Flags,
 ) -> int:
     """Reserve or commit memory."""
-    room = memory.room_below(zero_bits, _STATUS_INVALID_PARAMETER_3)
+    room = memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
     room = ANYWHERE if base.read() else room
     return _allocate(thread, process, base, size, kind, without_targets(protect), room)
 
@@ -194,7 +190,7 @@ def _commit_existing(target: Process, start: int, end: int, kind: int, protect: 
     if kind & MEM_RESET or not kind & MEM_COMMIT:
         return []
     if allocation.type == MEM_IMAGE or allocation.content is not None:
-        raise Failure(0xC0000021)  # ALREADY_COMMITTED
+        raise Failure(NtStatus.ALREADY_COMMITTED)
     return memory.commit(target.space, start, end, protect)
 
 
@@ -223,13 +219,13 @@ def NtFreeVirtualMemory(
     start = page_down(wanted)
     region = target.space.find(start)
     if region is None or not isinstance(region.allocation, Allocation):
-        raise Failure(_STATUS_MEMORY_NOT_ALLOCATED)
+        raise Failure(NtStatus.MEMORY_NOT_ALLOCATED)
     allocation = region.allocation
     if allocation.type != memory.MEM_PRIVATE:
         raise Failure(Status.INVALID_PARAMETER)
     end = page_up(wanted + length) if length else allocation.base + allocation.size
     if end > allocation.base + allocation.size or (not length and start != allocation.base):
-        raise Failure(_STATUS_FREE_VM_NOT_AT_BASE if not length else _STATUS_UNABLE_TO_FREE_VM)
+        raise Failure(NtStatus.FREE_VM_NOT_AT_BASE if not length else NtStatus.UNABLE_TO_FREE_VM)
     if kind == MEM_RELEASE:
         operations = _release(target, start, end)
     elif kind == MEM_DECOMMIT:
@@ -292,7 +288,7 @@ def NtProtectVirtualMemory(
     if not regions or not target.space.is_mapped(start, end):
         raise Failure(Status.CONFLICTING_ADDRESSES)
     if any(not region.state for region in regions):
-        raise Failure(_STATUS_NOT_COMMITTED)
+        raise Failure(NtStatus.NOT_COMMITTED)
     protect, before = views.settled(regions, protect), regions[0].state
     views.make_private(thread, target, start, end, protect)
     memory.set_protection(target.space, start, end, protect)
@@ -441,7 +437,7 @@ def _copy(
             data = source.first_thread.memory.read(start, size)
         target.first_thread.memory.write(to, data)
     except Fault as fault:
-        raise Failure(_STATUS_PARTIAL_COPY) from fault
+        raise Failure(NtStatus.PARTIAL_COPY) from fault
     done.write(size)
     return Status.SUCCESS
 

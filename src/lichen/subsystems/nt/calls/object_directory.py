@@ -5,17 +5,19 @@ Source: NtOpenDirectoryObject, NtQueryDirectoryObject, NtOpenSymbolicLinkObject 
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
-from lichen.abi.layout import ptr, u32
+from lichen.abi.layout import layout, ptr, u32
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.rights import DirectoryAccess, LinkAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.common import UnicodeString
+from lichen.subsystems.nt.records.objects import ObjectDirectoryInformation
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     NOTHING,
@@ -25,15 +27,14 @@ from lichen.subsystems.nt.types import (
     Handle,
     ObjectName,
     encode,
-    pointer,
     read_string,
+    wrapped,
 )
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_MORE_ENTRIES: Final = 0x00000105
-_ENTRY_SIZE: Final = 32
+_ENTRY: Final = layout(ObjectDirectoryInformation, MODEL)
 
 
 @nt.call()
@@ -62,12 +63,12 @@ def NtQueryDirectoryObject(
     """The names and types of a directory's entries, from the `context`th on."""
     directory = object_of(thread, handle, Directory, DirectoryAccess.QUERY)
     memory = thread.memory
-    index = 0 if restart else int.from_bytes(memory.read(context, 4), "little")
+    index = 0 if restart else ULONG.read(memory, context)
     entries = [(encode(name), encode(found.type_name)) for name, found in directory.entries.items()]
     chosen: list[tuple[bytes, bytes]] = []
-    total, more = _ENTRY_SIZE, 0
+    total, more = _ENTRY.size, 0
     for name, kind in entries[index:]:
-        more = _ENTRY_SIZE + len(name) + len(kind) + 4
+        more = _ENTRY.size + len(name) + len(kind) + 4
         if total + more > size or (single and chosen):
             break
         chosen.append((name, kind))
@@ -78,20 +79,22 @@ def NtQueryDirectoryObject(
         needed.write(total + more)
         raise Failure(Status.BUFFER_TOO_SMALL)
     memory.write(buffer, _packed(chosen, buffer))
-    memory.write(context, struct.pack("<I", index + len(chosen)))
+    memory.write(context, ULONG.pack(index + len(chosen)))
     needed.write(total)
-    return Status.SUCCESS if single or index + len(chosen) == len(entries) else _MORE_ENTRIES
+    return Status.SUCCESS if single or index + len(chosen) == len(entries) else NtStatus.MORE_ENTRIES
 
 
 def _packed(entries: list[tuple[bytes, bytes]], buffer: int) -> bytes:
     """OBJECT_DIRECTORY_INFORMATION records, an empty one, and then the texts."""
     head, texts = b"", b""
-    start = buffer + _ENTRY_SIZE * (len(entries) + 1)
+    start = buffer + _ENTRY.size * (len(entries) + 1)
     for entry in entries:
+        places = []
         for text in entry:
-            head += struct.pack("<HHI", len(text), len(text) + 2, 0) + pointer(start + len(texts))
+            places.append(UnicodeString(len(text), len(text) + 2, wrapped(start + len(texts))))
             texts += text + b"\0\0"
-    return head + bytes(_ENTRY_SIZE) + texts
+        head += _ENTRY.pack(ObjectDirectoryInformation(*places))
+    return head + bytes(_ENTRY.size) + texts
 
 
 # ---- symbolic links

@@ -5,12 +5,10 @@ Source: NtCreateNamedPipeFile (phnt); [MS-FSCC] 2.3.30-39 and 2.4.33-34.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from lichen.abi.argument import OptionalIn, Out
-from lichen.abi.layout import i64, ptr, u32
+from lichen.abi.layout import i64, layout, ptr, u32
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
@@ -26,8 +24,6 @@ from lichen.subsystems.nt.files import open_of
 from lichen.subsystems.nt.named_pipes import (
     CLOSING,
     CONNECTED,
-    ILLEGAL_FUNCTION,
-    INVALID_PIPE_STATE,
     SHARE_READ,
     SHARE_WRITE,
     NamedPipe,
@@ -38,9 +34,17 @@ from lichen.subsystems.nt.named_pipes import (
 )
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.pipe_queues import Part
+from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.common import IoStatusBlock
+from lichen.subsystems.nt.records.pipes import (
+    FilePipeInformation,
+    FilePipeLocalInformation,
+    FilePipePeekBuffer,
+    FilePipeWaitForBuffer,
+)
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import NOTHING, Flags, Named, ObjectName, decode, encode
+from lichen.subsystems.nt.types import NOTHING, Flags, Named, ObjectName, decode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -48,9 +52,9 @@ if TYPE_CHECKING:
 _DISCONNECT, _LISTEN, _PEEK, _WAIT, _TRANSCEIVE = 0x110004, 0x110008, 0x11400C, 0x110018, 0x11C017
 _CONNECTION_ATTRIBUTE: Final = 0x110030
 _ATTRIBUTES: Final = (b"ServerProcessId\0", b"ClientProcessId\0")
-_ATTRIBUTE_SIZE: Final = 4
-_PEEK_HEADER: Final = 16
-_WAIT_HEADER, _WAIT_SIZE = 14, 16
+_PEEK_HEAD, _WAIT_HEAD = layout(FilePipePeekBuffer, MODEL), layout(FilePipeWaitForBuffer, MODEL)
+_LEAST_WAIT: Final = 16
+"""sizeof(FILE_PIPE_WAIT_FOR_BUFFER), with one unit of a name."""
 _SHAREABLE: Final = SHARE_READ | SHARE_WRITE
 _STREAMS: Final = (Kind.FIFO, Kind.SOCKET)
 """Kinds of Linux' files that are pipes to Windows programs."""
@@ -137,10 +141,10 @@ def pipe_control(
 def _attribute(end: PipeEnd, name: bytes, room: int) -> bytes:
     """A fact of the connection: which process opened which end."""
     if name not in _ATTRIBUTES:
-        raise Failure(ILLEGAL_FUNCTION)
-    if room < _ATTRIBUTE_SIZE:
+        raise Failure(NtStatus.ILLEGAL_FUNCTION)
+    if room < ULONG.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
-    return struct.pack("<I", end.openers[_ATTRIBUTES.index(name)])
+    return ULONG.pack(end.openers[_ATTRIBUTES.index(name)])
 
 
 def _received(data: bytes) -> Answer:
@@ -149,12 +153,12 @@ def _received(data: bytes) -> Answer:
 
 def _wait(thread: Thread, root: PipeRoot, data: bytes) -> Blocks[int]:
     """FILE_PIPE_WAIT_FOR_BUFFER."""
-    if len(data) < _WAIT_SIZE:
+    if len(data) < _LEAST_WAIT:
         raise Failure(Status.INVALID_PARAMETER)
-    timeout, length, specified = struct.unpack_from("<qI?", data)
-    if len(data) < _WAIT_HEADER + length:
+    timeout, length, specified = _WAIT_HEAD.unpack(data)
+    if len(data) < _WAIT_HEAD.size + length:
         raise Failure(Status.INVALID_PARAMETER)
-    name = decode(data[_WAIT_HEADER : _WAIT_HEADER + length])
+    name = decode(data[_WAIT_HEAD.size :][:length])
     pipe = root.device.pipes.get(fold(name))
     if pipe is None:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
@@ -163,29 +167,29 @@ def _wait(thread: Thread, root: PipeRoot, data: bytes) -> Blocks[int]:
 
 def _peek(end: PipeEnd, room: int) -> Answer:
     """FILE_PIPE_PEEK_BUFFER."""
-    if room < _PEEK_HEADER:
+    if room < _PEEK_HEAD.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     queue = end.received
     if end.state not in (CONNECTED, CLOSING):
-        raise Failure(Status.PIPE_DISCONNECTED if end.thrown_out else INVALID_PIPE_STATE)
+        raise Failure(Status.PIPE_DISCONNECTED if end.thrown_out else NtStatus.INVALID_PIPE_STATE)
     if not queue.parts and end.state == CLOSING:
         raise Failure(Status.PIPE_BROKEN)
     message = queue.parts[0].rest if queue.messages and queue.parts else 0
-    content = queue.peek(min(room - _PEEK_HEADER, message) if queue.messages else room - _PEEK_HEADER)
+    content = queue.peek(min(room - _PEEK_HEAD.size, message) if queue.messages else room - _PEEK_HEAD.size)
     waiting = len(queue.parts) if queue.messages else 0
-    header = struct.pack("<4I", end.state, queue.size, waiting, message)
+    header = _PEEK_HEAD.pack(FilePipePeekBuffer(end.state, queue.size, waiting, message))
     return (Status.BUFFER_OVERFLOW if len(content) < message else Status.SUCCESS), header + content
 
 
 def _peek_stream(file: File, room: int) -> Answer:
     """FILE_PIPE_PEEK_BUFFER of a Linux pipe: a pipe of the host's tells only how much there is."""
-    if room < _PEEK_HEADER:
+    if room < _PEEK_HEAD.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     size = _asked(file, BytesAvailable(), 0)
     if not size and file.poll() & Poll.HANGUP:
         raise Failure(Status.PIPE_BROKEN)
-    content = _asked(file, PeekPipe(room - _PEEK_HEADER), b"")
-    return Status.SUCCESS, struct.pack("<4I", CONNECTED, size, 0, 0) + content
+    content = _asked(file, PeekPipe(room - _PEEK_HEAD.size), b"")
+    return Status.SUCCESS, _PEEK_HEAD.pack(FilePipePeekBuffer(CONNECTED, size, 0, 0)) + content
 
 
 def _asked(file: File, request: object, otherwise: Known) -> Known:
@@ -209,39 +213,40 @@ def _end_of(file: File) -> PipeEnd | None:
     return None
 
 
-def name_information(end: PipeEnd) -> bytes:
-    """FILE_NAME_INFORMATION."""
+def name_of(end: PipeEnd) -> str:
+    """A pipe's name below its device; fails for the device itself."""
     end.require_pipe()
-    name = encode("\\" + end.pipe.name)
-    return struct.pack("<I", len(name)) + name
+    return "\\" + end.pipe.name
 
 
-def _pipe_information(thread: Thread, file: File) -> bytes:
+def pipe_information(thread: Thread, file: File) -> FilePipeInformation:
     end = _end_of(file)
-    return struct.pack("<2I", end.one_message, not end.waits) if end is not None else bytes(8)
+    return (
+        FilePipeInformation(end.one_message, not end.waits) if end is not None else FilePipeInformation(0, 0)
+    )
 
 
-def _local_information(thread: Thread, file: File) -> bytes:
+def local_information(thread: Thread, file: File) -> FilePipeLocalInformation:
     end = _end_of(file)
     if end is None:
         size, capacity = _asked(file, BytesAvailable(), 0), _asked(file, PipeCapacity(), _USUAL_CAPACITY)
         configuration = 0 if file.access & Access.READ else 1
-        return struct.pack(
-            "<10I", 0, configuration, 1, 1, capacity, size, capacity, max(0, capacity - size), CONNECTED, 0
+        return FilePipeLocalInformation(
+            0, configuration, 1, 1, capacity, size, capacity, max(0, capacity - size), CONNECTED, 0
         )
     shape, partner = end.pipe.shape, end.partner
     configuration = {SHARE_WRITE: 0, SHARE_READ: 1}.get(shape.directions, 2)
     room = max(0, partner.received.quota - partner.received.size) if partner else 0
-    return struct.pack(
-        "<10I", shape.messages, configuration, min(shape.most_instances, 0xFFFFFFFF), len(end.pipe.instances),
+    return FilePipeLocalInformation(
+        shape.messages, configuration, min(shape.most_instances, 0xFFFFFFFF), len(end.pipe.instances),
         shape.inbound_quota, end.received.size, shape.outbound_quota, room, end.state, end.is_server,
     )  # fmt: skip
 
 
-def set_pipe_information(thread: Thread, file: File, data: bytes) -> None:
-    """FILE_PIPE_INFORMATION: how an end reads, and whether it waits."""
+def set_pipe_information(given: FilePipeInformation, thread: Thread, file: File) -> None:
+    """How an end reads, and whether it waits."""
     end = _end_of(file)
-    reading, completion = struct.unpack_from("<2I", data)
+    reading, completion = given
     if end is None:
         if reading or completion:
             raise Failure(Status.INVALID_PARAMETER)
@@ -249,9 +254,3 @@ def set_pipe_information(thread: Thread, file: File, data: bytes) -> None:
     if reading > 1 or completion > 1 or (reading and not end.pipe.shape.messages):
         raise Failure(Status.INVALID_PARAMETER)
     end.one_message, end.waits = bool(reading), not completion
-
-
-ANSWERS: Final[dict[int, Callable[[Thread, File], bytes]]] = {23: _pipe_information, 24: _local_information}
-"""Classes of NtQueryInformationFile that pipes answer."""
-NEEDS: Final = dict.fromkeys(ANSWERS, Access.READ_ATTRIBUTES)
-"""The right that a handle needs for them."""

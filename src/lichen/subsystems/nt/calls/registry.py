@@ -5,11 +5,10 @@ Source: NtCreateKey, NtQueryValueKey and their family (ntddk.h); classes of KEY_
 
 from __future__ import annotations
 
-import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalOut, Out
-from lichen.abi.layout import ptr, u32
+from lichen.abi.layout import layout, ptr, u32
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, StateAccess
 from lichen.executive.registry import Changed, Key, Registry
@@ -17,7 +16,20 @@ from lichen.executive.registry_file import Value
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import new_handle, object_of
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.registry import (
+    KeyBasicInformation,
+    KeyCachedInformation,
+    KeyFullInformation,
+    KeyNameInformation,
+    KeyNodeInformation,
+    KeyValueBasicInformation,
+    KeyValueFullInformation,
+    KeyValuePartialInformation,
+    KeyValuePartialInformationAlign64,
+)
 from lichen.subsystems.nt.registry_access import require_writable
 from lichen.subsystems.nt.registry_keys import KeyObject, RegistryRoot, name_of_key
 from lichen.subsystems.nt.subsystem import nt
@@ -41,8 +53,8 @@ if TYPE_CHECKING:
 
 _VOLATILE, _CREATE_LINK = 1, 2
 _CREATED, _OPENED = 1, 2
-_KEY_BASIC, _KEY_NODE, _KEY_FULL, _KEY_NAME, _KEY_CACHED = 0, 1, 2, 3, 4
-_VALUE_BASIC, _VALUE_FULL, _VALUE_PARTIAL, _VALUE_FULL_ALIGN, _VALUE_PARTIAL_ALIGN = 0, 1, 2, 3, 4
+_NODE_SIZE, _FULL_SIZE = layout(KeyNodeInformation, MODEL).size, layout(KeyFullInformation, MODEL).size
+_VALUE_SIZE: Final = layout(KeyValueFullInformation, MODEL).size
 _LARGEST_DATA: Final = 1 << 20
 _CHANGES: Final = 0xF
 _LICENCES: Final = ("Registry", "Machine", "Software", "Wine", "LicenseInformation")
@@ -158,40 +170,71 @@ def NtFlushKey(thread: Thread, handle: Handle) -> Blocks[int]:
     return Status.SUCCESS
 
 
-def _answer(thread: Thread, fixed: int, data: bytes, buffer: int, size: int, needed: Out[int]) -> int:
-    """Give as much of an answer as fits: the fixed part must."""
-    needed.write(len(data))
-    if size < fixed:
-        return Status.BUFFER_TOO_SMALL
-    thread.memory.write(buffer, data[:size])
-    return Status.SUCCESS if size >= len(data) else Status.BUFFER_OVERFLOW
+# ---- what is known of keys
 
 
-def _describe_key(key: Key, information_class: int) -> tuple[int, bytes]:
-    """(size of the fixed part, KEY_*_INFORMATION)."""
+keys: Final = Information[Key](
+    Status.INVALID_PARAMETER, access=KeyAccess.QUERY_VALUE, too_small=Status.BUFFER_TOO_SMALL, partial=True
+)
+_NOTHING: Final = 0xFFFFFFFF
+"""The offset of what is not there."""
+
+
+@keys.tailed(0, KeyBasicInformation)
+def _basic(at: int, key: Key) -> tuple[KeyBasicInformation, bytes]:
+    name = encode(key.name)
+    return KeyBasicInformation(key.modified, 0, len(name)), name
+
+
+@keys.tailed(1, KeyNodeInformation)
+def _node(at: int, key: Key) -> tuple[KeyNodeInformation, bytes]:
     name, class_name = encode(key.name), encode(key.class_name)
-    if information_class == _KEY_BASIC:
-        return 16, struct.pack("<qII", key.modified, 0, len(name)) + name
-    if information_class == _KEY_NODE:
-        offset = 24 + len(name) if class_name else 0xFFFFFFFF
-        head = struct.pack("<q4I", key.modified, 0, offset, len(class_name), len(name))
-        return 24, head + name + class_name
-    if information_class == _KEY_NAME:
-        path = encode(name_of_key(key))
-        return 4, struct.pack("<I", len(path)) + path
-    names = [len(encode(below.name)) for below in key.subkeys.values()]
-    classes = [len(encode(below.class_name)) for below in key.subkeys.values()]
-    value_names = [len(encode(value.name)) for value in key.values.values()]
-    sizes = [len(value.data) for value in key.values.values()]
-    counts = len(names), max(names, default=0), max(classes, default=0)
-    value_counts = len(sizes), max(value_names, default=0), max(sizes, default=0)
-    if information_class == _KEY_FULL:
-        offset = 44 if class_name else 0xFFFFFFFF
-        head = struct.pack("<q3I6I", key.modified, 0, offset, len(class_name), *counts, *value_counts)
-        return 44, head + class_name
-    if information_class == _KEY_CACHED:
-        return 36, struct.pack("<qI2I3I2I", key.modified, 0, *counts[:2], *value_counts, len(name), 0)[:40]
-    raise Failure(Status.INVALID_PARAMETER)
+    offset = _NODE_SIZE + len(name) if class_name else _NOTHING
+    return KeyNodeInformation(key.modified, 0, offset, len(class_name), len(name)), name + class_name
+
+
+class _Counts(NamedTuple):
+    """How many subkeys and values a key has, and how long their names and data are at most."""
+
+    sub_keys: int
+    longest_name: int
+    longest_class: int
+    values: int
+    longest_value_name: int
+    longest_data: int
+
+    @classmethod
+    def of(cls, key: Key) -> _Counts:
+        below, values = key.subkeys.values(), key.values.values()
+        return cls(
+            len(below),
+            max((len(encode(each.name)) for each in below), default=0),
+            max((len(encode(each.class_name)) for each in below), default=0),
+            len(values),
+            max((len(encode(value.name)) for value in values), default=0),
+            max((len(value.data) for value in values), default=0),
+        )
+
+
+@keys.tailed(2, KeyFullInformation)
+def _full(at: int, key: Key) -> tuple[KeyFullInformation, bytes]:
+    class_name = encode(key.class_name)
+    offset = _FULL_SIZE if class_name else _NOTHING
+    return KeyFullInformation(key.modified, 0, offset, len(class_name), *_Counts.of(key)), class_name
+
+
+@keys.tailed(3, KeyNameInformation, access=0)
+def _name(at: int, key: Key) -> tuple[KeyNameInformation, bytes]:
+    path = encode(name_of_key(key))
+    return KeyNameInformation(len(path)), path
+
+
+@keys.tailed(4, KeyCachedInformation)
+def _cached(at: int, key: Key) -> tuple[KeyCachedInformation, bytes]:
+    """The record, and the padding behind it, which a caller need not have room for."""
+    counts, length = _Counts.of(key), len(encode(key.name))
+    of_keys, of_values = (counts.sub_keys, counts.longest_name), counts[3:]
+    return KeyCachedInformation(key.modified, 0, *of_keys, *of_values, length), bytes(4)
 
 
 @nt.call()
@@ -199,9 +242,8 @@ def NtQueryKey(
     thread: Thread, handle: Handle, information_class: u32, buffer: Address, size: u32, needed: Out[u32]
 ) -> int:
     """What is known of a key."""
-    right = 0 if information_class == _KEY_NAME else KeyAccess.QUERY_VALUE
-    fixed, data = _describe_key(_key(thread, handle, right), information_class)
-    return _answer(thread, fixed, data, buffer, size, needed)
+    known = keys.find(information_class)
+    return known.answer(thread.memory, buffer, size, needed, _key(thread, handle, known.access)).status
 
 
 @nt.call()
@@ -218,24 +260,47 @@ def NtEnumerateKey(
     key = _key(thread, handle, KeyAccess.ENUMERATE_SUB_KEYS)
     if index >= len(key.order):
         return Status.NO_MORE_ENTRIES
-    fixed, data = _describe_key(key.subkeys[key.order[index]], information_class)
-    return _answer(thread, fixed, data, buffer, size, needed)
+    known = keys.find(information_class)
+    return known.answer(thread.memory, buffer, size, needed, key.subkeys[key.order[index]]).status
 
 
-def _describe_value(value: Value, information_class: int) -> tuple[int, bytes]:
-    """(size of the fixed part, KEY_VALUE_*_INFORMATION)."""
+# ---- what is known of values
+
+
+values: Final = Information[Value](Status.INVALID_PARAMETER, too_small=Status.BUFFER_TOO_SMALL, partial=True)
+
+
+@values.tailed(0, KeyValueBasicInformation)
+def _value_basic(at: int, value: Value) -> tuple[KeyValueBasicInformation, bytes]:
     name = encode(value.name)
-    if information_class == _VALUE_BASIC:
-        return 12, struct.pack("<3I", 0, value.type, len(name)) + name
-    if information_class in (_VALUE_FULL, _VALUE_FULL_ALIGN):
-        offset = (20 + len(name) + 7) & -8 if information_class == _VALUE_FULL_ALIGN else 20 + len(name)
-        head = struct.pack("<5I", 0, value.type, offset, len(value.data), len(name)) + name
-        return 20, head.ljust(offset, b"\0") + value.data
-    if information_class == _VALUE_PARTIAL:
-        return 12, struct.pack("<3I", 0, value.type, len(value.data)) + value.data
-    if information_class == _VALUE_PARTIAL_ALIGN:
-        return 8, struct.pack("<2I", value.type, len(value.data)) + value.data
-    raise Failure(Status.INVALID_PARAMETER)
+    return KeyValueBasicInformation(0, value.type, len(name)), name
+
+
+def _full_value(value: Value, align: int) -> tuple[KeyValueFullInformation, bytes]:
+    name, size = encode(value.name), _VALUE_SIZE
+    offset = (size + len(name) + align - 1) & -align
+    known = KeyValueFullInformation(0, value.type, offset, len(value.data), len(name))
+    return known, name.ljust(offset - size, b"\0") + value.data
+
+
+@values.tailed(1, KeyValueFullInformation)
+def _value_full(at: int, value: Value) -> tuple[KeyValueFullInformation, bytes]:
+    return _full_value(value, 1)
+
+
+@values.tailed(2, KeyValuePartialInformation)
+def _value_partial(at: int, value: Value) -> tuple[KeyValuePartialInformation, bytes]:
+    return KeyValuePartialInformation(0, value.type, len(value.data)), value.data
+
+
+@values.tailed(3, KeyValueFullInformation)
+def _value_full_aligned(at: int, value: Value) -> tuple[KeyValueFullInformation, bytes]:
+    return _full_value(value, 8)
+
+
+@values.tailed(4, KeyValuePartialInformationAlign64)
+def _value_partial_aligned(at: int, value: Value) -> tuple[KeyValuePartialInformationAlign64, bytes]:
+    return KeyValuePartialInformationAlign64(value.type, len(value.data)), value.data
 
 
 @nt.call()
@@ -250,8 +315,7 @@ def NtQueryValueKey(
 ) -> int:
     """A value by name."""
     value = _registry(thread).value(_key(thread, handle, KeyAccess.QUERY_VALUE), name)
-    fixed, data = _describe_value(value, information_class)
-    return _answer(thread, fixed, data, buffer, size, needed)
+    return values.find(information_class).answer(thread.memory, buffer, size, needed, value).status
 
 
 @nt.call()
@@ -282,11 +346,10 @@ def NtEnumerateValueKey(
     needed: Out[u32],
 ) -> int:
     """One value by its place, in the order they were made."""
-    values = list(_key(thread, handle, KeyAccess.QUERY_VALUE).values.values())
-    if index >= len(values):
+    found = list(_key(thread, handle, KeyAccess.QUERY_VALUE).values.values())
+    if index >= len(found):
         return Status.NO_MORE_ENTRIES
-    fixed, data = _describe_value(values[index], information_class)
-    return _answer(thread, fixed, data, buffer, size, needed)
+    return values.find(information_class).answer(thread.memory, buffer, size, needed, found[index]).status
 
 
 @nt.call()

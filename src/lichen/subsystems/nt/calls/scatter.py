@@ -5,11 +5,10 @@ Source: NtReadFileScatter, NtWriteFileGather (phnt); FILE_SEGMENT_ELEMENT and Re
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn
-from lichen.abi.layout import i64, u32
+from lichen.abi.layout import i64, layout, u32
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Options
@@ -18,6 +17,8 @@ from lichen.subsystems.nt.calls.file import offset_of, read_much, write_much
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.memory import require_writable
 from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.files import FileSegmentElement
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Handle, Result
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _PAGE: Final = 0x1000
+_ELEMENT: Final = layout(FileSegmentElement, MODEL)
 _MOST: Final = 1 << 26
 """Bytes at once: each page is looked at before anything is read."""
 
@@ -98,4 +100,7 @@ def _pages(thread: Thread, segments: int, size: int) -> tuple[int, ...]:
     if size > _MOST:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     count = (size + _PAGE - 1) // _PAGE
-    return struct.unpack(f"<{count}Q", thread.memory.read(segments, 8 * count)) if count else ()
+    if not count:
+        return ()
+    elements = _ELEMENT.unpack_array(thread.memory.read(segments, _ELEMENT.size * count))
+    return tuple(each.buffer for each in elements)

@@ -28,6 +28,7 @@ from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
 from lichen.subsystems.nt.records.sections import SectionBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.state import nt_of_process
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
 
@@ -36,17 +37,9 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
 
 SEC_IMAGE, SEC_RESERVE, SEC_COMMIT = 0x1000000, 0x4000000, 0x8000000
-_STATUS_SECTION_TOO_BIG, _STATUS_MAPPED_FILE_SIZE_ZERO = 0xC0000040, 0xC000011E
-_STATUS_NOT_MAPPED_VIEW, _STATUS_IMAGE_NOT_AT_BASE, _STATUS_INVALID_VIEW_SIZE = (
-    0xC0000019,
-    0x40000003,
-    0xC000001F,
-)
-_STATUS_SECTION_PROTECTION: Final = 0xC000004E
 _BASIC: Final = layout(SectionBasicInformation, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 _EXECUTABLE: Final = 0xF0
-_STATUS_INVALID_PARAMETER_4: Final = 0xC00000F2
 _LOWEST_VIEW: Final = 0x200000000
 
 
@@ -107,7 +100,7 @@ def _content(thread: Thread, file: int, size: int, protect: int, attributes: int
     host_protection(protect)
     if not file:
         if size <= 0 or size >> 40:
-            raise Failure(Status.INVALID_PARAMETER if size <= 0 else _STATUS_SECTION_TOO_BIG)
+            raise Failure(Status.INVALID_PARAMETER if size <= 0 else NtStatus.SECTION_TOO_BIG)
         memory_file = names.anonymous_file(thread, page_up(size))
         return Content(page_up(size), memory_file, None, "", attributes, protect)
     opened = file_of(thread, file, Access.READ | Access.EXECUTE)
@@ -115,10 +108,10 @@ def _content(thread: Thread, file: int, size: int, protect: int, attributes: int
         file_of(thread, file, Access.WRITE)
     length = opened.node.size()
     if not size and not length:
-        raise Failure(_STATUS_MAPPED_FILE_SIZE_ZERO)
+        raise Failure(NtStatus.MAPPED_FILE_SIZE_ZERO)
     if size > length:
         if not protect & WRITABLE:
-            raise Failure(_STATUS_SECTION_TOO_BIG)
+            raise Failure(NtStatus.SECTION_TOO_BIG)
         opened.truncate(size)
     path = names.dos_path(thread.process, opened.location)
     return Content(size or length, opened.reference(), None, path, attributes, protect)
@@ -147,7 +140,7 @@ def NtMapViewOfSection(
     """Map a section or a part of it."""
     content = object_of(thread, section, SectionObject, _access_for(protect)).content
     target = process_of(thread, process, ProcessAccess.VM_OPERATION)
-    room = room_below(zero_bits, _STATUS_INVALID_PARAMETER_4)
+    room = room_below(zero_bits, NtStatus.INVALID_PARAMETER_4)
     wanted, length = base.read(), view_size.read()
     start_in_file = offset.read() if offset else 0
     if content.image is not None:
@@ -157,11 +150,13 @@ def NtMapViewOfSection(
         base.write(at)
         view_size.write(content.image.file.size)
         change(thread, target, operations)
-        return Status.SUCCESS if at == content.image.file.preferred_base else _STATUS_IMAGE_NOT_AT_BASE
+        return Status.SUCCESS if at == content.image.file.preferred_base else NtStatus.IMAGE_NOT_AT_BASE
     if start_in_file < 0 or start_in_file % GRANULARITY or start_in_file >= content.size:
-        raise Failure(0xC0000220 if start_in_file % GRANULARITY else _STATUS_INVALID_VIEW_SIZE)
+        raise Failure(
+            NtStatus.MAPPED_ALIGNMENT if start_in_file % GRANULARITY else NtStatus.INVALID_VIEW_SIZE
+        )
     if length > content.size - start_in_file:
-        raise Failure(_STATUS_INVALID_VIEW_SIZE)
+        raise Failure(NtStatus.INVALID_VIEW_SIZE)
     size = page_up(length or content.size - start_in_file)
     at = wanted & -GRANULARITY if wanted else _place(target, size, room)
     _map_file_view(thread, target, content, at, start_in_file, size, protect)
@@ -194,7 +189,7 @@ def _map_file_view(
     if not space.is_free(at, at + size):
         raise Failure(Status.CONFLICTING_ADDRESSES)
     if protect & WRITABLE and not content.protect & WRITABLE:
-        raise Failure(_STATUS_SECTION_PROTECTION)
+        raise Failure(Status.SECTION_PROTECTION)
     shared = bool(content.protect & ~0x88 & 0xFF) and not protect & 0x88
     writable = shared and bool(protect & WRITABLE)  # now or never: the handle may have no right to write
     cache = thread.process.subsystem.platform.page_cache
@@ -227,7 +222,7 @@ def NtUnmapViewOfSectionEx(thread: Thread, process: Handle, base: Address, flags
 def _unmap(thread: Thread, target: Process, base: int) -> int:
     allocation = _view_of(target.space.find(base))
     if allocation is None:
-        raise Failure(_STATUS_NOT_MAPPED_VIEW)
+        raise Failure(NtStatus.NOT_MAPPED_VIEW)
     end = allocation.base + allocation.size
     for removed in target.space.remove(allocation.base, end):
         if removed.file is not None and removed.shared:
@@ -282,7 +277,7 @@ def NtQuerySection(
     elif information_class == 1 and content.image is not None:
         data = _IMAGE.pack(image_information(content.image))
     else:
-        raise Failure(Status.INVALID_INFO_CLASS if information_class > 1 else 0xC0000049)  # SECTION_NOT_IMAGE
+        raise Failure(Status.INVALID_INFO_CLASS if information_class > 1 else NtStatus.SECTION_NOT_IMAGE)
     if size < len(data):
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     thread.memory.write(buffer, data)

@@ -5,7 +5,6 @@ Source: NtCreateEvent, NtCreateSemaphore, NtCreateMutant, NtAlertThreadByThreadI
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
@@ -14,11 +13,18 @@ from lichen.executive.objects.dispatcher import Dispatcher, EventObject
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import KEYED_EVENT, MUTANT, KeyedEventAccess, Rights, StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait, Waitable
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Event, Wait, Waitable
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records.objects import (
+    EventBasicInformation,
+    MutantBasicInformation,
+    SemaphoreBasicInformation,
+)
 from lichen.subsystems.nt.state import nt_of, nt_of_process
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
 
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _NOTIFICATION_EVENT, _SYNCHRONIZATION_EVENT = 0, 1
-_STATUS_MUTANT_LIMIT_EXCEEDED: Final = 0xC0000191
 
 
 class Semaphore(Waitable):
@@ -179,22 +184,16 @@ def NtQueryEvent(
 ) -> int:
     """The kind and state of an event."""
     event = object_of(thread, handle, EventObject, StateAccess.QUERY_STATE).event
-    return _basic(
-        thread, information_class, buffer, size, needed, struct.pack("<Ii", not event.manual, event.is_set)
-    )
-
-
-def _basic(
-    thread: Thread, information_class: int, buffer: int, size: int, needed: OptionalOut[int], data: bytes
-) -> int:
-    """Answer a query that has only the basic class."""
-    if information_class != 0:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    if size != len(data):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, data)
-    needed.write(len(data))
+    needed.write(events.find(information_class).answer(thread.memory, buffer, size, None, event).length)
     return Status.SUCCESS
+
+
+events: Final = Information[Event](exact=True)
+
+
+@events(0, EventBasicInformation)
+def _event(event: Event) -> EventBasicInformation:
+    return EventBasicInformation(not event.manual, event.is_set)
 
 
 # ---- semaphores
@@ -238,8 +237,17 @@ def NtQuerySemaphore(
 ) -> int:
     """The count and limit of a semaphore."""
     semaphore = object_of(thread, handle, SemaphoreObject, StateAccess.QUERY_STATE).semaphore
-    data = struct.pack("<2I", semaphore.count, semaphore.limit)
-    return _basic(thread, information_class, buffer, size, needed, data)
+    known = semaphores.find(information_class)
+    needed.write(known.answer(thread.memory, buffer, size, None, semaphore).length)
+    return Status.SUCCESS
+
+
+semaphores: Final = Information[Semaphore](exact=True)
+
+
+@semaphores(0, SemaphoreBasicInformation)
+def _semaphore(semaphore: Semaphore) -> SemaphoreBasicInformation:
+    return SemaphoreBasicInformation(semaphore.count, semaphore.limit)
 
 
 # ---- mutants
@@ -282,8 +290,17 @@ def NtQueryMutant(
 ) -> int:
     """The state of a mutant."""
     mutant = object_of(thread, handle, MutantObject, StateAccess.QUERY_STATE).mutant
-    data = struct.pack("<iBB2x", 1 - mutant.depth, mutant.owner is thread, mutant.abandoned)
-    return _basic(thread, information_class, buffer, size, needed, data)
+    known = mutants.find(information_class)
+    needed.write(known.answer(thread.memory, buffer, size, None, thread, mutant).length)
+    return Status.SUCCESS
+
+
+mutants: Final = Information["Thread", Mutant](exact=True)
+
+
+@mutants(0, MutantBasicInformation)
+def _mutant(thread: Thread, mutant: Mutant) -> MutantBasicInformation:
+    return MutantBasicInformation(1 - mutant.depth, mutant.owner is thread, mutant.abandoned)
 
 
 def signal_object(thread: Thread, slot: Slot) -> None:
@@ -416,7 +433,7 @@ def _meet(
     timeout: int | None,
 ) -> Result:
     if key & 1:
-        raise Failure(0xC00000EF)
+        raise Failure(NtStatus.INVALID_PARAMETER_1)
     place = thread.process.id, key
     if place in others:
         other = others[place].pop(0)

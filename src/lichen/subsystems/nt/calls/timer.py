@@ -5,19 +5,21 @@ Source: NtCreateTimer, NtSetTimer, NtCancelTimer, NtQueryTimer (ntifs.h).
 
 from __future__ import annotations
 
-import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.abi.argument import OptionalOut, Out
-from lichen.abi.layout import i32, ptr, u32
+from lichen.abi.layout import i32, i64, layout_of, ptr, u32
 from lichen.executive.objects.dispatcher import Dispatcher
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Event
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.handle import deadline_of
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.objects import TimerBasicInformation
 from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import UserApc, nt_of, nt_of_process
 from lichen.subsystems.nt.subsystem import nt
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _NOTIFICATION, _SYNCHRONIZATION = 0, 1
 _MILLISECOND: Final = 0.001
+_MOMENT: Final = layout_of(i64, MODEL)
 
 
 class TimerObject(Dispatcher):
@@ -117,7 +120,7 @@ def NtSetTimer(
     previous: OptionalOut[u32],
 ) -> int:
     """Start a timer: due time like a timeout, period in milliseconds."""
-    (moment,) = struct.unpack("<q", thread.memory.read(due, 8))
+    moment: int = _MOMENT.read(thread.memory, due)
     if period < 0:
         raise Failure(Status.INVALID_PARAMETER)
     timer = object_of(thread, handle, TimerObject, StateAccess.MODIFY_STATE)
@@ -149,11 +152,14 @@ def NtQueryTimer(
 ) -> int:
     """How long a timer has yet to run, and its state."""
     timer = object_of(thread, handle, TimerObject, StateAccess.QUERY_STATE)
-    if information_class != 0:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    if size < 16:
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    left = timer.timer.deadline - timer.scheduler.clock() if timer.timer else 0.0
-    thread.memory.write(buffer, struct.pack("<q?7x", int(max(left, 0.0) * UNITS), timer.event.is_set))
-    needed.write(16)
+    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, timer).length)
     return Status.SUCCESS
+
+
+information: Final = Information[TimerObject]()
+
+
+@information(0, TimerBasicInformation)
+def _basic(timer: TimerObject) -> TimerBasicInformation:
+    left = timer.timer.deadline - timer.scheduler.clock() if timer.timer else 0.0
+    return TimerBasicInformation(int(max(left, 0.0) * UNITS), timer.event.is_set)
