@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from tests.leftovers import nothing_left
 from tests.toolchain import Toolchain, program_folder
 
 userlands.choose()
+for _number in (
+    signal.SIGINT,
+    signal.SIGQUIT,
+):  # a shell has those that it starts behind it ignore them, and their children
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

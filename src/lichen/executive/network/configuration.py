@@ -15,10 +15,7 @@ class InterfaceFlag:
 
     UP: Final = 0x1
     BROADCAST: Final = 0x2
-    LOOPBACK: Final = 0x8
-    POINT_TO_POINT: Final = 0x10
     RUNNING: Final = 0x40
-    MULTICAST: Final = 0x1000
 
 
 @dataclass(frozen=True, slots=True)

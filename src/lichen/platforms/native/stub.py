@@ -23,9 +23,6 @@ NT_RETURNED: Final = BASE + 0x6B
 NT_OPERATION_RETURNED: Final = BASE + 0xAB
 UNIX_DISPATCH: Final = BASE + 0xD0
 
-IDLE_CALL: Final = 600
-"""The number that an idle thread calls: no Linux or NT number, and always a stop."""
-
 CODE: Final = bytes.fromhex(
     "4889c7b8580200000f05ebf40f1f4000498b04244883f8ff742e498b7c240849"
     "8b742410498b5424184d8b5424204d8b4424284d8b4c24300f05483d00f0ffff"

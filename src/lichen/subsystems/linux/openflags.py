@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Final
 
 from lichen.executive.io.file import File
-from lichen.executive.io.lookup import Walk
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Share
 from lichen.executive.status import Failure, Status
 
@@ -106,11 +105,6 @@ def _disposition(flags: int) -> int:
             return Disposition.CREATE
         return Disposition.OVERWRITE_IF if flags & OpenFlag.TRUNC else Disposition.OPEN_IF
     return Disposition.OVERWRITE if flags & OpenFlag.TRUNC else Disposition.OPEN
-
-
-def walk_flags(directory: bool) -> int:
-    """The walk of an open: a trailing slash wants a directory."""
-    return Walk.DIRECTORY if directory else 0
 
 
 def status_flags(file: File) -> int:

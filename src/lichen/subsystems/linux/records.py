@@ -413,13 +413,6 @@ class Winsize(NamedTuple):
 # Sockets
 
 
-class SockaddrUn(NamedTuple):
-    """struct sockaddr_un; how much of `path` counts is told by the length that goes with the address."""
-
-    family: u16
-    path: Annotated[bytes, Bytes(108)]
-
-
 class SockaddrIn(NamedTuple):
     """struct sockaddr_in."""
 

@@ -71,18 +71,6 @@ class SiginfoPoll(NamedTuple):
 
 
 @padded_to(128)
-class SiginfoSys(NamedTuple):
-    """siginfo_t of SIGSYS."""
-
-    signo: i32
-    errno: i32
-    code: i32
-    call_addr: ptr
-    syscall: i32
-    arch: u32
-
-
-@padded_to(128)
 class SignalfdSiginfo(NamedTuple):
     """struct signalfd_siginfo; the fields that a signal does not use are zero."""
 

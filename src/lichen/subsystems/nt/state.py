@@ -58,7 +58,6 @@ class NtProcess:
     image_path: str
     zone: str | None = None
     """TZ, as it was in the environment that the program was given."""
-    working_set: int = 0
     priority_class: int = 2
     nice: int = 0
     """What the nice values of its threads start from."""

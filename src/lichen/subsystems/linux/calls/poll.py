@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalIn, OptionalInOut
-from lichen.abi.layout import LP64, layout_of, ptr, u64, ulong
+from lichen.abi.layout import LP64, layout, layout_of, ptr, u64, ulong
 from lichen.abi.memory import Fault
 from lichen.executive.io.file import File
 from lichen.executive.status import Failure, Interrupted, Status
@@ -22,7 +22,7 @@ from lichen.subsystems.linux import readiness
 from lichen.subsystems.linux.calls.signal import check_set_size, replace_mask
 from lichen.subsystems.linux.files import file_of
 from lichen.subsystems.linux.readiness import ERR, HUP, IN, NVAL, OUT, PRI, UNASKED, events_of, interest_in
-from lichen.subsystems.linux.records import Timespec, Timeval
+from lichen.subsystems.linux.records import Pollfd, Timespec, Timeval
 from lichen.subsystems.linux.state import STICKY_TIMEOUTS, linux_of
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import (
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from lichen.executive.objects.handles import HandleTable
     from lichen.executive.processes import Thread
 
-_POLLFD: Final = struct.Struct("<iHH")
+_POLLFD: Final = struct.Struct(layout(Pollfd, LP64).format)
+"""Of thousands in one call no more is made than tuples."""
 _REVENTS: Final = struct.Struct("<H")
-_REVENTS_AT: Final = 6
+_REVENTS_AT: Final = layout(Pollfd, LP64).offsets["revents"]
 _READABLE: Final = IN | readiness.RDNORM | readiness.RDBAND | HUP | ERR
 _WRITABLE: Final = OUT | readiness.WRNORM | readiness.WRBAND | ERR
 _SETS: Final = (_READABLE, _WRITABLE, PRI)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 _TYPE_MASK: Final = 0xF
-_MOST_FAMILIES: Final = 46
 
 
 def socket_of(thread: Thread, fd: int) -> Socket:

@@ -32,7 +32,6 @@ _MOST: Final = 1000
 _LONGEST_PATH: Final = 32767
 _PARAMETERS: Final = 0x20
 """Of the process's parameters in the PEB."""
-_CURRENT_FOLDER: Final = 0x38
 _FOLDER: Final = Open(Access.READ, options=Options.DIRECTORY)
 
 
