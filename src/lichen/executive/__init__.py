@@ -1,1 +1,1 @@
-"""The integral subsystem: the kernel proper, which knows neither Linux nor Win32 nor what runs the guests."""
+"""The kernel proper, which both worlds share; what calls it and what runs the guests it knows as protocols (`interfaces`)."""

@@ -1,1 +1,1 @@
-"""The drivers behind the I/O manager: host folders, memory, pipes, procfs, devices, consoles, sockets."""
+"""The drivers behind the I/O manager: host folders, memory, pipes, devices, terminals, sockets, and trees that are made up."""
