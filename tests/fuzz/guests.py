@@ -182,6 +182,10 @@ class Guest:
     def extended_state(self) -> bytes:
         return bytes(_EXTENDED_STATE)
 
+    @property
+    def extended_state_size(self) -> int:
+        return _EXTENDED_STATE
+
     def set_extended_state(self, state: bytes) -> None:
         """It has no floating point."""
 
@@ -209,6 +213,7 @@ class PageCache:
 
     def __init__(self) -> None:
         self._next = PAGE
+        self.empty = os.memfd_create("lichen-beyond-the-end", os.MFD_CLOEXEC)
 
     def allocate(self, size: int) -> int:
         offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE

@@ -183,7 +183,7 @@ class NtHalf:
         self.ntdll = cast(File, create_file(context, context.root, ("ntdll.dll",), create))
         self.ntdll.write(found.ntdll.read_bytes())
         guests: Any = _Guests()
-        self.nt = NtSubsystem(cast(Any, world.platform), guests, world.state, self.ntdll, found.nls, 2)
+        self.nt = NtSubsystem(cast(Any, world.platform), guests, world.state, self.ntdll, found.nls)
         api_set = pe.parse((found.system / "apisetschema.dll").read_bytes())
         world.state.loaders.append(PeLoader(self.nt, api_set, lambda process, program: (PROGRAM, "C:\\", {})))
         world.install(
@@ -198,7 +198,7 @@ class NtHalf:
         scheduler = self.world.scheduler
         registry = Registry(
             Path(self._folder.name, "registry"),
-            system_time,
+            lambda: system_time(self.world.state),
             lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action),
         )
         registry_seeds.seed(registry, "S-1-5-21-1", "root")

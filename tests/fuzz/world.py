@@ -23,12 +23,14 @@ from lichen.executive.processes import INIT, ExitStatus, Process
 from lichen.executive.registry import Registry
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security.tokens import Token
+from lichen.executive.system import Load, System
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
 from lichen.filesystems.memory import MemoryFileSystem
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.terminal import pty
+from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
@@ -71,6 +73,7 @@ class World:
             MemoryFileSystem(33, self.devices, capacity=_CAPACITY),
             self._registry,
             Directory,
+            System(ThisHost(), Load(self.scheduler.clock())),
         )
         self._mount_trees()
 
@@ -82,7 +85,7 @@ class World:
         self._mount("dev", simple_devices.device_tree(34, self.devices, names))
         self._mount("tmp", MemoryFileSystem(35, self.devices, 0o1777, capacity=_CAPACITY))
         whole = Whole(self.state)
-        self._mount("proc", ProcFileSystem(tree.tree(), whole, 36, self.devices))
+        self._mount("proc", ProcFileSystem(tree.tree(self.state.system), whole, 36, self.devices))
         self._mount("sys", SysFileSystem(sysfs.tree(), whole, 37, self.devices))
         terminals = pty.Terminals(self.state, self.devices, 38)
         terminals.mount = self._mount("dev/pts", terminals.names)

@@ -14,7 +14,9 @@ from lichen.executive.objects.handles import HandleTable
 from lichen.executive.scheduler import Parking, Scheduler
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
+from lichen.executive.system import Load, System
 from lichen.executive.wait import Blocks
+from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.state import LinuxProcess, LinuxThread
 
 T = TypeVar("T")
@@ -29,6 +31,7 @@ class Kernel:
         self.scheduler = Scheduler(lambda: self.now, lambda: self.now)
         self.scheduler.platform = cast(Any, self)
         self.devices = Devices()
+        self.system = System(ThisHost(), Load(self.now))
         self.token = Token.of_user(1000, 1000)
         self.root = self.place(0)
         self.context = FileSystemContext(self.root, self.root, self.token)
@@ -45,7 +48,7 @@ class Kernel:
 
     def thread(self) -> Any:
         """Somebody whose calls make files: as much of a thread as those ask for."""
-        machine = SimpleNamespace(scheduler=self.scheduler)
+        machine = SimpleNamespace(scheduler=self.scheduler, system=self.system)
         handles = HandleTable()
         process = SimpleNamespace(
             files=self.context,

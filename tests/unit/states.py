@@ -10,8 +10,9 @@ from lichen.executive.machine import MachineState
 from lichen.executive.objects.namespace import Directory
 from lichen.executive.registry import Registry
 from lichen.executive.scheduler import Scheduler
-from lichen.executive.system import System
+from lichen.executive.system import Load, System
 from lichen.filesystems.memory import MemoryFileSystem
+from lichen.platforms.thishost import ThisHost
 
 
 def machine_state(
@@ -31,7 +32,7 @@ def machine_state(
         MemoryFileSystem(41, context.devices),
         _registry,
         Directory,
-        system,
+        system or System(ThisHost(), Load(scheduler.clock())),
     )
 
 

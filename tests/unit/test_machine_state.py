@@ -26,7 +26,9 @@ def machine(calls: Calls, registry: Any) -> MachineState:
 
     files = MemoryFileSystem(1, kernel.devices)
     subsystem: Any = None
-    return MachineState(kernel.scheduler, subsystem, kernel.context, [], [], files, registry, namespace)
+    return MachineState(
+        kernel.scheduler, subsystem, kernel.context, [], [], files, registry, namespace, kernel.system
+    )
 
 
 def test_init_is_there_with_its_session() -> None:

@@ -30,6 +30,7 @@ from lichen.executive.processes import INIT, Process
 from lichen.executive.scheduler import Scheduler, Timer
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
+from lichen.executive.system import Load, System
 from lichen.executive.worker import Worker
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems import sockets
@@ -42,6 +43,7 @@ from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import Console
 from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
+from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs
@@ -52,6 +54,7 @@ from lichen.subsystems.linux.types import path_of
 
 if TYPE_CHECKING:
     from lichen.boot.windows import Windows
+    from lichen.executive.host import Host
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.objects.namespace import Directory
     from lichen.executive.registry import Registry
@@ -76,19 +79,23 @@ class Machine:
         root_files: bool = False,
         state: str | None = None,
         disk_size: int | None = None,
+        host: Host | None = None,
     ) -> None:
         raise_descriptor_limit()
+        self.host = host or ThisHost()
         self.scheduler = Scheduler()
         self._folder, self._home = Path(folder), state
         self._userland = drives.find_userland(None if state is None else Path(state))
-        self.platform = NativePlatform(self.scheduler, processor, self._stopping_numbers(state))
+        self.platform = NativePlatform(
+            self.scheduler, processor, self._stopping_numbers(state), self.host.processors
+        )
         self.platform.blank_taken = self._prepare_later
         self._preparing: Timer | None = None
         self.scheduler.platform = self.platform
-        self.devices = Devices()
+        self.devices = Devices(self.host.now)
         self._worker = self.devices.worker = Worker()
         self.platform.watch(self._worker.descriptor, select.POLLIN, self._worker.finished)
-        self.monitor = HostMonitor()
+        self.monitor = HostMonitor(self.devices.outside)
         self.monitor.listen(self.platform.watch, self._soon)
         self._register_drivers()
         hides_private = os.geteuid() == 0 and not root_files
@@ -105,6 +112,7 @@ class Machine:
             self.tree.in_memory(),
             self._open_registry,
             self._make_namespace,
+            System(self.host, Load(self.scheduler.clock())),
         )
         self._mount_generated_trees()
         self.terminals = pty.Terminals(self.state, self.devices, self.tree.next_device())
@@ -181,7 +189,7 @@ class Machine:
     def _mount_generated_trees(self) -> None:
         machine = Whole(self.state)
         options = "rw,nosuid,nodev,noexec"
-        proc = ProcFileSystem(procfs.tree(), machine, self.tree.next_device(), self.devices)
+        proc = ProcFileSystem(procfs.tree(self.state.system), machine, self.tree.next_device(), self.devices)
         self.tree.mount("/proc", proc, "proc", options)
         sys = SysFileSystem(sysfs.tree(), machine, self.tree.next_device(), self.devices)
         self.tree.mount("/sys", sys, "sysfs", options)

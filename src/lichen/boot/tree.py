@@ -95,12 +95,13 @@ class Tree:
 
     def mount_own_trees(self, state: str | None) -> None:
         names = (*simple_devices.SIMPLE, *pty.NAMES)
-        own_devices = simple_devices.device_tree(self.next_device(), self.devices, names)
+        own_devices = simple_devices.device_tree(self.next_device(), self.devices, names, self._memory)
         self.mount("/dev", own_devices, "devtmpfs")
         for path, mode in (("/dev/shm", 0o1777), ("/tmp", 0o1777), ("/run", 0o755)):
             self.mount(path, self.in_memory(mode), "tmpfs")
         if state is not None and self._has(state):
-            empty = MemoryFileSystem(self.next_device(), self.devices, 0o700, os.geteuid(), os.getegid())
+            owner = os.geteuid(), os.getegid()
+            empty = MemoryFileSystem(self.next_device(), self.devices, 0o700, *owner, pool=self._memory)
             self.mount(state, empty, "tmpfs")
         private_files.provide(self.administrator)
         self._carry_over(_RESOLVER)

@@ -48,7 +48,7 @@ class Windows:
         self.drive, self.context = state.drives["C"], context
         guests = platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
-        self.subsystem = NtSubsystem(platform, guests, state, file, found.nls, len(state.system.processors))
+        self.subsystem = NtSubsystem(platform, guests, state, file, found.nls)
         self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(stub.UNIX_DISPATCH)
         self._patch_shell()
         self.subsystem.images.mend = functools.partial(mends.mend, dispatcher=stub.UNIX_DISPATCH)

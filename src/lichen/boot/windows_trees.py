@@ -53,7 +53,7 @@ def open_registry(
         _copy(seed, path)
     registry = Registry(
         path,
-        system_time,
+        lambda: system_time(machine),
         lambda seconds, action: scheduler.at(scheduler.clock() + seconds, action),
         context.devices.worker,
     )
@@ -64,8 +64,8 @@ def open_registry(
         registry_seeds.seed(registry, user, "root")
     registry_seeds.renew(registry)
     registry_seeds.tell_name(registry, system.host_name)
-    registry_seeds.tell_time_zone(registry, time_zone.zone_of(context, None))
-    registry_seeds.tell_processors(registry)
+    registry_seeds.tell_time_zone(registry, time_zone.zone_of(context, None), system.host.now() // 10**9)
+    registry_seeds.tell_processors(registry, system)
     system.when_renamed.append(lambda name: _renamed(registry, name))
     return registry
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ from lichen.cli import registration, setupfile
 from lichen.executive.registry import Registry
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import pe
-from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.shared_data import file_time
 from lichen.subsystems.nt.userland import Userland
 
 log = logging.getLogger("lichen.seed")
@@ -29,7 +30,7 @@ def make(found: Userland, target: Path, look: Callable[[str], None]) -> None:
     unfinished = target.with_name(f"{target.name}.{os.getpid()}")
     _remove(unfinished)
     try:
-        registry = Registry(unfinished, system_time, lambda seconds, action: None)
+        registry = Registry(unfinished, lambda: file_time(time.time_ns()), lambda seconds, action: None)
         try:
             _fill(registry, found, look)
         finally:

@@ -216,6 +216,10 @@ class GuestThread(Protocol):
 
     def set_extended_state(self, state: bytes) -> None: ...
 
+    @property
+    def extended_state_size(self) -> int:
+        """How large the XSAVE area is that the host takes."""
+
     def processor_time(self) -> ProcessorTime:
         """What this thread has used since the platform made it; for one that is gone, what was last known."""
 
@@ -243,6 +247,10 @@ class GuestThread(Protocol):
 
 class PageCache(Protocol):
     """Content that guests map read-only or privately, held once for all of them."""
+
+    @property
+    def empty(self) -> int:
+        """A host descriptor of a file that is empty and stays so: whoever touches a page of it traps."""
 
     def admits(self, key: object, size: int) -> bool:
         """Whether a file's content is held, or not too large to be; else it is mapped from the file itself."""

@@ -14,7 +14,6 @@ from weakref import WeakValueDictionary
 from lichen.executive.atoms import AtomTable
 from lichen.executive.io.watch import WatchShare
 from lichen.executive.process_table import ProcessTable
-from lichen.executive.system import Load, System
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from lichen.executive.programs import Loader
     from lichen.executive.registry import Registry
     from lichen.executive.scheduler import Scheduler
+    from lichen.executive.system import System
 
 _RESERVED_UNIQUE_IDS: Final = 0x3E8
 """NT gives the ids below to what every system has, such as the logon session of the system."""
@@ -49,10 +49,10 @@ class MachineState:
         memory_files: FileSystem,
         registry: Callable[[], Registry],
         namespace: Callable[[], Directory],
-        system: System | None = None,
+        system: System,
     ) -> None:
         self.scheduler = scheduler
-        self.system = system or System(Load(scheduler.clock()))
+        self.system = system
         self.mounts = mounts
         self.memory_files = memory_files
         self.drives: dict[str, Location] = {}

@@ -10,17 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 
 from lichen.executive.interfaces import Backing, Map, PageCache
 from lichen.executive.io.node import Node
 from lichen.executive.memory import page_up
-
-
-@cache
-def _empty_file() -> int:
-    """A host descriptor of an empty file that stays empty."""
-    return os.memfd_create("lichen-beyond-the-end", os.MFD_CLOEXEC)
 
 
 @contextmanager
@@ -55,7 +48,5 @@ def mapping(
         if inside:
             operations.append(Map(start, inside, protection, backing, shared))
         if inside < size:
-            operations.append(
-                Map(start + inside, size - inside, protection, Backing(_empty_file(), 0), False)
-            )
+            operations.append(Map(start + inside, size - inside, protection, Backing(cache.empty, 0), False))
         yield operations

@@ -6,37 +6,19 @@ Memory and processors are the host's, as nothing is set aside for a machine. Nam
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from lichen.executive.host import Host
 
 LONGEST_NAME: Final = 64
 ID_LIMIT: Final = 1 << 22
 MAXIMUM_TASKS: Final = 2000
 _USUAL_BACKLOG: Final = 4096
 _MINUTES: Final = (1, 5, 15)
-
-
-def _host_name() -> str:
-    return os.uname().nodename[:LONGEST_NAME] or "lichen"
-
-
-def host_processors() -> frozenset[int]:
-    """The numbers of the processors that the kernel, and so a guest, may be run on."""
-    return frozenset(os.sched_getaffinity(0))
-
-
-_PROCESSORS: Final = host_processors()
-"""As the kernel found them: a platform may bind the kernel to one of them later."""
-
-
-def memory() -> dict[str, int]:
-    """The host's /proc/meminfo in bytes: `MemTotal`, `MemFree`, `SwapTotal`, ..."""
-    with open("/proc/meminfo") as file:
-        rows = (line.split() for line in file)
-        return {row[0].rstrip(":"): int(row[1]) * (1024 if row[2:] else 1) for row in rows}
 
 
 class Processor(NamedTuple):
@@ -50,31 +32,9 @@ class Processor(NamedTuple):
     megahertz: int
 
 
-def processors() -> list[Processor]:
-    """The host's /proc/cpuinfo, as far as it knows, of the processors that guests may be run on."""
-    found = []
-    for part in Path("/proc/cpuinfo").read_text(errors="replace").split("\n\n"):
-        row = {
-            name.strip(): value.strip()
-            for name, _, value in (line.partition(":") for line in part.splitlines())
-        }
-        if row.get("processor", "").isdecimal() and int(row["processor"]) in _PROCESSORS:
-            numbers = (_number(row.get(name, "")) for name in ("cpu family", "model", "stepping", "cpu MHz"))
-            found.append(Processor(row.get("vendor_id", ""), row.get("model name", ""), *numbers))
-    return found
-
-
 def _number(text: str) -> int:
     whole = text.partition(".")[0]
     return int(whole) if whole.isdecimal() else 0
-
-
-def _host_backlog() -> int:
-    """How many connections the host lets wait: its sockets are the machine's."""
-    try:
-        return int(Path("/proc/sys/net/core/somaxconn").read_text())
-    except (OSError, ValueError):
-        return _USUAL_BACKLOG
 
 
 class Load:
@@ -115,7 +75,7 @@ class Limits:
     """Of memory, for each process."""
     pipe_bytes: int = 1 << 20
     """What a pipe may be made to hold by whom nothing else is granted."""
-    backlog: int = field(default_factory=_host_backlog)
+    backlog: int = _USUAL_BACKLOG
     """Connections that wait to be accepted, for each socket."""
     watchers: int = 128
     """Queues of file changes, for each user."""
@@ -127,15 +87,46 @@ class Limits:
 
 @dataclass
 class System:
-    """The machine's description of itself."""
+    """The machine's description of itself. Name, processors and backlog are the host's unless it is given others."""
 
+    host: Host
     load: Load
-    host_name: str = field(default_factory=_host_name)
+    host_name: str = ""
     domain_name: str = "(none)"
-    processors: frozenset[int] = _PROCESSORS
+    processors: frozenset[int] = frozenset()
     when_renamed: list[Callable[[str], None]] = field(default_factory=list)
     """Told of the new name when the machine gets another one."""
     limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self.host_name = self.host_name or self.host.name()[:LONGEST_NAME] or "lichen"
+        self.processors = self.processors or self.host.processors
+        self.limits.backlog = self.most_backlog()
+
+    def most_backlog(self) -> int:
+        """How many connections the host lets wait: its sockets are the machine's."""
+        return int(self.host.read("/proc/sys/net/core/somaxconn") or _USUAL_BACKLOG)
+
+    def memory(self) -> dict[str, int]:
+        """The host's /proc/meminfo in bytes: `MemTotal`, `MemFree`, `SwapTotal`, ..."""
+        rows = (line.split() for line in self.host.read("/proc/meminfo").decode().splitlines())
+        return {row[0].rstrip(":"): int(row[1]) * (1024 if row[2:] else 1) for row in rows}
+
+    @cached_property
+    def described_processors(self) -> list[Processor]:
+        """The host's /proc/cpuinfo, as far as it knows, of the processors that guests may be run on."""
+        found = []
+        for part in self.host.read("/proc/cpuinfo").decode(errors="replace").split("\n\n"):
+            row = {
+                name.strip(): value.strip()
+                for name, _, value in (line.partition(":") for line in part.splitlines())
+            }
+            if row.get("processor", "").isdecimal() and int(row["processor"]) in self.processors:
+                numbers = (
+                    _number(row.get(name, "")) for name in ("cpu family", "model", "stepping", "cpu MHz")
+                )
+                found.append(Processor(row.get("vendor_id", ""), row.get("model name", ""), *numbers))
+        return found
 
     def rename(self, name: str) -> None:
         """Give the machine another name."""

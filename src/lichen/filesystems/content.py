@@ -15,18 +15,17 @@ SMALL: Final = 1 << 20
 """Up to this size content stays in a bytearray."""
 _PAGE: Final = 4096
 """What memory comes in, and what a hole is at least."""
-_on_host: Final[set[int]] = set()
-"""The memfds of this process: guests decide how many, and descriptors are few."""
 _KEEP_SIZE: Final = 1
 _PUNCH: Final = 2
 
 
 class Content:
-    """A sparse array of bytes."""
+    """A sparse array of bytes. `on_host` are the memfds of a machine's files: guests decide how many, and they are few."""
 
-    __slots__ = ("_bytes", "_descriptor", "open")
+    __slots__ = ("_bytes", "_descriptor", "_on_host", "open")
 
-    def __init__(self) -> None:
+    def __init__(self, on_host: set[int]) -> None:
+        self._on_host = on_host
         self._bytes = bytearray()
         self._descriptor = -1
         self.open = True
@@ -37,7 +36,7 @@ class Content:
     def close(self) -> None:
         """Free everything; what is left is empty for ever."""
         if self._descriptor >= 0:
-            _on_host.discard(self._descriptor)
+            self._on_host.discard(self._descriptor)
             os.close(self._descriptor)
         self._bytes, self._descriptor, self.open = bytearray(), -1, False
 
@@ -96,7 +95,7 @@ class Content:
     def _fill(self, size: int) -> bool:
         """Have at least `size` bytes; False when that would fill a hole, which only the host can keep, if it has room."""
         missing = size - len(self._bytes)
-        if missing >= _PAGE and len(_on_host) < share_of_descriptors() // 2:
+        if missing >= _PAGE and len(self._on_host) < share_of_descriptors() // 2:
             return False
         if missing > 0:
             self._bytes.extend(bytes(missing))
@@ -132,7 +131,7 @@ class Content:
             return
         if not self.open:
             raise OSError(errno.ESTALE, "freed")
-        if len(_on_host) >= share_of_descriptors():
+        if len(self._on_host) >= share_of_descriptors():
             raise OSError(errno.ENFILE, "too many files in memory are large or mapped")
         descriptor = os.memfd_create("lichen", os.MFD_CLOEXEC)
         try:
@@ -145,5 +144,5 @@ class Content:
             os.close(descriptor)
             raise
         view.release()
-        _on_host.add(descriptor)
+        self._on_host.add(descriptor)
         self._descriptor, self._bytes = descriptor, bytearray()

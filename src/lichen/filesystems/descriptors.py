@@ -71,7 +71,7 @@ class Descriptors:
             wrote = node.writable
             os.close(node.descriptor)
             node.descriptor, node.writable = -1, False
-            if wrote and watch.active:
+            if wrote and node.file_system.devices.watches:
                 node.changed_here(watch.Change.CLOSE_WRITE, None)
                 if node.parent is not None:
                     node.parent.changed_here(watch.Change.CLOSE_WRITE, node.name)

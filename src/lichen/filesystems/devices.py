@@ -14,7 +14,7 @@ from lichen.executive.io.node import Mapping, Node
 from lichen.executive.io.opening import Access, Open
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory import MemoryFileSystem, Pool
 
 MEMORY_MAJOR: Final = 1
 _LONGEST_READ: Final = 1 << 24
@@ -129,9 +129,11 @@ def register(devices: Devices) -> None:
     devices.register(Kind.CHARACTER, opener, MEMORY_MAJOR)
 
 
-def device_tree(device: int, devices: Devices, names: Iterable[Device] = SIMPLE) -> MemoryFileSystem:
+def device_tree(
+    device: int, devices: Devices, names: Iterable[Device] = SIMPLE, pool: Pool | None = None
+) -> MemoryFileSystem:
     """A file system for /dev with these devices, the usual links, and the folders that others mount on."""
-    system = MemoryFileSystem(device, devices, mode=0o755, capacity=1 << 26)
+    system = MemoryFileSystem(device, devices, mode=0o755, capacity=1 << 26, pool=pool)
     root: Node = system.root
     for entry in names:
         rdev = device_number(entry.major, entry.minor)

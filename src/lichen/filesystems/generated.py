@@ -6,7 +6,6 @@ one snapshot, and a program that keeps the file open sees news (Linux: seq_file)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, ClassVar, Final, cast
@@ -78,7 +77,7 @@ class GeneratedNode(Node):
     ) -> None:
         super().__init__(file_system, entry.kind)
         self.entry, self.subject, self.id = entry, subject, id
-        self.made = time.time_ns()
+        self.made = file_system.devices.now()
         self.names: WeakValueDictionary[str, GeneratedNode] | None = None
         self.everyone_searches = (
             entry.kind == Kind.DIRECTORY and entry.mode & _EVERYBODY_SEARCHES == _EVERYBODY_SEARCHES

@@ -164,7 +164,7 @@ class HostEvents:
         else:
             return
         if not followed.shown.hides(name):
-            watch.tell_outside(followed.shown, change, name, self._cookie(event.cookie))
+            watch.tell_outside(followed.shown, change, name, self._cookie(followed.shown, event.cookie))
 
     @staticmethod
     def _may_show(host: HostNode, name: str) -> bool:
@@ -175,12 +175,12 @@ class HostEvents:
             return True
         return state is None or host.file_system.shows(state)
 
-    def _cookie(self, of_host: int) -> int:
+    def _cookie(self, shown: Shown, of_host: int) -> int:
         """The executive's number for one of the host's, whose two events follow each other."""
         if not of_host:
             return 0
         if self._cookies[0] != of_host:
-            self._cookies = of_host, watch.new_cookie()
+            self._cookies = of_host, watch.new_cookie(shown)
         return self._cookies[1]
 
     @staticmethod

@@ -225,7 +225,7 @@ class HostObject(Node):
     def attributes(self) -> Attributes:
         teller = self._teller
         if teller is not None:
-            for pending, learn in outside.sources:
+            for pending, learn in self.file_system.devices.outside:
                 if told := pending(0, 1):
                     learn(told)
             if self._seen == teller.generation:

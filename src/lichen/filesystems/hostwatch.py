@@ -73,9 +73,10 @@ def _most_watches() -> int:
 
 
 class HostMonitor:
-    """The watches of one machine. `most` says how many; None: a part of what the host allows."""
+    """The watches of one machine, told to its `sources`. `most` says how many; None: a part of what the host allows."""
 
-    def __init__(self, most: int | None = None) -> None:
+    def __init__(self, sources: list[outside.Source], most: int | None = None) -> None:
+        self._sources = sources
         self.most = _most_watches() if most is None else most
         self.events: HostEvents | None = None
         """Who tells guests, once somebody listens."""
@@ -94,7 +95,7 @@ class HostMonitor:
             return
         self._poll.register(self._inotify, select.EPOLLIN)
         self._poll.register(self._mounts, select.EPOLLPRI)
-        outside.sources.append(self._source)
+        self._sources.append(self._source)
 
     def listen(self, listen: Listen, soon: Callable[[Callable[[], None]], None]) -> None:
         """Tell guests of changes from now on; see HostEvents."""
@@ -105,8 +106,8 @@ class HostMonitor:
         if self.events is not None:
             self.events.close()
             self.events = None
-        if self._source in outside.sources:
-            outside.sources.remove(self._source)
+        if self._source in self._sources:
+            self._sources.remove(self._source)
             os.close(self._mounts)
         if self._inotify >= 0:
             os.close(self._inotify)

@@ -6,7 +6,6 @@ link, and whoever follows that is at the thing itself, whose path is the one tha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import ClassVar, Final
 from weakref import WeakValueDictionary
@@ -41,7 +40,7 @@ class LinksFileSystem(FileSystem):
     ) -> None:
         super().__init__(device, devices, read_only=True)
         self.folders, self.find, self.hides = folders, find, hides
-        self.made = time.time_ns()
+        self.made = devices.now()
         self.root = _Folder(self, ())
 
 

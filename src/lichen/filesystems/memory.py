@@ -8,7 +8,6 @@ the node.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import ClassVar, Final, cast
@@ -53,10 +52,11 @@ class Seal:
 
 
 class Pool:
-    """What several of them may take together: half of the memory, as one may on Linux."""
+    """What several of them may take together: half of the memory, as one may on Linux, and a share of the descriptors."""
 
     def __init__(self) -> None:
         self.capacity, self.used = half_of_memory(), 0
+        self.on_host: set[int] = set()
 
 
 class MemoryFileSystem(FileSystem):
@@ -77,13 +77,13 @@ class MemoryFileSystem(FileSystem):
         gid: int = 0,
         capacity: int | None = None,
         most_files: int = 1 << 18,
-        clock: Callable[[], int] = time.time_ns,
+        clock: Callable[[], int] | None = None,
         pool: Pool | None = None,
     ) -> None:
         super().__init__(device, devices)
         self.pool = pool or Pool()
         self.capacity = half_of_memory() if capacity is None else capacity
-        self.most_files, self.clock = most_files, clock
+        self.most_files, self.clock = most_files, clock or devices.now
         self.used = self.files = self.attached = 0
         self._ids = count(1)
         self.root = self.make(Kind.DIRECTORY, mode, uid, gid)
@@ -183,7 +183,7 @@ class MemoryNode(Node):
         self.children: dict[str, MemoryNode] = {}
         self.extended: dict[str, bytes] = {}
         self.text = ""
-        self.content = Content()
+        self.content = Content(file_system.pool.on_host)
 
     # ---- attributes
 

@@ -126,17 +126,17 @@ def test_a_file_without_a_name(system: MemoryFileSystem) -> None:
 
 
 def test_large_files_do_not_take_every_descriptor(
-    context: FileSystemContext, monkeypatch: pytest.MonkeyPatch
+    context: FileSystemContext, system: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gc.collect()
-    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(content._on_host) + 2)
+    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(system.pool.on_host) + 2)
     for path in ("one", "two"):
         write(context, path, bytes(SMALL + 1))
-    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(content._on_host))
+    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(system.pool.on_host))
     assert status_of(write, context, "three", bytes(SMALL + 1)) == Status.INSUFFICIENT_RESOURCES
     write(context, "three", bytes(SMALL))
     remove(context, name(context, "one"), directory=False)
-    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(content._on_host) + 1)
+    monkeypatch.setattr(content, "share_of_descriptors", lambda: len(system.pool.on_host) + 1)
     write(context, "three", bytes(SMALL + 1))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from lichen.executive.io import outside
 from lichen.executive.io.attributes import AttributeChange, Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
@@ -49,9 +48,10 @@ class Tree:
 
     def __init__(self, folder: Path, most: int | None) -> None:
         self.folder = make_host_tree(folder / "lower", CONTENT)
-        self.monitor = HostMonitor(most)
-        lower = HostFileSystem(self.folder, 1, Devices(), read_only=True, monitor=self.monitor)
-        self.system = UnionFileSystem(lower, folder / "layer", 2, Devices())
+        self.devices = Devices()
+        self.monitor = HostMonitor(self.devices.outside, most)
+        lower = HostFileSystem(self.folder, 1, self.devices, read_only=True, monitor=self.monitor)
+        self.system = UnionFileSystem(lower, folder / "layer", 2, self.devices)
         self.context: FileSystemContext = context_of(self.system)
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ def tree(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Tree]:
     tree = Tree(tmp_path, request.param)
     yield tree
     tree.close()
-    assert not outside.sources
+    assert not tree.devices.outside
     assert host_descriptors() == before
 
 

@@ -52,7 +52,7 @@ def folder(context: FileSystemContext) -> Iterator[Recorder]:
     watch.add(node, recorder)
     yield recorder
     watch.remove(node, recorder)
-    assert not watch.active
+    assert not node.file_system.devices.watches
 
 
 @pytest.fixture

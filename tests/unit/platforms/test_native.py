@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -114,6 +115,32 @@ def test_a_start_that_fails_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -
         NativePlatform(Recorder())
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, host.ANY_CHILD | os.WNOHANG)
+
+
+def test_two_platforms_in_one_process(bench: Bench) -> None:
+    """Either may be told of what the other's guests do, and each ends its own only."""
+    other = Bench()
+    guests = [
+        each.guest(call(RUNNING_NUMBER) + b"\x0f\x0b" + FOREVER) for each in (bench, other) for _ in range(2)
+    ]
+    for guest in guests:
+        guest.resume()
+    while not (len(bench.events.ended) == len(other.events.ended) == 2):
+        for each in (bench, other):
+            each.platform.step(0.01)
+    assert set(bench.events.ended) == set(guests[:2])
+    assert [fault.signal for fault in (*bench.events.faults, *other.events.faults)] == [signal.SIGILL] * 4
+    survivor, victim = bench.guest(call(RUNNING_NUMBER) + FOREVER), other.guest(FOREVER)
+    victim.resume()
+    stranger = subprocess.Popen(["sleep", "100"])
+    other.platform.close()
+    assert not Path(f"/proc/{victim.tid}").exists()
+    assert stranger.poll() is None
+    stranger.kill()
+    assert stranger.wait() == -signal.SIGKILL
+    survivor.resume()
+    bench.step_until_call(RUNNING_NUMBER)
+    assert survivor.tid in bench.platform.threads
 
 
 def test_calls_are_reported_and_answered(bench: Bench) -> None:

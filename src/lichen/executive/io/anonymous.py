@@ -6,7 +6,6 @@ pipe is an unnamed FIFO, opened once for each end by the driver that also answer
 
 from __future__ import annotations
 
-import time
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
@@ -53,7 +52,7 @@ class AnonymousNode(Node):
 
     def __init__(self, file_system: AnonymousFileSystem, kind: int, id: int, mode: int, token: Token) -> None:
         super().__init__(file_system, kind)
-        now = time.time_ns()
+        now = file_system.devices.now()
         device, uid, gid = file_system.device, token.fsuid, token.fsgid
         self._attributes = Attributes(
             id, device, kind, mode, 1, uid, gid, 0, 0, 0, _BLOCK_SIZE, now, now, now, now
@@ -66,7 +65,7 @@ class AnonymousNode(Node):
         new = {
             name: value for name, value in change._asdict().items() if value is not None and name != "size"
         }
-        self._attributes = self._attributes._replace(**new, changed=time.time_ns())
+        self._attributes = self._attributes._replace(**new, changed=self.file_system.devices.now())
 
 
 def memory_file(file_system: FileSystem, token: Token, size: int, name: str = "memory") -> File:

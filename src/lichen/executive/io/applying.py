@@ -19,7 +19,7 @@ LARGEST_FILE: Final = (1 << 63) - 1
 def apply_change(location: Location, change: AttributeChange) -> None:
     """Change attributes for one whose right to it was checked, when a handle with that access was opened (NT)."""
     location.node.change(change)
-    if watch.active:
+    if location.node.file_system.devices.watches:
         what = Change.ATTRIBUTES if change.size is None else Change.MODIFY
         watch.notify(location, what)
 

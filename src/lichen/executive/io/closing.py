@@ -40,6 +40,6 @@ def remove_entry(location: Location) -> None:
         parent.node.rmdir(location.name, node)
     else:
         parent.node.unlink(location.name, node)
-    if watch.active:
+    if node.file_system.devices.watches:
         watch.notify_removed(location)
     location.removed()

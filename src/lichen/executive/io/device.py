@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from itertools import count
 from typing import TYPE_CHECKING
 
 from lichen.executive.io.anonymous import AnonymousFileSystem
 from lichen.executive.io.attributes import Kind
+from lichen.executive.io.locks import LockTable
 from lichen.executive.network.sockets import Families
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.io.location import Location
+    from lichen.executive.io.node import Node
     from lichen.executive.io.opening import Open
+    from lichen.executive.io.outside import Source
+    from lichen.executive.io.watch import Watcher
     from lichen.executive.security.tokens import Token
     from lichen.executive.wait import Blocks
     from lichen.executive.worker import Worker
@@ -23,15 +29,26 @@ Opener = Callable[["Location", "Open", "Token"], "File | Blocks[File]"]
 
 
 class Devices:
-    """The drivers of one machine, by kind and device number."""
+    """The drivers of one machine, by kind and device number, and what its open files have in common.
 
-    def __init__(self) -> None:
+    `now` gives nanoseconds since 1970.
+    """
+
+    def __init__(self, now: Callable[[], int] = time.time_ns) -> None:
+        self.now = now
         self._openers: dict[tuple[int, int], Opener] = {}
         self._majors: dict[tuple[int, int], Opener] = {}
         self.anonymous = AnonymousFileSystem(self)
         self.families = Families()
         self.worker: Worker | None = None
         """Who does what would make the kernel wait for a disk; None: the kernel waits."""
+        self.watches: dict[tuple[Node, Watcher], None] = {}
+        """Who watches what: empty most of the time (io.watch)."""
+        self.moves = count(1)
+        """Numbers for the two events of each move."""
+        self.locks = LockTable()
+        self.outside: list[Source] = []
+        """To be asked by whoever is about to trust what is remembered: `if told := pending(0, 1): learn(told)` for each."""
 
     def register(self, kind: int, opener: Opener, major: int = 0, minor: int | None = None) -> None:
         """Let `opener` answer for one device, or (without `minor`) for all of a major number; FIFOs have number 0."""

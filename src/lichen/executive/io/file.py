@@ -78,6 +78,7 @@ class File(Object):
         "node",
         "options",
         "outcome",
+        "ownership",
         "position",
         "share",
         "telling",
@@ -108,6 +109,8 @@ class File(Object):
         """Called once the last reference is gone: an epoll forgets the file then."""
         self.telling: Telling | None = None
         """How the ends of operations are told beyond its signal; None for as usual."""
+        self.ownership: object = None
+        """Whom a subsystem tells of it by signals, which hardly any file has."""
         self.node.files[self] = None
         if self.share != Share.ALL:
             self.node.denials += 1
@@ -124,7 +127,7 @@ class File(Object):
             node.locks.release(self)
         if not node.files and (self.location.deleted or self.location.parent is None):
             node.abandoned()
-        if watch.active:
+        if node.file_system.devices.watches:
             wrote = self.access & Access.CONTENT
             watch.notify(self.location, Change.CLOSE_WRITE if wrote else Change.CLOSE_NO_WRITE)
             if self.location.deleted:
@@ -285,7 +288,7 @@ class RegularFile(File):
             if offset < 0:
                 raise Failure(Status.INVALID_PARAMETER)
             data = self.node.read_at(offset, size) if offset < LARGEST_OFFSET else b""
-        if watch.active and data:
+        if data and self.node.file_system.devices.watches:
             watch.notify(self.location, Change.ACCESS)
         return data
 
@@ -311,7 +314,7 @@ class RegularFile(File):
             self.position = start + count
         if self.strips:
             self._strip_set_ids()
-        if watch.active:
+        if node.file_system.devices.watches:
             watch.notify(self.location, Change.MODIFY)
         if self.options & Options.SYNCHRONOUS:
             return then(node.sync(data_only=True), lambda _: count)
@@ -354,7 +357,7 @@ class RegularFile(File):
         if offset + size > LARGEST_OFFSET:
             raise Failure(Status.FILE_TOO_LARGE)
         self.node.allocate(mode, offset, size)
-        if watch.active:
+        if self.node.file_system.devices.watches:
             watch.notify(self.location, Change.MODIFY)
 
     def sync(self, data_only: bool = False) -> Blocks[None] | None:
@@ -433,6 +436,6 @@ class DirectoryFile(File):
                 DirectoryEntry("..", above.node.attributes().file_id, Kind.DIRECTORY),
                 *self.node.entries(),
             ]
-            if watch.active:
+            if self.node.file_system.devices.watches:
                 watch.notify(self.location, Change.ACCESS)
         return self._snapshot

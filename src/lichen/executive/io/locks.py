@@ -50,17 +50,21 @@ class WholeLock(NamedTuple):
     process: int
 
 
-active: Final[dict[Locks, None]] = {}
-"""The locks of all nodes that have any, of every machine in this process."""
-_blocked: list[tuple[Locks, Range]] = []
-"""The POSIX ranges that are waited for, of all nodes: the edges of the graph in which a deadlock is a circle."""
+class LockTable:
+    """The locks of one machine."""
+
+    def __init__(self) -> None:
+        self.held: dict[Locks, None] = {}
+        """Those of all nodes that have any."""
+        self.blocked: list[tuple[Locks, Range]] = []
+        """The ranges that are waited for, of all nodes: the edges of the graph in which a deadlock is a circle."""
 
 
 class Locks:
     """All locks of one node."""
 
     def __init__(self, node: Node) -> None:
-        self.node = node
+        self.node, self._table = node, node.file_system.devices.locks
         self.ranges: list[Range] = []
         self.whole: dict[File, WholeLock] = {}
         """flock(2), by open file."""
@@ -87,7 +91,7 @@ class Locks:
         free = Condition(lambda: self.conflict(wanted) is None)
         edge = (self, wanted)
         self._waiting[free] = None
-        _blocked.append(edge)
+        self._table.blocked.append(edge)
         try:
             while self.conflict(wanted) is not None:
                 if not wanted.mandatory and self._closes_circle(wanted):
@@ -95,7 +99,7 @@ class Locks:
                 yield Wait((free,))
             self._grant(wanted)
         finally:
-            _blocked.remove(edge)
+            self._table.blocked.remove(edge)
             del self._waiting[free]
             self._tidy()
 
@@ -110,7 +114,7 @@ class Locks:
             if any(owner is known for known in seen):
                 continue
             seen.append(owner)
-            for locks, waiting in _blocked:
+            for locks, waiting in self._table.blocked:
                 if waiting.owner is owner:
                     queue += [held.owner for held in locks.ranges if held.excludes(waiting)]
         return False
@@ -139,7 +143,7 @@ class Locks:
 
     def waiting_for_ranges(self) -> list[Range]:
         """The POSIX ranges that are waited for."""
-        return [wanted for locks, wanted in _blocked if locks is self]
+        return [wanted for locks, wanted in self._table.blocked if locks is self]
 
     def unlock(self, owner: object, start: int, end: int) -> None:
         """Give a range back, whatever parts of it are locked (POSIX and OFD)."""
@@ -226,12 +230,12 @@ class Locks:
         """Leave the node when nothing is locked, so that reads and writes need not ask."""
         if not (self.ranges or self.whole or self._waiting) and self.node.locks is self:
             self.node.locks = None
-            active.pop(self, None)
+            self._table.held.pop(self, None)
 
     def _settle(self) -> None:
         """Stay with the node: something is locked."""
         self.node.locks = self
-        active[self] = None
+        self._table.held[self] = None
 
 
 def locks_of(node: Node) -> Locks:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from lichen.executive.io import outside
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Location
@@ -76,7 +75,7 @@ def find_entry(
     context: FileSystemContext, start: Location, components: tuple[str, ...], flags: int = 0
 ) -> Entry:
     """As `find`, but the last name need not exist."""
-    for pending, learn in outside.sources:
+    for pending, learn in context.root.node.file_system.devices.outside:
         if told := pending(0, 1):
             learn(told)
     if flags & Walk.RESTRICTED or not components:

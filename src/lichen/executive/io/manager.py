@@ -94,7 +94,7 @@ def open_location(context: FileSystemContext, location: Location, open: Open) ->
 
 def _opened(file: File, outcome: int) -> File:
     file.outcome = outcome
-    if watch.active and not file.options & Options.PATH_ONLY:
+    if file.node.file_system.devices.watches and not file.options & Options.PATH_ONLY:
         watch.notify(file.location, Change.OPEN)
         if outcome in _EMPTIED and file.node.kind == Kind.REGULAR:
             watch.notify(file.location, Change.MODIFY)
@@ -259,7 +259,7 @@ def make_entry(
     mode, uid, gid = ownership(token, directory.node, kind, mode, context.umask)
     node = directory.node.create(name, kind, mode, uid, gid, rdev)
     location = directory.added(name, node)
-    if watch.active:
+    if node.file_system.devices.watches:
         watch.notify_name(location, Change.CREATE)
     return location
 

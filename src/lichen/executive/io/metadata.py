@@ -102,7 +102,7 @@ def set_attribute(
         if replace and not exists:
             raise Failure(Status.NO_ATTRIBUTE)
     node.set_attribute(name, value)
-    if watch.active:
+    if node.file_system.devices.watches:
         watch.notify(location, Change.ATTRIBUTES)
 
 
@@ -111,7 +111,7 @@ def remove_attribute(context: FileSystemContext, location: Location, name: str) 
     check_writable(location.node)
     _check_attribute(context.token, location.node, name, modes.WRITE)
     location.node.remove_attribute(name)
-    if watch.active:
+    if location.node.file_system.devices.watches:
         watch.notify(location, Change.ATTRIBUTES)
 
 

@@ -91,7 +91,7 @@ def link(context: FileSystemContext, source: Location, name: Name) -> Location:
     if source.node.delete_pending:
         raise Failure(Status.DELETE_PENDING)
     parent.node.link(last, source.node)
-    if watch.active:
+    if source.node.file_system.devices.watches:
         watch.tell(source.node, Change.ATTRIBUTES, None)
     return _announce(parent.added(last, source.node))
 
@@ -107,7 +107,7 @@ def _free(context: FileSystemContext, name: Name, slash_is_fine: bool) -> Entry:
 
 
 def _announce(location: Location) -> Location:
-    if watch.active:
+    if location.node.file_system.devices.watches:
         watch.notify_name(location, Change.CREATE)
     return location
 
@@ -210,22 +210,23 @@ def rename_location(
         return
     over = None if replaced is source else replaced
     _check_rename(context, source, source.parent, directory, over, flags, by)
+    watches = source.node.file_system.devices.watches
     if replaced is not None and flags & RENAME_EXCHANGE:
         source.parent.node.exchange(source.name, source.node, directory.node, replaced.name, replaced.node)
         source.exchanged(replaced)
-        if watch.active:
+        if watches:
             _tell_exchange(source, replaced)
         return
-    cookie = watch.new_cookie() if watch.active else 0
+    cookie = watch.new_cookie(source.node) if watches else 0
     source.parent.node.rename(
         source.name, source.node, directory.node, name, None if over is None else over.node
     )
-    if watch.active:
+    if watches:
         watch.notify_name(source, Change.MOVED_FROM, cookie)
     if over is not None:
         over.removed()
     source.moved(directory, name)
-    if watch.active:
+    if watches:
         watch.notify_name(source, Change.MOVED_TO, cookie)
         if over is not None:
             watch.tell(over.node, Change.ATTRIBUTES | _directory_bit(over), None)
@@ -237,7 +238,7 @@ def rename_location(
 def _tell_exchange(first: Location, second: Location) -> None:
     """Two objects have taken each other's place: both have moved."""
     for moved, other in ((first, second), (second, first)):
-        cookie, bit = watch.new_cookie(), _directory_bit(moved)
+        cookie, bit = watch.new_cookie(moved.node), _directory_bit(moved)
         if moved.parent is not None and other.parent is not None:
             watch.tell(other.parent.node, Change.MOVED_FROM | bit, other.name, cookie)
             watch.tell(moved.parent.node, Change.MOVED_TO | bit, moved.name, cookie)

@@ -1,13 +1,13 @@
 """What changes without the executive: a folder of the host belongs to others too, and what they do must be seen at once.
 
 A driver of such a folder vouches for the names of a directory (Node.keeps_names) and tells here when they are no longer sure.
-It hears of that in its own way, which is asked (`sources`) before anything that is remembered may answer.
+It hears of that in its own way, which is asked (`Devices.outside`) before anything that is remembered may answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from lichen.executive.io.node import Node
@@ -21,13 +21,6 @@ class Source(NamedTuple):
 
     pending: Callable[[int, int], list[tuple[int, int]]]
     learn: Callable[[list[tuple[int, int]]], None]
-
-
-sources: Final[list[Source]] = []
-"""To be asked by whoever is about to trust what is remembered: `if told := pending(0, 1): learn(told)` for each.
-
-They are of every machine in this process, so that asking costs a loop over one element and not a look for whose turn it is.
-"""
 
 
 def changed(directory: Node, name: str | None) -> None:

@@ -1,12 +1,10 @@
 """Telling those who watch a node what happens to it (inotify, NtNotifyChangeDirectoryFile).
 
-Most of the time nobody watches anything, so `active` is tested before all else: an operation pays one attribute access.
-It is for every machine in this process; a wrong guess costs a look at the node.
+Most of the time nobody on the machine watches anything, so an operation tests `Devices.watches` of its node before all else.
 """
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.executive.io.attributes import Kind
@@ -56,15 +54,11 @@ class WatchShare:
         self.watchers = self.watches = 0
 
 
-active: Final[dict[tuple[Node, Watcher], None]] = {}
-"""Who watches what, in all: empty most of the time."""
-_cookies: Final = count(1)
-
-
 def add(node: Node, watcher: Watcher) -> None:
     """Start telling `watcher` about `node`, which is kept alive for it; a second time changes nothing."""
-    if (node, watcher) not in active:
-        active[node, watcher] = None
+    watches = node.file_system.devices.watches
+    if (node, watcher) not in watches:
+        watches[node, watcher] = None
         begins = node.watchers is None
         node.watchers = [*(node.watchers or ()), watcher]
         if begins:
@@ -73,8 +67,9 @@ def add(node: Node, watcher: Watcher) -> None:
 
 def remove(node: Node, watcher: Watcher) -> None:
     """Stop telling `watcher` about `node`; nothing happens when it was not watching."""
-    if (node, watcher) in active:
-        del active[node, watcher]
+    watches = node.file_system.devices.watches
+    if (node, watcher) in watches:
+        del watches[node, watcher]
         node.watchers = [other for other in node.watchers or () if other is not watcher] or None
         if node.watchers is None:
             node.watched(False)
@@ -82,7 +77,7 @@ def remove(node: Node, watcher: Watcher) -> None:
 
 def notify(location: Location, change: int, cookie: int = 0) -> None:
     """Something happened to the object at `location`: tell the watchers of its directory, and then its own."""
-    if not active:
+    if not location.node.file_system.devices.watches:
         return
     if location.node.kind == Kind.DIRECTORY:
         change |= Change.IS_DIRECTORY
@@ -142,6 +137,6 @@ def _has_no_name(node: Node) -> bool:
     return node.kind == Kind.DIRECTORY or not node.attributes().links
 
 
-def new_cookie() -> int:
+def new_cookie(moved: Node) -> int:
     """A number that ties the two events of one move together."""
-    return next(_cookies) & 0xFFFF_FFFF
+    return next(moved.file_system.devices.moves) & 0xFFFF_FFFF

@@ -5,7 +5,6 @@ Source: pts(4), Linux's documentation of devpts.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -77,7 +76,7 @@ class TerminalNode(Node):
     ) -> None:
         super().__init__(file_system, kind)
         self.everyone_searches = kind == Kind.DIRECTORY
-        now, links = time.time_ns(), 2 if kind == Kind.DIRECTORY else 1
+        now, links = file_system.devices.now(), 2 if kind == Kind.DIRECTORY else 1
         self._attributes = Attributes(
             *(file_id, file_system.device, kind, mode, links, uid, gid, rdev),
             *(0, 0, _BLOCK_SIZE, now, now, now, now),
@@ -90,7 +89,7 @@ class TerminalNode(Node):
         changed = {
             name: value for name, value in change._asdict().items() if value is not None and name != "size"
         }
-        self._attributes = self._attributes._replace(**changed, changed=time.time_ns())
+        self._attributes = self._attributes._replace(**changed, changed=self.file_system.devices.now())
         if self.kind == Kind.DIRECTORY:
             self.everyone_searches = self._attributes.mode & 0o111 == 0o111
 

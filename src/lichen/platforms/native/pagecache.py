@@ -65,6 +65,7 @@ class PageCache:
         self.descriptor = os.memfd_create("lichen-page-cache", os.MFD_CLOEXEC)
         os.ftruncate(self.descriptor, _SIZE)
         self.read_only = os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+        self.empty = os.memfd_create("lichen-beyond-the-end", os.MFD_CLOEXEC)
         self._next = PAGE
         self._contents: dict[object, _Content] = {}
         """By key, in the order of their last use."""
@@ -132,5 +133,5 @@ class PageCache:
                 del self._contents[key]
 
     def close(self) -> None:
-        os.close(self.read_only)
-        os.close(self.descriptor)
+        for descriptor in (self.empty, self.read_only, self.descriptor):
+            os.close(descriptor)

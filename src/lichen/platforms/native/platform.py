@@ -7,6 +7,7 @@ one thread to carry out an order, events of other threads are kept back in `_que
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -20,6 +21,7 @@ from typing import Final
 from lichen.executive.interfaces import Events, Fault, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
 from lichen.platforms.native.balance import Balance
+from lichen.platforms.native.children import CHILDREN, has_stopped
 from lichen.platforms.native.memory import Space
 from lichen.platforms.native.nt import NtGuests
 from lichen.platforms.native.pagecache import PageCache
@@ -40,12 +42,17 @@ class NativePlatform:
     """Runs guests as host processes. `events` is told of every system call, fault and end."""
 
     def __init__(
-        self, events: Events, processor: int | None = None, nt_stopping: tuple[int, ...] = ()
+        self,
+        events: Events,
+        processor: int | None = None,
+        nt_stopping: tuple[int, ...] = (),
+        available: frozenset[int] | None = None,
     ) -> None:
         self.events = events
         self.threads: dict[int, NativeThread] = {}
         self.page_cache = PageCache(self._mapped)
-        available = frozenset(os.sched_getaffinity(0))
+        if available is None:
+            available = frozenset(os.sched_getaffinity(0))
         if processor is not None:
             os.sched_setaffinity(0, {processor})
         self.processors = frozenset(os.sched_getaffinity(0))
@@ -56,6 +63,7 @@ class NativePlatform:
         self.signals = host.signal_descriptor(signal.SIGCHLD)
         self.zygote = zygote.start(self.page_cache.read_only, self.signals, filters.linux_filter(nt_stopping))
         self.listener = self.zygote.listener
+        self.extended_state_size = len(host.extended_state(self.zygote.pid))
         self._wake_on_same_core()
         self._epoll = select.epoll()
         self._epoll_number = self._epoll.fileno()
@@ -66,7 +74,6 @@ class NativePlatform:
         self._watches: dict[int, Callable[[int], None]] = {}
         self.watch(self._clock, select.EPOLLIN, self._look)
         self._queue: deque[Change | Call] = deque()
-        self._born: set[int] = set()
         self._pool: list[NativeThread] = []
         self.blank_taken: Callable[[], None] = lambda: None
         """Called when a blank process is taken: a quiet moment later is the time to `fill_pool`."""
@@ -74,6 +81,7 @@ class NativePlatform:
         self._mother.entered(True)
         self._mother.idle = True
         self._nt: NtGuests | None = None
+        CHILDREN.join(self)
 
     def _wake_on_same_core(self) -> None:
         """Tell the host that guest and kernel take turns (host 6.6 and newer; a hint)."""
@@ -93,6 +101,10 @@ class NativePlatform:
         self._balance.look()
 
     # ---- events
+
+    def tell(self, tid: int, status: int) -> None:
+        """Another platform was told of one of this one's threads: it is for the next `step`."""
+        self._queue.append((tid, status))
 
     def step(self, timeout: float | None) -> None:
         """Wait (at most `timeout` seconds) for one event and report it."""
@@ -137,10 +149,9 @@ class NativePlatform:
         """A ptrace stop or an end."""
         guest = self.threads.get(tid)
         if guest is None:
-            if status & 0xFF == 0x7F:
-                self._born.add(tid)
+            CHILDREN.pass_on(tid, status)
             return
-        if status & 0xFF != 0x7F:
+        if not has_stopped(status):
             self.ended(guest, status)
             return
         event, number = status >> 16, (status >> 8) & 0xFF
@@ -204,8 +215,7 @@ class NativePlatform:
 
     def await_birth(self, tid: int) -> None:
         """Wait for the first stop of a new host thread."""
-        if tid in self._born:
-            self._born.discard(tid)
+        if CHILDREN.is_born(tid):
             return
         if host.core.wait_for(tid, self.signals, STOP_LIMIT) is None:
             raise GuestGone("a new guest thread did not start in time")
@@ -283,17 +293,12 @@ class NativePlatform:
 
     def close(self) -> None:
         """End every guest task and give everything back to the host."""
-        tids = [*self.threads, self.zygote.init]
+        CHILDREN.leave(self)
+        tids = {*self.threads, self.zygote.init}
         for tid in tids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(tid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        while True:
-            try:
-                os.waitpid(-1, host.ANY_CHILD)
-            except ChildProcessError:
-                break
+        CHILDREN.reap(tids, self.signals)
         self.threads.clear()
         self._epoll.close()
         self._guests_only.close()

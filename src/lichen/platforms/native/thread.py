@@ -78,6 +78,7 @@ class NativeThread(HostTask):
     def __init__(self, platform: NativePlatform, tid: int, memory: Space) -> None:
         super().__init__(tid, platform.processors)
         self.platform, self.memory = platform, memory
+        self.extended_state_size = platform.extended_state_size
         self.state: int = State.STOPPED
         self.notification = 0
         self._late: tuple[int, int] | None = None

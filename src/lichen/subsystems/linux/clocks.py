@@ -9,13 +9,13 @@ Source: clock_gettime(2), clock_getcpuclockid(3), timer_create(2).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
+    from lichen.executive.host import Host
     from lichen.executive.interfaces import ProcessorTime
     from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Scheduler, Timer
@@ -78,12 +78,12 @@ class MachineClock:
 class HostClock:
     """Another clock of the host's, which guests read by themselves."""
 
-    def __init__(self, scheduler: Scheduler, id: int) -> None:
-        self.scheduler, self.id = scheduler, id
-        self.resolution = time.clock_getres(id)
+    def __init__(self, scheduler: Scheduler, host: Host, id: int) -> None:
+        self.scheduler, self.host, self.id = scheduler, host, id
+        self.resolution = host.resolution(id)
 
     def now(self) -> float:
-        return time.clock_gettime(self.id)
+        return self.host.clock(self.id)
 
     def when(self, target: float) -> float:
         return self.scheduler.clock() + target - self.now()
@@ -122,7 +122,7 @@ def clock_of_id(thread: Thread, id: int) -> Clock:
     if id == MONOTONIC:
         return MachineClock(process.machine.scheduler)
     if id in _HOST:
-        return HostClock(process.machine.scheduler, id)
+        return HostClock(process.machine.scheduler, process.machine.system.host, id)
     if id == PROCESS_TIME:
         return ProcessorClock(process, process.processor_time, PRECISE_TIME)
     if id == THREAD_TIME:

@@ -16,6 +16,7 @@ from lichen.subsystems.linux.signaldriven import (
     POLL_MSG,
     OwnerEx,
     Ownership,
+    known_ownership,
     ownership_of,
     set_owner,
 )
@@ -65,7 +66,7 @@ class Notification:
             self._tell()
 
     def _tell(self) -> None:
-        if self.ownership.file not in _notifications:
+        if self.ownership.notification is not self:
             return
         if not self.always:
             self.stop()
@@ -75,17 +76,15 @@ class Notification:
         """Watch no longer."""
         file = self.ownership.file
         watch.remove(file.node, self)
-        _notifications.pop(file, None)
+        self.ownership.notification = None
         if file.when_closed is not None:
             file.when_closed.pop(self.stop, None)
 
 
-_notifications: Final[dict[File, Notification]] = {}
-
-
 def notify_of_directory(thread: Thread, fd: int, file: File, argument: int) -> int:
     """F_NOTIFY: ask for signals about a directory, besides what was asked for; no event at all ends it."""
-    known = _notifications.get(file)
+    ownership = known_ownership(file)
+    known = ownership.notification if ownership is not None else None
     if not argument & _EVENTS:
         if known is not None:
             known.stop()
@@ -96,7 +95,7 @@ def notify_of_directory(thread: Thread, fd: int, file: File, argument: int) -> i
     if not ownership.owner.pid:
         set_owner(thread, file, OwnerEx(F_OWNER_PID, thread.process.id))
     if known is None:
-        known = _notifications[file] = Notification(ownership)
+        known = ownership.notification = Notification(ownership)
         assert file.when_closed is not None, "whoever has an owner has this"
         file.when_closed[known.stop] = None
     known.ask(argument, fd)

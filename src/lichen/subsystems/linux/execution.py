@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
 import re
 import struct
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from lichen.subsystems.linux.processes import become
 from lichen.subsystems.linux.state import STACK_TOP, first_stack_address
 
 if TYPE_CHECKING:
+    from lichen.executive.host import Host
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process
     from lichen.executive.security.tokens import Token
@@ -84,7 +84,7 @@ class ElfLoader:
             guest = self.subsystem.platform.blank()
             space = AddressSpace()
             try:
-                builder = _Builder(self.subsystem.platform, guest, space)
+                builder = _Builder(self.subsystem.platform, process.machine.system.host, guest, space)
                 return self._build(process, program, image, interpreter_file, builder)
             except BaseException:
                 guest.kill()
@@ -192,8 +192,8 @@ def check_strings(program: Program, stack_limit: int) -> None:
 class _Builder:
     """Collects the memory operations of one new address space."""
 
-    def __init__(self, platform: Platform, guest: GuestThread, space: AddressSpace) -> None:
-        self.platform, self.guest, self.space = platform, guest, space
+    def __init__(self, platform: Platform, host: Host, guest: GuestThread, space: AddressSpace) -> None:
+        self.platform, self.host, self.guest, self.space = platform, host, guest, space
         self.operations: list[MemoryOperation] = []
         self.zeros: list[tuple[int, int]] = []
         self.descriptors = ExitStack()
@@ -288,7 +288,7 @@ class _Stack:
         environment, self.builder.space.environment = self._push_strings(self.program.environment)
         arguments, self.builder.space.arguments = self._push_strings(self.program.arguments)
         platform = self._push(b"x86_64\0")
-        seed = self._push(os.urandom(16))
+        seed = self._push(self.builder.host.random(16))
         auxiliary = self._auxiliary(main, base, name, platform, seed)
         self.builder.space.auxiliary = struct.pack(f"<{len(auxiliary)}Q", *auxiliary)
         words = [len(arguments), *arguments, 0, *environment, 0, *auxiliary]

@@ -26,8 +26,6 @@ _LEGACY_SIZE: Final = 512
 _LEAST_STATE: Final = _LEGACY_SIZE + 64
 _LEGACY_HEADER: Final = struct.pack("<Q56x", 0x3)  # x87 and SSE
 _TILE_DATA, _TILE_DATA_SIZE = 1 << 18, 8192
-_full_size: Final = [0]
-"""How large the area is that the host takes, once it is known."""
 _UCONTEXT_FLAGS: Final = 0x7  # FP_XSTATE, SIGCONTEXT_SS, STRICT_RESTORE_SS
 _HEAD: Final = struct.Struct("<QQQQi4xQ")  # restorer, flags, link, stack
 _CONTEXT: Final = struct.Struct("<18Q4H5Q64xQ")
@@ -81,7 +79,6 @@ def push(
 
 def _usable(state: bytes) -> bytes:
     """The XSAVE area without the tiles of AMX, which are at its end: a thread has none before it has asked for them."""
-    _full_size[0] = len(state)
     (features,) = struct.unpack_from("<Q", state, _SOFTWARE_OFFSET)
     if not features & _TILE_DATA or len(state) <= _LEAST_STATE + _TILE_DATA_SIZE:
         return state
@@ -123,7 +120,7 @@ def pop(guest: GuestThread) -> tuple[int, tuple[int, int, int]]:
 def _load_state(guest: GuestThread, area: int) -> None:
     legacy = guest.memory.read(area, _LEGACY_SIZE)
     magic, _, features, size = _SOFTWARE_AREA.unpack_from(legacy, _SOFTWARE_OFFSET)
-    full = _full_size[0] or len(guest.extended_state())
+    full = guest.extended_state_size
     if magic == _EXTENDED_STATE_MAGIC and _LEAST_STATE <= size <= full:
         state = bytearray(guest.memory.read(area, size))
         struct.pack_into("<Q", state, _SOFTWARE_OFFSET, features)

@@ -1,6 +1,6 @@
 """Signal-driven I/O: a file with O_ASYNC sends SIGIO to its owner whenever it becomes ready.
 
-Hardly any file has an owner, so what F_SETOWN and F_SETSIG set is kept here, beside the open files.
+Hardly any file has an owner, so what F_SETOWN and F_SETSIG set is an object that hangs on the open file.
 
 Source: fcntl(2) F_SETOWN, F_SETOWN_EX, F_SETSIG; open(2) O_ASYNC; signal(7).
 """
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
     from lichen.executive.security.tokens import Token
+    from lichen.subsystems.linux.directorysignals import Notification
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
 POLL_IN, POLL_OUT, POLL_MSG = 1, 2, 3
@@ -51,6 +52,8 @@ class Ownership:
         self.signal = 0
         self.fd = -1
         self.on = False
+        self.notification: Notification | None = None
+        """What is to be told of a directory."""
 
     def switch(self, on: bool, fd: int) -> None:
         """Begin or stop to send signals; `fd` is what a signal with data names."""
@@ -64,7 +67,7 @@ class Ownership:
 
     def file_closed(self) -> None:
         self.switch(False, -1)
-        del _owned[self.file]
+        self.file.ownership = None
 
     def wake(self) -> None:
         """The file's readiness has changed."""
@@ -104,15 +107,17 @@ class Ownership:
         return [process] if process is not None else []
 
 
-_owned: Final[dict[File, Ownership]] = {}
-"""What is set for the open files that have anything set."""
+def known_ownership(file: File) -> Ownership | None:
+    """What is set for a file, if anything ever was."""
+    found = file.ownership
+    return found if isinstance(found, Ownership) else None
 
 
 def ownership_of(thread: Thread, file: File) -> Ownership:
     """What is set for a file, made on the first need."""
-    found = _owned.get(file)
+    found = known_ownership(file)
     if found is None:
-        found = _owned[file] = Ownership(file, thread.process.machine)
+        found = file.ownership = Ownership(file, thread.process.machine)
         if file.when_closed is None:
             file.when_closed = {}
         file.when_closed[found.file_closed] = None
@@ -121,7 +126,7 @@ def ownership_of(thread: Thread, file: File) -> Ownership:
 
 def is_asynchronous(file: File) -> bool:
     """Whether O_ASYNC is set."""
-    found = _owned.get(file)
+    found = known_ownership(file)
     return found is not None and found.on
 
 

@@ -143,7 +143,7 @@ class PeLoader:
         blocks.fill(block, parameters.pack(block))
         graphics = blocks.reserve(_GRAPHICS_HANDLES, PAGE_READONLY)
         peb_data = process_environment_block(
-            image, base, api_set, block, subsystem.processors, _SESSION, graphics
+            image, base, api_set, block, len(subsystem.machine.system.processors), _SESSION, graphics
         )
         blocks.fill(peb, peb_data)
         first = threads.prepare(space, image.file.stack_reserve, image.file.stack_commit)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from lichen.executive import system
 from lichen.executive.io.location import fold
 from lichen.executive.registry import LINK_VALUE, REG_LINK, Key, Registry
 from lichen.executive.status import Failure
+from lichen.executive.system import System
 from lichen.subsystems.nt import time_zone
 from lichen.subsystems.nt.names import LINUX_EXTENSION, computer_name
 from lichen.subsystems.nt.records import ULONG
@@ -133,9 +133,9 @@ def renew(registry: Registry) -> None:
         _set_text(registry, key, found.name, _EXTENSIONS + LINUX_EXTENSION)
 
 
-def tell_time_zone(registry: Registry, zone: time_zone.Zone) -> None:
-    """Enter a zone that programs are in, where the system's DLLs look its names up."""
-    name, texts, rule = zone.registered()
+def tell_time_zone(registry: Registry, zone: time_zone.Zone, now: int) -> None:
+    """Enter a zone that programs are in `now` (seconds since 1970), where the system's DLLs look its names up."""
+    name, texts, rule = zone.registered(now)
     if "\\" in name:
         return
     key, _ = registry.create(registry.make(*_VERSION.split("/"), "Time Zones"), (name,), volatile=True)
@@ -147,10 +147,10 @@ def tell_time_zone(registry: Registry, zone: time_zone.Zone) -> None:
     registry.set_value(key, "TZI", REG_BINARY, rule)
 
 
-def tell_processors(registry: Registry) -> None:
+def tell_processors(registry: Registry, system: System) -> None:
     """Enter the processors of the machine as it is now, where programs count them and the environment has the first."""
     above = registry.make(*_PROCESSORS.split("/"))
-    for number, processor in enumerate(system.processors()):
+    for number, processor in enumerate(system.described_processors):
         key, _ = registry.create(above, (str(number),), volatile=True)
         kind = "AMD64" if processor.vendor == "AuthenticAMD" else "Intel64"
         known_as = f"{kind} Family {processor.family} Model {processor.model} Stepping {processor.stepping}"

@@ -6,13 +6,15 @@ GetTickCount to change (G26).
 
 from __future__ import annotations
 
-import time
 from mmap import mmap
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout, layout_of, u64
 from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.shared_data import KsystemTime, KuserSharedData
+
+if TYPE_CHECKING:
+    from lichen.executive.machine import MachineState
 
 UNITS: Final = 10_000_000
 """100 ns units in a second."""
@@ -28,16 +30,26 @@ _TICK_COUNT: Final = _DATA.offsets["tick_count"]
 _FEATURES: Final = (2, 3, 6, 7, 8, 10, 12, 13, 14, 15, 17, 20, 23, 28, 32, 36, 37, 38, 39, 40)
 
 
-def system_time() -> int:
+def file_time(nanoseconds: int) -> int:
+    """A time since 1970 in 100 ns since 1601 UTC."""
+    return nanoseconds // 100 + UNIX_EPOCH
+
+
+def system_time(machine: MachineState) -> int:
     """Now, in 100 ns since 1601 UTC."""
-    return time.time_ns() // 100 + UNIX_EPOCH
+    return file_time(machine.system.host.now())
+
+
+def interrupt_time(machine: MachineState) -> int:
+    """100 ns since the host was booted, as Linux programs count it (021)."""
+    return int(machine.uptime() * UNITS)
 
 
 class SharedData:
     """The writable side of the page."""
 
-    def __init__(self, page: mmap, processors: int) -> None:
-        self.page = page
+    def __init__(self, page: mmap, machine: MachineState) -> None:
+        self.page, self.machine = page, machine
         features = bytearray(_MOST_FEATURES)
         for feature in _FEATURES:
             features[feature] = 1
@@ -61,23 +73,19 @@ class SharedData:
             gap_3=b"",
             tick_count=0,
             gap_4=b"",
-            active_processor_count=processors,
+            active_processor_count=len(machine.system.processors),
             gap_5=b"",
             enabled_features=7,
         )
         page[: _DATA.size] = _DATA.pack(first)
         self.refresh()
 
-    def interrupt_time(self) -> int:
-        """100 ns since the host was booted, as Linux programs count it (021)."""
-        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 100
-
     def refresh(self) -> None:
         """Write the times. Readers compare the two high parts, so those are written around the low one."""
         for offset, value in (
-            (_INTERRUPT_TIME, self.interrupt_time()),
-            (_SYSTEM_TIME, system_time()),
-            (_TICK_COUNT, self.interrupt_time() // 10_000),
+            (_INTERRUPT_TIME, interrupt_time(self.machine)),
+            (_SYSTEM_TIME, system_time(self.machine)),
+            (_TICK_COUNT, interrupt_time(self.machine) // 10_000),
         ):
             self.page[offset + 8 : offset + 12] = ULONG.pack(value >> 32)
             self.page[offset : offset + 8] = _WHOLE.pack(value)

@@ -140,15 +140,14 @@ class NtSubsystem:
         machine: MachineState,
         ntdll: File,
         nls: Path,
-        processors: int,
     ) -> None:
         self.platform, self.guests, self.machine = platform, guests, machine
-        self.nls, self.processors = nls, processors
+        self.nls = nls
         self.images = ImageCache(platform.page_cache, machine)
         self.ntdll = self.images.open(ntdll)
         self.generation = generation_of(self.ntdll.file)
         self.system_processes = SystemProcesses(machine)
-        self.shared_data = SharedData(guests.shared_data, processors)
+        self.shared_data = SharedData(guests.shared_data, machine)
         numbers = self.ntdll.file.system_calls
         self.table = declare_calls().table(X64, numbers)
         self.names = {number: name for name, number in numbers.items()}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import calendar
 import io
 import time
+from calendar import timegm
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -40,6 +41,8 @@ _LONGEST: Final = 255
 _TABLE: Final = b"TZif2" + bytes(15 + 19) + b"\1" + bytes(3) + b"\4" + bytes(6) + b"UTC\0"
 """A table without a change, of which a file has one for old readers and one that a rule follows."""
 _DAY: Final = 86400
+_RECENT: Final = 1 << 30
+"""A moment, in 2004."""
 _LAST: Final = 5
 _CHANGES: Final = 2
 _NAME: Final = 32
@@ -53,20 +56,20 @@ class Zone(NamedTuple):
 
     table: bytes = b""
 
-    def bias(self) -> int:
+    def bias(self, now: int) -> int:
         """What is to be added to local time now to have UTC, in seconds."""
-        return -_offset(_rules(self.table), int(time.time()))
+        return -_offset(_rules(self.table), now)
 
-    def dynamic_information(self) -> DynamicTimeZoneInformation:
+    def dynamic_information(self, now: int) -> DynamicTimeZoneInformation:
         """The zone with this year's days."""
-        return _information(self.table, time.gmtime().tm_year)
+        return _information(self.table, time.gmtime(now).tm_year)
 
-    def registered(self) -> tuple[str, dict[str, str], bytes]:
+    def registered(self, now: int) -> tuple[str, dict[str, str], bytes]:
         """What the registry has of the zone: the name of its key, its names and its rule (TZI).
 
         UTC is called there what Windows calls it; of other zones it is not known under which of its names Windows has them.
         """
-        zone, key_name, _ = self.dynamic_information()
+        zone, key_name, _ = self.dynamic_information(now)
         rule = RegisteredTimeZone(
             zone.bias, zone.standard_bias, zone.daylight_bias, zone.standard_date, zone.daylight_date
         )
@@ -109,7 +112,7 @@ def _rules(table: bytes) -> tzinfo:
         return UTC
     try:
         zone = ZoneInfo.from_file(io.BytesIO(table))
-        for at in (0, int(time.time())):
+        for at in (0, _RECENT):
             datetime.fromtimestamp(at, zone).tzname()
     except Exception:  # whatever is made of what somebody wrote there
         return UTC
@@ -119,9 +122,9 @@ def _rules(table: bytes) -> tzinfo:
 @lru_cache(8)
 def _information(table: bytes, year: int) -> DynamicTimeZoneInformation:
     zone = _rules(table)
-    changes = _changes(zone, year)
-    standard = -min((_offset(zone, at) for at in changes), default=_offset(zone, int(time.time())))
-    names = [_name(zone, int(time.time()))] * 2
+    changes, begin = _changes(zone, year), timegm((year, 1, 1, 0, 0, 0))
+    standard = -min((_offset(zone, at) for at in changes), default=_offset(zone, begin))
+    names = [_name(zone, begin)] * 2
     dates, biases = [SystemTime(), SystemTime()], [0, 0]
     for at in changes:
         daylight = -_offset(zone, at) != standard

@@ -47,7 +47,7 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
         if code == _UNWIND:
             return Status.UNSUCCESSFUL
         if code == generation.precise_time:
-            thread.memory.write(arguments, ULONG64.pack(system_time()))
+            thread.memory.write(arguments, ULONG64.pack(system_time(thread.process.machine)))
             return Status.SUCCESS
         if code == generation.write:
             address, size = _ROOM.read(thread.memory, arguments)

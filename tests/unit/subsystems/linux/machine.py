@@ -14,6 +14,7 @@ from lichen.executive.registers import Registers
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security.tokens import Token
 from lichen.executive.system import Load, System
+from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.state import LinuxProcess
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
@@ -79,7 +80,7 @@ class Machine:
         self.scheduler.platform = cast(Any, self)
         self.devices = Devices()
         self.linux = LinuxSubsystem(cast(Any, self), (), cast(Any, None))
-        system = System(Load(self.now), "host", processors=frozenset((0, 1, 65)))
+        system = System(ThisHost(), Load(self.now), "host", processors=frozenset((0, 1, 65)))
         self.state = machine_state(self.scheduler, self.linux, self.context(ROOT), system=system)
         self.state.processes.init.state = LinuxProcess()
         self.thread = self.process(token).first_thread

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gzip
-from typing import Any, cast
 
 from lichen.abi.convention import AMD64
+from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.procfs import configuration
 from lichen.subsystems.linux.procfs.hardware import mask, parsed
+from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import declare_calls
+from tests.unit.subsystems.linux.machine import Machine
 
 
 def test_says_what_the_calls_say() -> None:
     table = declare_calls().table(AMD64)
-    options = configuration.options()
+    options = configuration.options(ThisHost())
     by_call = configuration._BY_CALL
     assert {name: AMD64_NUMBERS[call] in table for name, call in by_call.items()} == {
         name: options[name] for name in by_call
@@ -24,7 +26,7 @@ def test_says_what_the_calls_say() -> None:
 
 
 def test_has_the_form_of_one() -> None:
-    lines = gzip.decompress(configuration.compressed(cast(Any, None))).decode().splitlines()
+    lines = gzip.decompress(configuration.compressed(Whole(Machine().state))).decode().splitlines()
     assert "CONFIG_UNIX=y" in lines
     assert "# CONFIG_MODULES is not set" in lines
     assert 'CONFIG_LOCALVERSION="-lichen"' in lines

@@ -48,7 +48,7 @@ def host() -> Host:
     host.state = machine_state(scheduler, Personality(), context, host.mounts)
     whole = Whole(host.state)
     for file_system in (
-        ProcFileSystem(tree.tree(), whole, 0x105, devices),
+        ProcFileSystem(tree.tree(host.state.system), whole, 0x105, devices),
         SysFileSystem(sysfs.tree(), whole, 0x106, devices),
         MemoryFileSystem(0x107, devices),
     ):

@@ -32,7 +32,7 @@ def machine() -> Machine:
 @pytest.fixture
 def proc(machine: Machine) -> FileSystemContext:
     devices = Devices()
-    return context_of(ProcFileSystem(tree.tree(), Whole(machine.state), 0x105, devices))
+    return context_of(ProcFileSystem(tree.tree(machine.state.system), Whole(machine.state), 0x105, devices))
 
 
 def value(proc: FileSystemContext, name: str) -> str:

@@ -6,7 +6,6 @@ import struct
 
 import pytest
 
-from lichen.executive.io import watch
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.names import make_directory, remove, rename
@@ -60,7 +59,7 @@ def test_names(context: FileSystemContext) -> None:
     assert told(watching) == expected
     assert told(watching) == []
     watching.close()
-    assert not watch.active
+    assert not context.devices.watches
 
 
 def test_only_what_was_asked_for(context: FileSystemContext) -> None:
@@ -87,7 +86,7 @@ def test_a_tree(context: FileSystemContext) -> None:
         (ADDED, "moved\\deep\\other"),
     ]
     watching.close()
-    assert not watch.active
+    assert not context.devices.watches
 
 
 def test_what_others_hide_is_not_told(context: FileSystemContext) -> None:

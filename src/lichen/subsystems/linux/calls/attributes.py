@@ -5,7 +5,6 @@ Source: access(2), chmod(2), chown(2), umask(2), utimensat(2), utime(2).
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalIn
@@ -191,7 +190,7 @@ def utimensat(
         return 0
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) or (path is None and flags):
         raise Failure(Status.INVALID_PARAMETER)
-    now = time.time_ns()
+    now = thread.process.machine.system.host.now()
     accessed = now if times is None else _nanoseconds(times.accessed, now)
     modified = now if times is None else _nanoseconds(times.modified, now)
     to_now = times is None or times.accessed.nsec == times.modified.nsec == UTIME_NOW

@@ -26,7 +26,7 @@ _TSC_ENABLED: Final = 1
 _AMBIENT_IS_SET, _AMBIENT_RAISE, _AMBIENT_LOWER, _AMBIENT_CLEAR = 1, 2, 3, 4
 
 Operation = Callable[["Thread", int, int, int, int], int]
-_operations: dict[int, Operation] = {}
+_operations: Final[dict[int, Operation]] = {}
 
 
 @linux.call(amd64=157, partial="operations on the vDSO, seccomp, machine checks and speculation are missing")

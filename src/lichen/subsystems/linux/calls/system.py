@@ -91,7 +91,7 @@ def _name(thread: Thread, address: int, size: int) -> str:
 def sysinfo(thread: Thread, information: Out[Sysinfo]) -> int:
     """How long the machine runs, how busy it is, and how much memory there is."""
     machine = thread.process.machine
-    memory = system.memory()
+    memory = machine.system.memory()
     information.write(
         Sysinfo(
             uptime=math.ceil(machine.uptime()),
@@ -118,7 +118,7 @@ def getrandom(thread: Thread, buffer: Address, size: Size, flags: Flags) -> int:
         raise Failure(Status.INVALID_PARAMETER)
     size = min(size, _MOST_RANDOM)
     if size:
-        thread.memory.write(buffer, os.urandom(size))
+        thread.memory.write(buffer, thread.process.machine.system.host.random(size))
     return size
 
 

@@ -10,13 +10,15 @@ Source: init/Kconfig, fs/Kconfig, net/Kconfig, arch/x86/Kconfig of Linux 6.1 for
 from __future__ import annotations
 
 import gzip
-import os
-from functools import cache
-from typing import Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.procfs.subjects import Whole
 from lichen.subsystems.linux.subsystem import linux
+
+if TYPE_CHECKING:
+    from lichen.executive.host import Host
 
 _BY_CALL: Final = {
     "ADVISE_SYSCALLS": "madvise",
@@ -89,26 +91,26 @@ _OF_HOST: Final = {
 _VALUES: Final = {"LOCALVERSION": f'"-{kernel.RELEASE.partition("-")[2]}"', "DEFAULT_HOSTNAME": '"(none)"'}
 
 
-def options() -> dict[str, bool]:
+def options(host: Host) -> dict[str, bool]:
     """What is there and what is not, by its name without `CONFIG_`."""
     return {
         **dict.fromkeys(_YES, True),
         **dict.fromkeys(_NO, False),
         **{name: call in linux.by_name for name, call in _BY_CALL.items()},
-        **{name: os.path.exists(path) for name, path in _OF_HOST.items()},
+        **{name: host.has(path) for name, path in _OF_HOST.items()},
     }
 
 
-@cache
-def _content() -> bytes:
+@lru_cache(1)
+def _content(known: tuple[tuple[str, bool], ...]) -> bytes:
     release = kernel.RELEASE.partition("-")[0]
     lines = ["#", f"# Linux/x86 {release} Kernel Configuration", "#"]
     lines += [f"CONFIG_{name}={value}" for name, value in _VALUES.items()]
-    for name, there in sorted(options().items()):
+    for name, there in known:
         lines.append(f"CONFIG_{name}=y" if there else f"# CONFIG_{name} is not set")
     return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
 
 
 def compressed(machine: Whole) -> bytes:
     """The file as it is read."""
-    return _content()
+    return _content(tuple(sorted(options(machine.host).items())))

@@ -5,20 +5,17 @@ Source: sysfs(5); Documentation/ABI/stable/sysfs-devices-system-cpu, sysfs-devic
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lichen.executive import system
 from lichen.executive.io.generated import Entry, Folder, Link, Members, Subject, Text
 from lichen.executive.network.configuration import Interface, InterfaceFlag
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.settings import fixed
 from lichen.subsystems.linux.procfs.subjects import Whole, number
 from lichen.subsystems.linux.procfs.tasks import ranges
-from lichen.subsystems.linux.procfs.whole import host_file
 
 _CPU: Final = "cpu"
 _INDEX: Final = "index"
@@ -66,12 +63,12 @@ class Processor(Subject):
     def siblings(self, name: str) -> frozenset[int]:
         """The machine's processors in a list of the host's; at least this one."""
         all_ = self.machine.state.system.processors
-        return parsed(host_file(f"{self.folder}/{name}")) & all_ | {self.id}
+        return parsed(self.machine.host.read(f"{self.folder}/{name}")) & all_ | {self.id}
 
 
 def _said(name: str) -> Text[Processor]:
     """What the host says, which is about this processor alone."""
-    return Text(lambda processor: host_file(f"{processor.folder}/{name}"))
+    return Text(lambda processor: processor.machine.host.read(f"{processor.folder}/{name}"))
 
 
 def _shared(name: str, as_mask: bool, source: str = "") -> Text[Processor]:
@@ -95,11 +92,8 @@ def _topology() -> Folder[Processor]:
 
 
 def _caches(processor: Processor) -> Iterable[str]:
-    try:
-        names = os.listdir(f"{_CPU_FOLDER}/{_CPU}{processor.id}/cache")
-    except OSError:
-        return []
-    return sorted(name for name in names if number(name.removeprefix(_INDEX)) >= 0)
+    names = processor.machine.host.names(f"{_CPU_FOLDER}/{_CPU}{processor.id}/cache")
+    return [name for name in names if number(name.removeprefix(_INDEX)) >= 0]
 
 
 def _find_cache(processor: Processor, name: str) -> Processor | None:
@@ -145,7 +139,7 @@ def processors() -> Folder[Whole]:
 
 
 def _node_memory(machine: Whole) -> bytes:
-    found = system.memory()
+    found = machine.state.system.memory()
     used = found["MemTotal"] - found["MemFree"]
     rows = {"MemTotal": found["MemTotal"], "MemFree": found["MemFree"], "MemUsed": used}
     return "".join(f"Node 0 {name + ':':15} {value >> 10:8d} kB\n" for name, value in rows.items()).encode()
@@ -194,7 +188,7 @@ def _told_by_host(name: str) -> Text[InterfaceFolder]:
     """What the host says; what does not apply to an interface is INVALID_PARAMETER, as it is there."""
 
     def read(folder: InterfaceFolder) -> bytes:
-        content = host_file(f"{_NET_FOLDER}/{folder.name}/{name}")
+        content = folder.machine.host.read(f"{_NET_FOLDER}/{folder.name}/{name}")
         if not content:
             raise Failure(Status.INVALID_PARAMETER)
         return content

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.io import locks
 from lichen.executive.io.device import major, minor
 from lichen.executive.io.file import File
 from lichen.executive.io.locks import Locks, Range, WholeLock
@@ -23,11 +22,8 @@ _LARGEST: Final = (1 << 63) - 1
 
 def all_locks(machine: Whole) -> Iterator[bytes]:
     """A line for each lock, with those behind it that wait for it to go."""
-    devices = machine.state.processes.init.files.devices
     number = 0
-    for held in tuple(locks.active):
-        if held.node.file_system.devices is not devices:
-            continue
+    for held in tuple(machine.state.processes.init.files.devices.locks.held):
         lines, number = _lines_of(held, number)
         yield "".join(lines).encode()
 

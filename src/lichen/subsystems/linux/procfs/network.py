@@ -5,9 +5,8 @@ Source: proc(5), tcp(7); net/ipv4/tcp_ipv4.c, net/unix/af_unix.c for the columns
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.generated import Folder, Text
 from lichen.executive.network.sockets import (
@@ -21,7 +20,9 @@ from lichen.executive.network.sockets import (
 )
 from lichen.executive.status import Failure
 from lichen.subsystems.linux.procfs.subjects import Task, Whole
-from lichen.subsystems.linux.procfs.whole import host_file
+
+if TYPE_CHECKING:
+    from lichen.executive.host import Host
 
 _OF_HOST: Final = (
     *(
@@ -147,7 +148,7 @@ def _local_line(socket: Socket) -> bytes:
 
 
 def _of_host(name: str) -> Callable[[Task], bytes]:
-    return lambda task: host_file(f"/proc/self/net/{name}")
+    return lambda task: task.machine.host.read(f"/proc/self/net/{name}")
 
 
 def _socket_counts(family: int, suffix: str) -> Callable[[Task], bytes]:
@@ -178,7 +179,7 @@ def _socket_counts(family: int, suffix: str) -> Callable[[Task], bytes]:
     return table
 
 
-def tree() -> Folder[Task]:
+def tree(host: Host) -> Folder[Task]:
     families = (("", AddressFamily.INTERNET, _INTERNET), ("6", AddressFamily.INTERNET_6, _INTERNET_6))
     types = (("tcp", SocketType.STREAM), ("udp", SocketType.DATAGRAM))
     tables = {
@@ -189,5 +190,5 @@ def tree() -> Folder[Task]:
     for suffix, family, header in families:
         tables["sockstat" + suffix] = Text(_socket_counts(family, suffix))
         tables["raw" + suffix] = Text(_internet(family, SocketType.RAW, header))
-    of_host = {name: Text(_of_host(name)) for name in _OF_HOST if os.path.exists(f"/proc/self/net/{name}")}
+    of_host = {name: Text(_of_host(name)) for name in _OF_HOST if host.has(f"/proc/self/net/{name}")}
     return Folder({**of_host, **tables, "packet": Text(lambda _: _PACKET), "unix": Text(_local)})

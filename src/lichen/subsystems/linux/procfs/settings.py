@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.generated import Entry, Folder, Text
 from lichen.executive.objects.handles import MOST_HANDLES
@@ -20,8 +20,10 @@ from lichen.executive.security.tokens import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import ID_LIMIT, LONGEST_NAME, MAXIMUM_TASKS, Limits, System
 from lichen.subsystems.linux import kernel
-from lichen.subsystems.linux.procfs.subjects import Whole, random_uuid
-from lichen.subsystems.linux.procfs.whole import host_file
+from lichen.subsystems.linux.procfs.subjects import Whole
+
+if TYPE_CHECKING:
+    from lichen.executive.host import Host
 
 _MOST_GROUPS: Final = 65536
 _ENTROPY: Final = 256
@@ -40,7 +42,7 @@ def fixed(value: object) -> Text[Whole]:
 
 def of_host(path: str) -> Text[Whole]:
     """A file with what the host says."""
-    return Text(lambda _: host_file(path))
+    return Text(lambda machine: machine.host.read(path))
 
 
 def _unchanging(read: Callable[[Whole], bytes]) -> Text[Whole]:
@@ -58,14 +60,14 @@ def _constant(value: object) -> Text[Whole]:
     return _unchanging(lambda _: content)
 
 
-def _settings_of_host(folder: str, names: Iterable[str]) -> Entries:
+def _settings_of_host(host: Host, folder: str, names: Iterable[str]) -> Entries:
     """Those of the host's settings that it has."""
     paths = {name: f"{_HOST}/{folder}/{name}" for name in names}
-    return {name: _of_host(path) for name, path in paths.items() if os.path.exists(path)}
+    return {name: _of_host(path) for name, path in paths.items() if host.has(path)}
 
 
 def _of_host(path: str) -> Text[Whole]:
-    return _unchanging(lambda _: host_file(path))
+    return _unchanging(lambda machine: machine.host.read(path))
 
 
 def _limit(attribute: str, least: int, most: int) -> Text[Whole]:
@@ -114,7 +116,7 @@ def _core_pattern() -> Text[Whole]:
 def _random() -> Entries:
     return {
         "boot_id": _line(lambda machine: machine.boot_id),
-        "uuid": _line(lambda _: random_uuid()),
+        "uuid": _line(Whole.random_uuid),
         "entropy_avail": fixed(_ENTROPY),
         "poolsize": fixed(_ENTROPY),
     }
@@ -181,22 +183,22 @@ def _files() -> Entries:
     }
 
 
-def _memory() -> Entries:
+def _memory(host: Host) -> Entries:
     names = (
         *("mmap_min_addr", "overcommit_memory", "overcommit_ratio", "overcommit_kbytes", "swappiness"),
         *("dirty_background_ratio", "dirty_ratio", "min_free_kbytes", "vfs_cache_pressure", "page-cluster"),
     )
     none = ("nr_hugepages", "nr_overcommit_hugepages", "legacy_va_layout")
     return {
-        **_settings_of_host("vm", names),
+        **_settings_of_host(host, "vm", names),
         **{name: _constant(0) for name in none},
-        "max_map_count": _limit("regions", 1, _number_of_host("vm/max_map_count", Limits().regions)),
+        "max_map_count": _limit("regions", 1, _most_regions(host)),
     }
 
 
-def _number_of_host(path: str, otherwise: int) -> int:
-    text = host_file(f"{_HOST}/{path}").strip()
-    return int(text) if text.isdigit() else otherwise
+def _most_regions(host: Host) -> int:
+    text = host.read(f"{_HOST}/vm/max_map_count").strip()
+    return int(text) if text.isdigit() else Limits().regions
 
 
 _CORE: Final = (
@@ -223,20 +225,20 @@ _OF_INTERFACES: Final = {
 }
 
 
-def _network() -> Entries:
+def _network(system: System) -> Entries:
     """All of it is the host's, as the network is, but for how many may wait to be accepted."""
-    somaxconn = _limit("backlog", 0, Limits().backlog)
-    core: Entries = {**_settings_of_host("net/core", _CORE), "somaxconn": somaxconn}
+    host, somaxconn = system.host, _limit("backlog", 0, system.most_backlog())
+    core: Entries = {**_settings_of_host(host, "net/core", _CORE), "somaxconn": somaxconn}
     return {
         "core": Folder(core),
-        "ipv4": Folder({**_settings_of_host("net/ipv4", _IPV4), **_interfaces("ipv4")}),
-        "ipv6": Folder({**_settings_of_host("net/ipv6", ("bindv6only",)), **_interfaces("ipv6")}),
+        "ipv4": Folder({**_settings_of_host(host, "net/ipv4", _IPV4), **_interfaces(host, "ipv4")}),
+        "ipv6": Folder({**_settings_of_host(host, "net/ipv6", ("bindv6only",)), **_interfaces(host, "ipv6")}),
     }
 
 
-def _interfaces(family: str) -> Entries:
+def _interfaces(host: Host, family: str) -> Entries:
     """The settings of all interfaces together, of new ones, and of the loopback."""
-    of_each = partial(_settings_of_host, names=_OF_INTERFACES[family])
+    of_each = partial(_settings_of_host, host, names=_OF_INTERFACES[family])
     found = {name: of_each(f"net/{family}/conf/{name}") for name in ("all", "default", "lo")}
     return {"conf": Folder({name: Folder(entries) for name, entries in found.items() if entries})}
 
@@ -252,13 +254,13 @@ def _users() -> Entries:
     }
 
 
-def tree() -> Folder[Whole]:
+def tree(system: System) -> Folder[Whole]:
     return Folder(
         {
             "fs": Folder(_files()),
             "kernel": Folder(_kernel()),
-            "net": Folder(_network()),
+            "net": Folder(_network(system)),
             "user": Folder(_users()),
-            "vm": Folder(_memory()),
+            "vm": Folder(_memory(system.host)),
         }
     )

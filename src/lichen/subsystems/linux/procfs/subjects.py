@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from lichen.executive.io.generated import Subject
 from lichen.executive.machine import MachineState
@@ -18,13 +19,8 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.state import LinuxProcess, as_linux_process
 
 if TYPE_CHECKING:
+    from lichen.executive.host import Host
     from lichen.executive.io.location import Location
-
-
-def random_uuid() -> str:
-    """A new UUID of the host's."""
-    with open("/proc/sys/kernel/random/uuid") as file:
-        return file.read().strip()
 
 
 class Whole(Subject):
@@ -34,11 +30,19 @@ class Whole(Subject):
 
     def __init__(self, state: MachineState) -> None:
         self.state = state
-        self.boot_id = random_uuid()
+        self.boot_id = self.random_uuid()
         self.core_pattern = b"core"
         self.namespaces: dict[str, Location] = {}
         self.places_of_types: dict[str, Location] = {}
         """Of objects that are no files, by the names of their types."""
+
+    @property
+    def host(self) -> Host:
+        return self.state.system.host
+
+    def random_uuid(self) -> str:
+        """A new UUID."""
+        return str(UUID(bytes=self.host.random(16), version=4))
 
     @property
     def caller(self) -> Thread:

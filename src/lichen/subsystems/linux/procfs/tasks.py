@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from lichen.executive import system
 from lichen.executive.interfaces import PAGE, MemoryUsage, ProcessorTime, Protection, TaskUsage
 from lichen.executive.limits import RLIMIT_SIGPENDING, UNLIMITED
 from lichen.executive.memory import AddressSpace
@@ -349,7 +348,11 @@ def oom_score(task: Task) -> bytes:
     """How much the machine would gain by its end, in thousandths of the memory, moved by what it was adjusted by."""
     leader = task.leader
     usage = leader.guest.memory_usage() if leader is not None else MemoryUsage()
-    share = (usage.anonymous + usage.shared + usage.swapped) * 1000 // system.memory()["MemTotal"]
+    share = (
+        (usage.anonymous + usage.shared + usage.swapped)
+        * 1000
+        // task.process.machine.system.memory()["MemTotal"]
+    )
     adjustment = task.state.oom_score_adjustment if task.state is not None else 0
     return b"%d\n" % max(0, (1000 + share + adjustment) * 2 // 3)
 

@@ -6,7 +6,7 @@ Source: proc(5).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text, Window
 from lichen.executive.io.location import Location
@@ -25,6 +25,10 @@ from lichen.subsystems.linux.procfs import (
     whole,
 )
 from lichen.subsystems.linux.procfs.subjects import Descriptor, Task, Whole, number, shown
+
+if TYPE_CHECKING:
+    from lichen.executive.host import Host
+    from lichen.executive.system import System
 
 _WRITABLE: Final = 0o644
 _OWNER_READS: Final = 0o400
@@ -45,50 +49,52 @@ def _descriptors(entry: Entry[Descriptor]) -> Members[Task]:
     return Members(descriptors.names, descriptors.find, entry)
 
 
-_TASK: Final[dict[str, Entry[Task]]] = {
-    "auxv": Text(memory.auxiliary_vector, mode=_OWNER_READS, private=True),
-    "cgroup": _fixed(b"0::/\n"),
-    "children": Text(tasks.children),
-    "cmdline": Text(memory.command_line),
-    "comm": Text(tasks.comm, tasks.set_comm, mode=_WRITABLE),
-    "cwd": _magic(descriptors.current),
-    "environ": Text(memory.environment, mode=_OWNER_READS, private=True),
-    "exe": _magic(descriptors.program),
-    "fd": Folder(
-        {},
-        _descriptors(
-            Link(descriptors.text, descriptors.follow, descriptors.mode, mode=_OWNER_ENTERS, private=True)
+def _task(host: Host) -> dict[str, Entry[Task]]:
+    """What a process and each of its threads tells."""
+    return {
+        "auxv": Text(memory.auxiliary_vector, mode=_OWNER_READS, private=True),
+        "cgroup": _fixed(b"0::/\n"),
+        "children": Text(tasks.children),
+        "cmdline": Text(memory.command_line),
+        "comm": Text(tasks.comm, tasks.set_comm, mode=_WRITABLE),
+        "cwd": _magic(descriptors.current),
+        "environ": Text(memory.environment, mode=_OWNER_READS, private=True),
+        "exe": _magic(descriptors.program),
+        "fd": Folder(
+            {},
+            _descriptors(
+                Link(descriptors.text, descriptors.follow, descriptors.mode, mode=_OWNER_ENTERS, private=True)
+            ),
+            mode=_OWNER_ENTERS,
+            private=True,
         ),
-        mode=_OWNER_ENTERS,
-        private=True,
-    ),
-    "fdinfo": Folder({}, _descriptors(Text(descriptors.information, private=True))),
-    "gid_map": _fixed(_ALL_IDS),
-    "io": Text(usage.transfers, mode=_OWNER_READS, private=True),
-    "limits": Text(tasks.limits),
-    "loginuid": _fixed(_NO_SESSION),
-    "maps": Text(memory.maps, private=True),
-    "mem": Window(memoryfile.memory, private=True),
-    "mountinfo": Text(mounts.mount_information),
-    "mounts": Text(mounts.mounts),
-    "mountstats": Text(mounts.mount_statistics, mode=_OWNER_READS),
-    "net": network.tree(),
-    "ns": namespaces.tree(),
-    "numa_maps": Text(memoryfile.numa_maps, private=True),
-    "oom_score": Text(tasks.oom_score),
-    "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
-    "personality": Text(tasks.personality, mode=_OWNER_READS, private=True),
-    "root": _magic(descriptors.root),
-    "sessionid": _fixed(_NO_SESSION),
-    "setgroups": _fixed(b"allow\n"),
-    "smaps": Text(usage.smaps, private=True),
-    "smaps_rollup": Text(usage.rollup, private=True),
-    "stat": Text(tasks.stat),
-    "statm": Text(tasks.statm),
-    "status": Text(tasks.status),
-    "uid_map": _fixed(_ALL_IDS),
-    "wchan": _fixed(b"0"),
-}
+        "fdinfo": Folder({}, _descriptors(Text(descriptors.information, private=True))),
+        "gid_map": _fixed(_ALL_IDS),
+        "io": Text(usage.transfers, mode=_OWNER_READS, private=True),
+        "limits": Text(tasks.limits),
+        "loginuid": _fixed(_NO_SESSION),
+        "maps": Text(memory.maps, private=True),
+        "mem": Window(memoryfile.memory, private=True),
+        "mountinfo": Text(mounts.mount_information),
+        "mounts": Text(mounts.mounts),
+        "mountstats": Text(mounts.mount_statistics, mode=_OWNER_READS),
+        "net": network.tree(host),
+        "ns": namespaces.tree(),
+        "numa_maps": Text(memoryfile.numa_maps, private=True),
+        "oom_score": Text(tasks.oom_score),
+        "oom_score_adj": Text(tasks.oom_adjustment, tasks.set_oom_adjustment, mode=_WRITABLE),
+        "personality": Text(tasks.personality, mode=_OWNER_READS, private=True),
+        "root": _magic(descriptors.root),
+        "sessionid": _fixed(_NO_SESSION),
+        "setgroups": _fixed(b"allow\n"),
+        "smaps": Text(usage.smaps, private=True),
+        "smaps_rollup": Text(usage.rollup, private=True),
+        "stat": Text(tasks.stat),
+        "statm": Text(tasks.statm),
+        "status": Text(tasks.status),
+        "uid_map": _fixed(_ALL_IDS),
+        "wchan": _fixed(b"0"),
+    }
 
 
 # ---- threads of a process, processes of the machine
@@ -105,13 +111,14 @@ def _find_thread(task: Task, name: str) -> Task | None:
     return Task(task.machine, task.process, thread) if thread is not None or stands_for_itself else None
 
 
-_PROCESS: Final = Folder(
-    {
-        **_TASK,
-        "task": Folder({}, Members(_thread_names, _find_thread, Folder(_TASK))),
-        "timerslack_ns": Text(tasks.timer_slack, tasks.set_timer_slack, mode=0o666),
-    }
-)
+def _process(task: dict[str, Entry[Task]]) -> Folder[Task]:
+    return Folder(
+        {
+            **task,
+            "task": Folder({}, Members(_thread_names, _find_thread, Folder(task))),
+            "timerslack_ns": Text(tasks.timer_slack, tasks.set_timer_slack, mode=0o666),
+        }
+    )
 
 
 def _process_names(machine: Whole) -> Iterator[str]:
@@ -132,7 +139,7 @@ def _thread_self(machine: Whole) -> str:
     return f"{caller.process.id}/task/{caller.id}"
 
 
-def tree() -> Folder[Whole]:
+def tree(system: System) -> Folder[Whole]:
     """The root of /proc; its subject is the machine."""
     entries: dict[str, Entry[Whole]] = {
         "cgroups": _fixed(whole.CONTROL_GROUPS),
@@ -153,11 +160,11 @@ def tree() -> Folder[Whole]:
         "self": Link(_self),
         "stat": Text(whole.statistics),
         "swaps": _fixed(whole.SWAPS),
-        "sys": settings.tree(),
+        "sys": settings.tree(system),
         "thread-self": Link(_thread_self),
         "tty": Folder({"drivers": _fixed(whole.TERMINAL_DRIVERS)}),
         "uptime": Text(whole.uptime),
         "version": Text(whole.version),
         "vmstat": Text(whole.virtual_memory),
     }
-    return Folder(entries, Members(_process_names, _find_process, _PROCESS))
+    return Folder(entries, Members(_process_names, _find_process, _process(_task(system.host))))

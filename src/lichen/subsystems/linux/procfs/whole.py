@@ -8,10 +8,8 @@ Source: proc(5); fs/proc/stat.c, fs/proc/uptime.c, fs/proc/meminfo.c.
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
-from lichen.executive import system
 from lichen.executive.interfaces import PAGE, ProcessorTime
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.procfs.subjects import Whole
@@ -43,15 +41,6 @@ TERMINAL_DRIVERS: Final = b"""\
 /dev/ptmx            /dev/ptmx       5       2 system
 pty_slave            /dev/pts      136 0-1048575 pty:slave
 """
-
-
-def host_file(path: str) -> bytes:
-    """A file of the host that speaks of hardware or of the network, never of processes; empty when there is none."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
 
 
 def version(machine: Whole) -> bytes:
@@ -95,7 +84,7 @@ def statistics(machine: Whole) -> bytes:
     lines += [
         "intr 0",
         "ctxt 0",
-        f"btime {int(time.time() - state.uptime())}",
+        f"btime {int(machine.host.now() / 1e9 - state.uptime())}",
         f"processes {state.processes.created}",
         f"procs_running {_running(machine)}",
         "procs_blocked 0",
@@ -106,7 +95,7 @@ def statistics(machine: Whole) -> bytes:
 
 def memory(machine: Whole) -> bytes:
     lines = []
-    for name, value in system.memory().items():
+    for name, value in machine.state.system.memory().items():
         if name.startswith(_COUNTS):
             lines.append(f"{name + ':':15} {value:8d}\n")
         else:
@@ -117,7 +106,7 @@ def memory(machine: Whole) -> bytes:
 def processors(machine: Whole) -> bytes:
     """cpuinfo: what the host says of the machine's processors."""
     wanted = machine.state.system.processors
-    parts = host_file("/proc/cpuinfo").split(b"\n\n")
+    parts = machine.host.read("/proc/cpuinfo").split(b"\n\n")
     return b"".join(part.strip(b"\n") + b"\n\n" for part in parts if _processor_number(part) in wanted)
 
 
@@ -128,6 +117,6 @@ def _processor_number(part: bytes) -> int:
 
 def virtual_memory(machine: Whole) -> bytes:
     """vmstat: free pages, and the counters that tools cannot do without, which nobody counts for a machine."""
-    free = system.memory()["MemFree"] // PAGE
+    free = machine.state.system.memory()["MemFree"] // PAGE
     counters = "".join(f"{name} 0\n" for name in _NOT_COUNTED)
     return f"nr_free_pages {free}\n{counters}".encode()

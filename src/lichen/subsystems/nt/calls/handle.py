@@ -58,7 +58,7 @@ def deadline_of(thread: Thread, timeout: int | None) -> float | None:
     if timeout is None or timeout == -(1 << 63):
         return None
     now = thread.process.machine.scheduler.clock()
-    left = -timeout if timeout < 0 else timeout - system_time()
+    left = -timeout if timeout < 0 else timeout - system_time(thread.process.machine)
     return now + min(left / UNITS, _LONGEST_WAIT)
 
 

@@ -145,7 +145,7 @@ def memory_counters(total: int) -> VmCounters:
 @information(4, KernelUserTimes)
 def times(process: Process) -> KernelUserTimes:
     """When a process began, and how long it has run."""
-    created = system_time() - int((process.machine.uptime() - process.started) * UNITS)
+    created = system_time(process.machine) - int((process.machine.uptime() - process.started) * UNITS)
     used = process.processor_time()
     return KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS))
 

@@ -5,15 +5,12 @@ Source: NtQuerySystemInformation (winternl.h, phnt); facts/nt-devices, section 4
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import suppress
-from functools import lru_cache
 from typing import Final
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import i64, layout, ptr, u16, u32, u64
-from lichen.executive import system
 from lichen.executive.interfaces import PAGE
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import Process, Thread
@@ -48,7 +45,7 @@ from lichen.subsystems.nt.records.system import (
 )
 from lichen.subsystems.nt.records.threads import GroupAffinity
 from lichen.subsystems.nt.records.time import DynamicTimeZoneInformation, TimeZoneInformation
-from lichen.subsystems.nt.shared_data import UNITS, system_time
+from lichen.subsystems.nt.shared_data import UNITS, interrupt_time, system_time
 from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, encode
@@ -70,7 +67,12 @@ _RELATIONSHIP, _GROUPS = layout(ProcessorRelationship, MODEL), layout(GroupRelat
 
 
 def _processors(thread: Thread) -> int:
-    return nt_of_process(thread.process).subsystem.processors
+    return len(thread.process.machine.system.processors)
+
+
+def _now(thread: Thread) -> int:
+    """Seconds since 1970."""
+    return thread.process.machine.system.host.now() // 10**9
 
 
 # ---- what is known of the system
@@ -83,7 +85,7 @@ information: Final = Information[Thread]()
 @information(62, SystemBasicInformation)
 def _basic(thread: Thread) -> SystemBasicInformation:
     processors = _processors(thread)
-    pages = system.memory().get("MemTotal", 0) // PAGE & 0xFFFFFFFF
+    pages = thread.process.machine.system.memory().get("MemTotal", 0) // PAGE & 0xFFFFFFFF
     everything = (1 << processors) - 1
     return SystemBasicInformation(
         *(0, _TICK_100NS, PAGE, pages, 1, pages, GRANULARITY, _LOWEST, _HIGHEST, everything, processors)
@@ -93,21 +95,20 @@ def _basic(thread: Thread) -> SystemBasicInformation:
 @information(1, SystemProcessorInformation)
 @information(63, SystemProcessorInformation)
 def _cpu(thread: Thread) -> SystemProcessorInformation:
-    family, revision = _processor()
+    family, revision = _processor(thread)
     return SystemProcessorInformation(_ARCHITECTURE_AMD64, family, revision, 8, _FEATURES)
 
 
-@lru_cache(1)
-def _processor() -> tuple[int, int]:
+def _processor(thread: Thread) -> tuple[int, int]:
     """Family, and model with stepping, of the first processor; zeros where the host does not tell."""
-    for first in system.processors():
+    for first in thread.process.machine.system.described_processors:
         return first.family & 0xFFFF, (first.model << 8 | first.stepping) & 0xFFFF
     return 0, 0
 
 
 @information(2, SystemPerformanceInformation, least=_OLDER_PERFORMANCE)
 def _performance(thread: Thread) -> SystemPerformanceInformation:
-    memory = system.memory()
+    memory = thread.process.machine.system.memory()
     available = memory.get("MemAvailable", 0) // PAGE
     total = memory.get("MemTotal", 0) // PAGE
     pages = (number & 0xFFFFFFFF for number in (available, total - available, total))
@@ -119,15 +120,15 @@ def _zone(thread: Thread) -> time_zone.Zone:
     process = thread.process
     zone = time_zone.zone_of(process.files, nt_of_process(process).zone)
     with suppress(Failure):  # it is full
-        registry_seeds.tell_time_zone(process.machine.registry, zone)
+        registry_seeds.tell_time_zone(process.machine.registry, zone, _now(thread))
     return zone
 
 
 @information(3, SystemTimeOfDayInformation)
 def _time_of_day(thread: Thread) -> SystemTimeOfDayInformation:
-    now = system_time()
+    now = system_time(thread.process.machine)
     booted = now - int(thread.process.machine.uptime() * UNITS)
-    return SystemTimeOfDayInformation(booted, now, _zone(thread).bias() * UNITS)
+    return SystemTimeOfDayInformation(booted, now, _zone(thread).bias(_now(thread)) * UNITS)
 
 
 @information.raw(5)
@@ -193,7 +194,7 @@ def _handles(thread: Thread) -> int:
 @information.raw(23)
 def _interrupts(at: int, thread: Thread) -> bytes:
     """Wine's DLLs take this as their source of randomness, so that is what it is."""
-    return os.urandom(_INTERRUPTS.size * _processors(thread))
+    return thread.process.machine.system.host.random(_INTERRUPTS.size * _processors(thread))
 
 
 @information(28, SystemTimeAdjustment)
@@ -208,7 +209,7 @@ def _kernel_debugger(thread: Thread) -> SystemKernelDebuggerInformation:
 
 @information(44, TimeZoneInformation)
 def _time_zone(thread: Thread) -> TimeZoneInformation:
-    return _zone(thread).dynamic_information().zone
+    return _zone(thread).dynamic_information(_now(thread)).zone
 
 
 @information.raw(73)
@@ -227,7 +228,7 @@ def _boot_environment(thread: Thread) -> SystemBootEnvironmentInformation:
 
 @information(102, DynamicTimeZoneInformation)
 def _dynamic_time_zone(thread: Thread) -> DynamicTimeZoneInformation:
-    return _zone(thread).dynamic_information()
+    return _zone(thread).dynamic_information(_now(thread))
 
 
 @information(103, SystemCodeIntegrityInformation)
@@ -313,7 +314,7 @@ def NtQuerySystemInformationEx(
 @nt.call()
 def NtQuerySystemTime(thread: Thread, now: Out[i64]) -> int:
     """100 ns since 1601 UTC."""
-    now.write(system_time())
+    now.write(system_time(thread.process.machine))
     return Status.SUCCESS
 
 
@@ -326,7 +327,7 @@ def NtSetSystemTime(thread: Thread, now: Address, before: Address) -> int:
 @nt.call()
 def NtQueryPerformanceCounter(thread: Thread, counter: Out[i64], frequency: OptionalOut[i64]) -> int:
     """A clock of 100 ns."""
-    counter.write(nt_of_process(thread.process).subsystem.shared_data.interrupt_time())
+    counter.write(interrupt_time(thread.process.machine))
     frequency.write(_FREQUENCY)
     return Status.SUCCESS
 
@@ -350,7 +351,7 @@ def NtSetTimerResolution(thread: Thread, wanted: u32, set: Boolean, current: Out
 @nt.call()
 def NtGetTickCount(thread: Thread) -> int:
     """Milliseconds since the host was booted."""
-    ticks = nt_of_process(thread.process).subsystem.shared_data.interrupt_time() // 10_000
+    ticks = interrupt_time(thread.process.machine) // 10_000
     return ticks & 0xFFFFFFFF
 
 
@@ -433,10 +434,10 @@ def NtAllocateUuids(
     thread: Thread, time_: Out[u64], range_: Out[u32], sequence: Out[u32], seed: Address
 ) -> int:
     """The parts of a time-based UUID."""
-    time_.write(system_time())
+    time_.write(system_time(thread.process.machine))
     range_.write(10_000)
     sequence.write(secrets.randbits(16))
-    thread.memory.write(seed, os.urandom(6))
+    thread.memory.write(seed, thread.process.machine.system.host.random(6))
     return Status.SUCCESS
 
 

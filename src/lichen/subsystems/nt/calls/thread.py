@@ -339,7 +339,9 @@ def _basic(found: Thread) -> ThreadBasicInformation:
 def times(found: Thread) -> KernelUserTimes:
     """When a thread began, and how long it has run."""
     used = found.processor_time()
-    created = system_time() - int((found.process.machine.uptime() - found.started) * UNITS)
+    created = system_time(found.process.machine) - int(
+        (found.process.machine.uptime() - found.started) * UNITS
+    )
     return KernelUserTimes(created, 0, int(used.system * UNITS), int(used.user * UNITS))
 
 

@@ -81,7 +81,7 @@ class TimerObject(Dispatcher):
             self.timer = self.scheduler.at(max(due + self.period, self.scheduler.clock()), self._expired)
         self.event.set()
         if self.thread is not None and not self.thread.dead:
-            moment = system_time()
+            moment = system_time(self.thread.process.machine)
             routine, argument = self.apc
             self.queued = UserApc(routine, (argument, moment & 0xFFFFFFFF, moment >> 32))
             nt_of_process(self.thread.process).subsystem.queue_apc(self.thread, self.queued)

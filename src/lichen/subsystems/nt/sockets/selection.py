@@ -24,6 +24,7 @@ from lichen.subsystems.nt.sockets.afd import (
 from lichen.subsystems.nt.sockets.errors import status_of
 
 if TYPE_CHECKING:
+    from lichen.executive.machine import MachineState
     from lichen.executive.scheduler import Parking, Scheduler
     from lichen.subsystems.nt.sockets.request import Request
     from lichen.subsystems.nt.types import Result
@@ -59,8 +60,7 @@ def poll(request: Request) -> Result:
     answer = _answer(timeout, asked)
     if answer is not None or timeout == 0:
         return request.answer(answer or _HEAD.pack(timeout, 0, 0))
-    scheduler = request.thread.process.machine.scheduler
-    return request.finish(_polled(request, scheduler, timeout, asked), lambda status: status)
+    return request.finish(_polled(request, timeout, asked), lambda status: status)
 
 
 _Asked = list[tuple[int, AfdFile, int]]
@@ -76,8 +76,9 @@ def _answer(timeout: int, asked: _Asked) -> bytes | None:
     return _HEAD.pack(timeout, len(found) // _ENTRY.size, 0) + found if found else None
 
 
-def _polled(request: Request, scheduler: Scheduler, timeout: int, asked: _Asked) -> Blocks[int]:
-    deadline = _deadline(scheduler, timeout)
+def _polled(request: Request, timeout: int, asked: _Asked) -> Blocks[int]:
+    machine = request.thread.process.machine
+    deadline = _deadline(machine, timeout)
     while True:
         objects = tuple(each for _, file, flags in asked for each in file.waits(flags))
         index = yield Wait(objects, deadline)
@@ -85,19 +86,19 @@ def _polled(request: Request, scheduler: Scheduler, timeout: int, asked: _Asked)
             return request.answer(answer)
         if index == TIMED_OUT:
             return request.answer(_HEAD.pack(timeout, 0, 0), Status.TIMEOUT)
-        yield Wait((), scheduler.clock() + _PAUSE)
+        yield Wait((), machine.scheduler.clock() + _PAUSE)
 
 
 _PAUSE: Final = 0.001
 """For this long a poll rests whose sockets have changed in something that nobody asked for."""
 
 
-def _deadline(scheduler: Scheduler, timeout: int) -> float | None:
+def _deadline(machine: MachineState, timeout: int) -> float | None:
     """A negative time is from now on, a positive one a date."""
     if timeout == _FOREVER:
         return None
-    left = -timeout if timeout < 0 else max(timeout - system_time(), 0)
-    return scheduler.clock() + left / _SECOND
+    left = -timeout if timeout < 0 else max(timeout - system_time(machine), 0)
+    return machine.scheduler.clock() + left / _SECOND
 
 
 # ---- events
