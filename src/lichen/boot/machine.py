@@ -41,7 +41,6 @@ from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import Console
-from lichen.platforms.native import host
 from lichen.platforms.native.platform import NativePlatform
 from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.errors import errno_of
@@ -55,7 +54,7 @@ from lichen.subsystems.linux.types import path_of
 if TYPE_CHECKING:
     from lichen.boot.windows import Windows
     from lichen.executive.host import Host
-    from lichen.executive.interfaces import Subsystem
+    from lichen.executive.interfaces import Platform, Subsystem
     from lichen.executive.objects.namespace import Directory
     from lichen.executive.registry import Registry
     from lichen.subsystems.nt.subsystem import NtSubsystem
@@ -86,7 +85,7 @@ class Machine:
         self.scheduler = Scheduler()
         self._folder, self._home = Path(folder), state
         self._userland = drives.find_userland(None if state is None else Path(state))
-        self.platform = NativePlatform(
+        self.platform: Platform = NativePlatform(
             self.scheduler, processor, self._stopping_numbers(state), self.host.processors
         )
         self.platform.blank_taken = self._prepare_later
@@ -199,12 +198,12 @@ class Machine:
     @property
     def isolation(self) -> str:
         """The namespaces of the host that guests have of their own."""
-        return self.platform.zygote.isolation
+        return self.platform.isolation
 
     @property
     def has_extension(self) -> bool:
         """Whether the C extension is in use."""
-        return host.EXTENSION
+        return self.platform.has_extension
 
     def living(self) -> list[Process]:
         """The processes that have not ended, without init."""

@@ -10,7 +10,6 @@ from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.opening import Open
 from lichen.executive.status import Failure
-from lichen.platforms.native import stub
 from lichen.subsystems.nt import (
     environment,
     mends,
@@ -23,11 +22,11 @@ from lichen.subsystems.nt.shell_patches import patch_shell
 from lichen.subsystems.nt.subsystem import NtSubsystem, stopping_numbers
 
 if TYPE_CHECKING:
+    from lichen.executive.interfaces import Platform
     from lichen.executive.io.context import FileSystemContext
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process
     from lichen.executive.programs import Program
-    from lichen.platforms.native.platform import NativePlatform
 
 
 def numbers_that_stop(found: userland.Userland) -> tuple[int, ...]:
@@ -40,7 +39,7 @@ class Windows:
 
     def __init__(
         self,
-        platform: NativePlatform,
+        platform: Platform,
         state: MachineState,
         found: userland.Userland,
         context: FileSystemContext,
@@ -49,9 +48,9 @@ class Windows:
         guests = platform.enable_nt()
         file = self._open("windows", "system32", "ntdll.dll")
         self.subsystem = NtSubsystem(platform, guests, state, file, found.nls)
-        self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(stub.UNIX_DISPATCH)
+        self.subsystem.images.patches[self.subsystem.ntdll.key] = patch_unix_dispatcher(guests.unix_dispatch)
         self._patch_shell()
-        self.subsystem.images.mend = functools.partial(mends.mend, dispatcher=stub.UNIX_DISPATCH)
+        self.subsystem.images.mend = functools.partial(mends.mend, dispatcher=guests.unix_dispatch)
         api_set = pe.parse((found.system / "apisetschema.dll").read_bytes())
         self.loader = PeLoader(self.subsystem, api_set, self.describe)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from lichen.executive.registers import Registers
@@ -262,6 +263,29 @@ class PageCache(Protocol):
         """
 
 
+class FixedMapping(NamedTuple):
+    """A mapping that every guest has from the start, named as the host does (`[vdso]`)."""
+
+    address: int
+    size: int
+    name: str
+
+
+class NtGuests(Protocol):
+    """The platform's side of NT processes."""
+
+    @property
+    def shared_data(self) -> mmap:
+        """KUSER_SHARED_DATA, which every NT guest sees read-only."""
+
+    @property
+    def unix_dispatch(self) -> int:
+        """Where code of ntdll goes that calls the Unix half of a module."""
+
+    def blank(self) -> GuestThread:
+        """A new NT process with empty memory and one stopped thread."""
+
+
 class Events(Protocol):
     """What a platform reports, to whoever runs the machine."""
 
@@ -276,6 +300,21 @@ class Events(Protocol):
 class Platform(Protocol):
     """Whatever executes guest instructions."""
 
+    blank_taken: Callable[[], None]
+    """Called when a blank process is taken: a quiet moment later is the time to `fill_pool`."""
+
+    @property
+    def vdso(self) -> tuple[FixedMapping, ...]:
+        """The vDSO and its data."""
+
+    @property
+    def isolation(self) -> str:
+        """The namespaces of the host that guests have of their own."""
+
+    @property
+    def has_extension(self) -> bool:
+        """Whether hot operations are compiled."""
+
     @property
     def page_cache(self) -> PageCache: ...
 
@@ -284,6 +323,12 @@ class Platform(Protocol):
 
     def blank(self) -> GuestThread:
         """A new process with empty memory and one stopped thread."""
+
+    def fill_pool(self) -> bool:
+        """Make one blank process ahead of time; False when there are enough."""
+
+    def enable_nt(self) -> NtGuests:
+        """Be ready for NT guests; the second time changes nothing."""
 
     def watch(self, descriptor: int, events: int, ready: Callable[[int], None]) -> None:
         """Call `ready(events)` from `step` whenever the host descriptor is (poll(2) bits); one watch each."""

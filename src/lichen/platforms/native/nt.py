@@ -210,6 +210,10 @@ class NtGuests:
         self._mother.memory.write(stub.SCRATCH, header + program)
         self._mother.call_host(_SECCOMP, 1, 0, stub.SCRATCH)
 
+    @property
+    def unix_dispatch(self) -> int:
+        return stub.UNIX_DISPATCH
+
     def blank(self) -> NtThread:
         """A new NT process with empty memory and one stopped thread."""
         guest = self._mother.clone_as(NtThread)

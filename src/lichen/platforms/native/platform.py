@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from fcntl import ioctl
 from typing import Final
 
-from lichen.executive.interfaces import Events, Fault, GuestGone
+from lichen.executive.interfaces import Events, Fault, FixedMapping, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
 from lichen.platforms.native.balance import Balance
 from lichen.platforms.native.children import CHILDREN, has_stopped
@@ -76,7 +76,6 @@ class NativePlatform:
         self._queue: deque[Change | Call] = deque()
         self._pool: list[NativeThread] = []
         self.blank_taken: Callable[[], None] = lambda: None
-        """Called when a blank process is taken: a quiet moment later is the time to `fill_pool`."""
         self._mother = NativeThread(self, self.zygote.pid, Space(self.zygote.pid))
         self._mother.entered(True)
         self._mother.idle = True
@@ -246,9 +245,16 @@ class NativePlatform:
     # ---- the rest of the interface
 
     @property
-    def vdso(self) -> tuple[zygote.Mapping, ...]:
-        """The vDSO and its data, at the same place in every guest."""
+    def vdso(self) -> tuple[FixedMapping, ...]:
         return self.zygote.vdso
+
+    @property
+    def isolation(self) -> str:
+        return self.zygote.isolation
+
+    @property
+    def has_extension(self) -> bool:
+        return host.EXTENSION
 
     def enable_nt(self) -> NtGuests:
         """Make the zygote of NT guests, once."""

@@ -17,6 +17,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+from lichen.executive.interfaces import FixedMapping
 from lichen.executive.registers import Registers
 from lichen.platforms.native import host, stub
 from lichen.platforms.native.task import BELOW_THE_KERNEL
@@ -43,22 +44,13 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
-class Mapping:
-    """One mapping that every guest has from the start."""
-
-    address: int
-    size: int
-    name: str
-
-
-@dataclass(frozen=True)
 class Zygote:
     """The stopped first process and what was learnt on the way."""
 
     pid: int
     init: int
     listener: int
-    vdso: tuple[Mapping, ...]
+    vdso: tuple[FixedMapping, ...]
     isolation: str
 
 
@@ -278,16 +270,16 @@ class _Builder:
         for number in (signal.SIGSEGV, signal.SIGBUS):
             self._call(13, number, stub.SCRATCH, 0, 8)
 
-    def _maps(self) -> list[Mapping]:
+    def _maps(self) -> list[FixedMapping]:
         mappings = []
         with open(f"/proc/{self.pid}/maps") as file:
             for line in file:
                 fields = line.split()
                 start, end = (int(part, 16) for part in fields[0].split("-"))
-                mappings.append(Mapping(start, end - start, fields[5] if len(fields) > 5 else ""))
+                mappings.append(FixedMapping(start, end - start, fields[5] if len(fields) > 5 else ""))
         return mappings
 
-    def _vdso(self) -> tuple[Mapping, ...]:
+    def _vdso(self) -> tuple[FixedMapping, ...]:
         """Move the vDSO and its data to a fixed place just below the stub page."""
         found = [mapping for mapping in self._maps() if mapping.name.startswith(("[vdso", "[vvar"))]
         if not found:
@@ -295,7 +287,7 @@ class _Builder:
         offset = _VDSO_ADDRESS - found[0].address
         for mapping in found:
             self._call(25, mapping.address, mapping.size, mapping.size, 3, mapping.address + offset)
-        return tuple(Mapping(mapping.address + offset, mapping.size, mapping.name) for mapping in found)
+        return tuple(FixedMapping(mapping.address + offset, mapping.size, mapping.name) for mapping in found)
 
     def _install(self, program: bytes) -> int:
         """Install the filter; returns the kernel's copy of its listener."""
@@ -331,7 +323,7 @@ class _Builder:
         self._expect_idle()
         return self._checked(registers.rdi, number)
 
-    def _clean(self, vdso: tuple[Mapping, ...]) -> None:
+    def _clean(self, vdso: tuple[FixedMapping, ...]) -> None:
         """Close what the boot program had open and unmap what it had mapped."""
         for descriptor in os.listdir(f"/proc/{self.pid}/fd"):
             if int(descriptor) != PAGE_CACHE_DESCRIPTOR:

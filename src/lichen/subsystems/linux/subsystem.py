@@ -7,14 +7,14 @@ import importlib
 import logging
 import pkgutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from lichen.abi.convention import AMD64
 from lichen.abi.declare import Calls, Missing
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import Fault as BadAddress
 from lichen.executive import scheduling
-from lichen.executive.interfaces import Fault, Platform
+from lichen.executive.interfaces import Fault, FixedMapping, Platform
 from lichen.executive.memory import Region
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Interrupted
@@ -59,17 +59,6 @@ ProgramOpener = Callable[["Process", bytes], "File"]
 """Opens a program by path for a process: (process, path) -> File, with permission to execute checked."""
 
 
-class Mapping(Protocol):
-    """A mapping that every guest has (`platforms.native.zygote.Mapping`)."""
-
-    @property
-    def address(self) -> int: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def name(self) -> str: ...
-
-
 def declare_calls() -> Calls:
     """`linux`, with every module of `calls/` imported."""
     package = importlib.import_module("lichen.subsystems.linux.calls")
@@ -83,7 +72,9 @@ class LinuxSubsystem:
 
     name = "linux"
 
-    def __init__(self, platform: Platform, vdso: tuple[Mapping, ...], open_program: ProgramOpener) -> None:
+    def __init__(
+        self, platform: Platform, vdso: tuple[FixedMapping, ...], open_program: ProgramOpener
+    ) -> None:
         self.platform = platform
         self.vdso = tuple(
             Region(m.address, m.address + m.size, 5 if "vdso" in m.name else 1, name=m.name) for m in vdso

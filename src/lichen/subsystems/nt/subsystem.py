@@ -9,12 +9,12 @@ import signal as posix
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from lichen.abi.convention import X64
 from lichen.abi.declare import Calls, Missing
 from lichen.abi.memory import Fault as BadAddress
-from lichen.executive.interfaces import Fault, GuestThread, Platform, Protect
+from lichen.executive.interfaces import Fault, NtGuests, Platform, Protect
 from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
@@ -43,8 +43,6 @@ from lichen.subsystems.nt.system_processes import SystemProcesses
 from lichen.subsystems.nt.unixcalls import UNIX_CALL, unix_call
 
 if TYPE_CHECKING:
-    from mmap import mmap
-
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.io.file import File
     from lichen.executive.machine import MachineState
@@ -85,14 +83,6 @@ _ENDED_BY_EXCEPTION: Final = {
     NtStatus.STACK_BUFFER_OVERRUN: posix.SIGABRT,
 }
 """Unhandled exceptions as a Linux parent sees them (G18)."""
-
-
-class NtGuests(Protocol):
-    """The platform's side of NT processes (platforms.native.nt)."""
-
-    @property
-    def shared_data(self) -> mmap: ...
-    def blank(self) -> GuestThread: ...
 
 
 @dataclass(frozen=True)
