@@ -1,4 +1,7 @@
-"""No module below the machine keeps anything that changes: what there is belongs to one machine, of which there may be two."""
+"""What there is belongs to one machine, of which there may be two: no module below it keeps anything that changes.
+
+And its host is what it was given: neither the executive nor a subsystem asks the one that it happens to run on.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,28 @@ ALLOWED = {
     "subsystems/nt/calls/directory.py: mask_pattern",
     "subsystems/nt/time_zone.py: _rules",
     "subsystems/nt/time_zone.py: _information",
+}
+FACTS = {
+    *(
+        f"time.{name}"
+        for name in ("time", "time_ns", "monotonic", "monotonic_ns", "clock_gettime", "clock_gettime_ns")
+    ),
+    *(f"time.{name}" for name in ("clock_getres", "localtime", "perf_counter", "process_time")),
+    *(
+        f"os.{name}"
+        for name in ("urandom", "getrandom", "uname", "sched_getaffinity", "cpu_count", "sysconf", "listdir")
+    ),
+    *(
+        f"os.{name}"
+        for name in ("getloadavg", "times", "getuid", "geteuid", "getgid", "getegid", "getpid", "environ")
+    ),
+    *("os.scandir", "os.stat", "os.path.exists", "datetime.now"),
+}
+DEFAULTS = {
+    # What a parameter is when whoever makes the object has nothing else.
+    "executive/scheduler.py: time.monotonic",
+    "executive/scheduler.py: time.clock_gettime",
+    "executive/io/device.py: time.time_ns",
 }
 
 
@@ -131,6 +156,47 @@ def module_state(source: Path) -> Iterator[str]:
 
 def test_no_module_keeps_state() -> None:
     assert set(module_state(SOURCE)) == ALLOWED
+
+
+def asks_of_host(source: Path) -> Iterator[str]:
+    """Yield `file: name` for whatever the executive or a subsystem asks of this host or its clock by itself."""
+    for path in sorted(
+        found for room in ("executive", "subsystems") for found in (source / room).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text(), path)):
+            if isinstance(node, ast.Attribute):
+                name = f"{getattr(node.value, 'id', '')}.{node.attr}"
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "open":
+                name = "open"
+            else:
+                continue
+            if (
+                name == "open"
+                or name in FACTS
+                or name.startswith(("secrets.", "platform.uname", "socket.gethost"))
+            ):
+                yield f"{path.relative_to(source)}: {name}"
+
+
+def test_the_host_is_asked_by_who_was_given_it() -> None:
+    assert set(asks_of_host(SOURCE)) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("text", "complaints"),
+    [
+        ("now = time.time_ns()", 1),
+        ("year = time.gmtime(now).tm_year", 0),
+        ("name = os.uname().nodename", 1),
+        ("name = os.fsdecode(name)", 0),
+        ("with open('/proc/meminfo') as file: ...", 1),
+        ("file = node.open(location, open, token)", 0),
+    ],
+)
+def test_the_rule_of_the_host_on_samples(tmp_path: Path, text: str, complaints: int) -> None:
+    (tmp_path / "executive").mkdir()
+    (tmp_path / "executive" / "sample.py").write_text(f"{text}\n")
+    assert len(list(asks_of_host(tmp_path))) == complaints
 
 
 @pytest.mark.parametrize(

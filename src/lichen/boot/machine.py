@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -82,7 +84,7 @@ class Machine:
     ) -> None:
         raise_descriptor_limit()
         self.host = host or ThisHost()
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(since_boot=partial(self.host.clock, time.CLOCK_BOOTTIME))
         self._folder, self._home = Path(folder), state
         self._userland = drives.find_userland(None if state is None else Path(state))
         self.platform: Platform = NativePlatform(

@@ -5,7 +5,6 @@ Source: NtQuerySystemInformation (winternl.h, phnt); facts/nt-devices, section 4
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from typing import Final
 
@@ -436,8 +435,9 @@ def NtAllocateUuids(
     """The parts of a time-based UUID."""
     time_.write(system_time(thread.process.machine))
     range_.write(10_000)
-    sequence.write(secrets.randbits(16))
-    thread.memory.write(seed, thread.process.machine.system.host.random(6))
+    random = thread.process.machine.system.host.random(8)
+    sequence.write(int.from_bytes(random[:2], "little"))
+    thread.memory.write(seed, random[2:])
     return Status.SUCCESS
 
 
