@@ -213,7 +213,7 @@ class PageCache:
 
     def __init__(self) -> None:
         self._next = PAGE
-        self.empty = os.memfd_create("lichen-beyond-the-end", os.MFD_CLOEXEC)
+        self.empty = -1  # nobody maps anything from it
 
     def allocate(self, size: int) -> int:
         offset, self._next = self._next, self._next + (size + PAGE - 1) // PAGE * PAGE
