@@ -93,6 +93,8 @@ class File(Object):
     splices_out: ClassVar[bool] = True
     splices_in: ClassVar[bool] = True
     """Whether its bytes go to, and come from, another file without a program's memory between (splice, sendfile)."""
+    has_event: ClassVar[bool] = False
+    """Whether a wait for it waits for operations to complete even where those do not go on by themselves."""
     has_position: ClassVar[bool] = True
     """Whether `position` is kept in the object; else the subclass knows it otherwise."""
 
@@ -213,6 +215,15 @@ class File(Object):
         if self._done is None:
             self._done = Event(is_set=True)
         return self._done
+
+    @property
+    def completes(self) -> bool:
+        """Whether a wait for the file waits for its operations to complete."""
+        return bool(self.options & Options.OVERLAPPED) or self.has_event
+
+    @property
+    def waitable(self) -> Waitable:
+        return self.done if self.completes else self.ready(0xFFFF)
 
     def ready(self, mask: int) -> Ready:
         """What to wait for to be woken when the file is ready for anything in `mask`."""
@@ -394,7 +405,7 @@ class DirectoryFile(File):
 
     __slots__ = ("_snapshot", "changes", "listing")
 
-    seekable = True
+    seekable = has_event = True
 
     def __init__(self, location: Location, open: Open) -> None:
         super().__init__(location, open)

@@ -16,8 +16,10 @@ from lichen.executive.objects.rights import (
     THREAD,
     ProcessAccess,
     Rights,
+    StateAccess,
     ThreadAccess,
 )
+from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Event, Waitable
 
 if TYPE_CHECKING:
@@ -27,11 +29,15 @@ if TYPE_CHECKING:
 class Dispatcher(Object):
     """A handle's object that can be waited for."""
 
-    __slots__ = ("waitable",)
+    __slots__ = ("_waitable",)
 
     def __init__(self, waitable: Waitable) -> None:
         super().__init__()
-        self.waitable = waitable
+        self._waitable = waitable
+
+    @property
+    def waitable(self) -> Waitable:
+        return self._waitable
 
 
 class ProcessObject(Dispatcher):
@@ -49,6 +55,11 @@ class ProcessObject(Dispatcher):
 
     @property
     def secured(self) -> Process:
+        return self.process
+
+    @property
+    def identity(self) -> Process:
+        """Every handle to one process has an object of its own."""
         return self.process
 
     @property
@@ -79,6 +90,10 @@ class ThreadObject(Dispatcher):
         return self.thread
 
     @property
+    def identity(self) -> Thread:
+        return self.thread
+
+    @property
     def inside(self) -> Process:
         return self.thread.process
 
@@ -92,3 +107,8 @@ class EventObject(Dispatcher):
     def __init__(self, manual: bool, is_set: bool) -> None:
         self.event = Event(manual, is_set)
         super().__init__(self.event)
+
+    def signal(self, thread: Thread, access: int) -> None:
+        if not access & StateAccess.MODIFY_STATE:
+            raise Failure(Status.ACCESS_DENIED)
+        self.event.set()

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from lichen.executive.objects.rights import STATE, Rights
 from lichen.executive.security.access import Guarded
+from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
     from lichen.executive.objects.namespace import Directory
+    from lichen.executive.processes import Thread
     from lichen.executive.security.descriptors import Descriptor
     from lichen.executive.security.tokens import Token
+    from lichen.executive.wait import Waitable
 
 ObjectT = TypeVar("ObjectT", bound="Object")
 
@@ -48,6 +51,20 @@ class Object(Guarded):
             if self.named is not None:
                 self.named[0].remove(self)
             self.closed()
+
+    @property
+    def waitable(self) -> Waitable:
+        """What a wait for the object looks at; OBJECT_TYPE_MISMATCH for one that nobody can wait for."""
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+
+    @property
+    def identity(self) -> object:
+        """What the object stands for in the end."""
+        return self
+
+    def signal(self, thread: Thread, access: int) -> None:
+        """Signal, as who holds a handle with these rights; OBJECT_TYPE_MISMATCH for what cannot be signalled so."""
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
 
     def closed(self) -> None:
         """The last reference is gone: undo what the object's existence means to others."""

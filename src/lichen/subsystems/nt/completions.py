@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Final, cast
 from lichen.abi.layout import LLP64, layout
 from lichen.abi.memory import Fault
 from lichen.executive.io.attributes import Kind
-from lichen.executive.io.file import DirectoryFile, File
+from lichen.executive.io.file import File
 from lichen.executive.io.opening import Options
 from lichen.executive.objects.completion import USUAL
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.state import Pending, UserApc, nt_of, nt_of_process
@@ -32,11 +31,6 @@ if TYPE_CHECKING:
 _STATUS_BLOCK: Final = layout(IoStatusBlock, LLP64)
 _MOST_PENDING: Final = 16384
 """Operations that a process may have going on."""
-
-
-def has_event(file: File) -> bool:
-    """Whether a wait for the file waits for its operations to complete."""
-    return bool(file.options & Options.OVERLAPPED) or isinstance(file, PipeEnd | DirectoryFile)
 
 
 SKIP_PACKET, SKIP_SIGNAL = 1, 2
@@ -74,7 +68,7 @@ class Completion:
         state = nt_of(self.thread)
         alertable = self.file.options & Options.ALERTABLE
         state.synchronous = self
-        if has_event(self.file):
+        if self.file.completes:
             self.file.done.reset()
         try:
             return (yield from _alertably(self.thread, operation) if alertable else operation)
@@ -101,7 +95,7 @@ class Completion:
             _withdraw(operation)
             raise
         self.pended = True
-        if has_event(file):
+        if file.completes:
             file.done.reset()
         parking = process.machine.scheduler.spawn(self._run(operation))
         if parking.wait is None:
@@ -177,7 +171,7 @@ class Completion:
             self.told.port.post(self.told.key, self.context, status, information)
         if self.event is not None:
             self.event.set()
-        if has_event(self.file) and not self.told.modes & SKIP_SIGNAL:
+        if self.file.completes and not self.told.modes & SKIP_SIGNAL:
             done = self.file.done
             if self.event is not None:
                 done.reset()

@@ -69,6 +69,7 @@ class PipeEnd(File):
         "thrown_out",
         "waits",
     )
+    has_event = True
 
     def __init__(self, process: Process, open: Open, pipe: NamedPipe, is_server: bool) -> None:
         super().__init__(_place(process), open)

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Parking
-    from lichen.subsystems.nt.calls.synchronisation import Mutant
     from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.console.console import Console
     from lichen.subsystems.nt.images import Image
+    from lichen.subsystems.nt.objects.synchronisation import Mutant
     from lichen.subsystems.nt.subsystem import NtSubsystem
 
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
 from lichen.abi.memory import Fault
-from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation
+from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation, Unmap
 from lichen.executive.memory import AddressSpace
-from lichen.subsystems.nt import context, memory, stacks
+from lichen.subsystems.nt import affinity, context, memory, priority, stacks
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.common import ClientId, UnicodeString
 from lichen.subsystems.nt.records.startup import ActivationContextStack, ListEntry, NtTib, Teb
-from lichen.subsystems.nt.state import NtThread, nt_of
+from lichen.subsystems.nt.state import NtThread, nt_of, nt_of_process
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
     from lichen.subsystems.nt.subsystem import Entries
 
 TEB_SIZE: Final = 0x8000
@@ -92,6 +92,54 @@ def prepare(
     stack, limit, stack_operations = stacks.reserve(space, stack_reserve, stack_commit, room)
     teb, teb_operations = memory.allocate(space, TEB_SIZE, PAGE_READWRITE)
     return NewThread(teb, stack.base, stack.size, limit, [*teb_operations, *stack_operations])
+
+
+def create(
+    creator: Thread,
+    start: int,
+    parameter: int,
+    stack: tuple[int, int],
+    suspended: bool,
+    room: memory.Room = memory.ANYWHERE,
+) -> Thread:
+    """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards.
+
+    `stack` says how much of one is reserved and committed; 0 for what the program's image says.
+    `room` says where it may be.
+    """
+    process, guest = creator.process, creator.guest
+    state = nt_of_process(process)
+    subsystem = state.subsystem
+    id = process.machine.processes.new_id()
+    with guest.at_rest():
+        image = state.image.file
+        reserve, commit = stack[0] or image.stack_reserve, stack[1] or image.stack_commit
+        new = prepare(process.space, reserve, commit, room)
+        guest.change_memory([*_given_back(process), *new.operations])
+        host = guest.clone_thread(0, None, 0)
+    created = process.machine.processes.new_thread(process, host, id, creator.scheduling.inherited())
+    created.state = new.state(start)
+    priority.apply(created)
+    if nt_of(creator).affinity or affinity.of_process(process) != affinity.of_system(process):
+        affinity.apply(created)  # the host would have it run where its creator does
+    subsystem.thread_started(created, creator)
+    try:
+        new.write(host.memory, state.peb, process.id, id)
+        new.enter(host, subsystem.entries(process), start, parameter)
+    except BaseException:  # as when the host has no memory left
+        created.exit(0)
+        raise
+    created.begin(suspended)
+    return created
+
+
+def _given_back(process: Process) -> list[Unmap]:
+    """Stacks and TEBs of threads that have ended."""
+    operations = []
+    for start, size in nt_of_process(process).left_memory:
+        operations += [Unmap(part.start, part.size) for part in process.space.remove(start, start + size)]
+    nt_of_process(process).left_memory.clear()
+    return operations
 
 
 def left_memory(thread: Thread) -> list[tuple[int, int]]:

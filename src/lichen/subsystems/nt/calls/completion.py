@@ -15,7 +15,6 @@ from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import MODEL
@@ -24,6 +23,7 @@ from lichen.subsystems.nt.records.objects import FileIoCompletionInformation
 from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
+from lichen.subsystems.nt.waiting import deadline_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread

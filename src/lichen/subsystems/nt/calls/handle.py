@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.argument import OptionalIn, OptionalOut
 from lichen.abi.layout import i64, layout, ptr, u32
 from lichen.executive.io.file import File
-from lichen.executive.objects.dispatcher import Dispatcher, ProcessObject, ThreadObject
+from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
-from lichen.executive.objects.rights import MAXIMUM_ALLOWED, PROCESS, SYNCHRONIZE, ProcessAccess
+from lichen.executive.objects.rights import MAXIMUM_ALLOWED, PROCESS, ProcessAccess
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
+from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.access import granted_again
-from lichen.subsystems.nt.completions import has_event
 from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.objects import given_handle, process_of
 from lichen.subsystems.nt.records import MODEL, POINTER
@@ -28,7 +27,6 @@ from lichen.subsystems.nt.records.objects import (
     ObjectBasicInformation,
     ObjectTypeInformation,
 )
-from lichen.subsystems.nt.shared_data import UNITS, system_time
 from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
@@ -42,6 +40,7 @@ from lichen.subsystems.nt.types import (
     Result,
     encode,
 )
+from lichen.subsystems.nt.waiting import deadline_of, wait_for, waitable_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -50,47 +49,13 @@ _DUPLICATE_CLOSE_SOURCE, _DUPLICATE_SAME_ACCESS, _DUPLICATE_SAME_ATTRIBUTES = 1,
 _MOST_OBJECTS: Final = 64
 _NAME: Final = 1
 _STRING: Final = layout(UnicodeString, MODEL)
-_LONGEST_WAIT: Final = 100 * 365 * 86400.0
-
-
-def deadline_of(thread: Thread, timeout: int | None) -> float | None:
-    """The deadline of an NT timeout: negative is relative, positive absolute (100 ns since 1601), None waits for ever."""
-    if timeout is None or timeout == -(1 << 63):
-        return None
-    now = thread.process.machine.scheduler.clock()
-    left = -timeout if timeout < 0 else timeout - system_time(thread.process.machine)
-    return now + min(left / UNITS, _LONGEST_WAIT)
-
-
-def waitable_of(found: Object) -> Waitable:
-    """What a wait for an object looks at; OBJECT_TYPE_MISMATCH for one that nobody can wait for."""
-    if isinstance(found, Dispatcher):
-        return found.waitable
-    if isinstance(found, File):
-        return found.done if has_event(found) else found.ready(0xFFFF)
-    raise Failure(Status.OBJECT_TYPE_MISMATCH)
-
-
-def _waitable(thread: Thread, number: int) -> Waitable:
-    """What a wait for a handle looks at, pseudo handles included."""
-    if number == CURRENT_PROCESS:
-        return thread.process.ended
-    if number == CURRENT_THREAD:
-        return thread.ended
-    slot = thread.process.handles.handle(index_of(number))
-    if not slot.access & SYNCHRONIZE:
-        raise Failure(Status.ACCESS_DENIED)
-    return waitable_of(slot.object)
 
 
 def _identity(thread: Thread, number: int) -> object:
     """What a handle stands for in the end: every handle to one process has an object of its own."""
     if number in (CURRENT_PROCESS, CURRENT_THREAD):
         return thread.process if number == CURRENT_PROCESS else thread
-    found = thread.process.handles.get(index_of(number))
-    if isinstance(found, ProcessObject):
-        return found.process
-    return found.thread if isinstance(found, ThreadObject) else found
+    return thread.process.handles.get(index_of(number)).identity
 
 
 def _type_and_references(thread: Thread, number: int) -> tuple[type[Object], int]:
@@ -244,7 +209,7 @@ def NtWaitForSingleObject(
     thread: Thread, number: Handle, alertable: Boolean, timeout: OptionalIn[i64]
 ) -> Result:
     """Wait until an object is signalled."""
-    return wait_for(thread, (_waitable(thread, number),), timeout, alertable)
+    return wait_for(thread, (waitable_of(thread, number),), timeout, alertable)
 
 
 @nt.call()
@@ -255,44 +220,8 @@ def NtWaitForMultipleObjects(
     if not 0 < count <= _MOST_OBJECTS:
         raise Failure(NtStatus.INVALID_PARAMETER_1)
     numbers = POINTER.unpack_array(thread.memory.read(handles, POINTER.size * count))
-    objects = tuple(_waitable(thread, number & 0xFFFFFFFF) for number in numbers)
+    objects = tuple(waitable_of(thread, number & 0xFFFFFFFF) for number in numbers)
     return wait_for(thread, objects, timeout, alertable, all_of_them=wait_any & 0xFF == 0)
-
-
-def wait_for(
-    thread: Thread,
-    objects: tuple[Waitable, ...],
-    timeout: int | None,
-    alertable: bool,
-    all_of_them: bool = False,
-) -> Result:
-    """Wait, without blocking machinery when the wait is satisfied already."""
-    if not all_of_them:
-        for index, item in enumerate(objects):
-            if item.signalled(thread):
-                item.acquire(thread)
-                return _outcome(thread, index)
-    elif all(item.signalled(thread) for item in objects):
-        return _wait(thread, objects, None, alertable, all_of_them)
-    if alertable and nt_of(thread).apcs:
-        thread.attention = True
-        return Status.USER_APC
-    if timeout == 0:
-        return Status.TIMEOUT
-    return _wait(thread, objects, deadline_of(thread, timeout), alertable, all_of_them)
-
-
-def _wait(
-    thread: Thread, objects: tuple[Waitable, ...], deadline: float | None, alertable: bool, all_of_them: bool
-) -> Blocks[int]:
-    index = yield Wait(objects, deadline, all_of_them, alertable, interruptible=alertable)
-    return Status.TIMEOUT if index == TIMED_OUT else _outcome(thread, index)
-
-
-def _outcome(thread: Thread, index: int) -> int:
-    """WAIT_0 + index, or ABANDONED_WAIT_0 + index when a mutant's owner had died."""
-    abandoned, nt_of(thread).abandoned = nt_of(thread).abandoned, False
-    return Status.ABANDONED_WAIT_0 + index if abandoned else index
 
 
 @nt.call()
@@ -320,9 +249,8 @@ def NtSignalAndWaitForSingleObject(
     thread: Thread, signal: Handle, wait: Handle, alertable: Boolean, timeout: OptionalIn[i64]
 ) -> Result:
     """Signal one object and wait for another as one step."""
-    from lichen.subsystems.nt.calls.synchronisation import signal_object
-
     if signal in (CURRENT_PROCESS, CURRENT_THREAD):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    signal_object(thread, thread.process.handles.handle(index_of(signal)))
-    return wait_for(thread, (_waitable(thread, wait),), timeout, alertable)
+    slot = thread.process.handles.handle(index_of(signal))
+    slot.object.signal(thread, slot.access)
+    return wait_for(thread, (waitable_of(thread, wait),), timeout, alertable)

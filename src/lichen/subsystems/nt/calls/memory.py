@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
 from lichen.abi.layout import LLP64, layout, ptr, u32, u64
+from lichen.abi.memory import Fault
 from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.objects.rights import ProcessAccess
@@ -425,8 +426,6 @@ def NtWriteVirtualMemory(
 def _copy(
     thread: Thread, source: Process, start: int, target: Process, to: int, size: int, done: OptionalOut[int]
 ) -> int:
-    from lichen.abi.memory import Fault
-
     if size > _MOST_COPIED:
         raise Failure(Status.NO_MEMORY)
     done.write(0)

@@ -19,7 +19,6 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.access import given_descriptor
-from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.files import open_of
 from lichen.subsystems.nt.named_pipes import (
     CLOSING,
@@ -45,6 +44,7 @@ from lichen.subsystems.nt.records.pipes import (
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import NOTHING, Flags, Named, ObjectName, decode
+from lichen.subsystems.nt.waiting import deadline_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread

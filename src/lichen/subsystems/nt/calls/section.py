@@ -6,17 +6,14 @@ Source: NtCreateSection, NtMapViewOfSection (ntifs.h).
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalInOut, OptionalOut, Out
 from lichen.abi.layout import LLP64, i64, layout, ptr, u32, u64
 from lichen.executive.interfaces import Unmap
-from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access
 from lichen.executive.memory import Region, page_up
-from lichen.executive.objects.object import Object
-from lichen.executive.objects.rights import SECTION, ProcessAccess, Rights, SectionAccess
+from lichen.executive.objects.rights import ProcessAccess, SectionAccess
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
@@ -25,6 +22,7 @@ from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.memory import MEM_MAPPED, Room, room_below
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
+from lichen.subsystems.nt.objects.section import Content, SectionObject
 from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
 from lichen.subsystems.nt.records.sections import SectionBasicInformation, SectionImageInformation
 from lichen.subsystems.nt.state import nt_of_process
@@ -41,33 +39,6 @@ _BASIC: Final = layout(SectionBasicInformation, LLP64)
 _IMAGE: Final = layout(SectionImageInformation, LLP64)
 _EXECUTABLE: Final = 0xF0
 _LOWEST_VIEW: Final = 0x200000000
-
-
-@dataclass(eq=False)
-class Content:
-    """What a section shows: an image, or `size` bytes of a file."""
-
-    size: int
-    file: File
-    image: Image | None
-    path: str
-    attributes: int
-    protect: int
-
-
-class SectionObject(Object):
-    """A section."""
-
-    __slots__ = ("content",)
-    type_name: ClassVar[str] = "Section"
-    rights: ClassVar[Rights] = SECTION
-
-    def __init__(self, content: Content) -> None:
-        super().__init__()
-        self.content = content
-
-    def closed(self) -> None:
-        self.content.file.release()
 
 
 @nt.call()

@@ -5,19 +5,25 @@ Source: NtCreateEvent, NtCreateSemaphore, NtCreateMutant, NtAlertThreadByThreadI
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import i32, i64, ptr, u32
-from lichen.executive.objects.dispatcher import Dispatcher, EventObject
-from lichen.executive.objects.object import Object
-from lichen.executive.objects.rights import KEYED_EVENT, MUTANT, KeyedEventAccess, Rights, StateAccess
+from lichen.executive.objects.dispatcher import EventObject
+from lichen.executive.objects.rights import KeyedEventAccess, StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Event, Wait, Waitable
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.objects.synchronisation import (
+    KeyedEvent,
+    Meeting,
+    Mutant,
+    MutantObject,
+    Semaphore,
+    SemaphoreObject,
+)
 from lichen.subsystems.nt.records.objects import (
     EventBasicInformation,
     MutantBasicInformation,
@@ -27,99 +33,12 @@ from lichen.subsystems.nt.state import nt_of, nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
+from lichen.subsystems.nt.waiting import deadline_of
 
 if TYPE_CHECKING:
-    from lichen.executive.objects.handles import Handle as Slot
     from lichen.executive.processes import Thread
 
 _NOTIFICATION_EVENT, _SYNCHRONIZATION_EVENT = 0, 1
-
-
-class Semaphore(Waitable):
-    """A count that waiting takes one from."""
-
-    __slots__ = ("count", "limit")
-
-    def __init__(self, count: int, limit: int) -> None:
-        super().__init__()
-        self.count, self.limit = count, limit
-
-    def signalled(self, waiter: object) -> bool:
-        return self.count > 0
-
-    def acquire(self, waiter: object) -> None:
-        self.count -= 1
-
-    def release(self, count: int) -> int:
-        """Add to the count; the count before. SEMAPHORE_LIMIT_EXCEEDED."""
-        if count <= 0 or self.count + count > self.limit:
-            raise Failure(Status.SEMAPHORE_LIMIT_EXCEEDED)
-        before, self.count = self.count, self.count + count
-        self.wake()
-        return before
-
-
-class Mutant(Waitable):
-    """A lock that its owner may take again, and that is abandoned when the owner ends."""
-
-    __slots__ = ("abandoned", "depth", "owner")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.owner: Thread | None = None
-        self.depth, self.abandoned = 0, False
-
-    def signalled(self, waiter: object) -> bool:
-        return self.owner is None or self.owner is waiter
-
-    def acquire(self, waiter: object) -> None:
-        if self.owner is None:
-            self.owner = cast("Thread", waiter)
-            nt_of(self.owner).mutants[self] = None
-        if self.abandoned:
-            self.abandoned = False
-            nt_of(self.owner).abandoned = True
-        self.depth += 1
-
-    def release(self, thread: Thread) -> int:
-        """Undo one acquisition; the count before as NtReleaseMutant gives it. MUTANT_NOT_OWNED."""
-        if self.owner is not thread:
-            raise Failure(Status.MUTANT_NOT_OWNED)
-        before = 1 - self.depth
-        self.depth -= 1
-        if self.depth == 0:
-            del nt_of(thread).mutants[self]
-            self.owner = None
-            self.wake()
-        return before
-
-    def abandon(self) -> None:
-        """The owner has ended."""
-        self.owner, self.depth, self.abandoned = None, 0, True
-        self.wake()
-
-
-class SemaphoreObject(Dispatcher):
-    """A semaphore."""
-
-    __slots__ = ("semaphore",)
-    type_name: ClassVar[str] = "Semaphore"
-
-    def __init__(self, semaphore: Semaphore) -> None:
-        super().__init__(semaphore)
-        self.semaphore = semaphore
-
-
-class MutantObject(Dispatcher):
-    """A mutant."""
-
-    __slots__ = ("mutant",)
-    type_name: ClassVar[str] = "Mutant"
-    rights: ClassVar[Rights] = MUTANT
-
-    def __init__(self, mutant: Mutant) -> None:
-        super().__init__(mutant)
-        self.mutant = mutant
 
 
 # ---- events
@@ -303,22 +222,6 @@ def _mutant(thread: Thread, mutant: Mutant) -> MutantBasicInformation:
     return MutantBasicInformation(1 - mutant.depth, mutant.owner is thread, mutant.abandoned)
 
 
-def signal_object(thread: Thread, slot: Slot) -> None:
-    """What NtSignalAndWaitForSingleObject does to its first object."""
-    found = slot.object
-    if isinstance(found, MutantObject):
-        found.mutant.release(thread)
-        return
-    if not isinstance(found, EventObject | SemaphoreObject):
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    if not slot.access & StateAccess.MODIFY_STATE:
-        raise Failure(Status.ACCESS_DENIED)
-    if isinstance(found, EventObject):
-        found.event.set()
-    else:
-        found.semaphore.release(1)
-
-
 # ---- waiting by thread id (what ntdll's critical sections and condition variables end in)
 
 
@@ -361,32 +264,6 @@ def _wait_for_alert(thread: Thread, deadline: float | None) -> Blocks[int]:
 # ---- keyed events (Wine's and Windows' fallback for the same purpose)
 
 
-class _Keyed(Waitable):
-    """One side of a rendezvous in a keyed event."""
-
-    __slots__ = ("met",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.met = False
-
-    def signalled(self, waiter: object) -> bool:
-        return self.met
-
-
-class KeyedEvent(Object):
-    """A keyed event: waiters and releasers of the same key meet, whoever comes first waits."""
-
-    __slots__ = ("releasers", "waiters")
-    type_name: ClassVar[str] = "KeyedEvent"
-    rights: ClassVar[Rights] = KEYED_EVENT
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.waiters: dict[tuple[int, int], list[_Keyed]] = {}
-        self.releasers: dict[tuple[int, int], list[_Keyed]] = {}
-
-
 @nt.call()
 def NtCreateKeyedEvent(thread: Thread, handle: Out[ptr], access: Flags, name: ObjectName, flags: u32) -> int:
     """Make or open a keyed event."""
@@ -426,8 +303,8 @@ def _keyed(thread: Thread, handle: int, access: int) -> KeyedEvent:
 
 def _meet(
     thread: Thread,
-    others: dict[tuple[int, int], list[_Keyed]],
-    own: dict[tuple[int, int], list[_Keyed]],
+    others: dict[tuple[int, int], list[Meeting]],
+    own: dict[tuple[int, int], list[Meeting]],
     key: int,
     alertable: bool,
     timeout: int | None,
@@ -448,9 +325,9 @@ def _meet(
 
 
 def _wait_to_meet(
-    own: dict[tuple[int, int], list[_Keyed]], place: tuple[int, int], deadline: float | None, alertable: bool
+    own: dict[tuple[int, int], list[Meeting]], place: tuple[int, int], deadline: float | None, alertable: bool
 ) -> Blocks[int]:
-    side = _Keyed()
+    side = Meeting()
     own.setdefault(place, []).append(side)
     try:
         yield Wait((side,), deadline, alertable=alertable, interruptible=alertable)

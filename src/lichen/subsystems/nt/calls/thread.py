@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.argument import In, OptionalOut, Out
 from lichen.abi.layout import i32, layout, ptr, u8, u32
 from lichen.abi.memory import Memory
-from lichen.executive.interfaces import GuestGone, Unmap
+from lichen.executive.interfaces import GuestGone
 from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process, Thread
@@ -78,59 +78,11 @@ def NtCreateThreadEx(
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
     stack = stack_reserve, stack_commit
-    created = create_thread(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED), room)
+    created = threads.create(creator, start, parameter, stack, bool(flags & _CREATE_SUSPENDED), room)
     nt_of(thread).undo.append(lambda: created.exit(0))
     handle.write(new_handle(thread, ThreadObject(created), THREAD.of_maker(access), name))
     _fill_attributes(thread, wanted, created)
     return Status.SUCCESS
-
-
-def create_thread(
-    creator: Thread,
-    start: int,
-    parameter: int,
-    stack: tuple[int, int],
-    suspended: bool,
-    room: memory.Room = memory.ANYWHERE,
-) -> Thread:
-    """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards.
-
-    `stack` says how much of one is reserved and committed; 0 for what the program's image says.
-    `room` says where it may be.
-    """
-    process, guest = creator.process, creator.guest
-    state = nt_of_process(process)
-    subsystem = state.subsystem
-    id = process.machine.processes.new_id()
-    with guest.at_rest():
-        image = state.image.file
-        reserve, commit = stack[0] or image.stack_reserve, stack[1] or image.stack_commit
-        new = threads.prepare(process.space, reserve, commit, room)
-        guest.change_memory([*_given_back(process), *new.operations])
-        host = guest.clone_thread(0, None, 0)
-    created = process.machine.processes.new_thread(process, host, id, creator.scheduling.inherited())
-    created.state = new.state(start)
-    priority.apply(created)
-    if nt_of(creator).affinity or affinity.of_process(process) != affinity.of_system(process):
-        affinity.apply(created)  # the host would have it run where its creator does
-    subsystem.thread_started(created, creator)
-    try:
-        new.write(host.memory, state.peb, process.id, id)
-        new.enter(host, subsystem.entries(process), start, parameter)
-    except BaseException:  # as when the host has no memory left
-        created.exit(0)
-        raise
-    created.begin(suspended)
-    return created
-
-
-def _given_back(process: Process) -> list[Unmap]:
-    """Stacks and TEBs of threads that have ended."""
-    operations = []
-    for start, size in nt_of_process(process).left_memory:
-        operations += [Unmap(part.start, part.size) for part in process.space.remove(start, start + size)]
-    nt_of_process(process).left_memory.clear()
-    return operations
 
 
 def _fill_attributes(thread: Thread, address: int, created: Thread) -> None:

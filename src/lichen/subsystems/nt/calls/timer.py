@@ -5,86 +5,29 @@ Source: NtCreateTimer, NtSetTimer, NtCancelTimer, NtQueryTimer (ntifs.h).
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import i32, i64, layout_of, ptr, u32
-from lichen.executive.objects.dispatcher import Dispatcher
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Event
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.calls.handle import deadline_of
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.objects.timer import TimerObject
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.objects import TimerBasicInformation
-from lichen.subsystems.nt.shared_data import UNITS, system_time
-from lichen.subsystems.nt.state import UserApc, nt_of, nt_of_process
+from lichen.subsystems.nt.shared_data import UNITS
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName
+from lichen.subsystems.nt.waiting import deadline_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
-    from lichen.executive.scheduler import Scheduler, Timer
 
 _NOTIFICATION, _SYNCHRONIZATION = 0, 1
 _MILLISECOND: Final = 0.001
 _MOMENT: Final = layout_of(i64, MODEL)
-
-
-class TimerObject(Dispatcher):
-    """A timer."""
-
-    __slots__ = ("apc", "event", "period", "queued", "scheduler", "thread", "timer")
-    type_name: ClassVar[str] = "Timer"
-
-    def __init__(self, manual: bool, scheduler: Scheduler) -> None:
-        self.event = Event(manual)
-        super().__init__(self.event)
-        self.scheduler = scheduler
-        self.timer: Timer | None = None
-        self.period = 0.0
-        self.thread: Thread | None = None
-        """Who gets `apc` each time."""
-        self.apc: tuple[int, int] = 0, 0
-        """(routine, argument)."""
-        self.queued: UserApc | None = None
-        """The call that was queued last."""
-
-    def closed(self) -> None:
-        self.cancel()
-
-    def set(self, deadline: float, period: float, thread: Thread | None, apc: tuple[int, int]) -> bool:
-        """Start anew; whether the timer was signalled before."""
-        self.cancel()
-        before = self.event.reset()
-        self.period, self.thread, self.apc = period, thread, apc
-        self.timer = self.scheduler.at(deadline, self._expired)
-        return before
-
-    def cancel(self) -> None:
-        """Stop, and take back a call that has not been made yet; the state stays as it is."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        if self.thread is not None and self.queued is not None:
-            with suppress(ValueError):  # it has been made
-                nt_of(self.thread).apcs.remove(self.queued)
-
-    def _expired(self) -> None:
-        assert self.timer is not None
-        due = self.timer.deadline
-        self.timer = None
-        if self.period:
-            self.timer = self.scheduler.at(max(due + self.period, self.scheduler.clock()), self._expired)
-        self.event.set()
-        if self.thread is not None and not self.thread.dead:
-            moment = system_time(self.thread.process.machine)
-            routine, argument = self.apc
-            self.queued = UserApc(routine, (argument, moment & 0xFFFFFFFF, moment >> 32))
-            nt_of_process(self.thread.process).subsystem.queue_apc(self.thread, self.queued)
 
 
 @nt.call()

@@ -7,13 +7,12 @@ Source: NtOpenProcessToken, NtQueryInformationToken (ntifs.h); [MS-DTYP] 2.4.2 S
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import layout, ptr, u32
 from lichen.executive.objects.handles import index_of
-from lichen.executive.objects.object import Object
-from lichen.executive.objects.rights import TOKEN, ProcessAccess, Rights, ThreadAccess, TokenAccess
+from lichen.executive.objects.rights import ProcessAccess, ThreadAccess, TokenAccess
 from lichen.executive.security.descriptors import Known
 from lichen.executive.security.inspection import may_inspect
 from lichen.executive.security.tokens import Token
@@ -21,6 +20,7 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import object_of, process_of, thread_of
+from lichen.subsystems.nt.objects.token import TokenObject
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.security import (
     Luid,
@@ -41,18 +41,6 @@ _NEVER, _PRIMARY = 0x7FFFFFFFFFFFFFFF, 1
 _INTEGRITY, _LOGON = 0x60, 0xC0000007
 """Attributes of a label, and of the logon's SID: mandatory, enabled by default, enabled, and what it is."""
 CURRENT_PROCESS_TOKEN, CURRENT_THREAD_TOKEN, CURRENT_EFFECTIVE_TOKEN = 0xFFFFFFFC, 0xFFFFFFFB, 0xFFFFFFFA
-
-
-class TokenObject(Object):
-    """A token."""
-
-    __slots__ = ("token",)
-    type_name: ClassVar[str] = "Token"
-    rights: ClassVar[Rights] = TOKEN
-
-    def __init__(self, token: Token) -> None:
-        super().__init__()
-        self.token = self.maker = token
 
 
 def _token(thread: Thread, handle: int, access: int) -> Token:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.status import Failure
+from lichen.subsystems.nt import threads
 from lichen.subsystems.nt.state import as_nt_process, nt_of
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ _STACK: Final = 0x100000
 
 def start_handler(process: Process, event: int) -> Thread | None:
     """Start the thread that handles an event; None when the process cannot have one any more."""
-    from lichen.subsystems.nt.calls.thread import create_thread
-
     state = as_nt_process(process)
     if state is None or process.exit_status is not None:
         return None
@@ -29,7 +28,7 @@ def start_handler(process: Process, event: int) -> Thread | None:
     if routine is None:
         return None
     try:
-        handler = create_thread(
+        handler = threads.create(
             process.first_thread, state.ntdll + routine, event, (_STACK, 0), suspended=False
         )
     except (Failure, GuestGone, OSError):
