@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +21,28 @@ from tests.unit.trees import status_of
 RDEV = 0x103
 
 
+made: list[ShareRecords] = []
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "share").mkdir()
     (tmp_path / "share" / "probe").touch()
     if hostcalls.born(str(tmp_path / "share" / "probe")) is None:
         pytest.skip("the host does not tell when files were born")
-    return tmp_path / "share"
+    yield tmp_path / "share"
+    while made:
+        made.pop().close()
+
+
+def records_of(folder: Path) -> ShareRecords:
+    made.append(ShareRecords(folder.parent / "shares.sqlite"))
+    return made[-1]
 
 
 def share(folder: Path) -> Node:
     """The root of the share, as a machine that begins anew sees it."""
-    records = ShareRecords(folder.parent / "shares.sqlite")
-    return HostFileSystem(folder, 1, Devices(), stable=False, records=records).root
+    return HostFileSystem(folder, 1, Devices(), stable=False, records=records_of(folder)).root
 
 
 def found(root: Node, name: str) -> Node:
@@ -105,7 +115,7 @@ def test_what_others_write_is_nobodys_program(folder: Path) -> None:
 def test_another_file_of_the_same_number(folder: Path) -> None:
     root = share(folder)
     root.create("fifo", Kind.FIFO, 0o600, 0, 0)
-    records = ShareRecords(folder.parent / "shares.sqlite")
+    records = records_of(folder)
     (inode,) = records._records
     ((born, record),) = records._records[inode].items()
     records._records[inode] = {born - 1: record}
