@@ -257,6 +257,8 @@ class AddressSpace:
             self.regions[index - 1].end = region.end
             if region.file is not None:
                 region.file.release()
+            if index < len(self._starts) and self._starts[index] == region.end:
+                self._merge(region.start, region.end)
             return
         self.regions.insert(index, region)
         self._starts.insert(index, region.start)

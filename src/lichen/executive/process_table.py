@@ -62,16 +62,21 @@ class ProcessTable(dict[int, Process]):
 
     def new_id(self) -> int:
         """An unused id; Failure(INSUFFICIENT_RESOURCES) when the machine has all the tasks it may have."""
-        limits = self.machine.system.limits
-        if len(self.threads) >= limits.tasks:
-            raise Failure(Status.INSUFFICIENT_RESOURCES)
-        while True:
-            id, self._next_id = self._next_id, self._next_id + _ID_STEP
-            if self._next_id >= limits.ids:
-                self._next_id = 2 * _ID_STEP
-            if not self._in_use(id):
-                self.created += 1
-                return id
+        if not self.is_full:
+            limit = self.machine.system.limits.ids
+            for _ in range(0, limit, _ID_STEP):
+                id, self._next_id = self._next_id, self._next_id + _ID_STEP
+                if self._next_id >= limit:
+                    self._next_id = 2 * _ID_STEP
+                if not self._in_use(id):
+                    self.created += 1
+                    return id
+        raise Failure(Status.INSUFFICIENT_RESOURCES)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are all the tasks that there may be; of zombies and others there are no more processes."""
+        return max(len(self.threads), len(self) - 1) >= self.machine.system.limits.tasks
 
     def _in_use(self, id: int) -> bool:
         return any(id in each for each in (self, self.held, self.threads, self.groups, self.sessions))

@@ -101,7 +101,6 @@ def execute(thread: Thread, loaded: Loaded) -> None:
             other._end(0)
     _take_leader_id(thread)
     thread.cancel()
-    thread.suspended = thread.held_back = 0
     thread.deferred, thread.waiting_to_run = None, False
     old = process.space
     if process.handles.users > 1:
@@ -121,7 +120,7 @@ def execute(thread: Thread, loaded: Loaded) -> None:
     loaded.subsystem.program_replaced(thread, before)
     loaded.enter(process)
     thread.name = process.name
-    loaded.guest.resume()
+    thread.begin(suspended=False)
 
 
 def _shown(arguments: tuple[bytes, ...]) -> tuple[bytes, ...]:

@@ -37,26 +37,36 @@ class Guest:
     used: ProcessorTime = field(default_factory=ProcessorTime)
     owner: Any = None
     killed: bool = False
+    running: bool = True
+    """Whether it runs in user mode, as far as the kernel has told the platform."""
     proceeded: int = 0
     nice: int = 0
     bound: list[frozenset[int] | None] = field(default_factory=list)
 
     def complete(self, result: int) -> None:
+        self.running = True
         self.answers.append(result)
 
     def proceed(self) -> None:
         self.proceeded += 1
 
     def stop(self) -> bool:
+        self.running = False
         return not self.killed
 
     def resume(self) -> None:
-        """It goes on."""
+        self.running = True
 
     def kill(self) -> None:
-        self.killed = True
+        self.killed, self.running = True, False
 
     exit = kill
+
+    def extended_state(self) -> bytes:
+        return bytes(576)
+
+    def set_extended_state(self, state: bytes) -> None:
+        self.restored = state
 
     def processor_time(self) -> ProcessorTime:
         return self.used
@@ -108,6 +118,7 @@ class Machine:
         """Make a call; its result, negative for an errno, None when it waits or has ended its caller."""
         guest = cast(Guest, (thread or self.thread).guest)
         guest.answers.clear()
+        guest.running = False
         raw = tuple(argument & 0xFFFFFFFFFFFFFFFF for argument in (*arguments, *[0] * 6)[:6])
         self.scheduler.system_call(cast(Any, guest), AMD64_NUMBERS[name], raw)
         assert not self.scheduler.errors

@@ -152,8 +152,9 @@ def _check_room_for_task(thread: Thread) -> None:
     """
     if thread.scheduling.reservation and not thread.scheduling.reset_on_fork:
         raise Failure(Status.DEVICE_NOT_READY)
-    tasks, token = thread.process.machine.processes.threads, thread.process.files.token
-    if len(tasks) >= thread.process.machine.system.limits.tasks:
+    table, token = thread.process.machine.processes, thread.process.files.token
+    tasks = table.threads
+    if table.is_full:
         raise Failure(Status.DEVICE_NOT_READY)
     limit = thread.process.limits[RLIMIT_NPROC][0]
     if len(tasks) < limit or token.uid == 0 or token.has(Capability.SYS_RESOURCE):
