@@ -31,6 +31,7 @@ from lichen.subsystems.nt.records import (
     sections,
     security,
     shared_data,
+    sockets,
     startup,
     system,
     threads,
@@ -157,6 +158,10 @@ IN_C = {
     links.SymbolicLinkData: Kernel(
         "REPARSE_DATA_BUFFER", end="SymbolicLinkReparseBuffer.PathBuffer", members=_of_reparse("SymbolicLink")
     ),
+    # ---- sockets
+    sockets.Linger: Sockets("LINGER", prefix="l_"),
+    sockets.TcpKeepalive: InC("struct tcp_keepalive", ("winsock2.h", "mstcpip.h")),
+    sockets.WsaBuffer: Sockets("WSABUF"),
     # ---- keys and other objects
     registry.KeyBasicInformation: Kernel("KEY_BASIC_INFORMATION", end="Name"),
     registry.KeyNodeInformation: Kernel("KEY_NODE_INFORMATION", end="Name"),
@@ -459,6 +464,22 @@ DOCUMENTED = {
     startup.ActivationContextStack: Documented(
         "phnt, ntpebteb.h", (0x28, (0x0, 0x8, 0x18, 0x1C, 0x20)), (0x18, (0x0, 0x4, 0xC, 0x10, 0x14))
     ),
+    # ---- requests to AFD
+    sockets.AfdCreate: Documented("Wine, afd.h", (16, (0, 4, 8, 12)), (16, (0, 4, 8, 12))),
+    sockets.AfdListen: Documented("Wine, afd.h", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    sockets.AfdAcceptInto: Documented("Wine, afd.h", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    sockets.AfdConnect: Documented("Wine, afd.h", (8, (0, 4)), (8, (0, 4))),
+    sockets.AfdPoll: Documented("Wine, afd.h", (16, (0, 8, 12, 13)), (16, (0, 8, 12, 13))),
+    sockets.AfdPollEntry: Documented("Wine, afd.h", (16, (0, 8, 12)), (12, (0, 4, 8))),
+    sockets.AfdEventSelect: Documented("Wine, afd.h", (12, (0, 8)), (8, (0, 4))),
+    sockets.AfdEvents: Documented("Wine, afd.h", (56, (0, 4)), (56, (0, 4))),
+    sockets.AfdReceiveMessage: Documented(
+        "Wine, afd.h", (48, (0, 8, 16, 24, 32, 36, 40)), (48, (0, 8, 16, 24, 32, 36, 40))
+    ),
+    sockets.AfdSendMessage: Documented(
+        "Wine, afd.h", (32, (0, 8, 12, 16, 20, 24)), (32, (0, 8, 12, 16, 20, 24))
+    ),
+    sockets.AfdReceive: Documented("Wine, afd.h", (20, (0, 8, 12, 16)), (16, (0, 4, 8, 12))),
     # ---- files and objects
     files.FileSegmentElement: Documented("winnt.h, a union with a ULONGLONG", (8, (0,)), (8, (0,))),
     files.FileStatInformation: Documented(

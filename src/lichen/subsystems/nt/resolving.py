@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.layout import layout
+from lichen.executive.network.sockets import InternetAddress
 from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
 from lichen.subsystems.nt.records.host_names import (
     AddressHints,
@@ -19,9 +20,8 @@ from lichen.subsystems.nt.records.host_names import (
     AddressRequest,
     Hostent,
     HostRequest,
-    InternetAddress,
-    InternetAddress6,
 )
+from lichen.subsystems.nt.sockets.addresses import encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -45,7 +45,6 @@ _LONGEST: Final = 1025
 _PARAMETERS, _HINTS = layout(AddressRequest, MODEL), layout(AddressHints, MODEL)
 _ADDRINFO, _HOSTENT = layout(AddressInfo, MODEL), layout(Hostent, MODEL)
 _BY_NAME: Final = layout(HostRequest, MODEL)
-_IPV4, _IPV6 = layout(InternetAddress, MODEL), layout(InternetAddress6, MODEL)
 _ANY: Final = {_AF_INET6: "::", _AF_INET: "0.0.0.0"}
 _LOOPBACK: Final = {_AF_INET6: "::1", _AF_INET: "127.0.0.1"}
 
@@ -61,10 +60,7 @@ class _Address(NamedTuple):
 
     def encode(self, port: int) -> bytes:
         """SOCKADDR_IN or SOCKADDR_IN6."""
-        at_port = port.to_bytes(2, "big")
-        if self.family == _AF_INET:
-            return _IPV4.pack(InternetAddress(self.family, at_port, self.binary))
-        return _IPV6.pack(InternetAddress6(self.family, at_port, 0, self.binary, self.scope))
+        return encode(InternetAddress(self.binary, port, scope=self.scope))
 
 
 def get_address_information(thread: Thread, arguments: int) -> int:

@@ -67,10 +67,10 @@ class InternetAddress(NamedTuple):
 
 
 class InternetAddress6(NamedTuple):
-    """SOCKADDR_IN6."""
+    """SOCKADDR_IN6; port and flow are in network order."""
 
     family: u16
     port: Annotated[bytes, Bytes(2, align=2)]
-    flowinfo: u32
+    flowinfo: Annotated[bytes, Bytes(4, align=4)]
     address: Annotated[bytes, Bytes(16, align=2)]
     scope_id: u32

@@ -26,6 +26,7 @@ from lichen.executive.objects.namespace import Directory
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Event, Waitable, then
 from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.records import LONG
 from lichen.subsystems.nt.sockets import addresses
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ READ, OUT_OF_BAND, WRITE, HANGUP, RESET, CLOSE, CONNECT, ACCEPT, CONNECT_ERROR =
     1 << number for number in range(9)
 )
 """AFD_POLL_*: what a socket is ready for."""
-_YES: Final = (1).to_bytes(4, "little")
+_YES: Final = LONG.pack(1)
 
 
 class AfdFile(File):

@@ -5,36 +5,31 @@ Source: winsock2.h, mswsock.h (AcceptEx, ConnectEx).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import GeneratorType
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.network.sockets import Address, InternetAddress, Message, ShutDown, Socket
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.records import LONG, MODEL, ULONG
+from lichen.subsystems.nt.records.sockets import AfdAcceptInto, AfdConnect, AfdCreate, AfdListen
 from lichen.subsystems.nt.sockets import addresses
 from lichen.subsystems.nt.sockets.afd import ACCEPT, AfdFile
-from lichen.subsystems.nt.sockets.errors import (
-    ADDRESS_ALREADY_ASSOCIATED,
-    INVALID_CONNECTION,
-    translated,
-)
+from lichen.subsystems.nt.sockets.errors import translated
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.subsystems.nt.sockets.request import Request
     from lichen.subsystems.nt.types import Result
 
-_CREATE: Final = struct.Struct("<4i")
-_LISTEN: Final = struct.Struct("<3I")
-_ACCEPT_INTO: Final = struct.Struct("<3I")
-_CONNECT: Final = struct.Struct("<II")
-_WORD: Final = struct.Struct("<I")
-_LENGTH: Final = struct.Struct("<i")
+_CREATE, _LISTEN = layout(AfdCreate, MODEL), layout(AfdListen, MODEL)
+_ACCEPT_INTO, _CONNECT = layout(AfdAcceptInto, MODEL), layout(AfdConnect, MODEL)
 _ACCESS: Final = Access.READ | Access.WRITE | Access.SYNCHRONIZE | Access.READ_ATTRIBUTES
 _LARGEST_BACKLOG: Final = 4096
 _LARGEST_FIRST: Final = 1 << 20
@@ -52,7 +47,7 @@ def _not_waiting(socket: Socket) -> Iterator[None]:
 
 
 def create(request: Request) -> int:
-    family, type, protocol, _ = _CREATE.unpack_from(request.need(_CREATE.size))
+    family, type, protocol, _ = _CREATE.unpack(request.need(_CREATE.size))
     with translated():
         request.file.create(request.caller, family, type, protocol)
     return request.answer()
@@ -61,8 +56,8 @@ def create(request: Request) -> int:
 def bind(request: Request) -> int:
     file = request.file
     if file.bound:
-        raise Failure(ADDRESS_ALREADY_ASSOCIATED)
-    address = request.address(request.need(_WORD.size + 2)[_WORD.size :])
+        raise Failure(NtStatus.ADDRESS_ALREADY_ASSOCIATED)
+    address = request.address(request.need(ULONG.size + 2)[ULONG.size :])
     with translated():
         file.bind(request.caller, address)
         return request.answer(addresses.encode(file.made.local_address()))
@@ -70,7 +65,7 @@ def bind(request: Request) -> int:
 
 def listen(request: Request) -> int:
     file = request.file
-    _, backlog, _ = _LISTEN.unpack_from(request.need(_LISTEN.size))
+    _, backlog, _ = _LISTEN.unpack(request.need(_LISTEN.size))
     if not file.bound:
         raise Failure(Status.INVALID_PARAMETER)
     with translated():
@@ -94,7 +89,7 @@ def _connection(request: Request) -> Socket | Blocks[Socket]:
 
 def accept(request: Request) -> Result:
     """A connection as a new socket, whose handle is the answer."""
-    if request.room < _WORD.size:
+    if request.room < ULONG.size:
         raise Failure(Status.BUFFER_TOO_SMALL)
 
     def accepted(socket: Socket) -> int:
@@ -103,7 +98,7 @@ def accept(request: Request) -> Result:
         file.kind = request.file.kind
         file.become(socket)
         number = handle_of(process.handles.insert(file, _ACCESS, True))
-        return request.answer(_WORD.pack(number))
+        return request.answer(ULONG.pack(number))
 
     if not request.file.nonblocking:
         return request.finish(_connection(request), accepted)
@@ -113,7 +108,7 @@ def accept(request: Request) -> Result:
 
 def accept_into(request: Request) -> Result:
     """AcceptEx: a connection for a socket that is there, its first data and both names."""
-    handle, first, local_room = _ACCEPT_INTO.unpack_from(request.need(_ACCEPT_INTO.size))
+    handle, first, local_room = _ACCEPT_INTO.unpack(request.need(_ACCEPT_INTO.size))
     file = file_of(request.thread, handle)
     remote_room = request.room - first - local_room
     if not isinstance(file, AfdFile) or file.bound or first > _LARGEST_FIRST or remote_room < 0:
@@ -152,8 +147,8 @@ def _holding(file: AfdFile, operation: Blocks[int]) -> Blocks[int]:
 
 def _tell_name(request: Request, place: int, room: int, address: Address) -> None:
     name = addresses.encode(address)
-    if room >= _LENGTH.size + len(name):
-        request.thread.memory.write(place, _LENGTH.pack(len(name)) + name)
+    if room >= LONG.size + len(name):
+        request.thread.memory.write(place, LONG.pack(len(name)) + name)
 
 
 # ---- connecting
@@ -162,7 +157,7 @@ def _tell_name(request: Request, place: int, room: int, address: Address) -> Non
 def connect(request: Request) -> Result:
     """connect, which binds by itself, or ConnectEx, which goes on after its call and may send at once."""
     file = request.file
-    size, plainly = _CONNECT.unpack_from(request.need(_CONNECT.size))
+    size, plainly = _CONNECT.unpack(request.need(_CONNECT.size))
     rest = request.data[_CONNECT.size :]
     if size > len(rest) or len(rest) - size > _LARGEST_FIRST:
         raise Failure(Status.INVALID_PARAMETER)
@@ -231,12 +226,12 @@ def peer_name(request: Request) -> int:
 
 
 def shut_down(request: Request) -> int:
-    (how,) = _WORD.unpack_from(request.need(_WORD.size))
+    how = ULONG.unpack(request.need(ULONG.size))
     file = request.file
     if how > ShutDown.BOTH:
         raise Failure(Status.INVALID_PARAMETER)
     if file.is_stream and not file.connected:
-        raise Failure(INVALID_CONNECTION)
+        raise Failure(NtStatus.CONNECTION_UNKNOWN)
     with translated():
         file.made.shut_down(how)
     file.sending_ended |= how != ShutDown.RECEIVE

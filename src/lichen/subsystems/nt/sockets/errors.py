@@ -11,20 +11,18 @@ from typing import Final, TypeVar
 
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.executive.wait import Blocks
+from lichen.subsystems.nt.status import NtStatus
 
 T = TypeVar("T")
 
-INVALID_CONNECTION: Final = 0xC0000140
-ADDRESS_ALREADY_ASSOCIATED: Final = 0xC0000238
-INVALID_ADDRESS_COMPONENT: Final = 0xC0000207
 _WINSOCK: Final = 0xC0010000
 """A status whose low half is Winsock's own number: of what NT has no name for."""
 
 _STATUSES: Final = {
     Status.IN_PROGRESS: Status.DEVICE_NOT_READY,
-    Status.ALREADY_IN_PROGRESS: ADDRESS_ALREADY_ASSOCIATED,
-    Status.CONNECTION_INVALID: INVALID_CONNECTION,
-    Status.NO_DESTINATION: INVALID_CONNECTION,
+    Status.ALREADY_IN_PROGRESS: NtStatus.ADDRESS_ALREADY_ASSOCIATED,
+    Status.CONNECTION_INVALID: NtStatus.CONNECTION_UNKNOWN,
+    Status.NO_DESTINATION: NtStatus.CONNECTION_UNKNOWN,
     Status.ADDRESS_IN_USE: Status.SHARING_VIOLATION,
     Status.PIPE_CLOSING: Status.CONNECTION_RESET,
     Status.MESSAGE_TOO_LONG: Status.BUFFER_OVERFLOW,

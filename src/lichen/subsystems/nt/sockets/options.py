@@ -5,24 +5,23 @@ Source: winsock2.h, ws2ipdef.h; ip(7), ipv6(7), tcp(7), socket(7) for what they 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.network.sockets import AddressFamily, Level, SocketOption
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.records import LONG, MODEL, ULONG
+from lichen.subsystems.nt.records.sockets import Linger, TcpKeepalive
 from lichen.subsystems.nt.sockets.errors import number_of, status_of, translated
 
 if TYPE_CHECKING:
     from lichen.subsystems.nt.sockets.request import Request
 
 _BASE: Final = 0x120000
-_INT: Final = struct.Struct("<i")
-_WORD: Final = struct.Struct("<I")
-_LINGER_HERE: Final = struct.Struct("<2H")
-_LINGER_THERE: Final = struct.Struct("<2i")
+_LINGER: Final = layout(Linger, MODEL)
 _MILLISECONDS: Final = 1000
-_KEEP_ALIVE: Final = struct.Struct("<3I")
+_KEEP_ALIVE: Final = layout(TcpKeepalive, MODEL)
 _KEEP_IDLE, _KEEP_INTERVAL = 4, 5
 _DISCOVER, _MUST_FRAGMENT, _NEVER_FRAGMENT = 10, 0, 2
 """IP_MTU_DISCOVER, and those of its values that are Windows' IP_DONTFRAGMENT."""
@@ -108,12 +107,12 @@ def _set(request: Request, level: int, name: int, value: bytes) -> int:
 
 def _given_int(request: Request) -> int:
     """The int that a program gives, of which it may give the first byte alone (BOOL, UCHAR)."""
-    data = request.need(1)[: _INT.size]
-    return int.from_bytes(data, "little", signed=len(data) == _INT.size)
+    data = request.need(1)[: LONG.size]
+    return LONG.unpack(data) if len(data) == LONG.size else ULONG.unpack(data.ljust(ULONG.size, b"\0"))
 
 
 def _set_int(request: Request, level: int, name: int) -> int:
-    return _set(request, level, name, _INT.pack(_given_int(request)))
+    return _set(request, level, name, LONG.pack(_given_int(request)))
 
 
 def _tell(request: Request, data: bytes) -> int:
@@ -123,14 +122,14 @@ def _tell(request: Request, data: bytes) -> int:
 
 def _tell_int(request: Request, level: int, name: int) -> int:
     with translated():
-        data = request.file.made.option(level, name, _INT.size)
-    return _tell(request, data.ljust(_INT.size, b"\0"))
+        data = request.file.made.option(level, name, LONG.size)
+    return _tell(request, data.ljust(LONG.size, b"\0"))
 
 
 def _tell_size(request: Request, name: int) -> int:
     with translated():
-        (size,) = _INT.unpack(request.file.made.option(Level.SOCKET, name, _INT.size))
-    return _tell(request, _INT.pack(size // 2))
+        size = LONG.unpack(request.file.made.option(Level.SOCKET, name, LONG.size))
+    return _tell(request, LONG.pack(size // 2))
 
 
 def _told(status: int) -> int:
@@ -138,27 +137,27 @@ def _told(status: int) -> int:
 
 
 def _tell_error(request: Request) -> int:
-    return _tell(request, _INT.pack(number_of(_told(request.file.take_error()))))
+    return _tell(request, LONG.pack(number_of(_told(request.file.take_error()))))
 
 
 def _tell_linger(request: Request) -> int:
     with translated():
-        data = request.file.made.option(Level.SOCKET, SocketOption.LINGER, _LINGER_THERE.size)
-    on, seconds = _LINGER_THERE.unpack(data)
-    return _tell(request, _LINGER_HERE.pack(on & 0xFFFF, seconds & 0xFFFF))
+        data = request.file.made.option(Level.SOCKET, SocketOption.LINGER, 2 * LONG.size)
+    on, seconds = LONG.unpack_array(data)
+    return _tell(request, _LINGER.pack(Linger(on & 0xFFFF, seconds & 0xFFFF)))
 
 
 def _set_linger(request: Request) -> int:
-    on, seconds = _LINGER_HERE.unpack_from(request.need(_LINGER_HERE.size))
-    return _set(request, Level.SOCKET, SocketOption.LINGER, _LINGER_THERE.pack(on, seconds))
+    on, seconds = _LINGER.unpack(request.need(_LINGER.size))
+    return _set(request, Level.SOCKET, SocketOption.LINGER, LONG.pack(on) + LONG.pack(seconds))
 
 
 def _milliseconds(timeout: float | None) -> bytes:
-    return _WORD.pack(0 if timeout is None else int(timeout * _MILLISECONDS))
+    return ULONG.pack(0 if timeout is None else int(timeout * _MILLISECONDS))
 
 
 def _seconds(request: Request) -> float | None:
-    (given,) = _WORD.unpack_from(request.need(_WORD.size))
+    given = ULONG.unpack(request.need(ULONG.size))
     return given / _MILLISECONDS if given else None
 
 
@@ -181,7 +180,7 @@ def _set_send_timeout(request: Request) -> int:
 
 
 def _tell_reuse(request: Request) -> int:
-    return _tell(request, _INT.pack(request.file.reuses))
+    return _tell(request, LONG.pack(request.file.reuses))
 
 
 def _set_reuse(request: Request) -> int:
@@ -190,11 +189,11 @@ def _set_reuse(request: Request) -> int:
     file.reuses = bool(_given_int(request))
     if file.is_stream:
         return request.completion.end(Status.SUCCESS, 0)
-    return _set(request, Level.SOCKET, SocketOption.REUSE_ADDRESS, _INT.pack(file.reuses))
+    return _set(request, Level.SOCKET, SocketOption.REUSE_ADDRESS, LONG.pack(file.reuses))
 
 
 def _tell_exclusive(request: Request) -> int:
-    return _tell(request, _INT.pack(request.file.exclusive))
+    return _tell(request, LONG.pack(request.file.exclusive))
 
 
 def _set_exclusive(request: Request) -> int:
@@ -204,24 +203,24 @@ def _set_exclusive(request: Request) -> int:
 
 def _tell_whole(request: Request) -> int:
     with translated():
-        (value,) = _INT.unpack(request.file.made.option(Level.IP, _DISCOVER, _INT.size))
-    return _tell(request, _INT.pack(value == _NEVER_FRAGMENT))
+        value = LONG.unpack(request.file.made.option(Level.IP, _DISCOVER, LONG.size))
+    return _tell(request, LONG.pack(value == _NEVER_FRAGMENT))
 
 
 def _set_whole(request: Request) -> int:
     value = _NEVER_FRAGMENT if _given_int(request) else _MUST_FRAGMENT
-    return _set(request, Level.IP, _DISCOVER, _INT.pack(value))
+    return _set(request, Level.IP, _DISCOVER, LONG.pack(value))
 
 
 def keep_alive(request: Request) -> int:
     """SIO_KEEPALIVE_VALS: whether, after how many milliseconds of silence, and how often then."""
-    on, idle, interval = _KEEP_ALIVE.unpack_from(request.need(_KEEP_ALIVE.size))
+    on, idle, interval = _KEEP_ALIVE.unpack(request.need(_KEEP_ALIVE.size))
     with translated():
         socket = request.file.made
-        socket.set_option(request.caller, Level.SOCKET, SocketOption.KEEP_ALIVE, _INT.pack(bool(on)))
+        socket.set_option(request.caller, Level.SOCKET, SocketOption.KEEP_ALIVE, LONG.pack(bool(on)))
         for name, milliseconds in ((_KEEP_IDLE, idle), (_KEEP_INTERVAL, interval)) if on else ():
             seconds = min(max(milliseconds // _MILLISECONDS, 1), _LONGEST_SILENCE)
-            socket.set_option(request.caller, Level.TCP, name, _INT.pack(seconds))
+            socket.set_option(request.caller, Level.TCP, name, LONG.pack(seconds))
     return request.completion.end(Status.SUCCESS, 0)
 
 

@@ -5,13 +5,13 @@ Source: AFD's codes as ws2_32 of Wine makes them; 0x12017, 0x12024, 0x1202f and 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.network.sockets import AtMark
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.records import LONG, ULONG
 from lichen.subsystems.nt.sockets import connections, options, selection, transfers
 from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.sockets.errors import translated
@@ -20,8 +20,6 @@ from lichen.subsystems.nt.sockets.request import Request
 if TYPE_CHECKING:
     from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.types import Result
-
-_INT: Final = struct.Struct("<i")
 
 
 def control(
@@ -35,7 +33,7 @@ def control(
 
 
 def _set_blocking(request: Request) -> int:
-    (nonblocking,) = _INT.unpack_from(request.need(_INT.size))
+    nonblocking = LONG.unpack(request.need(LONG.size))
     file = request.file
     if not nonblocking and file.selection is not None:
         raise Failure(Status.INVALID_PARAMETER)
@@ -50,9 +48,9 @@ def _asked(question: object) -> Callable[[Request], int]:
         with translated():
             value = request.file.made.control(question)
         assert isinstance(value, int)
-        if request.room < _INT.size:
+        if request.room < LONG.size:
             raise Failure(Status.INVALID_PARAMETER)
-        request.thread.memory.write(request.output, _INT.pack(value))
+        request.thread.memory.write(request.output, LONG.pack(value))
         return request.completion.end(Status.SUCCESS, 0)
 
     return ask
@@ -60,12 +58,12 @@ def _asked(question: object) -> Callable[[Request], int]:
 
 def _tell_kind(request: Request) -> int:
     """Family, type and protocol, as they were asked for."""
-    return request.answer(struct.pack("<3i", *request.file.kind))
+    return request.answer(b"".join(map(LONG.pack, request.file.kind)))
 
 
 def _complete(request: Request) -> int:
     """End with the status that is given."""
-    (status,) = struct.unpack_from("<I", request.need(_INT.size))
+    status = ULONG.unpack(request.need(ULONG.size))
     return request.completion.end(status, 0)
 
 

@@ -5,14 +5,16 @@ Source: AFD_POLL_INFO (afd.h); WSAEventSelect, WSAEnumNetworkEvents for what is 
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Event, Wait
 from lichen.subsystems.nt.objects import object_of
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.sockets import AfdEvents, AfdEventSelect, AfdPoll, AfdPollEntry
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.sockets.afd import (
     CLOSE,
@@ -29,15 +31,13 @@ if TYPE_CHECKING:
     from lichen.subsystems.nt.sockets.request import Request
     from lichen.subsystems.nt.types import Result
 
-_HEAD: Final = struct.Struct("<qIB3x")
-_ENTRY: Final = struct.Struct("<QII")
-_SELECT: Final = struct.Struct("<QI")
+_HEAD, _ENTRY = layout(AfdPoll, MODEL), layout(AfdPollEntry, MODEL)
+_SELECT, _EVENTS = layout(AfdEventSelect, MODEL), layout(AfdEvents, MODEL)
 _FOREVER: Final = (1 << 63) - 1
 _SECOND: Final = 10_000_000
 """Of Windows' units of time."""
 _MOST_SOCKETS: Final = 4096
 _STATUSES: Final = 13
-_EVENTS: Final = struct.Struct(f"<I{_STATUSES}I")
 _ALWAYS: Final = CLOSE
 _CONNECT_ERROR_BIT: Final = CONNECT_ERROR.bit_length() - 1
 
@@ -47,10 +47,10 @@ _CONNECT_ERROR_BIT: Final = CONNECT_ERROR.bit_length() - 1
 
 def poll(request: Request) -> Result:
     """Wait until one of several sockets is ready for what is asked of it."""
-    timeout, count, _ = _HEAD.unpack_from(request.need(_HEAD.size))
+    timeout, count, *_ = _HEAD.unpack(request.need(_HEAD.size))
     if not 0 < count <= _MOST_SOCKETS:
         raise Failure(Status.INVALID_PARAMETER)
-    entries = _ENTRY.iter_unpack(
+    entries = _ENTRY.unpack_array(
         request.need(_HEAD.size + count * _ENTRY.size)[_HEAD.size : _HEAD.size + count * _ENTRY.size]
     )
     asked = [
@@ -59,7 +59,7 @@ def poll(request: Request) -> Result:
     ]
     answer = _answer(timeout, asked)
     if answer is not None or timeout == 0:
-        return request.answer(answer or _HEAD.pack(timeout, 0, 0))
+        return request.answer(answer or _HEAD.pack(AfdPoll(timeout, 0, 0)))
     return request.finish(_polled(request, timeout, asked), lambda status: status)
 
 
@@ -72,8 +72,8 @@ def _answer(timeout: int, asked: _Asked) -> bytes | None:
     for handle, file, flags in asked:
         if ready := (file.flags() if file.references else CLOSE) & flags:
             status = status_of(Failure(file.error)) if ready & CONNECT_ERROR else Status.SUCCESS
-            found += _ENTRY.pack(handle, ready, status)
-    return _HEAD.pack(timeout, len(found) // _ENTRY.size, 0) + found if found else None
+            found += _ENTRY.pack(AfdPollEntry(handle, ready, status))
+    return _HEAD.pack(AfdPoll(timeout, len(found) // _ENTRY.size, 0)) + found if found else None
 
 
 def _polled(request: Request, timeout: int, asked: _Asked) -> Blocks[int]:
@@ -85,7 +85,7 @@ def _polled(request: Request, timeout: int, asked: _Asked) -> Blocks[int]:
         if (answer := _answer(timeout, asked)) is not None:
             return request.answer(answer)
         if index == TIMED_OUT:
-            return request.answer(_HEAD.pack(timeout, 0, 0), Status.TIMEOUT)
+            return request.answer(_HEAD.pack(AfdPoll(timeout, 0, 0)), Status.TIMEOUT)
         yield Wait((), machine.scheduler.clock() + _PAUSE)
 
 
@@ -149,14 +149,14 @@ class Selection:
 
     def take(self) -> bytes:
         """What was told since somebody asked last."""
-        data = _EVENTS.pack(self.unseen, *self.statuses)
+        data = _EVENTS.pack(AfdEvents(self.unseen, tuple(self.statuses)))
         self.unseen, self.statuses = 0, [0] * _STATUSES
         return data
 
 
 def select_events(request: Request) -> int:
     """Have an event set whenever there is news of some kinds; no kinds or no event end that."""
-    handle, mask = _SELECT.unpack_from(request.need(_SELECT.size))
+    handle, mask = _SELECT.unpack(request.need(_SELECT.size))
     file = request.file
     event = object_of(request.thread, handle, EventObject, StateAccess.MODIFY_STATE) if handle else None
     file.made  # noqa: B018 - INVALID_PARAMETER for what is no socket yet

@@ -5,28 +5,27 @@ Source: WSARecvMsg, WSASendMsg; AFD_RECV_INFO (afd.h).
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from lichen.abi.layout import layout
 from lichen.executive.network.sockets import Message, MessageFlag, Received
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
+from lichen.subsystems.nt.records import LONG, MODEL, ULONG
+from lichen.subsystems.nt.records.sockets import AfdReceive, AfdReceiveMessage, AfdSendMessage, WsaBuffer
 from lichen.subsystems.nt.sockets import addresses
 from lichen.subsystems.nt.sockets.afd import OUT_OF_BAND, READ, WRITE, AfdFile
-from lichen.subsystems.nt.sockets.errors import INVALID_CONNECTION, translated
+from lichen.subsystems.nt.sockets.errors import translated
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.abi.memory import Memory
     from lichen.subsystems.nt.sockets.request import Request
     from lichen.subsystems.nt.types import Result
 
-_RECEIVE: Final = struct.Struct("<4Q2IQ")
-"""Control, address, its size, flags (places of them); whether it may go on later; how many buffers, and where."""
-_SEND: Final = struct.Struct("<Q4IQ")
-"""Address and its size, flags, whether it may go on later; how many buffers, and where."""
-_AFD_RECEIVE: Final = struct.Struct("<QIII")
-_BUFFER: Final = struct.Struct("<I4xQ")
+_RECEIVE, _SEND = layout(AfdReceiveMessage, MODEL), layout(AfdSendMessage, MODEL)
+_AFD_RECEIVE, _BUFFER = layout(AfdReceive, MODEL), layout(WsaBuffer, MODEL)
 _MOST_BUFFERS: Final = 1024
 _AT_ONCE: Final = 1 << 20
 """Bytes that are copied in one go."""
@@ -51,7 +50,7 @@ class _Buffers(NamedTuple):
         if count > _MOST_BUFFERS:
             raise Failure(Status.INVALID_PARAMETER)
         data = memory.read(address, count * _BUFFER.size) if count else b""
-        return cls(tuple((place, size) for size, place in _BUFFER.iter_unpack(data)))
+        return cls(tuple((place, size) for size, place in _BUFFER.unpack_array(data)))
 
     def gather(self, memory: Memory, start: int) -> bytes:
         """What is in them from `start` on, as much as is copied in one go."""
@@ -91,11 +90,11 @@ def _late(file: AfdFile, later: int, timeout: float | None) -> int:
 def receive(request: Request) -> Result:
     """WSARecv, WSARecvFrom."""
     memory = request.thread.memory
-    _, address, address_size, flags_at, later, count, buffers_at = _RECEIVE.unpack_from(
+    _, address, address_size, flags_at, later, count, buffers_at = _RECEIVE.unpack(
         request.need(_RECEIVE.size)
     )
     buffers = _Buffers.read(memory, buffers_at, count)
-    (flags,) = struct.unpack("<I", memory.read(flags_at, 4)) if flags_at else (0,)
+    flags = ULONG.read(memory, flags_at) if flags_at else 0
 
     def received(message: Received) -> int:
         buffers.scatter(memory, message.data)
@@ -103,7 +102,7 @@ def receive(request: Request) -> Result:
             _tell_address(memory, address, address_size, message)
         if flags_at:
             told = _CONTROL_TRUNCATED if message.flags & MessageFlag.CONTROL_TRUNCATED else 0
-            memory.write(flags_at, struct.pack("<I", told))
+            memory.write(flags_at, ULONG.pack(told))
         cut = message.flags & MessageFlag.TRUNCATED
         return request.completion.end(Status.BUFFER_OVERFLOW if cut else Status.SUCCESS, len(message.data))
 
@@ -116,7 +115,7 @@ def receive(request: Request) -> Result:
 def receive_natively(request: Request) -> Result:
     """AFD's own request, which asks for exactly one of normal and expedited data."""
     memory = request.thread.memory
-    buffers_at, count, manner, given = _AFD_RECEIVE.unpack_from(request.need(_AFD_RECEIVE.size))
+    buffers_at, count, manner, given = _AFD_RECEIVE.unpack(request.need(_AFD_RECEIVE.size))
     kind = given & (_NATIVE_NORMAL | _NATIVE_EXPEDITED)
     if kind not in (_NATIVE_NORMAL, _NATIVE_EXPEDITED):
         raise Failure(Status.INVALID_PARAMETER)
@@ -157,11 +156,11 @@ def _begin(file: AfdFile, size: int, flags: int, later: int) -> Received | Block
 
 
 def _tell_address(memory: Memory, address: int, size_at: int, message: Received) -> None:
-    (room,) = struct.unpack("<i", memory.read(size_at, 4))
+    room = LONG.read(memory, size_at)
     name = addresses.encode(message.address)
     if room > 0:
         memory.write(address, name[:room])
-    memory.write(size_at, struct.pack("<i", len(name)))
+    memory.write(size_at, LONG.pack(len(name)))
 
 
 # ---- sending
@@ -170,13 +169,13 @@ def _tell_address(memory: Memory, address: int, size_at: int, message: Received)
 def send(request: Request) -> Result:
     """WSASend, WSASendTo."""
     memory, file = request.thread.memory, request.file
-    address, size, flags, later, count, buffers_at = _SEND.unpack_from(request.need(_SEND.size))
+    address, size, flags, later, count, buffers_at = _SEND.unpack(request.need(_SEND.size))
     buffers = _Buffers.read(memory, buffers_at, count)
     if file.sending_ended:
         raise Failure(Status.PIPE_DISCONNECTED)
     file.settle()
     if file.is_stream and not file.connected:
-        raise Failure(INVALID_CONNECTION)
+        raise Failure(NtStatus.CONNECTION_UNKNOWN)
     socket = file.made
     to = None
     if address and size and not file.is_stream:
