@@ -19,9 +19,11 @@ from lichen.abi.layout import LLP64, NT32, DataModel, is_record, layout_of
 from lichen.subsystems.nt import records
 from lichen.subsystems.nt.records import (
     common,
+    console,
     exceptions,
     files,
     host_names,
+    images,
     jobs,
     links,
     objects,
@@ -162,6 +164,42 @@ IN_C = {
     sockets.Linger: Sockets("LINGER", prefix="l_"),
     sockets.TcpKeepalive: InC("struct tcp_keepalive", ("winsock2.h", "mstcpip.h")),
     sockets.WsaBuffer: Sockets("WSABUF"),
+    # ---- images, memory, consoles
+    images.ImageDosHeader: Windows("IMAGE_DOS_HEADER", prefix="e_", only=("magic", "lfanew"), camel=False),
+    images.ImageNtHeaders: Windows(
+        "IMAGE_NT_HEADERS64",
+        end="OptionalHeader",
+        prefix="FileHeader.",
+        members={"signature": "Signature"},
+    ),
+    images.ImageOptionalHeader64: Windows("IMAGE_OPTIONAL_HEADER64", end="DataDirectory"),
+    images.ImageDataDirectory: Windows("IMAGE_DATA_DIRECTORY"),
+    images.ImageSectionHeader: Windows("IMAGE_SECTION_HEADER", members={"virtual_size": "Misc.VirtualSize"}),
+    images.ImageExportDirectory: Windows("IMAGE_EXPORT_DIRECTORY"),
+    images.ImageImportDescriptor: Windows("IMAGE_IMPORT_DESCRIPTOR"),
+    console.KeyRecord: Windows(
+        "INPUT_RECORD",
+        members={
+            name: f"Event.KeyEvent.{written}"
+            for name, written in (
+                ("key_down", "bKeyDown"),
+                ("repeat_count", "wRepeatCount"),
+                ("virtual_key_code", "wVirtualKeyCode"),
+                ("virtual_scan_code", "wVirtualScanCode"),
+                ("unicode_char", "uChar.UnicodeChar"),
+                ("control_key_state", "dwControlKeyState"),
+            )
+        },
+    ),
+    console.ResizeRecord: Windows(
+        "INPUT_RECORD",
+        members={
+            "columns": "Event.WindowBufferSizeEvent.dwSize.X",
+            "rows": "Event.WindowBufferSizeEvent.dwSize.Y",
+        },
+    ),
+    console.CharInfo: Windows("CHAR_INFO", members={"unicode_char": "Char.UnicodeChar"}),
+    console.SmallRect: Windows("SMALL_RECT"),
     # ---- keys and other objects
     registry.KeyBasicInformation: Kernel("KEY_BASIC_INFORMATION", end="Name"),
     registry.KeyNodeInformation: Kernel("KEY_NODE_INFORMATION", end="Name"),
@@ -246,6 +284,7 @@ IN_C = {
     ),
 }
 
+OUTPUT_INFORMATION = (0, 2, 4, 6, 8, 10, 12, 14, 16, 24, 26, 28, 30, 32, 34, 36)
 DOCUMENTED = {
     host_names.AddressRequest: Documented("Wine's ws2_32", (40, (0, 8, 16, 24, 32)), (20, (0, 4, 8, 12, 16))),
     host_names.HostRequest: Documented("Wine's ws2_32", (24, (0, 8, 16)), (12, (0, 4, 8))),
@@ -464,6 +503,26 @@ DOCUMENTED = {
     startup.ActivationContextStack: Documented(
         "phnt, ntpebteb.h", (0x28, (0x0, 0x8, 0x18, 0x1C, 0x20)), (0x18, (0x0, 0x4, 0xC, 0x10, 0x14))
     ),
+    # ---- images, memory, consoles
+    images.ImageBaseRelocation: Documented("winnt.h, which packs it", (8, (0, 4)), (8, (0, 4))),
+    images.RuntimeFunction: Documented("winnt.h, for x64", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    virtual_memory.MemExtendedParameter: Documented("winnt.h", (16, (0, 8)), (16, (0, 8))),
+    virtual_memory.MemAddressRequirements: Documented("winnt.h", (24, (0, 8, 16)), (12, (0, 4, 8))),
+    console.InputInformation: Documented("Wine, condrv.h", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    console.InputSettings: Documented("Wine, condrv.h", (12, (0, 4, 8)), (12, (0, 4, 8))),
+    console.OutputInformation: Documented(
+        "Wine, condrv.h",
+        (100, (0, 2, 4, 6, 8, 10, 12, 14, 16, 24, 26, 28, 30, 32, 34, 36)),
+        (100, (0, 2, 4, 6, 8, 10, 12, 14, 16, 24, 26, 28, 30, 32, 34, 36)),
+    ),
+    console.OutputSettings: Documented(
+        "Wine, condrv.h", (18, (0, 4, 6, 8, 10, 12, 14, 16)), (18, (0, 4, 6, 8, 10, 12, 14, 16))
+    ),
+    console.FillRequest: Documented(
+        "Wine, condrv.h", (24, (0, 4, 8, 12, 16, 20, 22)), (24, (0, 4, 8, 12, 16, 20, 22))
+    ),
+    console.OutputRequest: Documented("Wine, condrv.h", (16, (0, 4, 8, 12)), (16, (0, 4, 8, 12))),
+    console.ControlEvent: Documented("Wine, condrv.h", (8, (0, 4)), (8, (0, 4))),
     # ---- requests to AFD
     sockets.AfdCreate: Documented("Wine, afd.h", (16, (0, 4, 8, 12)), (16, (0, 4, 8, 12))),
     sockets.AfdListen: Documented("Wine, afd.h", (12, (0, 4, 8)), (12, (0, 4, 8))),

@@ -5,11 +5,10 @@ Source: NtAllocateVirtualMemory and its family (ntifs.h); status values as Windo
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
-from lichen.abi.layout import LLP64, layout, ptr, u32, u64
+from lichen.abi.layout import layout, ptr, u32, u64
 from lichen.abi.memory import Fault
 from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.memory import Region, page_down, page_up
@@ -38,7 +37,13 @@ from lichen.subsystems.nt.placeholders import (
     MEM_RESERVE_PLACEHOLDER,
 )
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
-from lichen.subsystems.nt.records.virtual_memory import MemoryBasicInformation, MemoryRegionInformation
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.virtual_memory import (
+    MemAddressRequirements,
+    MemExtendedParameter,
+    MemoryBasicInformation,
+    MemoryRegionInformation,
+)
 from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
@@ -50,8 +55,8 @@ if TYPE_CHECKING:
 
 MEMORY_BASIC_INFORMATION, MEMORY_WORKING_SET, MEMORY_MAPPED_FILENAME, MEMORY_REGION = 0, 1, 2, 3
 MEMORY_WINE_UNIX_FUNCS: Final = 1000
-_BASIC: Final = layout(MemoryBasicInformation, LLP64)
-_REGION: Final = layout(MemoryRegionInformation, LLP64)
+_BASIC, _REGION = layout(MemoryBasicInformation, MODEL), layout(MemoryRegionInformation, MODEL)
+_PARAMETER, _REQUIREMENTS = layout(MemExtendedParameter, MODEL), layout(MemAddressRequirements, MODEL)
 _REGION_SIZES: Final = (24, 32, 40, _REGION.size)
 """What its releases have: the last ones with commit size, partition and node."""
 _MOST_COPIED: Final = 1 << 26
@@ -111,11 +116,10 @@ def _requirements(thread: Thread, parameters: int, count: int) -> Room:
     room = ANYWHERE
     if count > _MOST_PARAMETERS:
         raise Failure(Status.INVALID_PARAMETER)
-    for kind, pointer in struct.iter_unpack(
-        "<2Q", thread.memory.read(parameters, 16 * count) if count else b""
-    ):
+    data = thread.memory.read(parameters, _PARAMETER.size * count) if count else b""
+    for kind, value in _PARAMETER.unpack_array(data):
         if kind & 0xFF == _ADDRESS_REQUIREMENTS:
-            low, high, alignment = struct.unpack("<3Q", thread.memory.read(pointer, 24))
+            low, high, alignment = _REQUIREMENTS.read(thread.memory, value)
             room = Room(low, high + 1 if high else 0, alignment or GRANULARITY)
             if alignment & (alignment - 1) or room.alignment < GRANULARITY or (high and high < low):
                 raise Failure(Status.INVALID_PARAMETER)

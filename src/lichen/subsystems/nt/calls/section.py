@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalInOut, OptionalOut, Out
-from lichen.abi.layout import LLP64, i64, layout, ptr, u32, u64
+from lichen.abi.layout import i64, ptr, u32, u64
 from lichen.executive.interfaces import Unmap
 from lichen.executive.io.opening import Access
 from lichen.executive.memory import Region, page_up
@@ -20,6 +20,7 @@ from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
+from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.memory import MEM_MAPPED, Room, room_below
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.objects.section import Content, SectionObject
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
 
 SEC_IMAGE, SEC_RESERVE, SEC_COMMIT = 0x1000000, 0x4000000, 0x8000000
-_BASIC: Final = layout(SectionBasicInformation, LLP64)
-_IMAGE: Final = layout(SectionImageInformation, LLP64)
 _EXECUTABLE: Final = 0xF0
 _LOWEST_VIEW: Final = 0x200000000
 
@@ -242,18 +241,25 @@ def NtQuerySection(
 ) -> int:
     """What a section is."""
     content = object_of(thread, section, SectionObject, SectionAccess.QUERY).content
-    if information_class == 0:
-        kind = SEC_IMAGE if content.image else content.attributes
-        data = _BASIC.pack(SectionBasicInformation(0, kind, content.size))
-    elif information_class == 1 and content.image is not None:
-        data = _IMAGE.pack(image_information(content.image))
-    else:
-        raise Failure(Status.INVALID_INFO_CLASS if information_class > 1 else NtStatus.SECTION_NOT_IMAGE)
-    if size < len(data):
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, data)
-    needed.write(len(data))
+    needed.write(
+        information.find(information_class).answer(thread.memory, buffer, size, None, content).length
+    )
     return Status.SUCCESS
+
+
+information: Final = Information[Content]()
+
+
+@information(0, SectionBasicInformation)
+def _basic(content: Content) -> SectionBasicInformation:
+    return SectionBasicInformation(0, SEC_IMAGE if content.image else content.attributes, content.size)
+
+
+@information(1, SectionImageInformation)
+def _image(content: Content) -> SectionImageInformation:
+    if content.image is None:
+        raise Failure(NtStatus.SECTION_NOT_IMAGE)
+    return image_information(content.image)
 
 
 def image_information(image: Image, base: int | None = None) -> SectionImageInformation:

@@ -11,12 +11,25 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.console import events
 from lichen.subsystems.nt.console.files import INPUT, OUTPUT, Connection, ConsoleFile
 from lichen.subsystems.nt.console.keys import RECORD_SIZE
 from lichen.subsystems.nt.console.screen import Cell
+from lichen.subsystems.nt.records import MODEL, ULONG
+from lichen.subsystems.nt.records.console import (
+    CharInfo,
+    ControlEvent,
+    FillRequest,
+    InputInformation,
+    InputSettings,
+    OutputInformation,
+    OutputRequest,
+    OutputSettings,
+    SmallRect,
+)
 from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
@@ -28,8 +41,11 @@ _Handler = Callable[["Process", ConsoleFile, bytes, int], Answer]
 _ANY: Final = 0
 _BIND: Final = 0x5000CC
 """Of a Connection: the id of the process to whose console it leads from now on."""
-_BUFFER_TOO_SMALL: Final = 0xC0000023
-_OUTPUT_INFORMATION: Final = struct.Struct("<18h16I")
+_INPUT_INFORMATION, _INPUT_SETTINGS = layout(InputInformation, MODEL), layout(InputSettings, MODEL)
+_OUTPUT_INFORMATION, _OUTPUT_SETTINGS = layout(OutputInformation, MODEL), layout(OutputSettings, MODEL)
+_FILL, _OUTPUT = layout(FillRequest, MODEL), layout(OutputRequest, MODEL)
+_CELL, _RECTANGLE = layout(CharInfo, MODEL), layout(SmallRect, MODEL)
+_CONTROL_EVENT: Final = layout(ControlEvent, MODEL)
 _COLOURS: Final = (
     0x000000, 0x800000, 0x008000, 0x808000, 0x000080, 0x800080, 0x008080, 0xC0C0C0,
     0x808080, 0xFF0000, 0x00FF00, 0xFFFF00, 0x0000FF, 0xFF00FF, 0x00FFFF, 0xFFFFFF,
@@ -68,16 +84,16 @@ def console_control(
     except struct.error:
         raise Failure(Status.INVALID_PARAMETER) from None
     except TooSmall as small:
-        return _BUFFER_TOO_SMALL, small.answer[:room]
+        return Status.BUFFER_TOO_SMALL, small.answer[:room]
     return then(answer, lambda found: (Status.SUCCESS, found[:room]))
 
 
 def _connect(file: Connection, code: int, data: bytes) -> tuple[int, bytes]:
     if code != _BIND:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
-    if len(data) < 4:
+    if len(data) < ULONG.size:
         raise Failure(Status.INVALID_PARAMETER)
-    file.bind(*struct.unpack_from("<I", data))
+    file.bind(ULONG.unpack(data))
     return Status.SUCCESS, b""
 
 
@@ -92,11 +108,11 @@ def _get_mode(process: Process, file: ConsoleFile, data: bytes, room: int) -> An
     console = file.console
     if not file.role:
         raise Failure(Status.INVALID_HANDLE)
-    return struct.pack("<I", console.keyboard.mode if file.role & INPUT else console.output_mode)
+    return ULONG.pack(console.keyboard.mode if file.role & INPUT else console.output_mode)
 
 
 def _set_mode(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
-    (mode,) = struct.unpack_from("<I", data)
+    mode = ULONG.unpack(data)
     if not file.role:
         raise Failure(Status.INVALID_HANDLE)
     if file.role & INPUT:
@@ -111,7 +127,8 @@ def _get_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
 
     def answer(_: None) -> bytes:
         keyboard = console.keyboard
-        return struct.pack("<3I", console.code_pages.input, console.code_pages.output, len(keyboard.records))
+        pages = console.code_pages
+        return _INPUT_INFORMATION.pack(InputInformation(pages.input, pages.output, len(keyboard.records)))
 
     return then(console.look_at_keys(process) if file.role == INPUT else None, answer)
 
@@ -120,13 +137,13 @@ def _get_input_count(process: Process, file: ConsoleFile, data: bytes, room: int
     """The number of records, since Wine 9 by itself."""
 
     def answer(_: None) -> bytes:
-        return struct.pack("<I", len(file.console.keyboard.records))
+        return ULONG.pack(len(file.console.keyboard.records))
 
     return then(file.console.look_at_keys(process), answer)
 
 
 def _set_input_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
-    mask, input, output = struct.unpack_from("<3I", data)
+    mask, input, output = _INPUT_SETTINGS.unpack(data)
     if mask & _INPUT_CODE_PAGE:
         file.console.code_pages.input = input
     if mask & _OUTPUT_CODE_PAGE:
@@ -136,7 +153,7 @@ def _set_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
 
 def _get_title(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     title = encode(file.console.title)
-    return struct.pack("<I", len(title) // 2) + title + bytes(_TITLE_PADDING)
+    return ULONG.pack(len(title) // 2) + title + bytes(_TITLE_PADDING)
 
 
 def _set_title(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
@@ -156,12 +173,12 @@ def _read_file(process: Process, file: ConsoleFile, data: bytes, room: int) -> A
 
 def _read_with_control(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     """ReadConsole with a CONSOLE_READCONSOLE_CONTROL: some control characters end the reading."""
-    (wakes,) = struct.unpack_from("<I", data)
-    initial = decode(data[4:])
+    wakes = ULONG.unpack(data)
+    initial = decode(data[ULONG.size :])
 
     def answer(line: tuple[str, int]) -> bytes:
         text, state = line
-        return struct.pack("<I", state) + encode(text)
+        return ULONG.pack(state) + encode(text)
 
     return then(file.console.read_line(process, initial, wakes), answer)
 
@@ -208,19 +225,17 @@ def _get_output_info(process: Process, file: ConsoleFile, data: bytes, room: int
     screen = file.console.screen
     columns, rows = screen.columns, screen.rows
     return _OUTPUT_INFORMATION.pack(
-        *(screen.cursor_size, screen.cursor_visible, *screen.position, columns, rows),
-        *(_signed(screen.attribute), 0xF5, 0, 0, columns - 1, rows - 1, columns, rows),
-        *(*_FONT, *_COLOURS),
+        OutputInformation(
+            *(screen.cursor_size, screen.cursor_visible, *screen.position, columns, rows),
+            *(screen.attribute, 0xF5, SmallRect(0, 0, columns - 1, rows - 1), columns, rows),
+            *(*_FONT, _COLOURS),
+        )
     )
-
-
-def _signed(number: int) -> int:
-    return number - 0x10000 if number & 0x8000 else number
 
 
 def _set_output_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     """Cursor, position and colours; a terminal has its size and its font from its user."""
-    mask, size, visible, x, y, _, _, attribute = struct.unpack_from("<I6hH", data)
+    mask, size, visible, x, y, _, _, attribute = _OUTPUT_SETTINGS.unpack(data)
     file.console.measure()
     screen, sent = file.console.screen, ""
     if mask & _CURSOR:
@@ -239,36 +254,36 @@ def _set_output_info(process: Process, file: ConsoleFile, data: bytes, room: int
 
 def _fill(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     """FillConsoleOutputCharacter; colours of text that is there already stay as they are, for nobody knows the text."""
-    x, y, mode, count, _, unit, attribute = struct.unpack_from("<5i2H", data)
+    x, y, mode, count, _, unit, attribute = _FILL.unpack(data)
     file.console.measure()
     screen = file.console.screen
     if mode == _ATTRIBUTES:
         fits = max(0, min(count, screen.columns * screen.rows - x - y * screen.columns))
-        return struct.pack("<I", fits)
+        return ULONG.pack(fits)
     before = screen.attribute
     if mode == _TEXT_AND_ATTRIBUTES:
         screen.attribute = attribute
     sent, count = screen.fill(x, y, chr(unit), count)
     screen.attribute = before
-    return then(file.console.send(process, sent), lambda _: struct.pack("<I", count))
+    return then(file.console.send(process, sent), lambda _: ULONG.pack(count))
 
 
 def _write_output(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     """WriteConsoleOutput (a rectangle of characters and attributes) and WriteConsoleOutputCharacter (text)."""
-    x, y, mode, width = struct.unpack_from("<4I", data)
+    x, y, mode, width = _OUTPUT.unpack(data)
     file.console.measure()
-    screen, content = file.console.screen, data[16:]
+    screen, content = file.console.screen, data[_OUTPUT.size :]
     if x >= screen.columns or y >= screen.rows:
         raise Failure(Status.INVALID_PARAMETER)
     if mode == _TEXT_AND_ATTRIBUTES and width:
         height = -(-len(content) // (4 * width))
         right, bottom = min(x + width, screen.columns) - 1, min(y + height, screen.rows) - 1
         rows = [_cells(content[4 * width * row :][: 4 * (right - x + 1)]) for row in range(bottom - y + 1)]
-        answer = struct.pack("<4h", x, y, right, bottom)
+        answer = _RECTANGLE.pack(SmallRect(x, y, right, bottom))
     elif mode == _TEXT:
         text = content[: 2 * (screen.columns - x) & ~1].decode("utf-16-le", "replace")
         rows = [[(character, screen.attribute) for character in text]]
-        answer = struct.pack("<I", len(text))
+        answer = ULONG.pack(len(text))
     else:
         raise Failure(Status.NOT_IMPLEMENTED)
     return then(file.console.send(process, screen.write_cells(x, y, rows)), lambda _: answer)
@@ -276,7 +291,7 @@ def _write_output(process: Process, file: ConsoleFile, data: bytes, room: int) -
 
 def _cells(data: bytes) -> list[Cell]:
     """The characters and attributes of an array of CHAR_INFO."""
-    return [(chr(unit), attribute) for unit, attribute in struct.iter_unpack("<2H", data[: len(data) & ~3])]
+    return [(chr(unit), attribute) for unit, attribute in _CELL.unpack_array(data[: len(data) & ~3])]
 
 
 # ---- processes
@@ -284,7 +299,7 @@ def _cells(data: bytes) -> list[Cell]:
 
 def _control_event(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     """GenerateConsoleCtrlEvent: to all who share the console, or to those of one group."""
-    event, group = struct.unpack_from("<iI", data)
+    event, group = _CONTROL_EVENT.unpack(data)
     if not 0 <= event <= _HIGHEST_CONTROL:
         raise Failure(Status.INVALID_PARAMETER)
     for member in list(file.console.attached):
@@ -295,9 +310,9 @@ def _control_event(process: Process, file: ConsoleFile, data: bytes, room: int) 
 
 def _process_list(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
     ids = [member.id for member in reversed(file.console.attached)]
-    if room < 4 * len(ids):
-        raise TooSmall(struct.pack("<I", len(ids)))
-    return struct.pack(f"<{len(ids)}I", *ids)
+    if room < ULONG.size * len(ids):
+        raise TooSmall(ULONG.pack(len(ids)))
+    return b"".join(map(ULONG.pack, ids))
 
 
 def _beep(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:

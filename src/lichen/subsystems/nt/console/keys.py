@@ -9,9 +9,12 @@ Source: INPUT_RECORD and KEY_EVENT_RECORD (wincon.h), virtual-key codes (winuser
 from __future__ import annotations
 
 import re
-import struct
 from codecs import getincrementaldecoder
 from typing import Final, NamedTuple
+
+from lichen.abi.layout import layout, layout_of, u16
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.console import KeyRecord, ResizeRecord
 
 ALT, CONTROL, SHIFT, ENHANCED = 0x2, 0x8, 0x10, 0x100
 """Bits of a key's state."""
@@ -19,10 +22,10 @@ BACK, TAB, RETURN, ESCAPE, SPACE = 0x08, 0x09, 0x0D, 0x1B, 0x20
 PRIOR, NEXT, END, HOME, LEFT, UP, RIGHT, DOWN, INSERT, DELETE = (*range(0x21, 0x29), 0x2D, 0x2E)
 F1, F3, F8 = 0x70, 0x72, 0x77
 
-RECORD_SIZE: Final = 20
+_UNIT: Final = layout_of(u16, MODEL)
 KEY_EVENT, RESIZE_EVENT = 1, 4
-_KEY_RECORD: Final = struct.Struct("<H2xi4HI")
-_RESIZE_RECORD: Final = struct.Struct("<H2x2h12x")
+_KEY_RECORD, _RESIZE_RECORD = layout(KeyRecord, MODEL), layout(ResizeRecord, MODEL)
+RECORD_SIZE: Final = _KEY_RECORD.size
 
 _ENDS: Final = {"A": UP, "B": DOWN, "C": RIGHT, "D": LEFT, "H": HOME, "F": END, "Z": TAB} | {
     letter: F1 + number for number, letter in enumerate("PQRS")
@@ -83,10 +86,10 @@ def key_of(character: str) -> Key:
 def key_records(key: Key) -> list[bytes]:
     """The records of a key that goes down and up again."""
     state = key.state | (ENHANCED if key.code in _ENHANCED_KEYS else 0)
-    units = struct.unpack("<2H", key.character.encode("utf-16-le", "replace").ljust(4, b"\0")[:4])
+    units = _UNIT.unpack_array(key.character.encode("utf-16-le", "replace").ljust(4, b"\0")[:4])
     scan = _SCAN_CODES.get(key.code, 0)
     return [
-        _KEY_RECORD.pack(KEY_EVENT, down, 1, key.code, scan, unit, state)
+        _KEY_RECORD.pack(KeyRecord(KEY_EVENT, down, 1, key.code, scan, unit, state))
         for unit in (units if units[1] else units[:1])
         for down in (1, 0)
     ]
@@ -94,7 +97,7 @@ def key_records(key: Key) -> list[bytes]:
 
 def resize_record(columns: int, rows: int) -> bytes:
     """The record of a window that has another size."""
-    return _RESIZE_RECORD.pack(RESIZE_EVENT, columns, rows)
+    return _RESIZE_RECORD.pack(ResizeRecord(RESIZE_EVENT, columns, rows))
 
 
 def key_of_record(record: bytes) -> Key | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lichen.abi.layout import ptr, u32
+from lichen.abi.layout import ptr, u32, u64
 
 
 class MemoryBasicInformation(NamedTuple):
@@ -32,3 +32,18 @@ class MemoryRegionInformation(NamedTuple):
     commit_size: ptr
     partition_id: ptr
     node_preference: ptr
+
+
+class MemExtendedParameter(NamedTuple):
+    """MEM_EXTENDED_PARAMETER: a type in the lowest byte, and a union that has eight bytes everywhere."""
+
+    type: u64
+    value: u64
+
+
+class MemAddressRequirements(NamedTuple):
+    """MEM_ADDRESS_REQUIREMENTS."""
+
+    lowest_starting_address: ptr
+    highest_ending_address: ptr
+    alignment: ptr
