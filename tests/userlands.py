@@ -34,6 +34,17 @@ def older() -> Userland | None:
     return None if found is None or found.is_current else found
 
 
+def begin_as_the_users(home: Path) -> None:
+    """Have new machines in a state folder begin as the user's do: for the host's own Wine that is kept in the state folder."""
+    found = find_userland()
+    if (
+        found is not None
+        and (made := found.registry(Path(places.home()))).parent != found.root
+        and made.is_file()
+    ):
+        (home / made.name).symlink_to(made)
+
+
 def main() -> None:
     """Bring the userland, and what new machines begin with, if they are not there; say so if that is impossible."""
     choose()

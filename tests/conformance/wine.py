@@ -45,6 +45,9 @@ class Wine:
             "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": "winemenubuilder.exe,mscoree,mshtml=d",
             "DISPLAY": "",
+            "XDG_RUNTIME_DIR": str(
+                prefix
+            ),  # Wine 10 looks for Wayland, and says so when it has no folder to look in
         }
 
     def start(self) -> bool:

@@ -242,6 +242,9 @@ IN_C = {
             "relationship": "Relationship",
             "size": "Size",
         },
+        # Newer headers have a name for the first byte of what is reserved.
+        only=("relationship", "size", "flags", "group_count", "group_mask"),
+        end="Processor.GroupMask[1]",
     ),
     system.GroupRelationship: Windows(
         "Groups",

@@ -80,6 +80,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
     if find_userland() is None:
         pytest.skip(userlands.MISSING)
     command = Lichen(tmp_path_factory.mktemp("home"))
+    userlands.begin_as_the_users(command.home)
     yield command
     assert command.run("shutdown").returncode == 0
 
