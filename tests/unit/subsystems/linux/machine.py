@@ -62,8 +62,10 @@ class Guest:
 
     exit = kill
 
+    extended_state_size: int = 576
+
     def extended_state(self) -> bytes:
-        return bytes(576)
+        return bytes(self.extended_state_size)
 
     def set_extended_state(self, state: bytes) -> None:
         self.restored = state
