@@ -57,12 +57,23 @@ def wait_for(
                 return _outcome(thread, index)
     elif all(item.signalled(thread) for item in objects):
         return _wait(thread, objects, None, alertable, all_of_them)
-    if alertable and nt_of(thread).apcs:
-        thread.attention = True
-        return Status.USER_APC
+    if alertable and (alert := pending_alert(thread)) is not None:
+        return alert
     if timeout == 0:
         return Status.TIMEOUT
     return _wait(thread, objects, deadline_of(thread, timeout), alertable, all_of_them)
+
+
+def pending_alert(thread: Thread) -> int | None:
+    """What an alertable wait ends with at once: an alert or an APC that came before it."""
+    state = nt_of(thread)
+    if state.alerted:
+        state.alerted = False
+        return Status.ALERTED
+    if state.apcs:
+        thread.attention = True
+        return Status.USER_APC
+    return None
 
 
 def _wait(

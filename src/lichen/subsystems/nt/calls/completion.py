@@ -20,10 +20,9 @@ from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.records.objects import FileIoCompletionInformation
-from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Flags, Handle, ObjectName, Result
-from lichen.subsystems.nt.waiting import deadline_of
+from lichen.subsystems.nt.waiting import deadline_of, pending_alert
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -132,9 +131,8 @@ def NtRemoveIoCompletionEx(
     if queue.packets:
         return take()
     removed.write(1)  # whatever it removes, says Windows
-    if alertable and nt_of(thread).apcs:
-        thread.attention = True
-        return Status.USER_APC
+    if alertable and (alert := pending_alert(thread)) is not None:
+        return alert
     if timeout == 0:
         return Status.TIMEOUT
     return _wait_for_packet(queue, take, deadline_of(thread, timeout), alertable)

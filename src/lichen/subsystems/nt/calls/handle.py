@@ -27,7 +27,6 @@ from lichen.subsystems.nt.records.objects import (
     ObjectBasicInformation,
     ObjectTypeInformation,
 )
-from lichen.subsystems.nt.state import nt_of
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -40,7 +39,7 @@ from lichen.subsystems.nt.types import (
     Result,
     encode,
 )
-from lichen.subsystems.nt.waiting import deadline_of, wait_for, waitable_of
+from lichen.subsystems.nt.waiting import deadline_of, pending_alert, wait_for, waitable_of
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -227,9 +226,8 @@ def NtWaitForMultipleObjects(
 @nt.call()
 def NtDelayExecution(thread: Thread, alertable: Boolean, timeout: OptionalIn[i64]) -> Result:
     """Sleep."""
-    if alertable and nt_of(thread).apcs:
-        thread.attention = True
-        return Status.USER_APC
+    if alertable and (alert := pending_alert(thread)) is not None:
+        return alert
     return _sleep(thread, deadline_of(thread, timeout), alertable)
 
 
