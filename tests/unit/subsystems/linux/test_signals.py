@@ -81,6 +81,11 @@ def handled(thread: Thread) -> int:
     return registers.rdi
 
 
+def waits(thread: Thread) -> bool:
+    """Whether the thread waits in a call."""
+    return thread.parking is not None
+
+
 def leave_handler(machine: Machine) -> None:
     """The handler ends as the C library's does: by its restorer, which calls rt_sigreturn."""
     machine.guest.registers.rsp += 8
@@ -176,7 +181,7 @@ def test_what_does_nothing(machine: Machine, number: int) -> None:
     machine.call("pause")
     kill(machine, number)
     assert machine.thread.process.exit_status is None
-    assert machine.thread.parking is not None, "nor does a call hear of it"
+    assert waits(machine.thread), "nor does a call hear of it"
     assert linux_of_process(machine.thread.process).pending.mask == 0
 
 
@@ -376,7 +381,7 @@ def wait(machine: Machine, name: str) -> int:
         assert machine.call("rt_sigtimedwait", BASE, 0, 0, 8) is None
     else:
         assert machine.call(name) is None
-    assert machine.thread.parking is not None
+    assert waits(machine.thread)
     return AMD64_NUMBERS[name]
 
 
@@ -396,7 +401,7 @@ def test_what_becomes_of_a_call_that_a_handler_interrupts(
     handle(machine.thread.process, SIGUSR1, flags=flags)
     number = wait(machine, name)
     kill(machine, SIGUSR1)
-    assert (handled(machine.thread), machine.thread.parking, machine.answer()) == (SIGUSR1, None, None)
+    assert (handled(machine.thread), waits(machine.thread), machine.answer()) == (SIGUSR1, False, None)
     leave_handler(machine)
     registers = machine.guest.registers
     assert (registers.rip, registers.rax) == ((PROGRAM - 2, number) if again else (PROGRAM, EINTR))
@@ -420,7 +425,7 @@ def test_another_mask_for_the_time_of_a_call(machine: Machine) -> None:
     machine.put(mask_of(SIGHUP, SIGKILL).to_bytes(8, "little"))
     assert machine.call("rt_sigsuspend", BASE, 8) is None
     kill(machine, SIGHUP)
-    assert machine.thread.parking is not None
+    assert waits(machine.thread)
     kill(machine, SIGUSR1)
     assert handled(machine.thread) == SIGUSR1
     assert linux_of(machine.thread).mask == mask_of(SIGHUP, SIGUSR1)
@@ -546,11 +551,11 @@ def test_a_signal_in_a_stopped_call_ends_it_after_the_continue(machine: Machine)
     prepare(other)
     wait(machine, "pause")
     kill(machine, SIGSTOP, other)
-    assert machine.thread.parking is not None, "another thread took the stop: the call goes on"
+    assert waits(machine.thread), "another thread took the stop: the call goes on"
     kill(machine, SIGUSR1, machine.thread)
-    assert (machine.thread.parking is not None, handled(machine.thread)) == (True, 0)
+    assert (waits(machine.thread), handled(machine.thread)) == (True, 0)
     kill(machine, SIGCONT)
-    assert machine.thread.parking is None
+    assert not waits(machine.thread)
     assert handled(machine.thread) == SIGUSR1
 
 

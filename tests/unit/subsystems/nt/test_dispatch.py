@@ -32,7 +32,6 @@ from tests.unit.subsystems.nt.machine import (
 
 ROUTINE = 0x5100_0000
 KERNEL, MAPERR = 0x80, 1
-_RESUMED = 0x1234
 
 
 @pytest.fixture
@@ -170,7 +169,7 @@ def test_an_apc_ends_an_alertable_wait_only(machine: Machine) -> None:
     go_on(machine)
     assert machine.call("NtWaitForSingleObject", handle, 1, 0) is None
     queue(machine, 2)
-    assert (apc(machine), machine.thread.parking) == ((2, Status.USER_APC), None)
+    assert apc(machine) == (2, Status.USER_APC)
     assert event.event.waiters == {}
 
 
