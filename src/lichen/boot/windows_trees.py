@@ -21,7 +21,7 @@ from lichen.subsystems.nt.devices import fill_namespace
 from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.sids import sid_text, user_sid
-from lichen.subsystems.nt.sockets import afd
+from lichen.subsystems.nt.sockets import requests
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
@@ -39,7 +39,7 @@ def make_namespace(context: FileSystemContext, drives: dict[str, Location]) -> D
     root.make("Device").insert("NamedPipe", NamedPipes())
     console_files.install(root)
     mount_manager.install(root, tuple(drives))
-    afd.install(root)
+    requests.install(root)
     return root
 
 

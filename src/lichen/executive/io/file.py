@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol
 
-from lichen.executive.io import watch
+from lichen.executive.io import transfers, watch
 from lichen.executive.io.applying import truncate
 from lichen.executive.io.attributes import (
     AttributeChange,
@@ -31,7 +31,10 @@ from lichen.executive.wait import Blocks, Event, Waitable, then
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import Mapping
+    from lichen.executive.io.requests import Answer, DeviceRequest
+    from lichen.executive.io.transfers import Clock
     from lichen.executive.objects.completion import Telling
+    from lichen.executive.processes import Process
 
 SEEK_SET: Final = 0
 SEEK_CURRENT: Final = 1
@@ -90,6 +93,7 @@ class File(Object):
     seekable: ClassVar[bool] = False
     discards: ClassVar[bool] = False
     """Whether what is written vanishes without being looked at."""
+    is_console: ClassVar[bool] = False
     splices_out: ClassVar[bool] = True
     splices_in: ClassVar[bool] = True
     """Whether its bytes go to, and come from, another file without a program's memory between (splice, sendfile)."""
@@ -185,6 +189,44 @@ class File(Object):
         The cursor of a reader is an index in this list, kept in `position`: names that go meanwhile move no others.
         """
         raise Failure(Status.NOT_A_DIRECTORY)
+
+    # ---- as NT's calls see it
+
+    def read_waiting(self, size: int, offset: int | None, clock: Clock) -> bytes | Blocks[bytes]:
+        """As `read`, waiting whatever Linux programs have set on the file."""
+        return transfers.read(self, size, offset, clock)
+
+    def write_waiting(self, data: bytes, offset: int | None, clock: Clock) -> int | Blocks[int]:
+        """As `write`, waiting whatever Linux programs have set on the file."""
+        return transfers.write(self, data, offset, clock)
+
+    def read_status(self, data: bytes, size: int) -> int:
+        """The status of a read of `size` bytes that has given these."""
+        if data or not size:
+            return Status.SUCCESS
+        return Status.END_OF_FILE if self.seekable or self.node.kind == Kind.CHARACTER else Status.PIPE_BROKEN
+
+    def flush(self) -> Blocks[None] | None:
+        """Have what was written reach what it is for."""
+        return self.sync() if self.node.kind in (Kind.REGULAR, Kind.DIRECTORY) else None
+
+    def full_name(self) -> str | None:
+        return None
+
+    def name_on_device(self) -> str | None:
+        """Its name below its device; None for what is named by its place."""
+        return None
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File] | None:
+        return None
+
+    def device_control(self, request: DeviceRequest) -> int | Blocks[int] | None:
+        """Carry out a request to a device, and tell its end; INVALID_DEVICE_REQUEST for what the file does not know."""
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+
+    def file_system_control(self, request: DeviceRequest) -> Answer | Blocks[Answer] | None:
+        """Carry out a request to a file system; None for what any file system may be asked."""
+        return None
 
     # ---- the object
 

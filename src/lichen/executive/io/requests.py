@@ -1,8 +1,46 @@
-"""Requests to `File.control` that more than one kind of file understands (NT: FSCTL codes; Unix: ioctl and fcntl)."""
+"""Requests to drivers: by number (NT: IRPs), and those of `File.control` that several kinds of file understand.
+
+NT has FSCTL codes for the latter, Unix ioctl and fcntl.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Thread
+    from lichen.executive.wait import Blocks
+
+Answer = tuple[int, bytes]
+"""A status, and what goes into the output buffer."""
+
+
+class Operation(Protocol):
+    """How the end of what was asked is told."""
+
+    def carry_out(self, result: int | Blocks[int] | None) -> int | Blocks[int] | None:
+        """Let it wait or go on by itself, as its file was opened."""
+
+    def end(self, status: int, information: int) -> int:
+        """Tell everybody; returns the status of the call."""
+
+
+class DeviceRequest(NamedTuple):
+    """A request by number: `data` is what the caller gave at `input`, the answer goes to `output`, which has `room`."""
+
+    thread: Thread
+    operation: Operation
+    code: int
+    data: bytes
+    input: int
+    output: int
+    room: int
+
+    def answer(self, answer: Answer) -> int:
+        """End the request."""
+        status, data = answer
+        self.thread.memory.write(self.output, data)
+        return self.operation.end(status, len(data))
 
 
 class BytesAvailable(NamedTuple):

@@ -90,12 +90,7 @@ class SymbolicLink(Object):
 
 def path_of(object: Object) -> str:
     """The whole name of an object that has one, of the root a backslash."""
-    names: list[str] = []
-    while object.named is not None:
-        directory, name = object.named
-        names.append(name)
-        object = directory
-    return "\\" + "\\".join(reversed(names))
+    return object.full_name() or "\\"
 
 
 def find(

@@ -14,11 +14,13 @@ from lichen.executive.security.access import Guarded
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
+    from lichen.executive.io.opening import Open
     from lichen.executive.objects.namespace import Directory
-    from lichen.executive.processes import Thread
+    from lichen.executive.processes import Process, Thread
     from lichen.executive.security.descriptors import Descriptor
     from lichen.executive.security.tokens import Token
-    from lichen.executive.wait import Waitable
+    from lichen.executive.wait import Blocks, Waitable
 
 ObjectT = TypeVar("ObjectT", bound="Object")
 
@@ -61,6 +63,19 @@ class Object(Guarded):
     def identity(self) -> object:
         """What the object stands for in the end."""
         return self
+
+    def full_name(self) -> str | None:
+        """The name in the namespace, empty for what has none there; None for a file, which is named by its place."""
+        names: list[str] = []
+        here: Object = self
+        while here.named is not None:
+            here, name = here.named
+            names.append(name)
+        return "".join(f"\\{name}" for name in reversed(names))
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File] | None:
+        """Open what a name means below the object; None: it is one of files, below this one's place. OBJECT_TYPE_MISMATCH."""
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
 
     def signal(self, thread: Thread, access: int) -> None:
         """Signal, as who holds a handle with these rights; OBJECT_TYPE_MISMATCH for what cannot be signalled so."""

@@ -16,10 +16,9 @@ from lichen.executive.security.descriptors import Known, allowing
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.registry_keys import RegistryRoot
-from lichen.subsystems.nt.spelling import components_for_linux
+from lichen.subsystems.nt.spelling import components_for_linux, components_of
 
 if TYPE_CHECKING:
-    from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process
 
 _FOR_LOOKING: Final = allowing(
@@ -52,6 +51,9 @@ class Device(Object):
     def __init__(self, opener: Opener) -> None:
         super().__init__()
         self.opener = opener
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File]:
+        return self.opener(process, components_of(name), open)
 
 
 def runnable_mode(name: str, mode: int) -> int:
@@ -112,13 +114,6 @@ def single(location: Location) -> Device:
         )
 
     return Device(open_it)
-
-
-def native_name(machine: MachineState, path: str) -> str:
-    """The name in the object namespace of a path on a drive; what is on none keeps its own."""
-    dos = machine.namespace.get("??")
-    link = dos.get(path[:2]) if isinstance(dos, Directory) else None
-    return "\\" + "\\".join(link.target) + path[2:] if isinstance(link, SymbolicLink) else path
 
 
 def fill_namespace(root: Directory, drives: dict[str, Location], null: Location) -> None:

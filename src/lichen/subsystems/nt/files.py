@@ -9,16 +9,13 @@ from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Share
-from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import FILE
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.console.files import Connection, ConsoleFile, open_relative
-from lichen.subsystems.nt.devices import Device, Volume, runnable
-from lichen.subsystems.nt.named_pipes import NamedPipes, PipeEnd, PipeRoot, connect
-from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.devices import runnable
+from lichen.subsystems.nt.spelling import file_components_of
 from lichen.subsystems.nt.types import Named
 
 if TYPE_CHECKING:
@@ -74,37 +71,21 @@ def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File
         else:
             walk |= Walk.DIRECTORY
     request = request._replace(walk=request.walk | walk, options=options)
-    if name.root:
-        start: Object = thread.process.handles.get(index_of(name.root))
-        if isinstance(start, File):
-            if isinstance(start, PipeRoot):
-                return start.device.open(thread.process, (name.name,) if name.name else (), request)
-            if isinstance(start, ConsoleFile | Connection):
-                return open_relative(thread.process, names.components_of(name.name))
-            if isinstance(start, PipeEnd):
-                if name.name:
-                    raise Failure(Status.OBJECT_NAME_INVALID)
-                return connect(thread.process, start.pipe, request)
-            if name.name.startswith("\\"):
-                raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-            components = names.file_components_of(name.name)
-            request = runnable(start.location, components, request)
-            return create_file(thread.process.files, start.location, components, request)
-    found = names.reach(thread, name, case_blind=True)
-    if not isinstance(found.object, Device):
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    rest = "\\".join(found.rest)
-    if isinstance(found.object, NamedPipes):
-        return found.object.open(thread.process, (rest,) if rest else (), request)
-    return found.object.opener(thread.process, names.components_of(rest), request)
+    start, rest = names.meaning(thread, name)
+    opened = start.open_relative(thread.process, rest, request)
+    return _open_below(thread, start, rest, request) if opened is None else opened
+
+
+def _open_below(thread: Thread, start: Object, name: str, request: Open) -> File | Blocks[File]:
+    """Open what a name means below an open file."""
+    assert isinstance(start, File)
+    if name.startswith("\\"):
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
+    components = file_components_of(name)
+    request = runnable(start.location, components, request)
+    return create_file(thread.process.files, start.location, components, request)
 
 
 def name_for(thread: Thread, name: Named) -> Name:
     """The name of a file that is to be made: below an open directory, or on a drive; NOT_SAME_DEVICE elsewhere."""
-    if name.root:
-        start = file_of(thread, name.root).location
-        return Name(start, names.file_components_of(name.name), Walk.CASE_BLIND)
-    found = names.lookup(thread, name)
-    if not isinstance(found.object, Volume):
-        raise Failure(Status.NOT_SAME_DEVICE)
-    return Name(*found.object.place(found.rest), Walk.CASE_BLIND)
+    return Name(*names.place(thread, name), Walk.CASE_BLIND)

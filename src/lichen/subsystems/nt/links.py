@@ -21,11 +21,10 @@ from lichen.executive.io.names import LONGEST_TARGET, Name, become_link, become_
 from lichen.executive.io.node import Node
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.devices import Volume
 from lichen.subsystems.nt.files import name_for
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.links import JunctionData, ReparseData, SymbolicLinkData
-from lichen.subsystems.nt.spelling import for_windows
+from lichen.subsystems.nt.spelling import file_components_of, for_windows
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.types import Named, decode, encode
 
@@ -178,14 +177,16 @@ def _linux_text(
         raise Failure(Status.NAME_TOO_LONG)
     if relative and path[:1] != "\\":
         start, before = parent, ""
-        components = names.file_components_of(path)
+        components = file_components_of(path)
     else:
         if relative:
             path = f"{_NT_PREFIX}{names.drive_of(process, parent)[0]}:{path}"
-        found = names.lookup(thread, Named(0, path, 0))
-        if not isinstance(found.object, Volume):
-            raise Failure(NtStatus.REPARSE_DATA_INVALID)
-        start, components = found.object.place(found.rest)
+        try:
+            start, components = names.place(thread, Named(0, path, 0))
+        except Failure as failure:
+            if failure.status == Status.NOT_SAME_DEVICE:
+                raise Failure(NtStatus.REPARSE_DATA_INVALID) from None
+            raise
         place = start.place(process.files.root)
         if not place.reachable:
             raise Failure(NtStatus.REPARSE_DATA_INVALID)

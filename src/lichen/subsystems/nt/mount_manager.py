@@ -24,6 +24,7 @@ from lichen.subsystems.nt.records.volumes import MountPoint, MountPoints
 from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
+    from lichen.executive.io.requests import DeviceRequest
     from lichen.executive.processes import Process
 
 _QUERY_POINTS: Final = 0x6D0008
@@ -53,6 +54,9 @@ class MountManager(File):
         place = process.files.devices.anonymous.place(Kind.CHARACTER, "volumes", process.files.token)
         super().__init__(place, open)
         self.drives = drives
+
+    def device_control(self, request: DeviceRequest) -> int:
+        return request.answer(self.request(request.code, request.data, request.room))
 
     def request(self, code: int, data: bytes, room: int) -> tuple[int, bytes]:
         """Carry out a device request: a status, and what goes into the output."""

@@ -8,7 +8,7 @@ Source: NtCreateNamedPipeFile (phnt), [MS-FSA] 2.1.5.10.26-33, [MS-FSCC] 2.3.30-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File
@@ -19,37 +19,35 @@ from lichen.executive.objects.rights import FILE, GENERIC_READ, Rights
 from lichen.executive.security.access import Guarded, granted, protect, require
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
+from lichen.subsystems.nt import pipe_control
 from lichen.subsystems.nt.devices import Device
-from lichen.subsystems.nt.pipe_queues import Budget, Message, Queue, Transfer
+from lichen.subsystems.nt.pipe_control import (
+    CLOSING,
+    CONNECTED,
+    DISCONNECTED,
+    LISTENING,
+    SHARE_READ,
+    SHARE_WRITE,
+    OfEnd,
+    Shape,
+)
+from lichen.subsystems.nt.pipe_queues import Budget, Message, Part, Queue, Transfer
 from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
+    from lichen.executive.io.requests import Answer, DeviceRequest
+    from lichen.executive.io.transfers import Clock
     from lichen.executive.processes import Process
     from lichen.executive.security.descriptors import Descriptor
     from lichen.executive.security.tokens import Token
 
-DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
-"""FILE_PIPE_*_STATE."""
-SHARE_READ, SHARE_WRITE = 1, 2
 _MOST_QUOTA: Final = 1 << 20
 _MOST_QUEUED: Final = 128 << 20
 _LEAST_ROOM: Final = 4096
 """What a pipe without a quota takes of a Linux program that may not wait, since `poll` calls it writable."""
 _CREATE_INSTANCE: Final = Access.APPEND
 _READING: Final = Access.READ | Access.EXECUTE
-
-
-class Shape(NamedTuple):
-    """What all instances of a pipe have in common; quotas in bytes, `directions` in SHARE_* of the client."""
-
-    directions: int
-    messages: bool
-    most_instances: int
-    inbound_quota: int
-    outbound_quota: int
-    timeout: int
-    """How long a client waits for an instance by default: relative, 100 ns."""
 
 
 class PipeEnd(File):
@@ -155,7 +153,7 @@ class PipeEnd(File):
 
     # ---- content, as NT reads and writes it
 
-    def receive(self, size: int) -> bytes | Blocks[bytes]:
+    def read_waiting(self, size: int, offset: int | None, clock: Clock) -> bytes | Blocks[bytes]:
         """Read, even no bytes only when there is something; PIPE_BROKEN at the end, NtStatus.PIPE_EMPTY instead of waiting."""
         if self.received.parts:
             return self._take(size)
@@ -166,7 +164,10 @@ class PipeEnd(File):
             raise Failure(NtStatus.PIPE_EMPTY)
         return self._read_later(size)
 
-    def send(self, data: bytes) -> int | Blocks[int]:
+    def read_status(self, data: bytes, size: int) -> int:
+        return Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS
+
+    def write_waiting(self, data: bytes, offset: int | None, clock: Clock) -> int | Blocks[int]:
         """Write; an end that does not wait writes all if there is room for it, else what is read at this moment."""
         return self._write(data, self.waits, foreign=False)
 
@@ -272,6 +273,25 @@ class PipeEnd(File):
         self.require_pipe()
         return self.pipe
 
+    def full_name(self) -> str:
+        self.require_pipe()
+        if not self.pipe.name:
+            raise Failure(NtStatus.OBJECT_PATH_INVALID)
+        return f"{self.pipe.device.full_name()}\\{self.pipe.name}"
+
+    def name_on_device(self) -> str:
+        self.require_pipe()
+        return "\\" + self.pipe.name
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File:
+        """Connect to the same pipe, which has nothing below."""
+        if name:
+            raise Failure(Status.OBJECT_NAME_INVALID)
+        return connect(process, self.pipe, open)
+
+    def file_system_control(self, request: DeviceRequest) -> Answer | Blocks[Answer] | None:
+        return pipe_control.of_end(self, request)
+
     def require_pipe(self) -> None:
         """PIPE_DISCONNECTED for a client that was thrown out: it may only be closed."""
         if self.thrown_out:
@@ -291,6 +311,9 @@ class PipeEnd(File):
     def control(self, request: object) -> object:
         if isinstance(request, BytesAvailable):
             return self.received.size
+        if isinstance(request, OfEnd):
+            self.require_pipe()
+            return request.ask(self)
         return super().control(request)
 
     def listen(self) -> int | Blocks[int]:
@@ -391,6 +414,15 @@ class PipeRoot(File):
         super().__init__(location, open)
         self.device = device
 
+    def full_name(self) -> str | None:
+        return self.device.full_name()
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File:
+        return self.device.open_relative(process, name, open)
+
+    def file_system_control(self, request: DeviceRequest) -> Answer | Blocks[Answer]:
+        return pipe_control.of_device(self, request)
+
 
 class NamedPipes(Device):
     r"""\Device\NamedPipe."""
@@ -431,10 +463,13 @@ class NamedPipes(Device):
         return end
 
     def open(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
+        return self.open_relative(process, "\\".join(rest), open)
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File:
         """Connect to an instance that listens; PIPE_NOT_AVAILABLE."""
-        if not rest:
+        if not name:
             return PipeRoot(_place(process), open, self)
-        pipe = self.pipes.get(fold("\\".join(rest)))
+        pipe = self.pipes.get(fold(name))
         if pipe is None:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         return connect(process, pipe, open)

@@ -10,46 +10,25 @@ from lichen.executive.io.anonymous import memory_file
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
 from lichen.executive.objects import namespace
+from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.namespace import Directory, Found
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DirectoryAccess
 from lichen.executive.security.access import protect, require
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import given_descriptor, opened_handle
-from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot
-from lichen.subsystems.nt.objects import new_handle, object_of
-from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
-from lichen.subsystems.nt.spelling import components_for_linux, for_windows
-from lichen.subsystems.nt.status import NtStatus
+from lichen.subsystems.nt.devices import Volume
+from lichen.subsystems.nt.objects import file_of, new_handle, object_of
+from lichen.subsystems.nt.spelling import components_of, file_components_of, for_windows, path_of
 from lichen.subsystems.nt.types import NOTHING, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, Named
 
 if TYPE_CHECKING:
+    from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
 
 Kind = TypeVar("Kind", bound=Object)
-_LONGEST: Final = 32767
 LINUX_EXTENSION: Final = ". "
 """What programs without an extension have one by: PATHEXT lists it, and Win32 takes dots and spaces off a name's end."""
-
-
-def components_of(name: str) -> tuple[str, ...]:
-    """The components of an NT name; OBJECT_NAME_INVALID for one that is too long or has a NUL."""
-    if len(name) > _LONGEST or "\0" in name:
-        raise Failure(Status.OBJECT_NAME_INVALID)
-    return tuple(part for part in name.split("\\") if part)
-
-
-def file_components_of(name: str) -> tuple[str, ...]:
-    """As `components_of`, of a name of files, in Linux' terms."""
-    return components_for_linux(components_of(name))
-
-
-def path_of(name: str) -> tuple[str, ...]:
-    """The components of a name in the object namespace, empty ones included; OBJECT_NAME_INVALID for one that is too long."""
-    if len(name) >= _LONGEST:
-        raise Failure(Status.OBJECT_NAME_INVALID)
-    text = name.removeprefix("\\")
-    return tuple(text.split("\\")) if text else ()
 
 
 def _start(thread: Thread, name: Named) -> Directory:
@@ -67,10 +46,30 @@ def reach(thread: Thread, name: Named, case_blind: bool, follow_last: bool = Tru
     return namespace.find(root, _start(thread, name), path_of(name.name), follow_last, case_blind)
 
 
-def lookup(thread: Thread, name: Named) -> Found:
-    """Where a file's name leads, which is blind to case, and the components behind the device."""
+def meaning(thread: Thread, name: Named) -> tuple[Object, str]:
+    """What an NT name begins with, blind to case: an object, and the rest, which is for that to read.
+
+    Below a handle that is no directory's the whole name is for that one's object.
+    """
+    if name.root:
+        start: Object = thread.process.handles.get(index_of(name.root))
+        if not isinstance(start, Directory):
+            return start, name.name
     found = reach(thread, name, case_blind=True)
-    return Found(found.object, components_of("\\".join(found.rest)))
+    return found.object, "\\".join(found.rest)
+
+
+def place(thread: Thread, name: Named) -> tuple[Location, tuple[str, ...]]:
+    """Where the walk along a file's name starts, below an open file or on a drive, and the components from there.
+
+    NOT_SAME_DEVICE for a name that is not of the machine's tree.
+    """
+    if name.root:
+        return file_of(thread, name.root).location, file_components_of(name.name)
+    found, rest = meaning(thread, name)
+    if not isinstance(found, Volume):
+        raise Failure(Status.NOT_SAME_DEVICE)
+    return found.place(components_of(rest))
 
 
 def find(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
@@ -213,24 +212,19 @@ def drive_above(process: Process, components: tuple[str, ...]) -> tuple[str, tup
 
 def name_of(process: Process, found: object) -> str:
     """The NT name of an object; empty for what has none. OBJECT_PATH_INVALID for a pipe without a name."""
-    if isinstance(found, File):
-        if isinstance(found, PipeEnd | PipeRoot):
-            return _name_of_pipe(found)
+    if not isinstance(found, Object):
+        return ""
+    name = found.full_name()
+    if isinstance(found, File) and name is None:
         return "\\??\\" + dos_path(process, found.location) if found.location.mount is not None else ""
-    if isinstance(found, KeyObject):
-        found.key.check()
-        return name_of_key(found.key)
-    root = found is process.machine.namespace
-    return namespace.path_of(found) if isinstance(found, Object) and (found.named is not None or root) else ""
+    return namespace.path_of(found) if found is process.machine.namespace else name or ""
 
 
-def _name_of_pipe(end: PipeEnd | PipeRoot) -> str:
-    if isinstance(end, PipeRoot):
-        return namespace.path_of(end.device)
-    end.require_pipe()
-    if not end.pipe.name:
-        raise Failure(NtStatus.OBJECT_PATH_INVALID)
-    return namespace.path_of(end.pipe.device) + "\\" + end.pipe.name
+def native_name(machine: MachineState, path: str) -> str:
+    """The name in the object namespace of a path on a drive; what is on none keeps its own."""
+    dos = machine.namespace.get("??")
+    link = dos.get(path[:2]) if isinstance(dos, Directory) else None
+    return "\\" + "\\".join(link.target) + path[2:] if isinstance(link, namespace.SymbolicLink) else path
 
 
 def anonymous_file(thread: Thread, size: int) -> File:

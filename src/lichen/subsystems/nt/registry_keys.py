@@ -40,6 +40,10 @@ class KeyObject(Object):
     def secured(self) -> Key:
         return self.key
 
+    def full_name(self) -> str:
+        self.key.check()
+        return name_of_key(self.key)
+
     def closed(self) -> None:
         for changed in tuple(self.waiting):
             self.key.forget(changed)

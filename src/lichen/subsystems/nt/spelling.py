@@ -13,6 +13,7 @@ from typing import Final
 
 from lichen.executive.status import Failure, Status
 
+_LONGEST: Final = 32767
 _BASE: Final = 0xF000
 _ESCAPE: Final = chr(_BASE)
 _MAPPED: Final = {chr(code): chr(_BASE + code) for code in (*range(1, 32), *map(ord, '"*:<>?\\|'))}
@@ -92,3 +93,23 @@ def components_for_linux(components: tuple[str, ...]) -> tuple[str, ...]:
         if _REFUSED.search(name) is not None:
             raise Failure(Status.OBJECT_NAME_INVALID)
     return tuple(map(for_linux, components))
+
+
+def components_of(name: str) -> tuple[str, ...]:
+    """The components of an NT name; OBJECT_NAME_INVALID for one that is too long or has a NUL."""
+    if len(name) > _LONGEST or "\0" in name:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    return tuple(part for part in name.split("\\") if part)
+
+
+def file_components_of(name: str) -> tuple[str, ...]:
+    """As `components_of`, of a name of files, in Linux' terms."""
+    return components_for_linux(components_of(name))
+
+
+def path_of(name: str) -> tuple[str, ...]:
+    """The components of a name in the object namespace, empty ones included; OBJECT_NAME_INVALID for one that is too long."""
+    if len(name) >= _LONGEST:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    text = name.removeprefix("\\")
+    return tuple(text.split("\\")) if text else ()

@@ -17,14 +17,11 @@ from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait, then
-from lichen.subsystems.nt import transfers
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.links import shown_by_name
 from lichen.subsystems.nt.memory import require_writable
-from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, new_handle
-from lichen.subsystems.nt.pipe_queues import Part
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.records.files import FileBasicInformation, FileNetworkOpenInformation
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE: Final = 1 << 26
 _PART: Final = 1 << 22
 """How much of a file is read or written in one turn of the kernel."""
+_ENDS: Final = (Status.END_OF_FILE, Status.PIPE_BROKEN)
 _USE_POSITION, _WRITE_TO_END = -2, -1
 _BASIC, _NETWORK_OPEN = layout(FileBasicInformation, MODEL), layout(FileNetworkOpenInformation, MODEL)
 
@@ -120,16 +118,15 @@ def NtReadFile(
         return completion.carry_out(read_much(completion, store, size, offset))
 
     clock = thread.process.machine.scheduler.clock
-    found = transfers.read(file, min(size, _MOST_AT_ONCE), offset, clock)
+    found = file.read_waiting(min(size, _MOST_AT_ONCE), offset, clock)
 
     def done(data: bytes) -> int:
-        if not data and size and not isinstance(file, PipeEnd):
-            ended = file.seekable or file.node.kind == Kind.CHARACTER
-            return completion.end_transfer(Status.END_OF_FILE if ended else Status.PIPE_BROKEN, 0)
+        status = file.read_status(data, size)
+        if status in _ENDS:
+            return completion.end_transfer(status, 0)
         thread.memory.write(buffer, data)
         counters.read_bytes += len(data)
         _move(file, offset, len(data))
-        status = Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS
         return completion.end_transfer(status, len(data))
 
     return completion.carry_out(then(found, done))
@@ -171,7 +168,7 @@ def NtWriteFile(
         return completion.carry_out(write_much(completion, load, size, offset))
 
     clock = thread.process.machine.scheduler.clock
-    written = transfers.write(file, data, offset, clock)
+    written = file.write_waiting(data, offset, clock)
 
     def done(count: int) -> int:
         counters.written_bytes += count
@@ -264,11 +261,7 @@ def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Address) -> Resul
     """Bring a file's content to the disk, a pipe's to who reads it; that is waited for whatever the handle's mode."""
     file = file_of(thread, handle, Access.CONTENT)
     completion = Completion(thread, file, 0, 0, 0, status)
-    if isinstance(file, PipeEnd):
-        flushed = file.flush()
-    else:
-        flushed = file.sync() if file.node.kind in (Kind.REGULAR, Kind.DIRECTORY) else None
-    result: Result = then(flushed, lambda _: completion.end(Status.SUCCESS, 0))
+    result: Result = then(file.flush(), lambda _: completion.end(Status.SUCCESS, 0))
     return completion.wait(cast(Blocks[int], result)) if type(result) is GeneratorType else result
 
 

@@ -17,12 +17,12 @@ from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import is_viewed, require_removable, set_disposition
 from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
+from lichen.executive.io.requests import Answer, DeviceRequest
 from lichen.executive.objects.completion import USUAL, CompletionPort
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
-from lichen.subsystems.nt import names
-from lichen.subsystems.nt.calls import pipe
+from lichen.subsystems.nt import names, pipe_control
 from lichen.subsystems.nt.calls.file import (
     allocation_of,
     basic_information,
@@ -32,8 +32,6 @@ from lichen.subsystems.nt.calls.file import (
     times_of,
 )
 from lichen.subsystems.nt.completions import SKIP_SIGNAL, Completion
-from lichen.subsystems.nt.console.control import console_control
-from lichen.subsystems.nt.console.files import Connection, ConsoleFile
 from lichen.subsystems.nt.devices import runnable_mode
 from lichen.subsystems.nt.files import (
     FILE_NO_BUFFERING,
@@ -45,8 +43,6 @@ from lichen.subsystems.nt.files import (
 )
 from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, attributes_of, control, tag_of
-from lichen.subsystems.nt.mount_manager import MountManager
-from lichen.subsystems.nt.named_pipes import PipeEnd
 from lichen.subsystems.nt.objects import file_of, object_of
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
@@ -65,8 +61,6 @@ from lichen.subsystems.nt.records.files import (
 )
 from lichen.subsystems.nt.records.pipes import FilePipeInformation, FilePipeLocalInformation
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
-from lichen.subsystems.nt.sockets import requests
-from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.spelling import components_for_linux
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, Named, Result, decode, encode
@@ -85,8 +79,9 @@ _MODES: Final = {
 _SETTABLE_MODES: Final = FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY
 _WAITING_MODES: Final = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
 _LONGEST_REQUEST: Final = 1 << 20
-"""The most that a console takes or gives at once."""
+"""The most that a device takes at once."""
 _LONGEST_INPUT: Final = 0x10000
+FSCTL_GET_OBJECT_ID: Final = 0x9009C
 _KEEP_TIMES: Final = (0, -1, -2)
 _OBJECT_ID: Final = layout(FileObjectIdBuffer, MODEL)
 
@@ -146,10 +141,10 @@ def _access(thread: Thread, file: File) -> int:
 @information.tailed(9, FileNameInformation, least=8, cut=True)
 @information.tailed(48, FileNameInformation, least=8, cut=True)
 def _name(at: int, thread: Thread, file: File) -> tuple[FileNameInformation, bytes]:
-    if isinstance(file, PipeEnd):
-        text = encode(pipe.name_of(file))
-    else:
-        text = encode(names.dos_path(thread.process, file.location)[2:] or "\\")
+    name = file.name_on_device()
+    if name is None:
+        name = names.dos_path(thread.process, file.location)[2:] or "\\"
+    text = encode(name)
     return FileNameInformation(len(text)), text
 
 
@@ -193,8 +188,8 @@ def _end(thread: Thread, file: File) -> int:
     return size_of(attributes_of(thread, file))
 
 
-information(23, FilePipeInformation, access=Access.READ_ATTRIBUTES)(pipe.pipe_information)
-information(24, FilePipeLocalInformation, access=Access.READ_ATTRIBUTES)(pipe.local_information)
+information(23, FilePipeInformation, access=Access.READ_ATTRIBUTES)(pipe_control.pipe_information)
+information(24, FilePipeLocalInformation, access=Access.READ_ATTRIBUTES)(pipe_control.local_information)
 
 
 @information(34, FileNetworkOpenInformation)
@@ -401,7 +396,7 @@ def _set_mode(mode: int, thread: Thread, file: File) -> None:
             file.options = file.options | option if mode & bit else file.options & ~option
 
 
-settings(23, FilePipeInformation, access=Access.WRITE_ATTRIBUTES)(pipe.set_pipe_information)
+settings(23, FilePipeInformation, access=Access.WRITE_ATTRIBUTES)(pipe_control.set_pipe_information)
 
 
 @nt.call(partial="reparse points are links only; no object ids, no sparse files")
@@ -422,33 +417,32 @@ def NtFsControlFile(
     file = _controlled(thread, handle, code)
     completion = Completion(thread, file, event, routine, context, status)
     data = thread.memory.read(input, min(input_size, _LONGEST_INPUT)) if input_size else b""
-    answer = pipe.pipe_control(thread, file, code, data, output_size)
-    if answer is not None:
-        return completion.carry_out(then(answer, lambda answer: _answered(completion, answer, output)))
-    if code == 0x9009C and file.node.kind in (Kind.REGULAR, Kind.DIRECTORY):  # FSCTL_GET_OBJECT_ID
-        attributes = file.attributes()
-        data = _OBJECT_ID.pack(FileObjectIdBuffer(attributes.file_id, attributes.device))
-        if output_size < len(data):
-            raise Failure(Status.BUFFER_TOO_SMALL)
-        thread.memory.write(output, data)
-        return completion.end(Status.SUCCESS, len(data))
-    if code in (SET_REPARSE_POINT, DELETE_REPARSE_POINT):
-        file_of(thread, handle, Access.CONTENT | Access.WRITE_ATTRIBUTES)
-    if (told := control(thread, file, code, data, output_size)) is not None:
-        return _answered(completion, told, output)
-    raise Failure(Status.INVALID_DEVICE_REQUEST)
+    request = DeviceRequest(thread, completion, code, data, input, output, output_size)
+    answer = file.file_system_control(request) or pipe_control.of_stream(file, code, output_size)
+    if answer is None and code == FSCTL_GET_OBJECT_ID:
+        answer = _object_id(file, output_size)
+    if answer is None:
+        if code in (SET_REPARSE_POINT, DELETE_REPARSE_POINT):
+            file_of(thread, handle, Access.CONTENT | Access.WRITE_ATTRIBUTES)
+        answer = control(thread, file, code, data, output_size)
+    if answer is None:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
+    return completion.carry_out(then(answer, request.answer))
+
+
+def _object_id(file: File, room: int) -> Answer | None:
+    if file.node.kind not in (Kind.REGULAR, Kind.DIRECTORY):
+        return None
+    attributes = file.attributes()
+    data = _OBJECT_ID.pack(FileObjectIdBuffer(attributes.file_id, attributes.device))
+    if room < len(data):
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    return Status.SUCCESS, data
 
 
 def _controlled(thread: Thread, number: int, code: int) -> File:
     """The file of a handle that has the rights which a control code says it needs (CTL_CODE in winioctl.h)."""
     return object_of(thread, number, File, code >> 14 & (Access.READ | Access.WRITE))
-
-
-def _answered(completion: Completion, answer: pipe.Answer, output: int) -> int:
-    """Tell what a request gave."""
-    status, data = answer
-    completion.thread.memory.write(output, data)
-    return completion.end(status, len(data))
 
 
 @nt.call()
@@ -467,15 +461,8 @@ def NtDeviceIoControlFile(
 ) -> Result:
     """A request to a device."""
     file = _controlled(thread, handle, code)
-    if not isinstance(file, ConsoleFile | Connection | MountManager | AfdFile):
-        raise Failure(Status.INVALID_DEVICE_REQUEST)
     completion = Completion(thread, file, event, routine, context, status)
     if input_size > _LONGEST_REQUEST:
         raise Failure(Status.INSUFFICIENT_RESOURCES)
     data = thread.memory.read(input, input_size) if input_size else b""
-    if isinstance(file, MountManager):
-        return _answered(completion, file.request(code, data, output_size), output)
-    if isinstance(file, AfdFile):
-        return requests.control(completion, file, code, data, input, output, output_size)
-    answer = console_control(thread.process, file, code, data, min(output_size, _LONGEST_REQUEST))
-    return then(answer, lambda answer: _answered(completion, answer, output))
+    return file.device_control(DeviceRequest(thread, completion, code, data, input, output, output_size))

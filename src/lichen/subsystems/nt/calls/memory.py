@@ -14,8 +14,7 @@ from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import foreign, memory, placeholders, views
-from lichen.subsystems.nt.devices import native_name
+from lichen.subsystems.nt import foreign, memory, names, placeholders, views
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.memory import (
     ANYWHERE,
@@ -381,7 +380,7 @@ def _mapped_name(
     allocation = region.allocation if region else None
     if not isinstance(allocation, Allocation) or not allocation.path:
         raise Failure(Status.INVALID_ADDRESS)
-    name = encode(native_name(target.machine, allocation.path))
+    name = encode(names.native_name(target.machine, allocation.path))
     needed.write(16 + len(name) + 2)
     if size < 16 + len(name) + 2:
         raise Failure(Status.BUFFER_OVERFLOW if size >= 16 else Status.INFO_LENGTH_MISMATCH)

@@ -17,6 +17,7 @@ from lichen.subsystems.nt.objects import object_of
 from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.common import UnicodeString
 from lichen.subsystems.nt.records.objects import ObjectDirectoryInformation
+from lichen.subsystems.nt.spelling import components_of
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -117,7 +118,7 @@ def NtCreateSymbolicLinkObject(
     if not text.startswith("\\"):
         raise Failure(Status.INVALID_PARAMETER)
     return names.make_or_open(
-        thread, handle, access, name, SymbolicLink, lambda: SymbolicLink(names.components_of(text))
+        thread, handle, access, name, SymbolicLink, lambda: SymbolicLink(components_of(text))
     )
 
 

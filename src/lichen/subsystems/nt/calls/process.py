@@ -16,10 +16,9 @@ from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import ExitStatus, Process, Thread
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, foreign, graphics, priority, signals
+from lichen.subsystems.nt import affinity, crash, foreign, graphics, names, priority, signals
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
-from lichen.subsystems.nt.devices import native_name
 from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.memory import reserve, room_below
 from lichen.subsystems.nt.objects import new_handle, process_of
@@ -197,7 +196,7 @@ def _wow64(process: Process) -> int:
 
 @information.tailed(27, UnicodeString)
 def _native_image_name(at: int, process: Process) -> tuple[UnicodeString, bytes]:
-    return _text(at, native_name(process.machine, foreign.image_path(process)))
+    return _text(at, names.native_name(process.machine, foreign.image_path(process)))
 
 
 @information.value(29, u32)

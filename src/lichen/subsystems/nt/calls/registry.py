@@ -32,6 +32,7 @@ from lichen.subsystems.nt.records.registry import (
 )
 from lichen.subsystems.nt.registry_access import require_writable
 from lichen.subsystems.nt.registry_keys import KeyObject, RegistryRoot, name_of_key
+from lichen.subsystems.nt.spelling import path_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     NOTHING,
@@ -79,7 +80,7 @@ def _place(thread: Thread, name: Named) -> tuple[Key, tuple[str, ...]]:
     if name.root:
         if name.name.startswith("\\"):
             raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-        return _key(thread, name.root, 0), tuple(filter(None, names.path_of(name.name)))
+        return _key(thread, name.root, 0), tuple(filter(None, path_of(name.name)))
     if not name.name:
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
     found = names.reach(thread, name, case_blind=True)

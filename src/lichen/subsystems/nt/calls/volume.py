@@ -11,7 +11,6 @@ from lichen.abi.argument import Out
 from lichen.abi.layout import u32
 from lichen.executive.io.attributes import FileSystemStatistics, Kind
 from lichen.executive.io.file import File
-from lichen.subsystems.nt.console.files import ConsoleFile
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records.common import IoStatusBlock
@@ -93,6 +92,6 @@ def _device_type(file: File) -> int:
         return _DEVICE_DISK
     if kind in (Kind.FIFO, Kind.SOCKET):
         return _DEVICE_PIPE
-    if isinstance(file, ConsoleFile):
+    if file.is_console:
         return _DEVICE_CONSOLE
     return _DEVICE_NULL if file.discards else _DEVICE_PIPE

@@ -15,7 +15,6 @@ from lichen.abi.layout import layout
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.console import events
-from lichen.subsystems.nt.console.files import INPUT, OUTPUT, Connection, ConsoleFile
 from lichen.subsystems.nt.console.keys import RECORD_SIZE
 from lichen.subsystems.nt.console.screen import Cell
 from lichen.subsystems.nt.records import MODEL, ULONG
@@ -34,13 +33,16 @@ from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
+    from lichen.subsystems.nt.console.files import ConsoleFile
 
 Answer = bytes | Blocks[bytes]
-_Handler = Callable[["Process", ConsoleFile, bytes, int], Answer]
+_Handler = Callable[["Process", "ConsoleFile", bytes, int], Answer]
 
+INPUT, OUTPUT = 1, 2
+"""Roles: bits of what a handle is for; 0 is the Reference."""
 _ANY: Final = 0
-_BIND: Final = 0x5000CC
-"""Of a Connection: the id of the process to whose console it leads from now on."""
+_MOST: Final = 1 << 20
+"""The most that a console gives at once."""
 _INPUT_INFORMATION, _INPUT_SETTINGS = layout(InputInformation, MODEL), layout(InputSettings, MODEL)
 _OUTPUT_INFORMATION, _OUTPUT_SETTINGS = layout(OutputInformation, MODEL), layout(OutputSettings, MODEL)
 _FILL, _OUTPUT = layout(FillRequest, MODEL), layout(OutputRequest, MODEL)
@@ -69,11 +71,10 @@ class TooSmall(Exception):
 
 
 def console_control(
-    process: Process, file: ConsoleFile | Connection, code: int, data: bytes, room: int
+    process: Process, file: ConsoleFile, code: int, data: bytes, room: int
 ) -> tuple[int, bytes] | Blocks[tuple[int, bytes]]:
     """Carry out a request; its status and what goes into the output buffer, of which there is `room`."""
-    if isinstance(file, Connection):
-        return _connect(file, code, data)
+    room = min(room, _MOST)
     role, handler = _HANDLERS.get(code, (_ANY, None))
     if handler is None:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
@@ -86,15 +87,6 @@ def console_control(
     except TooSmall as small:
         return Status.BUFFER_TOO_SMALL, small.answer[:room]
     return then(answer, lambda found: (Status.SUCCESS, found[:room]))
-
-
-def _connect(file: Connection, code: int, data: bytes) -> tuple[int, bytes]:
-    if code != _BIND:
-        raise Failure(Status.INVALID_DEVICE_REQUEST)
-    if len(data) < ULONG.size:
-        raise Failure(Status.INVALID_PARAMETER)
-    file.bind(ULONG.unpack(data))
-    return Status.SUCCESS, b""
 
 
 def _nothing(waiting: Blocks[None] | None) -> Answer:

@@ -15,17 +15,21 @@ from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
 from lichen.executive.security.inspection import may_inspect
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, Waitable
+from lichen.executive.wait import Blocks, Waitable, then
 from lichen.subsystems.nt import signals
 from lichen.subsystems.nt.console.console import Console
+from lichen.subsystems.nt.console.control import INPUT, OUTPUT, console_control
 from lichen.subsystems.nt.devices import Device
+from lichen.subsystems.nt.records import ULONG
+from lichen.subsystems.nt.spelling import components_of
 from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:
+    from lichen.executive.io.requests import DeviceRequest
     from lichen.executive.processes import Process
 
-INPUT, OUTPUT = 1, 2
-"""Roles: bits of what a handle is for; 0 is the Reference."""
+_BIND: Final = 0x5000CC
+"""Of a Connection: the id of the process to whose console it leads from now on."""
 _PARENT: Final = 0xFFFFFFFF
 _ROLES: Final = {
     "currentin": INPUT,
@@ -42,6 +46,7 @@ class ConsoleFile(File):
     """A handle of a console, whose reference it takes over."""
 
     __slots__ = ("console", "role")
+    is_console = True
 
     def __init__(self, console: Console, role: int, access: int = _ACCESS) -> None:
         super().__init__(console.output.location, Open(access, options=Options.NO_TERMINAL))
@@ -83,6 +88,24 @@ class ConsoleFile(File):
         waiting = self.console.write_bytes(_caller(self), bytes(data))
         return len(data) if waiting is None else _written(waiting, len(data))
 
+    def open_relative(self, process: Process, name: str, open: Open) -> File:
+        return _below(process, name)
+
+    def device_control(self, request: DeviceRequest) -> int | Blocks[int]:
+        answer = console_control(request.thread.process, self, request.code, request.data, request.room)
+        return then(answer, request.answer)
+
+
+def _below(process: Process, name: str) -> File:
+    """Open what is named below a handle of the process's console."""
+    console = console_of(process)
+    rest = components_of(name)
+    if rest == ("Connection",):
+        return Connection(process)
+    if rest == ("Reference",):
+        return ConsoleFile(console.reference(), 0)
+    raise Failure(Status.OBJECT_NAME_NOT_FOUND)
+
 
 def _caller(file: ConsoleFile) -> Process:
     """The process on whose behalf the kernel is at work."""
@@ -110,6 +133,17 @@ class Connection(File):
     def closed(self) -> None:
         signals.left(self.process)
         super().closed()
+
+    def open_relative(self, process: Process, name: str, open: Open) -> File:
+        return _below(process, name)
+
+    def device_control(self, request: DeviceRequest) -> int:
+        if request.code != _BIND:
+            raise Failure(Status.INVALID_DEVICE_REQUEST)
+        if len(request.data) < ULONG.size:
+            raise Failure(Status.INVALID_PARAMETER)
+        self.bind(ULONG.unpack(request.data))
+        return request.answer((Status.SUCCESS, b""))
 
     def bind(self, id: int) -> None:
         """Attach to the console of a process, or of the parent (AttachConsole)."""
@@ -155,16 +189,6 @@ def open_console(process: Process, rest: tuple[str, ...], open: Open) -> File:
     console = console_of(process)
     if name in _ROLES and not console.hidden:
         return ConsoleFile(console.reference(), _ROLES[name], open.access)
-    raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-
-
-def open_relative(process: Process, rest: tuple[str, ...]) -> File:
-    """Open what is named below a handle of the process's console."""
-    console = console_of(process)
-    if rest == ("Connection",):
-        return Connection(process)
-    if rest == ("Reference",):
-        return ConsoleFile(console.reference(), 0)
     raise Failure(Status.OBJECT_NAME_NOT_FOUND)
 
 

@@ -15,8 +15,9 @@ from lichen.executive.io.terminal import GetWindowSize, PseudoNumber
 from lichen.executive.objects.handles import handle_of, index_of
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.console.console import Console, HiddenConsole
+from lichen.subsystems.nt.console.control import INPUT, OUTPUT
 from lichen.subsystems.nt.console.events import group_of_creator
-from lichen.subsystems.nt.console.files import INPUT, OUTPUT, ConsoleFile, join
+from lichen.subsystems.nt.console.files import ConsoleFile, join
 from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File, Ready
-from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.io.opening import Open, Options, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.network.sockets import (
     Address,
@@ -22,10 +22,8 @@ from lichen.executive.network.sockets import (
     SocketOption,
     SocketType,
 )
-from lichen.executive.objects.namespace import Directory
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Event, Waitable, then
-from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.records import LONG
 from lichen.subsystems.nt.sockets import addresses
 
@@ -41,7 +39,7 @@ _YES: Final = LONG.pack(1)
 
 
 class AfdFile(File):
-    """One open of the device; `socket` once it is one."""
+    """One end, `socket` once it is one; the requests to it are those of `requests.Endpoint`, the kind that is opened."""
 
     __slots__ = (
         "bound",
@@ -248,13 +246,3 @@ def interest(flags: int) -> int:
     if flags & OUT_OF_BAND:
         mask |= Poll.PRIORITY
     return mask
-
-
-def _open(process: Process, rest: tuple[str, ...], open: Open) -> File:
-    """What follows the device's name means nothing, as on Windows: libraries put their own there."""
-    return AfdFile(process, open._replace(access=open.access | Access.READ | Access.WRITE))
-
-
-def install(root: Directory) -> None:
-    """Put the device into the namespace."""
-    root.make("Device").insert("Afd", Device(_open))

@@ -94,7 +94,7 @@ def accept(request: Request) -> Result:
 
     def accepted(socket: Socket) -> int:
         process = request.thread.process
-        file = AfdFile(process, Open(_ACCESS, options=request.file.options))
+        file = type(request.file)(process, Open(_ACCESS, options=request.file.options))
         file.kind = request.file.kind
         file.become(socket)
         number = handle_of(process.handles.insert(file, _ACCESS, True))

@@ -15,8 +15,8 @@ from lichen.subsystems.nt.sockets.errors import translate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lichen.executive.io.requests import Operation
     from lichen.executive.processes import Thread
-    from lichen.subsystems.nt.completions import Completion
     from lichen.subsystems.nt.types import Result
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Request(NamedTuple):
     input: int
     output: int
     room: int
-    completion: Completion
+    completion: Operation
 
     @property
     def caller(self) -> Caller:

@@ -1,4 +1,4 @@
-"""The requests that \\Device\\Afd knows, by control code.
+"""\\Device\\Afd, and the requests that it knows, by control code.
 
 Source: AFD's codes as ws2_32 of Wine makes them; 0x12017, 0x12024, 0x1202f and 0x120xx below are Windows' own.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.io.opening import Access, Open
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.network.sockets import AtMark
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.records import LONG, ULONG
 from lichen.subsystems.nt.sockets import connections, options, selection, transfers
 from lichen.subsystems.nt.sockets.afd import AfdFile
@@ -18,18 +20,11 @@ from lichen.subsystems.nt.sockets.errors import translated
 from lichen.subsystems.nt.sockets.request import Request
 
 if TYPE_CHECKING:
-    from lichen.subsystems.nt.completions import Completion
+    from lichen.executive.io.file import File
+    from lichen.executive.io.requests import DeviceRequest
+    from lichen.executive.objects.namespace import Directory
+    from lichen.executive.processes import Process
     from lichen.subsystems.nt.types import Result
-
-
-def control(
-    completion: Completion, file: AfdFile, code: int, data: bytes, input: int, output: int, room: int
-) -> Result:
-    """Carry out a request; NOT_IMPLEMENTED for one that is not known."""
-    carry_out = _REQUESTS.get(code) or options.handler(code)
-    if carry_out is None:
-        raise Failure(Status.NOT_IMPLEMENTED)
-    return carry_out(Request(completion.thread, file, data, input, output, room, completion))
 
 
 def _set_blocking(request: Request) -> int:
@@ -90,3 +85,27 @@ _REQUESTS: Final[dict[int, Callable[[Request], Result]]] = {
     0x12087: selection.select_events,
     0x1208B: selection.take_events,
 }
+
+
+class Endpoint(AfdFile):
+    """An open of the device, which carries out the requests."""
+
+    __slots__ = ()
+
+    def device_control(self, request: DeviceRequest) -> Result:
+        """Carry out a request; NOT_IMPLEMENTED for one that is not known."""
+        carry_out = _REQUESTS.get(request.code) or options.handler(request.code)
+        if carry_out is None:
+            raise Failure(Status.NOT_IMPLEMENTED)
+        thread, operation, _, data, input, output, room = request
+        return carry_out(Request(thread, self, data, input, output, room, operation))
+
+
+def _open(process: Process, rest: tuple[str, ...], open: Open) -> File:
+    """What follows the device's name means nothing, as on Windows: libraries put their own there."""
+    return Endpoint(process, open._replace(access=open.access | Access.READ | Access.WRITE))
+
+
+def install(root: Directory) -> None:
+    """Put the device into the namespace."""
+    root.make("Device").insert("Afd", Device(_open))

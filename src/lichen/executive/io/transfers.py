@@ -1,4 +1,4 @@
-"""Reading and writing as NT means it, whatever Linux programs have set on an open file that both worlds use.
+"""Reading and writing that waits as whoever asks means it, whatever others have set on an open file that both worlds use.
 
 Whether a call on a handle waits is the NT handle's own mode: synchronous, or overlapped and then left pending. O_NONBLOCK is
 Linux's view of the same open file, so a read here waits in spite of it, and a write goes on until all is written. O_APPEND,
@@ -16,7 +16,6 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.opening import Access, Options, Poll
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.nt.named_pipes import PipeEnd
 
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
@@ -31,8 +30,6 @@ Clock = Callable[[], float]
 
 def read(file: File, size: int, offset: int | None, clock: Clock) -> bytes | Blocks[bytes]:
     """At most `size` bytes, waiting for some; even a read of no bytes waits until a pipe has something to read."""
-    if isinstance(file, PipeEnd):
-        return file.receive(size)
     if file.node.kind == Kind.DIRECTORY:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     if not size and file.node.kind in _STREAMS and file.access & Access.READ:
@@ -77,8 +74,6 @@ def _until_ready(file: File, event: int, clock: Clock) -> Blocks[None]:
 
 def write(file: File, data: bytes, offset: int | None, clock: Clock) -> int | Blocks[int]:
     """Write all of `data`; PIPE_CLOSING when nobody reads it, PIPE_BROKEN when the reader goes in the middle of it."""
-    if isinstance(file, PipeEnd):
-        return file.send(data)
     if file.node.kind == Kind.DIRECTORY:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     if file.node.kind not in _STREAMS and not file.options & Options.NONBLOCKING:
