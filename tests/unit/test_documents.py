@@ -1,7 +1,7 @@
 """Whoever reads a name in the documents finds it in the house: files by their paths, code by module or class and name.
 
-A path is looked for from the root, from `src/lichen` and from the document's own folder; `module.name` and `Class.name` in
-`src` and `tests`. What machines and the build make, and programs of guests, are no part of the house.
+A path is looked for from the root, from `src/lichen` and from the document's own folder; `module.name`, `Class.name` and
+`Class` in `src` and `tests`. What machines and the build make, and programs of guests, are no part of the house.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WITHOUT_README = {"guest"}
 QUOTED = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"[\w.+-]*(?:/[\w.+-]+)+/?|[\w.+-]+/|[\w-]+\.(?:py|md|c|h|S|toml)")
-DOTTED = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\(\))?")
+NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Z][a-z]\w*)(?:\([^()]*\))?")
 ELSEWHERE = re.compile(r"/|\.venv/|.*\.(?:exe|dll|sqlite)$")
 LONGEST_README, SHORTEST_README = 30, 10
 
@@ -52,13 +52,13 @@ def file_names() -> frozenset[str]:
 
 @cache
 def known_names() -> frozenset[str]:
-    """Each module, function, class and attribute of one, by every end of its dotted name that has a dot."""
+    """Each module, function, class and attribute of one, by every end of its dotted name."""
     return frozenset(end for top in ("src", "tests") for name in names_of(ROOT / top) for end in ends(name))
 
 
 def ends(name: str) -> Iterator[str]:
     parts = name.split(".")
-    yield from (".".join(parts[start:]) for start in range(len(parts) - 1))
+    yield from (".".join(parts[start:]) for start in range(len(parts)))
 
 
 def names_of(folder: Path) -> Iterator[str]:
@@ -106,7 +106,7 @@ def strange(document: Path) -> Iterator[str]:
         if PATH.fullmatch(text):
             if not is_there(text, document):
                 yield text
-        elif (dotted := DOTTED.fullmatch(text)) and dotted.group(1) not in known_names():
+        elif (name := NAME.fullmatch(text)) and name.group(1) not in known_names():
             yield text
 
 
@@ -132,7 +132,10 @@ def test_a_room_is_told_of_in_a_few_lines(readme: Path) -> None:
         ("`executive/wait.py`, `src/lichen`, `abi/`, `test_documents.py`, `tests/unit/`", []),
         ("`wait.Wait`, `Thread.finish`, `executive.wait.then()`, `Process.stopped`", []),
         ("`executive/io/nowhere.py`", ["executive/io/nowhere.py"]),
-        ("`Thread.fly`, `wait.weight`", ["Thread.fly", "wait.weight"]),
+        (
+            "`Thread.fly`, `wait.weight`, `Wait.less(1, 2)`, `Wight`",
+            ["Thread.fly", "Wait.less(1, 2)", "Wight", "wait.weight"],
+        ),
         ("`cmd.exe`, `/proc/self`, `.venv/bin/lichen`, `yield Wait(...)`, `partial=`", []),
         ("```\nmachines/NAME/root `no.name`\n```\n", []),
     ],
