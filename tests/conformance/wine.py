@@ -45,9 +45,8 @@ class Wine:
             "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": "winemenubuilder.exe,mscoree,mshtml=d",
             "DISPLAY": "",
-            "XDG_RUNTIME_DIR": str(
-                prefix
-            ),  # Wine 10 looks for Wayland, and says so when it has no folder to look in
+            # Wine 10 looks for Wayland, and says so when it has no folder to look in.
+            "XDG_RUNTIME_DIR": str(prefix),
         }
 
     def start(self) -> bool:
