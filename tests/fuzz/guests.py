@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import (
     PAGE,
     GuestGone,
@@ -72,13 +72,13 @@ class Memory:
             if start <= address < start + len(data):
                 return start, data
         if size:
-            raise Fault(address)
+            raise BadAddress(address)
         return address, bytearray()
 
     @staticmethod
     def _check(address: int, size: int, start: int, data: bytearray) -> None:
         if address + size > start + len(data):
-            raise Fault(start + len(data))
+            raise BadAddress(start + len(data))
 
 
 class Guest:

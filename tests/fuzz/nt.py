@@ -14,13 +14,13 @@ from typing import Any, Final, cast
 
 from lichen.abi.declare import Call
 from lichen.abi.layout import LLP64, i64, layout, ptr, u64
+from lichen.executive.address_space import AddressSpace, Region
 from lichen.executive.interfaces import PAGE
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import find
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.opening import Access, Disposition, Open
-from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.handles import HandleTable, handle_of
 from lichen.executive.processes import Process, Thread
 from lichen.executive.registry import Registry

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import PAGE
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -15,7 +16,6 @@ from lichen.executive.io.location import Location, Mount
 from lichen.executive.io.lookup import find
 from lichen.executive.io.names import Name, make_directory, symlink
 from lichen.executive.machine import MachineState
-from lichen.executive.memory import Region
 from lichen.executive.network.sockets import AddressFamily
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.objects.namespace import Directory
@@ -26,7 +26,7 @@ from lichen.executive.security.tokens import Token
 from lichen.executive.system import Load, System
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.terminal import pty

@@ -11,7 +11,7 @@ from lichen.executive.objects.namespace import Directory
 from lichen.executive.registry import Registry
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.system import Load, System
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.platforms.thishost import ThisHost
 
 

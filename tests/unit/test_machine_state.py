@@ -11,7 +11,7 @@ from lichen.executive.objects.namespace import Directory
 from lichen.executive.processes import INIT
 from lichen.executive.registry import Registry
 from lichen.executive.status import Failure, Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.kernel import Kernel
 
 Calls = list[str]

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from lichen.executive.address_space import GUARD_GAP, AddressSpace, Region
 from lichen.executive.interfaces import PAGE
-from lichen.executive.memory import GUARD_GAP, AddressSpace, Region
 from lichen.executive.status import Failure, Status
 
 LOW, HIGH = 0x10000, 0x200000

@@ -10,10 +10,10 @@ from typing import Any, cast
 import pytest
 
 from lichen.executive import programs, scheduling
+from lichen.executive.address_space import AddressSpace, Region
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.jobs import Job
 from lichen.executive.limits import ProcessorLimit
-from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.process_table import ProcessTable

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from lichen.executive import programs
-from lichen.executive.memory import AddressSpace, Region
+from lichen.executive.address_space import AddressSpace, Region
 from lichen.executive.objects.dispatcher import EventObject
 from lichen.executive.processes import Process, Thread
 from lichen.executive.programs import Loaded, Program

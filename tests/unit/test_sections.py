@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 
 from lichen.executive import images, sections
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import PAGE, Map
-from lichen.executive.memory import Region
 from lichen.executive.processes import ExitStatus
 from tests.unit.subsystems.linux.machine import Machine
 
@@ -22,6 +22,8 @@ HELD_AT = 0x100 * PAGE
 
 class Cache:
     """A page cache that holds what it admits at HELD_AT."""
+
+    empty = os.memfd_create("empty", os.MFD_CLOEXEC)
 
     def __init__(self, admits: bool = True) -> None:
         self.admitting, self.inserted = admits, dict[Hashable, int]()

@@ -13,7 +13,7 @@ import pytest
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Mount
 from lichen.executive.security.tokens import Token
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.filesystems.pipe import Pipes
 from lichen.subsystems.linux.procfs.locks import all_locks
 from lichen.subsystems.linux.procfs.subjects import Whole

@@ -3,7 +3,7 @@
 The type of a parameter says all of it. A scalar such as `u32` is cut to its width, so a call never sees the
 rubbish that a guest may leave in the upper half of a register. `In[Timespec]` arrives as the record.
 `Out[Stat]` arrives as a typed address to write to. Everything else is `Annotated[T, Arg(...)]`: a subsystem's
-own types (descriptors, paths, handles, flags) are declared with it, once. A bad pointer is a Fault, raised in
+own types (descriptors, paths, handles, flags) are declared with it, once. A bad pointer is a BadAddress, raised in
 the decoder or by the `Out` that is written.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_origin
 
 from lichen.abi.layout import Bytes, DataModel, Layout, Scalar, layout_of, scalar_of
-from lichen.abi.memory import Fault, Memory
+from lichen.abi.memory import BadAddress, Memory
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Out(Generic[T]):
 
     def write(self, value: T) -> None:
         if not self.address:
-            raise Fault(0)
+            raise BadAddress(0)
         self.memory.write(self.address, self.layout.pack(value))
 
 
@@ -81,12 +81,12 @@ class InOut(Out[T]):
 
     def read(self) -> T:
         if not self.address:
-            raise Fault(0)
+            raise BadAddress(0)
         return self.layout.unpack(self.memory.read(self.address, self.layout.size))
 
 
 class OptionalInOut(InOut[T]):
-    """An `InOut` that may be left out: with address 0 it is false, and reading or writing it is a Fault."""
+    """An `InOut` that may be left out: with address 0 it is false, and reading or writing it is a BadAddress."""
 
     __slots__ = ()
 

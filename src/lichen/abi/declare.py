@@ -25,7 +25,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_type_hints
 from lichen.abi.argument import Arg, argument, show_address, show_bytes
 from lichen.abi.convention import Convention
 from lichen.abi.layout import DataModel, compile_source
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 
 Body = TypeVar("Body", bound=Callable[..., Any])
 Enter = Callable[[Any, tuple[int, ...]], Any]
@@ -80,7 +80,7 @@ class Missing(dict[str, int]):
             self[name] = self.get(name, 0) + 1
 
 
-class Entry(NamedTuple):
+class CallEntry(NamedTuple):
     """What a call number leads to: `enter(thread, args)` decodes the arguments and runs the body."""
 
     enter: Enter
@@ -130,16 +130,16 @@ class Calls:
             if convention.name in call.numbers
         }
 
-    def table(self, convention: Convention, numbers: Mapping[str, int] | None = None) -> dict[int, Entry]:
+    def table(self, convention: Convention, numbers: Mapping[str, int] | None = None) -> dict[int, CallEntry]:
         """Entries by number. NT passes `numbers`, read from the guest's ntdll, as they differ by build."""
-        table: dict[int, Entry] = {}
+        table: dict[int, CallEntry] = {}
         for name, number in (self.numbers(convention) if numbers is None else numbers).items():
             call = self.by_name.get(name)
             if call is None:
                 continue
             if number in table:
                 raise ValueError(f"{self.name}: {name} and {table[number].call.name} share number {number}")
-            table[number] = Entry(_compile_on_first_use(table, number, call, convention), call)
+            table[number] = CallEntry(_compile_on_first_use(table, number, call, convention), call)
         return table
 
     def reference(self, convention: Convention, known: Mapping[str, int] | None = None) -> Iterator[Row]:
@@ -252,7 +252,9 @@ def _compile_entry(call: Call, convention: Convention) -> Enter:
     return enter
 
 
-def _compile_on_first_use(table: dict[int, Entry], number: int, call: Call, convention: Convention) -> Enter:
+def _compile_on_first_use(
+    table: dict[int, CallEntry], number: int, call: Call, convention: Convention
+) -> Enter:
     """An entry that compiles the real one, puts it in its place, and goes on as that."""
     compiled: Enter | None = None
 
@@ -260,7 +262,7 @@ def _compile_on_first_use(table: dict[int, Entry], number: int, call: Call, conv
         nonlocal compiled
         if compiled is None:
             compiled = _compile_entry(call, convention)
-            table[number] = Entry(compiled, call)
+            table[number] = CallEntry(compiled, call)
         return compiled(thread, args)
 
     return enter
@@ -282,7 +284,7 @@ def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[in
     def show(thread: Any, args: tuple[int, ...]) -> list[str]:
         try:
             found = attempts_at(thread, args)
-        except Fault as fault:  # the stack that holds the arguments
+        except BadAddress as fault:  # the stack that holds the arguments
             return [f"arguments at {show_address(fault.address)}"]
         shown = [_show_argument(arg, *pair) for arg, pair in zip(plan.arguments, found, strict=True)]
         for index in sized:

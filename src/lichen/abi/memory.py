@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 
-class Fault(Exception):
+class BadAddress(Exception):
     """A guest address that cannot be read or written; becomes EFAULT or STATUS_ACCESS_VIOLATION."""
 
     def __init__(self, address: int) -> None:
@@ -18,7 +18,7 @@ class Fault(Exception):
 
 
 class Memory(Protocol):
-    """The address space of one process; every operation is whole or raises Fault."""
+    """The address space of one process; every operation is whole or raises BadAddress."""
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes."""

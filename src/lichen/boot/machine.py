@@ -42,7 +42,7 @@ from lichen.filesystems.hostwatch import HostMonitor
 from lichen.filesystems.passed import PassedNode, accepts
 from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.terminal import pty
-from lichen.filesystems.terminal.console import Console
+from lichen.filesystems.terminal.console import ClientTerminal
 from lichen.platforms.native.platform import NativePlatform
 from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.errors import errno_of
@@ -247,7 +247,7 @@ class Machine:
         return PassedNode(descriptor, self.devices, self.platform)
 
     def standard_file(
-        self, descriptor: int, context: FileSystemContext, console: Console | None = None
+        self, descriptor: int, context: FileSystemContext, console: ClientTerminal | None = None
     ) -> File:
         """The open file for a descriptor of the client, which is taken over; a terminal is `console`, if there is one."""
         if console is not None and os.isatty(descriptor):

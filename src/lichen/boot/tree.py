@@ -20,7 +20,7 @@ from lichen.executive.status import Failure
 from lichen.filesystems import devices as simple_devices
 from lichen.filesystems.disk import Disk
 from lichen.filesystems.host import HostFileSystem, Owners
-from lichen.filesystems.memory import MemoryFileSystem, Pool
+from lichen.filesystems.memory_files import MemoryFileSystem, Pool
 from lichen.filesystems.sharerecords import ShareRecords
 from lichen.filesystems.terminal import pty
 from lichen.filesystems.union import UnionFileSystem

@@ -38,7 +38,7 @@ _ROOTS: Final[Mapping[str, tuple[str, ...]]] = {
 """Where the roots of scripts are; HKCU is moved to its user's when a machine is made."""
 
 
-class Entry(NamedTuple):
+class RegistryEntry(NamedTuple):
     """A key, with a value unless it has none to be set."""
 
     path: tuple[str, ...]
@@ -67,7 +67,7 @@ def text_data(text: str) -> bytes:
 # ---- scripts
 
 
-def entries(script: str, variables: Mapping[str, str]) -> Iterator[Entry]:
+def entries(script: str, variables: Mapping[str, str]) -> Iterator[RegistryEntry]:
     """What a script enters; ScriptError when it is none."""
     tokens = _Tokens(script, variables)
     while not tokens.at_end:
@@ -111,7 +111,7 @@ class _Tokens:
         self._at += 1
 
 
-def _below(tokens: _Tokens, path: tuple[str, ...], depth: int) -> Iterator[Entry]:
+def _below(tokens: _Tokens, path: tuple[str, ...], depth: int) -> Iterator[RegistryEntry]:
     """What is between the braces of a key."""
     if depth > 64:
         raise ScriptError("keys are too deep")
@@ -124,24 +124,24 @@ def _below(tokens: _Tokens, path: tuple[str, ...], depth: int) -> Iterator[Entry
         while tokens.next.upper() in _MODIFIERS:
             tokens.take()
         key = (*path, *tokens.take().split("\\"))
-        yield _value(tokens, key, "") if tokens.next == "=" else Entry(key)
+        yield _value(tokens, key, "") if tokens.next == "=" else RegistryEntry(key)
         if tokens.next == "{":
             tokens.expect("{")
             yield from _below(tokens, key, depth + 1)
     tokens.expect("}")
 
 
-def _value(tokens: _Tokens, path: tuple[str, ...], name: str) -> Entry:
+def _value(tokens: _Tokens, path: tuple[str, ...], name: str) -> RegistryEntry:
     tokens.expect("=")
     kind, text = tokens.take().lower(), tokens.take()
     if kind in ("s", "e"):
-        return Entry(path, name, REG_SZ if kind == "s" else REG_EXPAND_SZ, text_data(text))
+        return RegistryEntry(path, name, REG_SZ if kind == "s" else REG_EXPAND_SZ, text_data(text))
     if kind == "d":
-        return Entry(path, name, REG_DWORD, struct.pack("<I", int(text, 0) & 0xFFFFFFFF))
+        return RegistryEntry(path, name, REG_DWORD, struct.pack("<I", int(text, 0) & 0xFFFFFFFF))
     if kind == "m":
-        return Entry(path, name, REG_MULTI_SZ, text_data(text.replace("\\0", "\0")) + bytes(2))
+        return RegistryEntry(path, name, REG_MULTI_SZ, text_data(text.replace("\\0", "\0")) + bytes(2))
     if kind == "b":
-        return Entry(path, name, REG_BINARY, bytes.fromhex(text))
+        return RegistryEntry(path, name, REG_BINARY, bytes.fromhex(text))
     raise ScriptError(f"no kind of value is called {kind}")
 
 

@@ -69,7 +69,7 @@ def _register(registry: Registry, name: str, data: bytes) -> None:
         log.warning("%s cannot be registered: %s", name, error)
 
 
-def _enter(registry: Registry, entry: registration.Entry) -> None:
+def _enter(registry: Registry, entry: registration.RegistryEntry) -> None:
     key = registry.make(*entry.path)
     if entry.data is not None:
         registry.set_value(key, entry.name, entry.type, entry.data)

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lichen.cli.registration import Entry, ScriptError, root_of, text_data
+from lichen.cli.registration import RegistryEntry, ScriptError, root_of, text_data
 from lichen.subsystems.nt.registry_seeds import REG_BINARY, REG_DWORD, REG_EXPAND_SZ, REG_MULTI_SZ, REG_SZ
 
 _INSTALL: Final = "defaultinstall.ntamd64"
@@ -63,7 +63,7 @@ def sections_of(text: str) -> Sections:
     return found
 
 
-def entries(text: str) -> Iterator[Entry]:
+def entries(text: str) -> Iterator[RegistryEntry]:
     """What the file installs on 64-bit Windows."""
     sections = sections_of(text)
     variables = {**_FOLDERS, **_strings(sections)}
@@ -100,7 +100,7 @@ def _expanded(text: str, variables: Mapping[str, str]) -> str:
 
 def _added(
     lines: list[str], variables: Mapping[str, str], relative: tuple[str, ...] | None
-) -> Iterator[Entry]:
+) -> Iterator[RegistryEntry]:
     """The lines of an AddReg section; `relative` is what HKR means."""
     for fields in csv.reader(lines, skipinitialspace=True):
         root, key, name, kind, *values = (*(_expanded(field, variables) for field in fields), "", "", "", "")
@@ -112,10 +112,10 @@ def _added(
             yield entry
 
 
-def _entry(path: tuple[str, ...], name: str, flags: int, values: list[str]) -> Entry | None:
+def _entry(path: tuple[str, ...], name: str, flags: int, values: list[str]) -> RegistryEntry | None:
     """One line; None for what is not taken."""
     if flags & _KEY_ONLY:
-        return Entry(path)
+        return RegistryEntry(path)
     kind = _KINDS.get(flags & _KIND_MASK)
     if kind is None or flags & _DELETE:
         return None
@@ -127,10 +127,12 @@ def _entry(path: tuple[str, ...], name: str, flags: int, values: list[str]) -> E
         data = text_data("".join(f"{value}\0" for value in values if value))
     else:
         data = text_data(values[0] if values else "")
-    return Entry(path, name, kind, data)
+    return RegistryEntry(path, name, kind, data)
 
 
-def _service(sections: Sections, variables: Mapping[str, str], name: str, install: str) -> Iterator[Entry]:
+def _service(
+    sections: Sections, variables: Mapping[str, str], name: str, install: str
+) -> Iterator[RegistryEntry]:
     """A service that is no driver."""
     lines = (line.partition("=") for line in sections.get(install, []))
     given = {key.strip().lower(): _expanded(value.strip().strip('"'), variables) for key, _, value in lines}
@@ -139,17 +141,17 @@ def _service(sections: Sections, variables: Mapping[str, str], name: str, instal
         return
     path = (*_SERVICES, name)
     for value, setting in (("Type", "servicetype"), ("Start", "starttype"), ("ErrorControl", "errorcontrol")):
-        yield Entry(path, value, REG_DWORD, struct.pack("<I", int(given.get(setting, "0"), 0)))
-    yield Entry(path, "ImagePath", REG_EXPAND_SZ, text_data(given.get("servicebinary", "")))
-    yield Entry(path, "ObjectName", REG_SZ, text_data("LocalSystem"))
+        yield RegistryEntry(path, value, REG_DWORD, struct.pack("<I", int(given.get(setting, "0"), 0)))
+    yield RegistryEntry(path, "ImagePath", REG_EXPAND_SZ, text_data(given.get("servicebinary", "")))
+    yield RegistryEntry(path, "ObjectName", REG_SZ, text_data("LocalSystem"))
     for value in ("DisplayName", "Description"):
         if text := given.get(value.lower()):
-            yield Entry(path, value, REG_SZ, text_data(text))
+            yield RegistryEntry(path, value, REG_SZ, text_data(text))
     for section in _directive(sections, install, "addreg"):
         yield from _added(sections.get(section.lower(), []), variables, path)
 
 
-def try_entries(text: str) -> list[Entry]:
+def try_entries(text: str) -> list[RegistryEntry]:
     """As `entries`; of a file that cannot be understood nothing."""
     try:
         return list(entries(text))

@@ -20,7 +20,7 @@ from lichen.daemon import accounts, protocol
 from lichen.daemon.trace import Output
 from lichen.executive.security.tokens import Token
 from lichen.executive.wait import Blocks, Wait
-from lichen.filesystems.terminal.console import Console, join
+from lichen.filesystems.terminal.console import ClientTerminal, join
 
 if TYPE_CHECKING:
     from lichen.daemon.connection import Connection
@@ -44,7 +44,7 @@ class Session:
         self.kernel, self.connection = kernel, connection
         self.process: Process | None = None
         self.trace: Output | None = None
-        self.console: Console | None = None
+        self.console: ClientTerminal | None = None
         self.client, self.user = connection.peer()
         connection.message, connection.gone = self._message, self._gone
         if self.user not in (os.geteuid(), 0):

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive import scheduling
+from lichen.executive.address_space import AddressSpace
 from lichen.executive.counters import Counters
 from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem, TaskUsage
 from lichen.executive.limits import ProcessorLimit, default_limits
-from lichen.executive.memory import AddressSpace
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.scheduler import NOBODY, Parking
 from lichen.executive.scheduling import Scheduling

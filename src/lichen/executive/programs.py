@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lichen.executive import images, scheduling
+from lichen.executive.address_space import AddressSpace
 from lichen.executive.interfaces import GuestThread, Subsystem
-from lichen.executive.memory import AddressSpace
 from lichen.executive.scheduling import Scheduling
 from lichen.executive.status import Failure, Status
 

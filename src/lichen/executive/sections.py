@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from lichen.executive.address_space import page_up
 from lichen.executive.interfaces import Backing, Map, PageCache
 from lichen.executive.io.node import Node
-from lichen.executive.memory import page_up
 
 
 @contextmanager

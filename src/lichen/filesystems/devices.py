@@ -10,11 +10,11 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.device import Devices, device_number, minor
 from lichen.executive.io.file import SEEK_SET, Data, File
 from lichen.executive.io.location import Location
-from lichen.executive.io.node import Mapping, Node
+from lichen.executive.io.node import MappedContent, Node
 from lichen.executive.io.opening import Access, Open
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
-from lichen.filesystems.memory import MemoryFileSystem, Pool
+from lichen.filesystems.memory_files import MemoryFileSystem, Pool
 
 MEMORY_MAJOR: Final = 1
 _LONGEST_READ: Final = 1 << 24
@@ -52,7 +52,7 @@ class ZeroFile(NullFile):
         self.require(Access.READ)
         return bytes(min(size, _LONGEST_READ))
 
-    def mapping(self) -> Mapping | None:
+    def mapping(self) -> MappedContent | None:
         return None
 
 
@@ -68,7 +68,7 @@ class FullFile(ZeroFile):
         self.require(Access.CONTENT)
         raise Failure(Status.DISK_FULL)
 
-    def mapping(self) -> Mapping | None:
+    def mapping(self) -> MappedContent | None:
         raise Failure(Status.NO_DEVICE)
 
 

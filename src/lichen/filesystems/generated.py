@@ -20,7 +20,7 @@ from lichen.executive.io.attributes import (
 )
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import LARGEST_OFFSET, SEEK_CURRENT, SEEK_SET, Data, File
-from lichen.executive.io.generated import Attached, Entry, Folder, Link, S, Subject, Text, Window
+from lichen.executive.io.generated import Attached, Folder, GeneratedEntry, Link, S, Subject, Text, Window
 from lichen.executive.io.location import Location, fold
 from lichen.executive.io.node import FileSystem, Node
 from lichen.executive.io.opening import Access, Open
@@ -73,7 +73,7 @@ class GeneratedNode(Node):
     subject: Subject
 
     def __init__(
-        self, file_system: GeneratedFileSystem, entry: Entry[Any], subject: Subject, id: int
+        self, file_system: GeneratedFileSystem, entry: GeneratedEntry[Any], subject: Subject, id: int
     ) -> None:
         super().__init__(file_system, entry.kind)
         self.entry, self.subject, self.id = entry, subject, id
@@ -137,7 +137,7 @@ class GeneratedNode(Node):
             entry, subject = folder.members.entry, found
         return name, self._node(name, entry, subject)
 
-    def _node(self, name: str, entry: Entry[Any], subject: Subject) -> GeneratedNode:
+    def _node(self, name: str, entry: GeneratedEntry[Any], subject: Subject) -> GeneratedNode:
         if self.names is None:
             self.names = WeakValueDictionary()
         node = self.names.get(name)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, DirectoryEntry, Kind
 from lichen.executive.io.location import fold
-from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE, Mapping, Node
+from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE, MappedContent, Node
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work
@@ -392,16 +392,16 @@ class HostNode(HostObject):
             )
         return hostcalls.syncing(os.dup(self.content()), os.fdatasync if data_only else os.fsync)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         if self.kind != Kind.REGULAR:
             raise Failure(Status.NO_DEVICE)
         attributes = self.current_attributes()
         size, changed = attributes.size, max(attributes.modified, attributes.changed)
         if not (self.file_system.read_only and self.file_system.stable):
-            return Mapping(None, size)
+            return MappedContent(None, size)
         if self.file_system.monitor is not None and time.time_ns() - changed < _SETTLED:
-            return Mapping(None, size)
-        return Mapping((*self.identity, attributes.modified, attributes.changed, size), size)
+            return MappedContent(None, size)
+        return MappedContent((*self.identity, attributes.modified, attributes.changed, size), size)
 
     @hosted
     def open_host(self, writable: bool) -> int:

@@ -24,7 +24,7 @@ from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.file import SEEK_SET, Data, File, Pollers
 from lichen.executive.io.location import Location
-from lichen.executive.io.node import Mapping, Node
+from lichen.executive.io.node import MappedContent, Node
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.security.tokens import Token
@@ -124,10 +124,10 @@ class PassedNode(Node):
     def sync_work(self, data_only: bool = False) -> Work:
         return syncing(os.dup(self.descriptor), os.fdatasync if data_only else os.fsync)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         if self.kind != Kind.REGULAR:
             raise Failure(Status.NO_DEVICE)
-        return Mapping(None, os.fstat(self.descriptor).st_size)
+        return MappedContent(None, os.fstat(self.descriptor).st_size)
 
     @hosted
     def open_host(self, writable: bool) -> int:
@@ -261,7 +261,7 @@ class PassedFile(File):
     def sync(self, data_only: bool = False) -> Blocks[None] | None:
         return self.node.sync(data_only)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         return self.node.mapping()
 
 

@@ -15,7 +15,7 @@ from lichen.executive.io.attributes import (
     Kind,
 )
 from lichen.executive.io.location import fold
-from lichen.executive.io.node import Mapping, Node
+from lichen.executive.io.node import MappedContent, Node
 from lichen.executive.io.opening import Access
 from lichen.executive.status import Failure, Status
 from lichen.executive.worker import Work
@@ -438,7 +438,7 @@ class UnionNode(Node):
     def sync_work(self, data_only: bool = False) -> Work | None:
         return None if self.upper is None else self.upper.sync_work(data_only)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         if self.kind != Kind.REGULAR:
             raise Failure(Status.NO_DEVICE)
         return self.host.mapping()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 
 BASE = 0x10000
 
@@ -29,7 +29,7 @@ class GuestMemory:
 
     def _at(self, address: int, size: int) -> slice:
         if not BASE <= address <= BASE + len(self.data) - size:
-            raise Fault(address)
+            raise BadAddress(address)
         return slice(address - BASE, address - BASE + size)
 
 

@@ -40,7 +40,7 @@ from lichen.abi.layout import (
     u64,
     ulong,
 )
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from tests.unit.abi.guest import BASE, GuestMemory
 
 
@@ -133,12 +133,12 @@ def test_null_is_none_where_it_is_allowed_and_a_fault_elsewhere() -> None:
     memory = GuestMemory()
     assert decode(OptionalInTimespec, 0, memory=memory) is None
     assert decode(OptionalInU32, 0, memory=memory) is None
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         decode(InTimespec, 0, memory=memory)
 
 
 def test_a_bad_pointer_is_a_fault_in_the_decoder() -> None:
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(BadAddress) as raised:
         decode(OptionalInTimespec, BASE + 0xFF8, memory=GuestMemory())
     assert raised.value.address == BASE + 0xFF8
 
@@ -155,7 +155,7 @@ def test_out_writes_one_value() -> None:
 
 def test_out_to_null_is_a_fault_when_written() -> None:
     out: Out[u32] = Out(GuestMemory(), 0, layout_of(u32, LP64))
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(BadAddress) as raised:
         out.write(1)
     assert raised.value.address == 0
 
@@ -169,7 +169,7 @@ def test_optional_out_is_false_and_silent_without_an_address() -> None:
     wanted.write(1)
     assert wanted
     assert memory.read(BASE, 4) == b"\1\0\0\0"
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         decode(OptionalOut[u32], 1, memory=memory).write(1)
 
 
@@ -179,9 +179,9 @@ def test_in_out_reads_and_writes_the_same_place() -> None:
     place.write(place.read() + 5)
     assert place.read() == 5
     null: InOut[u32] = decode(InOut[u32], 0, memory=memory)
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         null.read()
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         null.write(1)
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from lichen.abi.argument import Arg, In, OptionalIn, OptionalOut, Out, show_address, show_bytes
 from lichen.abi.convention import AMD64, I386, X64, X86, Convention
-from lichen.abi.declare import Calls, Entry, Row, decode_for_trace, entry_source
+from lichen.abi.declare import CallEntry, Calls, Row, decode_for_trace, entry_source
 from lichen.abi.layout import i32, i64, long, ptr, u32, u64, ulong
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from tests.unit.abi.guest import BASE, GuestThread
 
 if TYPE_CHECKING:
@@ -170,18 +170,18 @@ def test_the_stack_is_left_alone_by_calls_that_fit_in_registers() -> None:
 @pytest.mark.parametrize("bad", [0, 0xFFFF_FFFF_FFFF_FFF8, BASE + 0xFF8])
 def test_faults_come_out_of_the_entry(bad: int) -> None:
     thread = GuestThread()
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(BadAddress) as raised:
         enter(linux, "nanosleep", AMD64, thread, bad, 0, 0, 0, 0, 0)
     assert raised.value.address == bad
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         enter(linux, "nanosleep", AMD64, thread, BASE, 8, 0, 0, 0, 0)
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         enter(nt, "NtReadFile", X64, thread, 0, 0, 0, 0, bad)
 
 
 def test_generated_source_shows_in_tracebacks() -> None:
     entry = linux.table(AMD64)
-    with pytest.raises(Fault) as raised:
+    with pytest.raises(BadAddress) as raised:
         entry[257].enter(GuestThread(), (0, 1, 0, 0, 0, 0))
     text = "".join(traceback.format_exception(raised.value))
     assert 'File "<amd64 openat>"' in text
@@ -331,5 +331,5 @@ def test_calls_that_block_hand_on_their_generator() -> None:
 
 def test_entries_can_be_told_apart_by_name() -> None:
     entry = linux.table(AMD64)[257]
-    assert isinstance(entry, Entry)
+    assert isinstance(entry, CallEntry)
     assert entry.call is linux.by_name["openat"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lichen.abi.memory import Fault, PageReader
+from lichen.abi.memory import BadAddress, PageReader
 
 PAGE = 4096
 START, SIZE = 16 * PAGE, 3 * PAGE
@@ -19,14 +19,14 @@ class Pages:
     def read(self, address: int, size: int) -> bytes:
         self.reads += 1
         if not address >= START or address + size > START + SIZE:
-            raise Fault(address)
+            raise BadAddress(address)
         return self.content[address - START :][:size]
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        raise Fault(address)
+        raise BadAddress(address)
 
     def cstring(self, address: int, limit: int) -> bytes:
-        raise Fault(address)
+        raise BadAddress(address)
 
 
 def test_what_is_close_together_is_read_once() -> None:
@@ -47,7 +47,7 @@ def test_things_across_pages_are_whole() -> None:
 @pytest.mark.parametrize("address", [START - 1, START + SIZE - 3, START + SIZE, -8])
 def test_what_lies_outside_faults(address: int) -> None:
     reader = PageReader(Pages(b"x" * SIZE))
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         reader.read(address, 8)
-    with pytest.raises(Fault):
+    with pytest.raises(BadAddress):
         reader.cstring(address, 2 * SIZE)

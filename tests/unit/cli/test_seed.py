@@ -8,7 +8,7 @@ import pytest
 
 from lichen.boot.drives import find_userland
 from lichen.cli import registration, seed, setupfile
-from lichen.cli.registration import Entry, ScriptError, text_data
+from lichen.cli.registration import RegistryEntry, ScriptError, text_data
 from lichen.executive.registry import Registry
 from tests import userlands
 
@@ -66,15 +66,15 @@ def test_a_script() -> None:
     key = (*CLASSES, "CLSID", "{00000000-0000-0000-0000-000000000001}")
     other = (*key, "{00000000-0000-0000-0000-000000000002}")
     assert list(registration.entries(SCRIPT, {"MODULE": "C:\\m.dll", "SYSTEMROOT": "C:\\windows"})) == [
-        Entry((*CLASSES, "CLSID")),
-        Entry(key, "", 1, text_data("It's")),
-        Entry((*key, "InprocServer32"), "", 1, text_data("C:\\m.dll")),
-        Entry((*key, "InprocServer32"), "ThreadingModel", 1, text_data("Both")),
-        Entry(other),
-        Entry(other, "n", 4, b"\x10\0\0\0"),
-        Entry(other, "b", 3, b"\x0a\xff"),
-        Entry(other, "e", 2, text_data("C:\\windows\\x%1")),
-        Entry(("Registry", "User", ".User", "a", "b"), "", 1, text_data("6")),
+        RegistryEntry((*CLASSES, "CLSID")),
+        RegistryEntry(key, "", 1, text_data("It's")),
+        RegistryEntry((*key, "InprocServer32"), "", 1, text_data("C:\\m.dll")),
+        RegistryEntry((*key, "InprocServer32"), "ThreadingModel", 1, text_data("Both")),
+        RegistryEntry(other),
+        RegistryEntry(other, "n", 4, b"\x10\0\0\0"),
+        RegistryEntry(other, "b", 3, b"\x0a\xff"),
+        RegistryEntry(other, "e", 2, text_data("C:\\windows\\x%1")),
+        RegistryEntry(("Registry", "User", ".User", "a", "b"), "", 1, text_data("6")),
     ]
 
 
@@ -91,20 +91,22 @@ def test_a_setup_file() -> None:
     current = ("Registry", "Machine", "Software", "Current")
     service = ("Registry", "Machine", "System", "CurrentControlSet", "Services", "Server")
     assert list(setupfile.entries(SETUP)) == [
-        Entry(current, "Folder", 1, text_data("C:\\Program Files\\x")),
-        Entry((*current, "Key")),
-        Entry((*CLASSES, "exe"), "", 1, text_data('"%1" %*')),
-        Entry(current, "Number", 4, b"\x10\0\0\0"),
-        Entry(current, "Bytes", 3, b"\0\xff\x7f"),
-        Entry(current, "List", 7, text_data("a\0b\0")),
-        Entry(current, "Stays", 2, text_data("%SystemRoot%\\system32")),
-        Entry(service, "Type", 4, b"\x20\0\0\0"),
-        Entry(service, "Start", 4, b"\x03\0\0\0"),
-        Entry(service, "ErrorControl", 4, b"\x01\0\0\0"),
-        Entry(service, "ImagePath", 2, text_data("C:\\windows\\system32\\server.exe -k")),
-        Entry(service, "ObjectName", 1, text_data("LocalSystem")),
-        Entry(service, "DisplayName", 1, text_data("A server")),
-        Entry((*service, "Parameters"), "ServiceDll", 1, text_data("C:\\windows\\system32\\server.dll")),
+        RegistryEntry(current, "Folder", 1, text_data("C:\\Program Files\\x")),
+        RegistryEntry((*current, "Key")),
+        RegistryEntry((*CLASSES, "exe"), "", 1, text_data('"%1" %*')),
+        RegistryEntry(current, "Number", 4, b"\x10\0\0\0"),
+        RegistryEntry(current, "Bytes", 3, b"\0\xff\x7f"),
+        RegistryEntry(current, "List", 7, text_data("a\0b\0")),
+        RegistryEntry(current, "Stays", 2, text_data("%SystemRoot%\\system32")),
+        RegistryEntry(service, "Type", 4, b"\x20\0\0\0"),
+        RegistryEntry(service, "Start", 4, b"\x03\0\0\0"),
+        RegistryEntry(service, "ErrorControl", 4, b"\x01\0\0\0"),
+        RegistryEntry(service, "ImagePath", 2, text_data("C:\\windows\\system32\\server.exe -k")),
+        RegistryEntry(service, "ObjectName", 1, text_data("LocalSystem")),
+        RegistryEntry(service, "DisplayName", 1, text_data("A server")),
+        RegistryEntry(
+            (*service, "Parameters"), "ServiceDll", 1, text_data("C:\\windows\\system32\\server.dll")
+        ),
     ]
 
 

@@ -18,7 +18,7 @@ from lichen.executive.registry import Registry
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.disk import Disk, size_of
 from lichen.filesystems.host import HostFileSystem
-from lichen.filesystems.memory import MemoryFileSystem, Pool
+from lichen.filesystems.memory_files import MemoryFileSystem, Pool
 from lichen.filesystems.union import UnionFileSystem
 from tests.unit.trees import BOTH, at, context_of, make_host_tree, name, names, opened, status_of, write
 

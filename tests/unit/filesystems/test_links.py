@@ -12,7 +12,7 @@ from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.names import make_directory, remove, rename
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.links import LinksFileSystem, Path
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import at, context_of, name, read, split, status_of, write
 
 FOLDERS = frozenset(split(path) for path in ("usr/bin", "usr/local/bin", "usr/missing"))

@@ -19,7 +19,7 @@ from lichen.executive.io.opening import Open
 from lichen.executive.status import Status
 from lichen.filesystems import content, devices
 from lichen.filesystems.content import SMALL
-from lichen.filesystems.memory import MemoryFileSystem, MemoryNode, Seal
+from lichen.filesystems.memory_files import MemoryFileSystem, MemoryNode, Seal
 from tests.unit.trees import (
     BOTH,
     at,
@@ -245,7 +245,7 @@ def test_the_device_tree() -> None:
 def test_what_the_kernel_keeps_in_its_own_memory_is_bounded(
     context: FileSystemContext, system: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lichen.filesystems.memory._MOST_ATTACHED", 3000)
+    monkeypatch.setattr("lichen.filesystems.memory_files._MOST_ATTACHED", 3000)
     for _ in range(3):
         write(context, "file", b"")
         set_attribute(context, at(context, "file"), "user.a", bytes(1000), False, False)

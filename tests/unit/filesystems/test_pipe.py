@@ -12,7 +12,7 @@ from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.io.requests import BytesAvailable, PeekPipe, PipeCapacity, SetPipeCapacity
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.filesystems.pipe import DEFAULT_CAPACITY, LARGEST_CAPACITY, PIPE_BUF, Pipes
 from tests.unit.kernel import Kernel, status_of
 

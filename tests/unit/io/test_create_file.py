@@ -14,7 +14,7 @@ from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.names import link, make_directory, make_node, remove, rename, symlink
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Outcome, Share
 from lichen.executive.status import Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import BOTH, as_user, at, context_of, name, names, opened, read, status_of, write
 
 POSIX = Options.POSIX

@@ -19,7 +19,7 @@ from lichen.executive.io.opening import Access, Disposition, Open, Options, Poll
 from lichen.executive.status import Status
 from lichen.executive.worker import Worker
 from lichen.filesystems.host import HostFileSystem
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import BOTH, as_user, at, context_of, finish, name, opened, read, status_of, write
 
 

@@ -20,7 +20,7 @@ from lichen.executive.io.names import (
 )
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Share
 from lichen.executive.status import Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import as_user, at, context_of, name, names, opened, read, status_of, write
 
 ITSELF = Open(Access.WRITE_ATTRIBUTES | Access.DELETE, share=Share.READ, options=Options.OPEN_LINK)

@@ -16,7 +16,7 @@ from lichen.executive.io.opening import Open
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Wait
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import BOTH, at, context_of, finish, opened, status_of, write
 
 

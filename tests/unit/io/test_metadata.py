@@ -10,7 +10,7 @@ from lichen.executive.io.device import Devices
 from lichen.executive.io.metadata import change_attributes, get_attribute, remove_attribute, set_attribute
 from lichen.executive.io.names import make_directory, symlink
 from lichen.executive.status import Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import as_user, at, context_of, name, read, status_of, write
 
 OWNER, GROUP = 5, 50

@@ -12,7 +12,7 @@ from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.names import link, make_directory, make_node, remove, rename, symlink
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.executive.status import Status
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import as_user, at, context_of, name, names, read, status_of, write
 
 SLASH = Walk.DIRECTORY

@@ -16,7 +16,7 @@ from lichen.executive.io.lookup import Walk, find, find_entry
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.names import make_directory, remove, rename, symlink
 from lichen.executive.status import Status
-from lichen.filesystems.memory import MemoryFileSystem, MemoryNode
+from lichen.filesystems.memory_files import MemoryFileSystem, MemoryNode
 from tests.unit.trees import as_user, at, context_of, name, read, split, status_of, write
 
 

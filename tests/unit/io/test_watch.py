@@ -15,7 +15,7 @@ from lichen.executive.io.names import link, make_directory, remove, rename
 from lichen.executive.io.node import Node
 from lichen.executive.io.opening import Open
 from lichen.executive.io.watch import Change
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from tests.unit.trees import BOTH, at, context_of, name, opened, write
 
 Event = tuple[int, str | None]

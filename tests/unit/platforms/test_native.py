@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lichen.abi.memory import Fault as BadAddress
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import Backing, Fault, GuestThread, Map, Protect, Unmap
 from lichen.platforms.native import host, stub
 from lichen.platforms.native.nt import SHARED_DATA

@@ -28,10 +28,10 @@ from lichen.executive.objects.rights import (
 )
 from lichen.executive.security import access
 from lichen.executive.security.descriptors import (
+    AccessEntry,
     AccessList,
     Account,
     Descriptor,
-    Entry,
     Foreign,
     Known,
     Part,
@@ -163,53 +163,64 @@ class TestProcesses:
 
 
 class TestLists:
-    def granted(self, token: Token, *entries: Entry) -> int:
+    def granted(self, token: Token, *entries: AccessEntry) -> int:
         return access.allowed_by(Descriptor(None, None, AccessList(entries)), token, STATE)
 
     def test_the_first_entry_for_a_right_decides(self) -> None:
-        denial, all = Entry(False, LOOK, Account(1001)), Entry(True, GENERIC_ALL, Known.EVERYONE)
+        denial, all = AccessEntry(False, LOOK, Account(1001)), AccessEntry(True, GENERIC_ALL, Known.EVERYONE)
         assert self.granted(STRANGER, denial, all) == STATE.all & ~LOOK
         assert self.granted(STRANGER, all, denial) == STATE.all
         assert self.granted(MAKER, denial, all) == STATE.all
 
     def test_generic_rights_are_denied_as_what_they_stand_for(self) -> None:
-        denial, all = Entry(False, GENERIC_WRITE, Known.EVERYONE), Entry(True, GENERIC_ALL, Known.EVERYONE)
+        denial, all = (
+            AccessEntry(False, GENERIC_WRITE, Known.EVERYONE),
+            AccessEntry(True, GENERIC_ALL, Known.EVERYONE),
+        )
         assert self.granted(MAKER, denial, all) == STATE.all & ~(READ_CONTROL | StateAccess.MODIFY_STATE)
 
     def test_what_there_is_no_right_for_is_not_granted(self) -> None:
-        assert self.granted(STRANGER, Entry(True, 0xFFFF_FFFF & ~GENERIC_ALL, Known.EVERYONE)) == STATE.all
-        assert self.granted(STRANGER, Entry(True, 0x1000, Known.EVERYONE)) == 0
+        assert (
+            self.granted(STRANGER, AccessEntry(True, 0xFFFF_FFFF & ~GENERIC_ALL, Known.EVERYONE)) == STATE.all
+        )
+        assert self.granted(STRANGER, AccessEntry(True, 0x1000, Known.EVERYONE)) == 0
 
     @pytest.mark.parametrize("who", list(Known))
     def test_whom_an_entry_means(self, who: Known) -> None:
         everybody = who in (Known.EVERYONE, Known.AUTHENTICATED, Known.USERS)
-        entry = Entry(True, LOOK, who)
+        entry = AccessEntry(True, LOOK, who)
         assert self.granted(STRANGER, entry) == (LOOK if everybody else 0)
         elevated = everybody or who == Known.ADMINISTRATORS
         assert self.granted(ROOT, entry) == (LOOK if elevated else 0) | WRITE_OWNER
 
     def test_who_is_foreign_is_nobody(self) -> None:
         for token in (ROOT, MAKER):
-            assert not self.granted(token, Entry(True, GENERIC_ALL, Foreign(b"x"))) & ~WRITE_OWNER
+            assert not self.granted(token, AccessEntry(True, GENERIC_ALL, Foreign(b"x"))) & ~WRITE_OWNER
 
     def test_a_group_of_the_machine_only_denies(self) -> None:
         """Its entry may mean the user of the same number, whom it may be meant to allow something."""
         member = Token.of_user(1001, 7, (50,))
         for group in (7, 50):
-            assert self.granted(member, Entry(True, LOOK, Account(group))) == 0
-            denial, all = Entry(False, LOOK, Account(group)), Entry(True, GENERIC_ALL, Known.EVERYONE)
+            assert self.granted(member, AccessEntry(True, LOOK, Account(group))) == 0
+            denial, all = (
+                AccessEntry(False, LOOK, Account(group)),
+                AccessEntry(True, GENERIC_ALL, Known.EVERYONE),
+            )
             assert self.granted(member, denial, all) == STATE.all & ~LOOK
 
     def test_who_acts_as_another_is_allowed_what_both_are_and_denied_what_either_is(self) -> None:
         acting = STRANGER.for_program(0o4755, 1000, 1000)
         for id in (1000, 1001):
-            assert self.granted(acting, Entry(True, LOOK, Account(id))) == 0
-            denial, all = Entry(False, LOOK, Account(id)), Entry(True, GENERIC_ALL, Known.EVERYONE)
+            assert self.granted(acting, AccessEntry(True, LOOK, Account(id))) == 0
+            denial, all = (
+                AccessEntry(False, LOOK, Account(id)),
+                AccessEntry(True, GENERIC_ALL, Known.EVERYONE),
+            )
             assert self.granted(acting, denial, all) == STATE.all & ~LOOK
 
     def test_who_acts_as_root_is_one_of_the_administrators(self) -> None:
         acting = STRANGER.for_program(0o4755, 0, 0)
-        assert self.granted(acting, Entry(True, LOOK, Known.ADMINISTRATORS)) == LOOK | WRITE_OWNER
+        assert self.granted(acting, AccessEntry(True, LOOK, Known.ADMINISTRATORS)) == LOOK | WRITE_OWNER
 
 
 class TestDescriptors:

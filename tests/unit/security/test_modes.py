@@ -13,9 +13,9 @@ from lichen.executive.objects.rights import FILE, GENERIC_ALL, GENERIC_READ
 from lichen.executive.security import modes
 from lichen.executive.security.access import allowed_by
 from lichen.executive.security.descriptors import (
+    AccessEntry,
     AccessList,
     Account,
-    Entry,
     Known,
     Part,
     Principal,
@@ -35,14 +35,14 @@ class Thing(NamedTuple):
     gid: int = GROUP
 
 
-def entries(thing: Thing) -> tuple[Entry, ...]:
+def entries(thing: Thing) -> tuple[AccessEntry, ...]:
     found = as_descriptor(thing).access
     assert found is not None
     return found.entries
 
 
 def listed(*found: tuple[bool, int, Principal]) -> AccessList:
-    return AccessList(tuple(Entry(*one) for one in found))
+    return AccessList(tuple(AccessEntry(*one) for one in found))
 
 
 def bits(rights: int) -> int:
@@ -56,20 +56,20 @@ class TestModesAsEntries:
 
     def test_usual_modes_allow_only(self) -> None:
         assert entries(Thing(0o755)) == (
-            Entry(True, FULL, Account(OWNER)),
-            Entry(True, 0x1200A9, Account(GROUP)),
-            Entry(True, 0x1200A9, Known.EVERYONE),
+            AccessEntry(True, FULL, Account(OWNER)),
+            AccessEntry(True, 0x1200A9, Account(GROUP)),
+            AccessEntry(True, 0x1200A9, Known.EVERYONE),
         )
         assert entries(Thing(0o640)) == (
-            Entry(True, 0x1F019F, Account(OWNER)),
-            Entry(True, 0x120089, Account(GROUP)),
+            AccessEntry(True, 0x1F019F, Account(OWNER)),
+            AccessEntry(True, 0x120089, Account(GROUP)),
         )
 
     def test_what_a_class_lacks_and_a_later_one_has_is_denied(self) -> None:
-        assert entries(Thing(0o077))[0] == Entry(
+        assert entries(Thing(0o077))[0] == AccessEntry(
             False, Access.READ | Access.CONTENT | Access.EXECUTE, Account(OWNER)
         )
-        assert Entry(False, Access.READ, Account(GROUP)) in entries(Thing(0o604))
+        assert AccessEntry(False, Access.READ, Account(GROUP)) in entries(Thing(0o604))
 
     def test_an_owner_may_always_change_it(self) -> None:
         owner = Token.of_user(OWNER, OWNER)

@@ -30,7 +30,7 @@ from lichen.executive.wait import Blocks, Event, Waitable, then
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
-    from lichen.executive.io.node import Mapping
+    from lichen.executive.io.node import MappedContent
     from lichen.executive.io.requests import Answer, DeviceRequest
     from lichen.executive.io.transfers import Clock
     from lichen.executive.objects.completion import Telling
@@ -179,7 +179,7 @@ class File(Object):
         """Bring the object to the disk; what it returns has to be waited for."""
         raise Failure(Status.INVALID_PARAMETER)
 
-    def mapping(self) -> Mapping | None:
+    def mapping(self) -> MappedContent | None:
         """What a memory mapping of the file shows; None for anonymous memory (/dev/zero)."""
         raise Failure(Status.NO_DEVICE)
 
@@ -308,7 +308,7 @@ class PathFile(File):
     def sync(self, data_only: bool = False) -> None:
         raise Failure(Status.INVALID_HANDLE)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         raise Failure(Status.INVALID_HANDLE)
 
     def directory_entries(self, restart: bool = False) -> list[DirectoryEntry]:
@@ -416,7 +416,7 @@ class RegularFile(File):
     def sync(self, data_only: bool = False) -> Blocks[None] | None:
         return self.node.sync(data_only)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         return self.node.mapping()
 
 

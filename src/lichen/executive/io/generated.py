@@ -38,7 +38,7 @@ S = TypeVar("S", bound=Subject)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Entry(Generic[S]):
+class GeneratedEntry(Generic[S]):
     """Something with a name in a folder; `private` asks `Subject.admit` of whoever opens or follows it."""
 
     kind: ClassVar[int]
@@ -47,7 +47,7 @@ class Entry(Generic[S]):
 
 
 @dataclass(frozen=True, eq=False)
-class Text(Entry[S]):
+class Text(GeneratedEntry[S]):
     """A file. `read` gives all of its content as it is now, what may be long in pieces between which others run; `write`
     takes what one write(2) brought."""
 
@@ -66,7 +66,7 @@ class Attached(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Window(Entry[S]):
+class Window(GeneratedEntry[S]):
     """A file whose content is not made but looked at, byte by byte, where it is; `attach` is asked once for each open."""
 
     kind: ClassVar[int] = Kind.REGULAR
@@ -75,7 +75,7 @@ class Window(Entry[S]):
 
 
 @dataclass(frozen=True, eq=False)
-class Link(Entry[S]):
+class Link(GeneratedEntry[S]):
     """A symlink with the text that `read` gives; a magic one leads to what `follow` gives, whatever its text is."""
 
     kind: ClassVar[int] = Kind.SYMLINK
@@ -92,14 +92,14 @@ class Members(Generic[S]):
 
     names: Callable[[S], Iterable[str]]
     find: Callable[[S, str], Subject | None]
-    entry: Entry[Any]
+    entry: GeneratedEntry[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Folder(Entry[S]):
+class Folder(GeneratedEntry[S]):
     """A folder of entries about its own subject, and perhaps of members."""
 
     kind: ClassVar[int] = Kind.DIRECTORY
-    entries: Mapping[str, Entry[S]]
+    entries: Mapping[str, GeneratedEntry[S]]
     members: Members[S] | None = None
     mode: int = field(default=0o555, kw_only=True)

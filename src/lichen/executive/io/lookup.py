@@ -46,7 +46,7 @@ class Walk:
 _CHECKING: Final = Walk.DIRECTORY | Walk.NAME
 
 
-class Entry(NamedTuple):
+class WalkEnd(NamedTuple):
     """Where a walk ended: a directory, the last name in it, and what is there (None: nothing).
 
     The name is `.` when the walk ended at a directory without naming it (no components, or dots at the end).
@@ -73,7 +73,7 @@ def find(
 
 def find_entry(
     context: FileSystemContext, start: Location, components: tuple[str, ...], flags: int = 0
-) -> Entry:
+) -> WalkEnd:
     """As `find`, but the last name need not exist."""
     for pending, learn in context.root.node.file_system.devices.outside:
         if told := pending(0, 1):
@@ -112,7 +112,7 @@ def find_entry(
         parent, location, last = location, child, name
     if flags & _CHECKING == Walk.DIRECTORY and location.node.kind != Kind.DIRECTORY:
         raise Failure(Status.NOT_A_DIRECTORY)
-    return Entry(parent, last, location)
+    return WalkEnd(parent, last, location)
 
 
 def _check_search(token: Token, location: Location) -> None:
@@ -132,10 +132,10 @@ class _Slowly:
         self.links, self.names = links, names
         self.must_be_directory = flags & _CHECKING == Walk.DIRECTORY
 
-    def walk(self, location: Location, components: tuple[str, ...]) -> Entry:
+    def walk(self, location: Location, components: tuple[str, ...]) -> WalkEnd:
         """Go on from `location`, to which the walk has come already."""
         remaining = list(reversed(components))
-        entry = Entry(location, ".", location)
+        entry = WalkEnd(location, ".", location)
         while remaining:
             name = remaining.pop()
             entry = self.step(entry.location, name)
@@ -154,7 +154,7 @@ class _Slowly:
             raise Failure(Status.NOT_A_DIRECTORY)
         return entry
 
-    def step(self, location: Location | None, name: str) -> Entry:
+    def step(self, location: Location | None, name: str) -> WalkEnd:
         """One name further."""
         assert location is not None
         if location.node.kind != Kind.DIRECTORY:
@@ -162,19 +162,19 @@ class _Slowly:
         if not location.node.everyone_searches:
             _check_search(self.context.token, location)
         if name == ".":
-            return Entry(location, ".", location)
+            return WalkEnd(location, ".", location)
         if name == "..":
             above = self.above(location)
-            return Entry(above, ".", above)
+            return WalkEnd(above, ".", above)
         check_name(name)
         child = location.child(name, bool(self.flags & Walk.CASE_BLIND))
         if child is None:
-            return Entry(location, name, None)
+            return WalkEnd(location, name, None)
         if child.mounted is not None:
             if self.flags & Walk.NO_CROSSING:
                 raise Failure(Status.NOT_SAME_DEVICE)
-            return Entry(location, child.name, child.inner())
-        return Entry(location, child.name, child)
+            return WalkEnd(location, child.name, child.inner())
+        return WalkEnd(location, child.name, child)
 
     def above(self, location: Location) -> Location:
         if location is self.start and self.flags & Walk.BENEATH:
@@ -184,7 +184,7 @@ class _Slowly:
             raise Failure(Status.NOT_SAME_DEVICE)
         return above
 
-    def through_link(self, entry: Entry, remaining: list[str]) -> Entry:
+    def through_link(self, entry: WalkEnd, remaining: list[str]) -> WalkEnd:
         """Where a symlink leads; the names in it are put before the remaining ones."""
         assert entry.location is not None
         self.links += 1
@@ -194,7 +194,7 @@ class _Slowly:
         jump = link.follow(self.context.token)
         if jump is not None:
             self.check_jump(jump)
-            return Entry(jump.parent or jump, jump.name if jump.parent else ".", jump)
+            return WalkEnd(jump.parent or jump, jump.name if jump.parent else ".", jump)
         target = link.target()
         if not target.absolute and not target.components:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
@@ -207,12 +207,12 @@ class _Slowly:
             self.must_be_directory = True
         remaining.extend(reversed(target.components))
         if not target.absolute:
-            return Entry(entry.parent, ".", entry.parent)
+            return WalkEnd(entry.parent, ".", entry.parent)
         if self.flags & Walk.BENEATH or (
             self.flags & Walk.NO_CROSSING and self.root.mount is not entry.location.mount
         ):
             raise Failure(Status.NOT_SAME_DEVICE)
-        return Entry(self.root, ".", self.root)
+        return WalkEnd(self.root, ".", self.root)
 
     def check_jump(self, jump: Location) -> None:
         if self.flags & Walk.NO_MAGIC_LINKS:

@@ -15,7 +15,7 @@ from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File, PathFile
 from lichen.executive.io.links import leads_to_directory
 from lichen.executive.io.location import Location
-from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
+from lichen.executive.io.lookup import Walk, WalkEnd, check_name, find_entry
 from lichen.executive.io.node import Node
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Outcome, Share
 from lichen.executive.io.permission import check_add, check_remove, check_writable, ownership
@@ -235,7 +235,7 @@ def _check_image(uses: int, open: Open) -> None:
 # ---- making
 
 
-def _create(context: FileSystemContext, entry: Entry, open: Open) -> File | Blocks[File]:
+def _create(context: FileSystemContext, entry: WalkEnd, open: Open) -> File | Blocks[File]:
     if open.options & Options.DIRECTORY and open.options & Options.POSIX:
         raise Failure(Status.INVALID_PARAMETER)
     kind = Kind.DIRECTORY if open.options & Options.DIRECTORY else Kind.REGULAR

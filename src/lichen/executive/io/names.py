@@ -11,7 +11,7 @@ from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.file import File
 from lichen.executive.io.links import leads_to_directory
 from lichen.executive.io.location import Location, fold
-from lichen.executive.io.lookup import Entry, Walk, check_name, find_entry
+from lichen.executive.io.lookup import Walk, WalkEnd, check_name, find_entry
 from lichen.executive.io.manager import make_entry
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
 from lichen.executive.io.permission import check_add, check_no_denial, check_remove
@@ -33,7 +33,7 @@ class Name(NamedTuple):
     components: tuple[str, ...]
     walk: int = 0
 
-    def find(self, context: FileSystemContext) -> Entry:
+    def find(self, context: FileSystemContext) -> WalkEnd:
         return find_entry(context, self.start, self.components, self.walk | Walk.NAME)
 
     @property
@@ -96,7 +96,7 @@ def link(context: FileSystemContext, source: Location, name: Name) -> Location:
     return _announce(parent.added(last, source.node))
 
 
-def _free(context: FileSystemContext, name: Name, slash_is_fine: bool) -> Entry:
+def _free(context: FileSystemContext, name: Name, slash_is_fine: bool) -> WalkEnd:
     """The place of a name that does not exist yet."""
     entry = name.find(context)
     if entry.location is not None:
@@ -146,7 +146,7 @@ def _is_in_use(location: Location) -> bool:
     return location.mounted is not None
 
 
-def new_place(context: FileSystemContext, source: Location, name: Name) -> Entry:
+def new_place(context: FileSystemContext, source: Location, name: Name) -> WalkEnd:
     """What is at the name that `source` is to have: `source` itself when that is its name in other letters.
 
     Then another one beside it, which differs from both in its letters only, is not what is meant.

@@ -36,7 +36,7 @@ RENAME_NO_REPLACE: Final = 1
 RENAME_EXCHANGE: Final = 2
 
 
-class Mapping(NamedTuple):
+class MappedContent(NamedTuple):
     """What a memory mapping of a file shows.
 
     `key` names the content as it is now, for a page cache (None: it may change under a mapping, map the host file itself);
@@ -273,7 +273,7 @@ class Node:
         """What `sync` has to do, as a function that another host thread may call; None: nothing."""
         return None
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         """What a memory mapping shows; NO_DEVICE when the object cannot be mapped."""
         raise Failure(Status.NO_DEVICE)
 

@@ -46,7 +46,7 @@ LISTED: Final = 0x4
 _OF_LIST: Final = LISTED | 0x1500
 
 
-class Entry(NamedTuple):
+class AccessEntry(NamedTuple):
     """Allows or denies `rights`, generic ones among them, to `who`."""
 
     allows: bool
@@ -57,7 +57,7 @@ class Entry(NamedTuple):
 class AccessList(NamedTuple):
     """Entries in the order in which they count."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[AccessEntry, ...]
     given: bytes = b""
     """The form in which a program gave it, which can hold what has no meaning here: it is told again as it was."""
 
@@ -91,4 +91,6 @@ class Descriptor(NamedTuple):
 
 def allowing(owner: Principal, group: Principal, *entries: tuple[Principal, int]) -> Descriptor:
     """A descriptor whose list allows each one his rights."""
-    return Descriptor(owner, group, AccessList(tuple(Entry(True, rights, who) for who, rights in entries)))
+    return Descriptor(
+        owner, group, AccessList(tuple(AccessEntry(True, rights, who) for who, rights in entries))
+    )

@@ -10,7 +10,14 @@ from typing import Final, Protocol
 from lichen.executive.io.opening import Access
 from lichen.executive.objects.rights import FILE
 from lichen.executive.security.access import granted_by
-from lichen.executive.security.descriptors import EVERYBODY, AccessList, Account, Descriptor, Entry, Known
+from lichen.executive.security.descriptors import (
+    EVERYBODY,
+    AccessEntry,
+    AccessList,
+    Account,
+    Descriptor,
+    Known,
+)
 from lichen.executive.security.tokens import Capability, Token
 from lichen.executive.status import Failure, Status
 
@@ -80,11 +87,11 @@ def as_descriptor(owned: Owned) -> Descriptor:
     user, group, others = (owned.mode >> shift & _ALL for shift in (6, 3, 0))
     owner, its_group = Account(owned.uid), Account(owned.gid)
     entries = [
-        Entry(False, _sum(_TAKEN, (group | others) & ~user), owner),
-        Entry(True, Access.ALL if user == _ALL else _sum(_GIVEN, user) | _OWNED, owner),
-        Entry(False, _sum(_TAKEN, others & ~group) if its_group != owner else 0, its_group),
-        Entry(True, _sum(_GIVEN, group), its_group),
-        Entry(True, _sum(_GIVEN, others), Known.EVERYONE),
+        AccessEntry(False, _sum(_TAKEN, (group | others) & ~user), owner),
+        AccessEntry(True, Access.ALL if user == _ALL else _sum(_GIVEN, user) | _OWNED, owner),
+        AccessEntry(False, _sum(_TAKEN, others & ~group) if its_group != owner else 0, its_group),
+        AccessEntry(True, _sum(_GIVEN, group), its_group),
+        AccessEntry(True, _sum(_GIVEN, others), Known.EVERYONE),
     ]
     return Descriptor(owner, its_group, AccessList(tuple(entry for entry in entries if entry.rights)))
 

@@ -78,7 +78,7 @@ class Channel:
         os.close(self.descriptor)
 
 
-class Console:
+class ClientTerminal:
     """A client's terminal. It lasts until `close`, whoever still has it open then."""
 
     terminal: Terminal
@@ -206,7 +206,7 @@ def join(
     token: Token,
     settings: bytes,
     window: bytes,
-) -> Console | None:
+) -> ClientTerminal | None:
     """A console for those of a client's standard descriptors that are terminals; None when none is.
 
     `settings` (struct termios2) and `window` (struct winsize) are what the client found; the descriptors stay the caller's.
@@ -214,7 +214,7 @@ def join(
     found = [descriptor for descriptor in standard if descriptor is not None and os.isatty(descriptor)]
     if not found:
         return None
-    console = Console(terminals, platform, found[0], found[-1])
+    console = ClientTerminal(terminals, platform, found[0], found[-1])
     console.terminal = terminals.create(console, token, _settings_of(settings))
     console.resize(window)
     terminals.consoles.append(console.terminal)

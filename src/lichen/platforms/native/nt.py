@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, Unmap
 from lichen.platforms.native import filters, host, stub
-from lichen.platforms.native.memory import SLOT, Space
+from lichen.platforms.native.guest_memory import SLOT, Space
 from lichen.platforms.native.steps import MASK, OPERATION, Step, encode
 from lichen.platforms.native.thread import RESTARTS, Call, NativeThread, State
 

@@ -22,7 +22,7 @@ from lichen.executive.interfaces import Events, Fault, FixedMapping, GuestGone
 from lichen.platforms.native import filters, host, stub, zygote
 from lichen.platforms.native.balance import Balance
 from lichen.platforms.native.children import CHILDREN, has_stopped
-from lichen.platforms.native.memory import Space
+from lichen.platforms.native.guest_memory import Space
 from lichen.platforms.native.nt import NtGuests
 from lichen.platforms.native.pagecache import PageCache
 from lichen.platforms.native.thread import STOP_LIMIT, Call, Change, NativeThread, State

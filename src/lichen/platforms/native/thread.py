@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import (
     GuestGone,
     MemoryOperation,
@@ -25,7 +25,7 @@ from lichen.executive.interfaces import (
 )
 from lichen.executive.registers import Registers
 from lichen.platforms.native import filters, host, stub
-from lichen.platforms.native.memory import Space
+from lichen.platforms.native.guest_memory import Space
 from lichen.platforms.native.steps import MAP, MASK, MOVE, OPERATION, Step, encode
 from lichen.platforms.native.task import HostTask
 
@@ -205,7 +205,7 @@ class NativeThread(HostTask):
                 self._take_back()
             else:
                 self._normalise(status)
-        except (GuestGone, Fault):  # it has harmed itself, which nobody else must pay for
+        except (GuestGone, BadAddress):  # it has harmed itself, which nobody else must pay for
             self.kill()
             self.state = State.DEAD
             return False

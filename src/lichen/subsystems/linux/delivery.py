@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.memory import Fault as BadAddress
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.processes import ExitStatus
 from lichen.subsystems.linux import frames, sending, signals

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from lichen.executive.address_space import page_down, page_up
 from lichen.executive.interfaces import Protection
-from lichen.executive.memory import page_down, page_up
 from lichen.executive.status import Failure, Status
 
 MAGIC: Final = b"\x7fELF"

@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import AddressSpace, Region, page_down, page_up
 from lichen.executive.interfaces import GuestThread, Map, MemoryOperation, Platform, Protection
 from lichen.executive.limits import RLIMIT_STACK
-from lichen.executive.memory import AddressSpace, Region, page_down, page_up
 from lichen.executive.programs import HEAD_SIZE, Loaded, Program, load
 from lichen.executive.sections import mapping
 from lichen.executive.status import POSIX, Failure, Status
@@ -260,7 +260,7 @@ class _Builder:
         try:
             for address, size in self.zeros:
                 self.guest.memory.write(address, bytes(size))
-        except Fault as fault:  # the file ends before its data do
+        except BadAddress as fault:  # the file ends before its data do
             raise Failure(Status.INVALID_IMAGE_FORMAT) from fault
 
 

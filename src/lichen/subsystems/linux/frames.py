@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import GuestThread
 from lichen.subsystems.linux.records import Sigaction
 
@@ -62,7 +62,7 @@ def push(
     area = (end - len(state) - _END_MAGIC.size) & -64
     frame = ((area - _HEAD.size - _CONTEXT.size - len(information)) & -16) - 8
     if frame < 0 or frame < lowest:
-        raise Fault(end)
+        raise BadAddress(end)
     general = [getattr(registers, name) for name in _REGISTERS]
     error, trap_number, address = trap
     context = _CONTEXT.pack(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.subsystems.linux.records import RobustListHead
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def release_robust_futexes(thread: Thread, address: int) -> None:
             entry = int.from_bytes(thread.memory.read(entry, 8), "little") & ~1
         for entry in entries:
             _release(thread, (entry + head.futex_offset) & 0xFFFFFFFFFFFFFFFF)
-    except Fault:
+    except BadAddress:
         return
 
 

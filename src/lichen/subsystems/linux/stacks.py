@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lichen.executive.address_space import GUARD_GAP, Region, page_down
 from lichen.executive.interfaces import Map, MemoryOperation, Protect, Protection
 from lichen.executive.limits import RLIMIT_AS, RLIMIT_STACK
-from lichen.executive.memory import GUARD_GAP, Region, page_down
 from lichen.subsystems.linux.state import STACK_TOP
 
 if TYPE_CHECKING:

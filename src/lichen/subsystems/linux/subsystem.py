@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from lichen.abi.convention import AMD64
 from lichen.abi.declare import Calls, Missing
 from lichen.abi.layout import LP64, layout
-from lichen.abi.memory import Fault as BadAddress
+from lichen.abi.memory import BadAddress
 from lichen.executive import scheduling
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import Fault, FixedMapping, Platform
-from lichen.executive.memory import Region
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import Failure, Interrupted
 from lichen.subsystems.linux import delivery, sending, signals

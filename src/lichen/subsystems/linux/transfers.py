@@ -11,7 +11,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from lichen.abi.layout import LP64, layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Options
@@ -29,7 +29,7 @@ T = TypeVar("T")
 PIECE: Final = 1 << 20
 MOST: Final = 0x7FFFF000
 """What one call moves at most, whatever it is asked to move."""
-USER_END: Final = (1 << 47) - 4096
+TASK_SIZE: Final = (1 << 47) - 4096
 LARGEST_OFFSET: Final = (1 << 63) - 1
 _MOST_VECTORS: Final = 1024
 _PIECES_IN_A_ROW: Final = 4
@@ -47,13 +47,13 @@ class Span:
         self._part = self._at = 0
 
     def take(self, size: int) -> bytes:
-        """Read the next `size` bytes; fewer before a bad address, which is a Fault when it comes first."""
+        """Read the next `size` bytes; fewer before a bad address, which is a BadAddress when it comes first."""
         taken: list[bytes] = []
         while size:
             address, count = self._next(size)
             try:
                 taken.append(self.memory.read(address, count))
-            except Fault as fault:
+            except BadAddress as fault:
                 before = fault.address - address
                 if before > 0:
                     taken.append(self.memory.read(address, before))
@@ -65,14 +65,14 @@ class Span:
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
     def put(self, data: bytes) -> int:
-        """Write `data` to where it belongs next; returns how much of it could be written, a Fault if nothing."""
+        """Write `data` to where it belongs next; returns how much of it could be written, a BadAddress if nothing."""
         done = 0
         view = memoryview(data)
         while done < len(data):
             address, count = self._next(len(data) - done)
             try:
                 self.memory.write(address, view[done : done + count])
-            except Fault as fault:
+            except BadAddress as fault:
                 done += fault.address - address
                 if done <= 0:
                     raise
@@ -100,8 +100,8 @@ class Span:
 
 def span_of(thread: Thread, address: int, size: int) -> Span:
     """The memory of a plain buffer."""
-    if address + size > USER_END:
-        raise Fault(address)
+    if address + size > TASK_SIZE:
+        raise BadAddress(address)
     return Span(thread, [(address, min(size, MOST))])
 
 
@@ -115,8 +115,8 @@ def span_of_vectors(thread: Thread, address: int, count: int) -> Span:
     for base, size in _IOVEC.unpack_array(thread.memory.read(address, count * _IOVEC.size)):
         if size > LARGEST_OFFSET:
             raise Failure(Status.INVALID_PARAMETER)
-        if base + size > USER_END:
-            raise Fault(base)
+        if base + size > TASK_SIZE:
+            raise BadAddress(base)
         parts.append((base, min(size, room)))
         room -= min(size, room)
     return Span(thread, parts)
@@ -140,7 +140,7 @@ def receive(file: File, span: Span, offset: int | None = None) -> int | Blocks[i
 def _store(file: File, span: Span, data: bytes, offset: int | None) -> int:
     try:
         stored = span.put(data)
-    except Fault:
+    except BadAddress:
         take_back(file, len(data), offset)
         raise
     if stored < len(data):
@@ -172,7 +172,7 @@ def _receive_long(file: File, span: Span, offset: int | None) -> Blocks[int]:
                         break
                     data = yield from cast(Blocks[bytes], data)
                 stored = _store(file, span, cast(bytes, data), offset)
-            except (Failure, Fault):
+            except (Failure, BadAddress):
                 if done:
                     break
                 raise
@@ -223,7 +223,7 @@ def send(thread: Thread, file: File, span: Span, offset: int | None = None) -> i
         return _send_long(thread, file, span, offset)
     try:
         data = span.take(span.size)
-    except Fault:
+    except BadAddress:
         if file.discards:
             return span.size
         raise
@@ -263,7 +263,7 @@ def _send_long(thread: Thread, file: File, span: Span, offset: int | None) -> Bl
                 count = file.write(data, at)
                 if type(count) is GeneratorType:
                     count = yield from cast(Blocks[int], count)
-            except (Failure, Fault, Interrupted) as error:
+            except (Failure, BadAddress, Interrupted) as error:
                 if done:
                     break
                 if isinstance(error, Failure):

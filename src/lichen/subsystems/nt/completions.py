@@ -11,7 +11,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.layout import LLP64, layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Options
@@ -38,7 +38,7 @@ SKIP_PACKET, SKIP_SIGNAL = 1, 2
 
 
 class Completion:
-    """How the end of an I/O call is told: status block, event, APC or completion packet (facts/nt-devices, 0)."""
+    """How the end of an I/O call is told: status block, event, APC or completion packet."""
 
     def __init__(
         self, thread: Thread, file: File, event: int, routine: int, context: int, status: int
@@ -91,7 +91,7 @@ class Completion:
                 self.thread.memory.read(
                     self.status, _STATUS_BLOCK.size
                 )  # it is written when the operation ends
-        except (Failure, Fault):
+        except (Failure, BadAddress):
             _withdraw(operation)
             raise
         self.pended = True
@@ -119,7 +119,7 @@ class Completion:
             self._failed(Status.CANCELLED)
         except Failure as failure:
             self._failed(failure.status)
-        except Fault:
+        except BadAddress:
             self._failed(Status.ACCESS_VIOLATION)
         finally:
             self._forget()
@@ -133,7 +133,7 @@ class Completion:
     def _failed(self, status: int) -> None:
         try:
             self.end(status, 0)
-        except Fault:
+        except BadAddress:
             pass  # the status block has gone meanwhile
 
     def _forget(self) -> None:
@@ -201,7 +201,7 @@ def _alertably(thread: Thread, operation: Blocks[int]) -> Blocks[int]:
 
 def _withdraw(operation: Blocks[int]) -> None:
     """Have an operation that was to wait take back what it has begun."""
-    with suppress(StopIteration, Interrupted, Failure, Fault):
+    with suppress(StopIteration, Interrupted, Failure, BadAddress):
         next(operation)
         operation.throw(Interrupted())
     operation.close()

@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.file import File
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
@@ -86,7 +86,7 @@ def _error_output(process: Process) -> File | None:
     """The process's standard error, where it has one."""
     try:
         output = process.handles.get(index_of(_error_handle(process)))
-    except (Failure, Fault):
+    except (Failure, BadAddress):
         return None
     return output if isinstance(output, File) else None
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from lichen.abi.layout import layout
-from lichen.executive.security.descriptors import LISTED, AccessList, Descriptor, Entry, Part, Principal
+from lichen.executive.security.descriptors import LISTED, AccessEntry, AccessList, Descriptor, Part, Principal
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.security import (
@@ -126,7 +126,7 @@ def _read_list(memory: Readable, address: int) -> AccessList:
     return AccessList(tuple(_entries(data, count)), data)
 
 
-def _entries(data: bytes, count: int) -> Iterator[Entry]:
+def _entries(data: bytes, count: int) -> Iterator[AccessEntry]:
     """The entries of an ACL that allow or deny something to somebody here."""
     offset = _ACL.size
     for _ in range(count):
@@ -138,5 +138,5 @@ def _entries(data: bytes, count: int) -> Iterator[Entry]:
         if kind in (_ALLOWED, _DENIED) and not flags & _INHERIT_ONLY and size >= 16:
             rights = _ACE.unpack(data, offset).mask
             who = principal_of(data[offset + 8 : offset + min(size, 16 + 4 * data[offset + 9])])
-            yield Entry(kind == _ALLOWED, rights, who)
+            yield AccessEntry(kind == _ALLOWED, rights, who)
         offset += size

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import GuestThread
 from lichen.subsystems.nt import context
 from lichen.subsystems.nt.records import MODEL
@@ -55,7 +55,7 @@ def raise_exception(
     """
     stack = (captured.rsp - _EXCEPTION.size) & -16
     if stack < 0:
-        raise Fault(0)
+        raise BadAddress(0)
     frame = ExceptionFrame(captured, _CONTEXT_EX, exception, 0, _machine_frame(captured))
     guest.memory.write(stack, _EXCEPTION.pack(frame))
     registers = guest.registers
@@ -74,7 +74,7 @@ def call_apc_behind_home(thread: Thread, dispatcher: int, apc: UserApc, status: 
     captured = context.capture(guest)._replace(rax=status)
     base = ((guest.registers.rsp - _RED_ZONE) & -16) - _HOMED_APC.size
     if base < 0:
-        raise Fault(0)
+        raise BadAddress(0)
     frame = HomedApcFrame((0, 0, 0, 0), apc.routine, 0, captured)
     guest.memory.write(base, _HOMED_APC.pack(frame))
     registers = guest.registers
@@ -92,7 +92,7 @@ def call_apc_in_context(thread: Thread, dispatcher: int, apc: UserApc, status: i
     )
     base = ((guest.registers.rsp - _RED_ZONE) & -16) - _APC.size
     if base < 0:
-        raise Fault(0)
+        raise BadAddress(0)
     guest.memory.write(base, _APC.pack(ApcFrame(captured, _machine_frame(captured))))
     registers = guest.registers
     registers.rsp, registers.rip, registers.orig_rax = base, dispatcher, -1

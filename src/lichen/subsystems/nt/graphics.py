@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.subsystems.nt import crash
 from lichen.subsystems.nt.images import MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.pe import SUBSYSTEM_CONSOLE
@@ -61,7 +61,7 @@ def _names(process: Process) -> dict[int, str]:
 def _instance_of(thread: Thread, description: int) -> int:
     try:
         return POINTER.read(thread.memory, description + _INSTANCE)
-    except Fault:
+    except BadAddress:
         return 0
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.address_space import AddressSpace, Region, page_up
 from lichen.executive.images import became_image
 from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, PageCache, Protect
-from lichen.executive.memory import AddressSpace, Region, page_up
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import pe
 from lichen.subsystems.nt.protection import (

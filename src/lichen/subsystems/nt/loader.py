@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.address_space import AddressSpace, Region
 from lichen.executive.interfaces import GuestThread, MemoryOperation
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
 from lichen.executive.io.opening import Access
-from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, memory, pe, priority, threads
+from lichen.subsystems.nt import affinity, crash, pe, priority, threads, virtual_memory
 from lichen.subsystems.nt.console.shells import is_shells_image
 from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
 from lichen.subsystems.nt.environment import location_of
@@ -193,7 +193,7 @@ class _Blocks:
         self.contents: list[tuple[int, bytes]] = []
 
     def reserve(self, size: int, protect: int = PAGE_READWRITE) -> int:
-        address, operations = memory.allocate(self.space, size, protect)
+        address, operations = virtual_memory.allocate(self.space, size, protect)
         self.operations += operations
         return address
 

@@ -50,7 +50,7 @@ _CREATE_INSTANCE: Final = Access.APPEND
 _READING: Final = Access.READ | Access.EXECUTE
 
 
-class PipeEnd(File):
+class NamedPipeEnd(File):
     """The server's or the client's end of one instance."""
 
     __slots__ = (
@@ -74,7 +74,7 @@ class PipeEnd(File):
         self.pipe, self.is_server = pipe, is_server
         self.openers = [process.id, process.id]
         """The processes that opened the server's and the client's end."""
-        self.partner: PipeEnd | None = None
+        self.partner: NamedPipeEnd | None = None
         self.state = LISTENING
         self.one_message, self.waits = False, True
         """Whether reads end with a message, and whether operations of NT's wait."""
@@ -108,7 +108,7 @@ class PipeEnd(File):
                 waiting.end(status)
             end.notify()
 
-    def connect(self, client: PipeEnd) -> None:
+    def connect(self, client: NamedPipeEnd) -> None:
         """A client has come."""
         self.partner, client.partner = client, self
         self.state = client.state = CONNECTED
@@ -232,7 +232,9 @@ class PipeEnd(File):
             return self._write_later(reader, message, write, foreign)
         return queue.keep(message, min(message.rest, room))
 
-    def _write_later(self, reader: PipeEnd, message: Message, write: Transfer, foreign: bool) -> Blocks[int]:
+    def _write_later(
+        self, reader: NamedPipeEnd, message: Message, write: Transfer, foreign: bool
+    ) -> Blocks[int]:
         try:
             yield from _over(write, None)
         except Interrupted:
@@ -370,12 +372,12 @@ class NamedPipe(Guarded):
         self.device, self.name, self.shape = device, name, shape
         self.maker: Token | None = None
         self.security: Descriptor | None = None
-        self.instances: dict[PipeEnd, None] = {}
-        self.listeners: dict[PipeEnd, None] = {}
+        self.instances: dict[NamedPipeEnd, None] = {}
+        self.listeners: dict[NamedPipeEnd, None] = {}
         """The instances that a client can have, the one that has waited longest first."""
         self.waiting: list[Condition] = []
 
-    def available(self) -> PipeEnd | None:
+    def available(self) -> NamedPipeEnd | None:
         return next(iter(self.listeners), None)
 
     def notify(self) -> None:
@@ -383,7 +385,7 @@ class NamedPipe(Guarded):
         for condition in tuple(self.waiting):
             condition.wake()
 
-    def remove(self, end: PipeEnd) -> None:
+    def remove(self, end: NamedPipeEnd) -> None:
         del self.instances[end]
         self.listeners.pop(end, None)
         if not self.instances:
@@ -437,7 +439,7 @@ class NamedPipes(Device):
 
     def create(
         self, process: Process, name: str, open: Open, shape: Shape, descriptor: Descriptor | None = None
-    ) -> PipeEnd:
+    ) -> NamedPipeEnd:
         """A new instance, of a new pipe or of one that is there; an empty name makes a pipe that has none."""
         pipe = self.pipes.get(fold(name)) if name else None
         if pipe is None:
@@ -456,7 +458,7 @@ class NamedPipes(Device):
                 raise Failure(Status.ACCESS_DENIED)
             outcome = Outcome.OPENED
         open = open._replace(access=FILE.of_maker(open.access))
-        end = PipeEnd(process, open, pipe, is_server=True)
+        end = NamedPipeEnd(process, open, pipe, is_server=True)
         end.outcome = outcome
         pipe.instances[end] = pipe.listeners[end] = None
         pipe.notify()
@@ -475,7 +477,7 @@ class NamedPipes(Device):
         return connect(process, pipe, open)
 
 
-def connect(process: Process, pipe: NamedPipe, open: Open) -> PipeEnd:
+def connect(process: Process, pipe: NamedPipe, open: Open) -> NamedPipeEnd:
     """A client's end, connected to an instance that listens."""
     open = open._replace(access=granted(process, pipe, open.access))
     directions = pipe.shape.directions
@@ -486,7 +488,7 @@ def connect(process: Process, pipe: NamedPipe, open: Open) -> PipeEnd:
     server = pipe.available()
     if server is None:
         raise Failure(Status.PIPE_NOT_AVAILABLE)
-    client = PipeEnd(process, open, pipe, is_server=False)
+    client = NamedPipeEnd(process, open, pipe, is_server=False)
     server.connect(client)
     return client
 

@@ -12,13 +12,13 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.address_space import Region, page_up
 from lichen.executive.interfaces import Backing, Map
-from lichen.executive.memory import Region, page_up
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
-from lichen.subsystems.nt.memory import MEM_MAPPED
 from lichen.subsystems.nt.protection import PAGE_READONLY
 from lichen.subsystems.nt.state import nt_of_process
+from lichen.subsystems.nt.virtual_memory import MEM_MAPPED
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread

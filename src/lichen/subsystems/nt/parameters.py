@@ -1,6 +1,6 @@
 """RTL_USER_PROCESS_PARAMETERS and PEB: what a process is told at its start.
 
-Source: winternl.h, facts/nt-userland ("Boot contract of a process").
+Source: winternl.h.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from lichen.subsystems.nt.waiting import deadline_of
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
-    from lichen.subsystems.nt.named_pipes import PipeEnd, PipeRoot
+    from lichen.subsystems.nt.named_pipes import NamedPipeEnd, PipeRoot
 
 T = TypeVar("T")
 DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
@@ -67,7 +67,7 @@ def of_device(root: PipeRoot, request: DeviceRequest) -> Answer | Blocks[Answer]
     return then(_wait(request.thread, root, request.data), lambda status: (status, b""))
 
 
-def of_end(end: PipeEnd, request: DeviceRequest) -> Answer | Blocks[Answer] | None:
+def of_end(end: NamedPipeEnd, request: DeviceRequest) -> Answer | Blocks[Answer] | None:
     """Carry out a request to an end; None for one that is not for pipes."""
     code, room = request.code, request.room
     if code == _LISTEN:
@@ -87,7 +87,7 @@ def of_stream(file: File, code: int, room: int) -> Answer | None:
     return _peek_stream(file, room) if code == _PEEK and file.node.kind in _STREAMS else None
 
 
-def _attribute(end: PipeEnd, name: bytes, room: int) -> bytes:
+def _attribute(end: NamedPipeEnd, name: bytes, room: int) -> bytes:
     """A fact of the connection: which process opened which end."""
     if name not in _ATTRIBUTES:
         raise Failure(NtStatus.ILLEGAL_FUNCTION)
@@ -114,7 +114,7 @@ def _wait(thread: Thread, root: PipeRoot, data: bytes) -> int | Blocks[int]:
     return pipe.wait(deadline_of(thread, timeout if specified else pipe.shape.timeout or None))
 
 
-def _peek(end: PipeEnd, room: int) -> Answer:
+def _peek(end: NamedPipeEnd, room: int) -> Answer:
     """FILE_PIPE_PEEK_BUFFER."""
     if room < _PEEK_HEAD.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
@@ -155,10 +155,10 @@ def _asked(file: File, request: object, otherwise: Known) -> Known:
 class OfEnd(NamedTuple):
     """A request to the end of a pipe of NT's, which Linux' pipes do not know: what `ask` says of it."""
 
-    ask: Callable[[PipeEnd], object]
+    ask: Callable[[NamedPipeEnd], object]
 
 
-def _known(file: File, ask: Callable[[PipeEnd], T], otherwise: Callable[[File], T]) -> T:
+def _known(file: File, ask: Callable[[NamedPipeEnd], T], otherwise: Callable[[File], T]) -> T:
     """What is known of the end of a pipe of NT's, or else of a pipe of Linux'; INVALID_PARAMETER for what is none."""
     if file.node.kind not in _STREAMS:
         raise Failure(Status.INVALID_PARAMETER)
@@ -190,7 +190,7 @@ def _local_of_stream(file: File) -> FilePipeLocalInformation:
     )
 
 
-def _local_of_end(end: PipeEnd) -> FilePipeLocalInformation:
+def _local_of_end(end: NamedPipeEnd) -> FilePipeLocalInformation:
     shape, partner = end.pipe.shape, end.partner
     configuration = {SHARE_WRITE: 0, SHARE_READ: 1}.get(shape.directions, 2)
     room = max(0, partner.received.quota - partner.received.size) if partner else 0
@@ -204,7 +204,7 @@ def set_pipe_information(given: FilePipeInformation, thread: Thread, file: File)
     """How an end reads, and whether it waits."""
     reading, completion = given
 
-    def set_end(end: PipeEnd) -> None:
+    def set_end(end: NamedPipeEnd) -> None:
         if reading > 1 or completion > 1 or (reading and not end.pipe.shape.messages):
             raise Failure(Status.INVALID_PARAMETER)
         end.one_message, end.waits = bool(reading), not completion

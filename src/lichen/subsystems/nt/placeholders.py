@@ -8,12 +8,12 @@ Source: Microsoft's documentation of VirtualAlloc2 and VirtualFree.
 
 from __future__ import annotations
 
+from lichen.executive.address_space import AddressSpace, Region
 from lichen.executive.interfaces import MemoryOperation, Unmap
-from lichen.executive.memory import AddressSpace, Region
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import Allocation
-from lichen.subsystems.nt.memory import MEM_PRIVATE
 from lichen.subsystems.nt.protection import PAGE_NOACCESS
+from lichen.subsystems.nt.virtual_memory import MEM_PRIVATE
 
 MEM_RESERVE_PLACEHOLDER, MEM_REPLACE_PLACEHOLDER = 0x40000, 0x4000
 MEM_PRESERVE_PLACEHOLDER, MEM_COALESCE_PLACEHOLDERS = 0x2, 0x1

@@ -18,7 +18,7 @@ import struct
 from contextlib import suppress
 from typing import Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure
@@ -46,7 +46,7 @@ _STATE: Final = 0x60
 the shell), and whether that is interrupted (by the kernel). Neither undoes what the other says."""
 _RUNNING, _AT_REST = 1, 2
 _INTERRUPTED: Final = 1
-_GONE: Final = (Fault, Failure, GuestGone, OSError)
+_GONE: Final = (BadAddress, Failure, GuestGone, OSError)
 """What asking a process's memory may raise."""
 
 _ABORTED: Final = LONG.pack(-999999)

@@ -16,11 +16,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import AddressSpace, Region, page_down
 from lichen.executive.interfaces import PAGE, MemoryOperation
-from lichen.executive.memory import AddressSpace, Region, page_down
 from lichen.executive.status import Status
-from lichen.subsystems.nt import memory
+from lichen.subsystems.nt import virtual_memory
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
 from lichen.subsystems.nt.protection import PAGE_GUARD, PAGE_READWRITE
 from lichen.subsystems.nt.records import MODEL, POINTER
@@ -42,16 +42,16 @@ _GUARD: Final = PAGE_READWRITE | PAGE_GUARD
 
 
 def reserve(
-    space: AddressSpace, size: int, commit: int, room: memory.Room = memory.ANYWHERE
+    space: AddressSpace, size: int, commit: int, room: virtual_memory.Room = virtual_memory.ANYWHERE
 ) -> tuple[Allocation, int, list[MemoryOperation]]:
     """A new stack: its allocation, the lowest address above the guard, and the operations that map it."""
     size = (min(max(size, commit, _LEAST), _LARGEST) + _BELOW + GRANULARITY - 1) & -GRANULARITY
-    allocation = memory.reserve(space, size, PAGE_READWRITE, room=room)
+    allocation = virtual_memory.reserve(space, size, PAGE_READWRITE, room=room)
     lowest, limit = allocation.base + PAGE, allocation.base + _BELOW
     operations = [
-        *memory.commit(space, lowest, limit - _GUARD_SIZE, PAGE_READWRITE),
-        *memory.commit(space, limit - _GUARD_SIZE, limit, _GUARD),
-        *memory.commit(space, limit, allocation.base + size, PAGE_READWRITE),
+        *virtual_memory.commit(space, lowest, limit - _GUARD_SIZE, PAGE_READWRITE),
+        *virtual_memory.commit(space, limit - _GUARD_SIZE, limit, _GUARD),
+        *virtual_memory.commit(space, limit, allocation.base + size, PAGE_READWRITE),
     ]
     return allocation, limit, operations
 
@@ -66,21 +66,21 @@ def touched(thread: Thread, region: Region, address: int) -> int | None:
     try:
         top = _TIB.read(thread.memory, teb).stack_base
         bottom = POINTER.read(thread.memory, teb + _DEALLOCATION_STACK)
-    except Fault:
+    except BadAddress:
         return None
-    if not isinstance(allocation, Allocation) or allocation.type != memory.MEM_PRIVATE:
+    if not isinstance(allocation, Allocation) or allocation.type != virtual_memory.MEM_PRIVATE:
         return None
     if allocation.base != bottom or not address < top <= bottom + allocation.size:
         return None
     limit, page = bottom + _BELOW, page_down(address)
     space = thread.process.space
     if page >= limit:
-        operations = memory.commit(space, page, page + PAGE, PAGE_READWRITE)
-        operations += memory.commit(space, limit - _GUARD_SIZE, limit, _GUARD)
+        operations = virtual_memory.commit(space, page, page + PAGE, PAGE_READWRITE)
+        operations += virtual_memory.commit(space, limit - _GUARD_SIZE, limit, _GUARD)
         status = Status.SUCCESS
     else:
         limit = bottom + PAGE
-        operations = memory.commit(space, limit, max(region.end, page + PAGE), PAGE_READWRITE)
+        operations = virtual_memory.commit(space, limit, max(region.end, page + PAGE), PAGE_READWRITE)
         status = Status.STACK_OVERFLOW
     thread.guest.change_memory(operations)
     thread.memory.write(teb + _TIB.offsets["stack_limit"], POINTER.pack(limit))

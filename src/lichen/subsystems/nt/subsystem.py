@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from lichen.abi.convention import X64
 from lichen.abi.declare import Calls, Missing
-from lichen.abi.memory import Fault as BadAddress
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import page_down
 from lichen.executive.interfaces import Fault, NtGuests, Platform, Protect
-from lichen.executive.memory import page_down
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.subsystems.nt import (
@@ -31,7 +31,6 @@ from lichen.subsystems.nt import (
 )
 from lichen.subsystems.nt.generations import generation_of
 from lichen.subsystems.nt.images import ImageCache
-from lichen.subsystems.nt.memory import set_protection
 from lichen.subsystems.nt.parameters import read_environment
 from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
@@ -41,6 +40,7 @@ from lichen.subsystems.nt.state import UserApc, as_nt, as_nt_process, nt_of, nt_
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.system_processes import SystemProcesses
 from lichen.subsystems.nt.unixcalls import UNIX_CALL, unix_call
+from lichen.subsystems.nt.virtual_memory import set_protection
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem

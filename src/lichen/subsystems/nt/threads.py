@@ -1,6 +1,6 @@
 """Threads of NT processes: TEB, stack, and the registers with which LdrInitializeThunk finds them.
 
-Source: winternl.h (TEB); facts/nt-userland, "Boot contract of a process".
+Source: winternl.h (TEB).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import AddressSpace
 from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation, Unmap
-from lichen.executive.memory import AddressSpace
-from lichen.subsystems.nt import affinity, context, memory, priority, stacks
+from lichen.subsystems.nt import affinity, context, priority, stacks, virtual_memory
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.common import ClientId, UnicodeString
@@ -86,11 +86,14 @@ class NewThread:
 
 
 def prepare(
-    space: AddressSpace, stack_reserve: int, stack_commit: int, room: memory.Room = memory.ANYWHERE
+    space: AddressSpace,
+    stack_reserve: int,
+    stack_commit: int,
+    room: virtual_memory.Room = virtual_memory.ANYWHERE,
 ) -> NewThread:
     """Find room for a thread's TEB, and for its stack where that may be; NO_MEMORY."""
     stack, limit, stack_operations = stacks.reserve(space, stack_reserve, stack_commit, room)
-    teb, teb_operations = memory.allocate(space, TEB_SIZE, PAGE_READWRITE)
+    teb, teb_operations = virtual_memory.allocate(space, TEB_SIZE, PAGE_READWRITE)
     return NewThread(teb, stack.base, stack.size, limit, [*teb_operations, *stack_operations])
 
 
@@ -100,7 +103,7 @@ def create(
     parameter: int,
     stack: tuple[int, int],
     suspended: bool,
-    room: memory.Room = memory.ANYWHERE,
+    room: virtual_memory.Room = virtual_memory.ANYWHERE,
 ) -> Thread:
     """A new thread of the creator's process, which is stopped for the purpose and goes on afterwards.
 
@@ -160,5 +163,5 @@ def _is_listed(memory: GuestMemory, teb: int) -> bool:
     try:
         before = _LINKS.read(memory, links).previous
         return POINTER.read(memory, before) == links
-    except Fault:
+    except BadAddress:
         return False

@@ -1,4 +1,4 @@
-"""Where the Windows userland is on the host: Wine's PE files and NLS tables, installed or fetched (facts/nt-userland).
+"""Where the Windows userland is on the host: Wine's PE files and NLS tables, installed or fetched.
 
 Nothing of Wine but these files is used: no wineserver, no Unix libraries. Which of its releases they come from they say
 themselves: since Wine 9 ntdll exports the handle with which it calls its own Unix half.

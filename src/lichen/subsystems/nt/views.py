@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.memory import Region
+from lichen.executive.address_space import Region
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import MEM_IMAGE, Allocation
-from lichen.subsystems.nt.memory import MEM_MAPPED, MEM_PRIVATE
 from lichen.subsystems.nt.protection import (
     PAGE_EXECUTE,
     PAGE_EXECUTE_READ,
@@ -28,6 +27,7 @@ from lichen.subsystems.nt.protection import (
     host_protection,
 )
 from lichen.subsystems.nt.status import NtStatus
+from lichen.subsystems.nt.virtual_memory import MEM_MAPPED, MEM_PRIVATE
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread

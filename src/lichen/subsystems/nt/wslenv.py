@@ -25,19 +25,19 @@ Translate = Callable[[str], str | None]
 """A path in the other world's terms; None when it has none."""
 
 
-class Entry(NamedTuple):
+class SharedVariable(NamedTuple):
     """One entry of the list."""
 
     name: str
     flags: frozenset[str]
 
 
-def entries(text: str) -> Iterator[Entry]:
+def entries(text: str) -> Iterator[SharedVariable]:
     """The entries that have an effect."""
     for word in text.rstrip().split(":"):
         name, _, flags = word.partition("/")
         if name and "=" not in name and _KNOWN.issuperset(flags):
-            yield Entry(name, frozenset(flags))
+            yield SharedVariable(name, frozenset(flags))
 
 
 def apply(environment: Mapping[str, str], direction: str, translate: Translate) -> dict[str, str | None]:
@@ -55,7 +55,7 @@ def apply(environment: Mapping[str, str], direction: str, translate: Translate) 
     }
 
 
-def _value(entry: Entry, value: str, direction: str, translate: Translate) -> str | None:
+def _value(entry: SharedVariable, value: str, direction: str, translate: Translate) -> str | None:
     only = entry.flags & {TO_LINUX, TO_WINDOWS}
     if only - {direction}:
         return None

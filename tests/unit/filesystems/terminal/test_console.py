@@ -18,7 +18,7 @@ from lichen.executive.io.opening import Poll
 from lichen.executive.io.terminal import GetSettings, GetWindowSize, SetSettings, Settings, WindowSize
 from lichen.executive.status import Status
 from lichen.executive.wait import Blocks
-from lichen.filesystems.terminal.console import Console, join
+from lichen.filesystems.terminal.console import ClientTerminal, join
 from tests.unit.filesystems.terminal.world import World
 from tests.unit.kernel import status_of
 
@@ -67,7 +67,7 @@ class User:
         self.console.terminal.control(self.leader)
         self.file = self.console.open()
 
-    def join(self) -> Console:
+    def join(self) -> ClientTerminal:
         platform = cast(Any, self.watches)
         joined = join(
             self.world.terminals,

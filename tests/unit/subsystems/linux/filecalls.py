@@ -9,13 +9,13 @@ from typing import Any, Final
 import pytest
 
 from lichen.abi.convention import AMD64
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Mount
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure
 from lichen.filesystems import devices
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.filesystems.pipe import Pipes
 from lichen.subsystems.linux import sending
 from lichen.subsystems.linux.errors import errno_of
@@ -55,9 +55,9 @@ class Memory:
 
     def _at(self, address: int, size: int) -> slice:
         if size and not BASE <= address < self.end:
-            raise Fault(address)
+            raise BadAddress(address)
         if address + size > self.end:
-            raise Fault(self.end)
+            raise BadAddress(self.end)
         return slice(address - BASE, address - BASE + size)
 
 
@@ -114,7 +114,7 @@ class Guest:
             result: int = self.kernel.finish(self.enter(name, *arguments))
         except Failure as failure:
             return -errno_of(failure.status)
-        except Fault:
+        except BadAddress:
             return -14
         return result
 

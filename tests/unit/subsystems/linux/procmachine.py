@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.interfaces import PAGE, MappingUsage, MemoryUsage, ProcessorTime, TaskUsage
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.location import Mount
@@ -35,7 +35,7 @@ class Guest:
     def read(self, address: int, size: int) -> bytes:
         data = self.content[address - 0x1000 :][:size]
         if len(data) != size:
-            raise Fault(address)
+            raise BadAddress(address)
         return data
 
     def usage(self) -> TaskUsage:

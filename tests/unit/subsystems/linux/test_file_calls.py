@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.opening import Access, Disposition, Options
 from lichen.executive.limits import RLIMIT_FSIZE
 from lichen.executive.status import Failure, Interrupted
@@ -313,7 +313,7 @@ def test_arguments_that_lie(guest: Guest) -> None:
             result = guest.enter(name, *arguments)
             if hasattr(result, "throw"):
                 finish_or_leave(result)
-        except (Failure, Fault, Interrupted):
+        except (Failure, BadAddress, Interrupted):
             continue
 
 

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import Protection
 from lichen.executive.io.anonymous import create_pipe
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import Location, Mount
 from lichen.executive.io.opening import Access, Disposition, Open, Options
-from lichen.executive.memory import Region
 from lichen.executive.objects.object import Object
 from lichen.executive.processes import ExitStatus, Process
 from lichen.executive.scheduler import Parking, Scheduler
@@ -20,7 +20,7 @@ from lichen.executive.security.tokens import Token
 from lichen.executive.status import Status
 from lichen.executive.wait import Event, Wait
 from lichen.filesystems.generated import ProcFileSystem, SysFileSystem
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.filesystems.pipe import Pipes
 from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole

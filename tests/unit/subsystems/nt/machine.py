@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from lichen.abi.convention import X64
 from lichen.abi.declare import Missing
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import MemoryOperation
 from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
-from lichen.executive.memory import Region
 from lichen.executive.objects.dispatcher import EventObject, ThreadObject
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.processes import Process, Thread

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.security.descriptors import (
+    AccessEntry,
     AccessList,
     Account,
     Descriptor,
-    Entry,
     Foreign,
     Known,
     Part,
@@ -60,7 +60,7 @@ def test_a_list_is_told_as_it_was_given() -> None:
     given = bytes([4, 0, 8 + len(body) + 12, 0, 3, 0, 0, 0]) + body + b"some room   "
     data = bytes([1, 0, 4, 0x94, *bytes(12), 20, 0, 0, 0]) + given
     found = descriptors.unpack(data)
-    assert access_of(found).entries == (Entry(False, 1, Known.EVERYONE),)
+    assert access_of(found).entries == (AccessEntry(False, 1, Known.EVERYONE),)
     assert descriptors.pack(found, ALL) == data
     assert descriptors.pack_list(access_of(found)) == given
 
@@ -75,7 +75,7 @@ def test_lies(seed: int) -> None:
             data[source.randrange(len(data))] = source.choice((0, 1, 4, 0x7F, 0x80, 0xFF))
         try:
             descriptors.pack(descriptors.unpack(bytes(data)), ALL)
-        except (Failure, Fault):
+        except (Failure, BadAddress):
             continue
 
 

@@ -10,7 +10,7 @@ from lichen.executive.io.context import FileSystemContext
 from lichen.executive.io.device import Devices
 from lichen.executive.io.names import make_directory, remove, rename
 from lichen.executive.security.tokens import Token
-from lichen.filesystems.memory import MemoryFileSystem
+from lichen.filesystems.memory_files import MemoryFileSystem
 from lichen.subsystems.nt.directory_watch import DIRECTORY_NAME, FILE_NAME, SIZE, DirectoryWatch
 from tests.unit.trees import at, context_of, name, write
 

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from lichen.abi.memory import Fault as BadAddress
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import Fault
-from lichen.executive.memory import Region
 from lichen.executive.processes import ExitStatus
 from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.subsystems.nt import context

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import LP64, layout, ptr, u64
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.processes import Process
 from lichen.executive.security.inspection import check_inspection
 from lichen.executive.status import Failure, Status
@@ -78,7 +78,7 @@ def _copy_in_turns(source: Span, target: Span, size: int) -> Blocks[int]:
         piece = min(size - done, PIECE)
         try:
             count = _copied(source, target, piece)
-        except Fault:
+        except BadAddress:
             if not done:
                 raise
             break

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Final
 
 from lichen.abi.argument import Arg, flag_names
+from lichen.executive.address_space import Region, page_up
 from lichen.executive.interfaces import (
     PAGE,
     USER_END,
@@ -24,7 +25,6 @@ from lichen.executive.interfaces import (
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.opening import Access
 from lichen.executive.limits import RLIMIT_AS, RLIMIT_DATA, UNLIMITED
-from lichen.executive.memory import Region, page_up
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.address_space import page_down, page_up
 from lichen.executive.limits import RLIMIT_MEMLOCK, UNLIMITED
-from lichen.executive.memory import page_down, page_up
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.processes import token_of

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import InOut, OptionalInOut
 from lichen.abi.layout import LP64, i32, layout
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.network.sockets import Message, MessageFlag, Received, Socket, SocketType
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
@@ -117,7 +117,7 @@ def _send_long(thread: Thread, socket: Socket, span: Span, message: Message, fla
             count = _send_piece(thread, socket, message._replace(data=data), flags)
             if type(count) is GeneratorType:
                 count = yield from cast(Blocks[int], count)
-        except (Failure, Fault, Interrupted):
+        except (Failure, BadAddress, Interrupted):
             if done:
                 break
             raise
@@ -272,7 +272,7 @@ def _several(
             if type(size) is GeneratorType:
                 size = yield from cast(Blocks[int], size)
             thread.memory.write(address + _LENGTH_AT, cast(int, size).to_bytes(4, "little"))
-        except (Failure, Fault, Interrupted):
+        except (Failure, BadAddress, Interrupted):
             if done:
                 break
             raise

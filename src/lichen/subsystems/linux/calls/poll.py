@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import OptionalIn, OptionalInOut
 from lichen.abi.layout import LP64, layout, layout_of, ptr, u64, ulong
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.file import File
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
@@ -197,7 +197,7 @@ def _tell_time_left(thread: Thread, deadline: float, tell: Callable[[float], Non
         return
     try:
         tell(deadline - clock_of(thread))
-    except Fault:
+    except BadAddress:
         return  # the timeout may be a constant of the program's
 
 

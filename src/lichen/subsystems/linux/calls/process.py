@@ -9,7 +9,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
-from lichen.abi.memory import Fault, PageReader
+from lichen.abi.memory import BadAddress, PageReader
 from lichen.executive import programs
 from lichen.executive.interfaces import PAGE
 from lichen.executive.limits import RLIMIT_NPROC
@@ -173,7 +173,7 @@ def _tell(thread: Thread, address: int, number: int) -> None:
     """Store an id for user space, which is not told when it cannot be."""
     try:
         thread.memory.write(address, number.to_bytes(4, "little"))
-    except Fault:
+    except BadAddress:
         return
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import GeneratorType
 from typing import TYPE_CHECKING, Final, cast
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import SEEK_HOLE, File
 from lichen.executive.io.opening import Options
@@ -59,7 +59,7 @@ def _read(thread: Thread, file: File, address: int, size: int, offset: int | Non
     if data:
         try:
             thread.memory.write(address, cast(bytes, data))
-        except Fault as fault:
+        except BadAddress as fault:
             return _arrived(file, fault.address - address, len(cast(bytes, data)), offset)
     counters.read_bytes += len(cast(bytes, data))
     return len(cast(bytes, data))
@@ -93,7 +93,7 @@ def _read_parked(thread: Thread, file: File, blocked: Blocks[bytes], address: in
     data = yield from held(file, blocked)
     try:
         thread.memory.write(address, data)
-    except Fault as fault:
+    except BadAddress as fault:
         return _arrived(file, fault.address - address, len(data), None)
     thread.process.counters.read_bytes += len(data)
     return len(data)
@@ -119,7 +119,7 @@ def _write(thread: Thread, file: File, address: int, size: int, offset: int | No
         return _written_spans(thread, send(thread, file, span_of(thread, address, size), offset))
     try:
         data = thread.memory.read(address, size)
-    except Fault:
+    except BadAddress:
         return _written_spans(thread, send(thread, file, span_of(thread, address, size), offset))
     if file.node.kind == Kind.REGULAR:
         data = within_limit(thread, file, data, offset)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import In, OptionalIn, OptionalOut
 from lichen.abi.layout import u64
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.processes import INIT, Process
 from lichen.executive.security.inspection import rules_over
 from lichen.executive.status import Failure, Interrupted, Status
@@ -163,7 +163,7 @@ def rt_sigreturn(thread: Thread) -> Result:
         return None
     try:
         mask, (address, flags, size) = frames.pop(guest)
-    except (Fault, OSError):
+    except (BadAddress, OSError):
         delivery.frame_failed(thread)
         return None
     state = linux_of(thread)

@@ -50,7 +50,7 @@ class Exclusive:
     __slots__ = ("entries",)
 
     def __init__(self) -> None:
-        self.entries: dict[Entry, None] = {}
+        self.entries: dict[EpollItem, None] = {}
 
     @staticmethod
     def of(waiters: dict[Waiter, None]) -> Exclusive:
@@ -68,7 +68,7 @@ class Exclusive:
                 return
 
 
-class Entry:
+class EpollItem:
     """One file that an epoll watches, by the descriptor it had when it was added."""
 
     __slots__ = ("data", "enabled", "epoll", "events", "fd", "file", "interest")
@@ -122,11 +122,11 @@ class Epoll(AnonymousFile):
 
     def __init__(self, thread: Thread) -> None:
         super().__init__(thread)
-        self._entries: dict[tuple[int, File], Entry] = {}
-        self._ready: dict[Entry, None] = {}
-        self._outside: dict[Entry, None] = {}
+        self._entries: dict[tuple[int, File], EpollItem] = {}
+        self._ready: dict[EpollItem, None] = {}
+        self._outside: dict[EpollItem, None] = {}
         """Entries of files that may have changed outside of the machine without anybody having told."""
-        self._inner: dict[Entry, None] = {}
+        self._inner: dict[EpollItem, None] = {}
         """Entries of epolls."""
 
     def closed(self) -> None:
@@ -144,7 +144,7 @@ class Epoll(AnonymousFile):
             self._check_nesting(file, events)
         if len(self._entries) >= MOST_ENTRIES:
             raise Failure(Status.DISK_FULL)
-        entry = self._entries[fd, file] = Entry(self, fd, file, events, data)
+        entry = self._entries[fd, file] = EpollItem(self, fd, file, events, data)
         if file.when_closed is None:
             file.when_closed = {}
         file.when_closed[entry.file_closed] = None
@@ -166,7 +166,7 @@ class Epoll(AnonymousFile):
         """Watch a file no longer."""
         self.forget(self._entry(fd, file))
 
-    def forget(self, entry: Entry) -> None:
+    def forget(self, entry: EpollItem) -> None:
         entry.ignore()
         self._ready.pop(entry, None)
         self._outside.pop(entry, None)
@@ -175,7 +175,7 @@ class Epoll(AnonymousFile):
         if entry.file.when_closed:
             entry.file.when_closed.pop(entry.file_closed, None)
 
-    def _entry(self, fd: int, file: File) -> Entry:
+    def _entry(self, fd: int, file: File) -> EpollItem:
         entry = self._entries.get((fd, file))
         if entry is None:
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
@@ -215,7 +215,7 @@ class Epoll(AnonymousFile):
         if ways is None:
             ways = known[self] = [1] + [0] * _DEEPEST
             for waiter in self.readiness.waiters:
-                if isinstance(waiter, Entry):
+                if isinstance(waiter, EpollItem):
                     self.add_ways(known, waiter.epoll.ways_up(known))
         return ways
 
@@ -239,17 +239,17 @@ class Epoll(AnonymousFile):
     @property
     def is_waited_for(self) -> bool:
         """Whether anybody waits for this epoll who would go on."""
-        return any(not isinstance(waiter, Entry | Exclusive) for waiter in self.readiness.waiters)
+        return any(not isinstance(waiter, EpollItem | Exclusive) for waiter in self.readiness.waiters)
 
-    def became_ready(self, entry: Entry) -> None:
+    def became_ready(self, entry: EpollItem) -> None:
         """A watched file is ready: so is this one."""
         self._ready[entry] = None
         self.notify()
 
-    def collect(self, most: int) -> list[tuple[Entry, Found]]:
+    def collect(self, most: int) -> list[tuple[EpollItem, Found]]:
         """Up to `most` ready files; the caller has to `tell` those that it told about."""
         self.refresh()
-        found: list[tuple[Entry, Found]] = []
+        found: list[tuple[EpollItem, Found]] = []
         for entry in tuple(self._ready):
             if len(found) == most:
                 break
@@ -259,7 +259,7 @@ class Epoll(AnonymousFile):
                 del self._ready[entry]
         return found
 
-    def told(self, found: list[tuple[Entry, Found]]) -> None:
+    def told(self, found: list[tuple[EpollItem, Found]]) -> None:
         """The files were told about: edges are used up, levels queue again behind the others."""
         for entry, _ in found:
             self._ready.pop(entry, None)

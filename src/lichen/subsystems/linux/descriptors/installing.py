@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import i32
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.file import File
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def install_pair(
         raise
     try:
         target.write(DescriptorPair(one, two))
-    except Fault:
+    except BadAddress:
         handles.close(one)
         handles.close(two)
         raise

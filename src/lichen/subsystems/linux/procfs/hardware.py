@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from lichen.executive.io.generated import Entry, Folder, Link, Members, Subject, Text
+from lichen.executive.io.generated import Folder, GeneratedEntry, Link, Members, Subject, Text
 from lichen.executive.network.configuration import Interface, InterfaceFlag
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs.settings import fixed
@@ -81,7 +81,7 @@ def _shared(name: str, as_mask: bool, source: str = "") -> Text[Processor]:
 
 
 def _topology() -> Folder[Processor]:
-    entries: dict[str, Entry[Processor]] = {
+    entries: dict[str, GeneratedEntry[Processor]] = {
         name: _said(name) for name in ("core_id", "physical_package_id", "die_id", "cluster_id")
     }
     groups = ("thread_siblings", "core_siblings", "core_cpus", "die_cpus", "package_cpus", "cluster_cpus")
@@ -103,7 +103,7 @@ def _find_cache(processor: Processor, name: str) -> Processor | None:
 
 def _cache() -> Folder[Processor]:
     names = ("id", "level", "type", "size", "coherency_line_size", "number_of_sets")
-    entries: dict[str, Entry[Processor]] = {
+    entries: dict[str, GeneratedEntry[Processor]] = {
         name: _said(name) for name in (*names, "physical_line_partition", "ways_of_associativity")
     }
     entries["shared_cpu_list"] = _shared("shared_cpu_list", False)
@@ -127,7 +127,7 @@ def _processor_list(machine: Whole) -> bytes:
 
 def processors() -> Folder[Whole]:
     """/sys/devices/system/cpu"""
-    lists: dict[str, Entry[Whole]] = {
+    lists: dict[str, GeneratedEntry[Whole]] = {
         name: Text(_processor_list) for name in ("online", "possible", "present")
     }
     each = Folder({"topology": _topology(), "cache": _cache()})
@@ -228,7 +228,7 @@ _STATISTICS: Final = (
 )
 
 
-def _members(entry: Entry[InterfaceFolder]) -> Members[Whole]:
+def _members(entry: GeneratedEntry[InterfaceFolder]) -> Members[Whole]:
     find: Callable[[Whole, str], Subject | None] = lambda machine, name: (  # noqa: E731
         InterfaceFolder(machine, name) if name in interfaces(machine) else None
     )
@@ -238,7 +238,9 @@ def _members(entry: Entry[InterfaceFolder]) -> Members[Whole]:
 def network_devices() -> Folder[Whole]:
     """/sys/devices/virtual/net: a machine has no hardware, so that all of them are virtual."""
     statistics = Folder({name: _told_by_host(f"statistics/{name}") for name in _STATISTICS})
-    entries: dict[str, Entry[InterfaceFolder]] = {name: _told_by_host(name) for name in _TOLD_BY_HOST}
+    entries: dict[str, GeneratedEntry[InterfaceFolder]] = {
+        name: _told_by_host(name) for name in _TOLD_BY_HOST
+    }
     entries |= {name: _value(describe) for name, describe in _VALUES.items()}
     return Folder({}, _members(Folder({**entries, "statistics": statistics})))
 

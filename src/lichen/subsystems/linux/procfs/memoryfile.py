@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import AddressSpace
 from lichen.executive.interfaces import PAGE
-from lichen.executive.memory import AddressSpace
 from lichen.executive.processes import Process
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.procfs import usage
@@ -38,7 +38,7 @@ class ProcessMemory:
         memory = self._process.first_thread.memory
         try:
             return memory.read(offset, size)
-        except Fault as fault:
+        except BadAddress as fault:
             before = fault.address - offset
         if before <= 0:
             raise Failure(Status.IO_DEVICE_ERROR)
@@ -50,7 +50,7 @@ class ProcessMemory:
             return 0
         try:
             self._process.first_thread.memory.write(offset, data)
-        except Fault as fault:
+        except BadAddress as fault:
             done = fault.address - offset
             if done <= 0:
                 raise Failure(Status.IO_DEVICE_ERROR) from None

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.io.generated import Entry, Folder, Text
+from lichen.executive.io.generated import Folder, GeneratedEntry, Text
 from lichen.executive.objects.handles import MOST_HANDLES
 from lichen.executive.security.tokens import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
@@ -31,7 +31,7 @@ _WRITABLE: Final = 0o644
 _LONGEST_PATTERN: Final = 127
 _SPACE: Final = b" \t\n\0"
 _HOST: Final = "/proc/sys"
-Entries = dict[str, Entry[Whole]]
+Entries = dict[str, GeneratedEntry[Whole]]
 
 
 def fixed(value: object) -> Text[Whole]:

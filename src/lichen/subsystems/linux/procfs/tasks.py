@@ -12,9 +12,9 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
+from lichen.executive.address_space import AddressSpace
 from lichen.executive.interfaces import PAGE, MemoryUsage, ProcessorTime, Protection, TaskUsage
 from lichen.executive.limits import RLIMIT_SIGPENDING, UNLIMITED
-from lichen.executive.memory import AddressSpace
 from lichen.executive.processes import Thread
 from lichen.executive.scheduling import Scheduling
 from lichen.executive.security.tokens import Capability

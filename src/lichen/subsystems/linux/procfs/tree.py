@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.io.generated import Entry, Folder, Link, Members, S, Text, Window
+from lichen.executive.io.generated import Folder, GeneratedEntry, Link, Members, S, Text, Window
 from lichen.executive.io.location import Location
 from lichen.subsystems.linux.procfs import (
     configuration,
     descriptors,
     locks,
-    memory,
+    memory_tables,
     memoryfile,
     mounts,
     namespaces,
@@ -45,20 +45,20 @@ def _magic(where: Callable[[Task], Location]) -> Link[Task]:
     return Link(lambda task: shown(task, where(task)), where, private=True)
 
 
-def _descriptors(entry: Entry[Descriptor]) -> Members[Task]:
+def _descriptors(entry: GeneratedEntry[Descriptor]) -> Members[Task]:
     return Members(descriptors.names, descriptors.find, entry)
 
 
-def _task(host: Host) -> dict[str, Entry[Task]]:
+def _task(host: Host) -> dict[str, GeneratedEntry[Task]]:
     """What a process and each of its threads tells."""
     return {
-        "auxv": Text(memory.auxiliary_vector, mode=_OWNER_READS, private=True),
+        "auxv": Text(memory_tables.auxiliary_vector, mode=_OWNER_READS, private=True),
         "cgroup": _fixed(b"0::/\n"),
         "children": Text(tasks.children),
-        "cmdline": Text(memory.command_line),
+        "cmdline": Text(memory_tables.command_line),
         "comm": Text(tasks.comm, tasks.set_comm, mode=_WRITABLE),
         "cwd": _magic(descriptors.current),
-        "environ": Text(memory.environment, mode=_OWNER_READS, private=True),
+        "environ": Text(memory_tables.environment, mode=_OWNER_READS, private=True),
         "exe": _magic(descriptors.program),
         "fd": Folder(
             {},
@@ -73,7 +73,7 @@ def _task(host: Host) -> dict[str, Entry[Task]]:
         "io": Text(usage.transfers, mode=_OWNER_READS, private=True),
         "limits": Text(tasks.limits),
         "loginuid": _fixed(_NO_SESSION),
-        "maps": Text(memory.maps, private=True),
+        "maps": Text(memory_tables.maps, private=True),
         "mem": Window(memoryfile.memory, private=True),
         "mountinfo": Text(mounts.mount_information),
         "mounts": Text(mounts.mounts),
@@ -111,7 +111,7 @@ def _find_thread(task: Task, name: str) -> Task | None:
     return Task(task.machine, task.process, thread) if thread is not None or stands_for_itself else None
 
 
-def _process(task: dict[str, Entry[Task]]) -> Folder[Task]:
+def _process(task: dict[str, GeneratedEntry[Task]]) -> Folder[Task]:
     return Folder(
         {
             **task,
@@ -141,7 +141,7 @@ def _thread_self(machine: Whole) -> str:
 
 def tree(system: System) -> Folder[Whole]:
     """The root of /proc; its subject is the machine."""
-    entries: dict[str, Entry[Whole]] = {
+    entries: dict[str, GeneratedEntry[Whole]] = {
         "cgroups": _fixed(whole.CONTROL_GROUPS),
         "cmdline": _fixed(b"\n"),
         "config.gz": Text(configuration.compressed),

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import PAGE, MappingUsage, Protection
-from lichen.executive.memory import Region
-from lichen.subsystems.linux.procfs import memory
+from lichen.subsystems.linux.procfs import memory_tables
 from lichen.subsystems.linux.procfs.subjects import Task
 
 _SIZES: Final = (
@@ -65,7 +65,11 @@ def rollup(task: Task) -> Iterator[bytes]:
     head = f"{known[0].start:08x}-{known[-1].end:08x} ---p 00000000 00:00 0 ".encode()
     at = _SIZES.index(_DIRTY) + 1
     names = (*_SIZES[:at], *_PARTS, *_SIZES[at:])
-    yield head.ljust(memory.NAME_COLUMN) + b"[rollup]\n" + b"".join(_row(name, sums[name]) for name in names)
+    yield (
+        head.ljust(memory_tables.NAME_COLUMN)
+        + b"[rollup]\n"
+        + b"".join(_row(name, sums[name]) for name in names)
+    )
 
 
 def _row(name: str, size: int) -> bytes:
@@ -79,7 +83,7 @@ def regions(task: Task) -> Iterator[Found]:
         return
     known = task.process.space.regions.copy()
     mappings, near = leader.guest.mappings(), deque[MappingUsage]()
-    for region, head in zip(known, memory.lines_of(task, known), strict=True):
+    for region, head in zip(known, memory_tables.lines_of(task, known), strict=True):
         while near and near[0].end <= region.start:
             near.popleft()
         while not near or near[-1].end < region.end:

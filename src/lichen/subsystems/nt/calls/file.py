@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.argument import OptionalIn, Out
 from lichen.abi.layout import i64, layout, ptr, u32
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.attributes import Attributes, Flag, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Disposition, Open, Options
@@ -20,7 +20,6 @@ from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.files import open_named, open_of
 from lichen.subsystems.nt.links import shown_by_name
-from lichen.subsystems.nt.memory import require_writable
 from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
@@ -29,6 +28,7 @@ from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, ObjectName, Result
+from lichen.subsystems.nt.virtual_memory import require_writable
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -155,7 +155,7 @@ def NtWriteFile(
     completion = Completion(thread, file, event, routine, context, status)
     try:
         data = thread.memory.read(buffer, size) if size and not large else b""
-    except Fault:
+    except BadAddress:
         raise Failure(NtStatus.INVALID_USER_BUFFER) from None
     offset = offset_of(file, position, True)
     counters = thread.process.counters

@@ -9,25 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalOut, Out
 from lichen.abi.layout import layout, ptr, u32, u64
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import Region, page_down, page_up
 from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
-from lichen.executive.memory import Region, page_down, page_up
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import foreign, memory, names, placeholders, views
+from lichen.subsystems.nt import foreign, names, placeholders, views, virtual_memory
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
-from lichen.subsystems.nt.memory import (
-    ANYWHERE,
-    MEM_COMMIT,
-    MEM_DECOMMIT,
-    MEM_FREE,
-    MEM_RELEASE,
-    MEM_RESERVE,
-    MEM_RESET,
-    MEM_TOP_DOWN,
-    MEM_WRITE_WATCH,
-    Room,
-)
 from lichen.subsystems.nt.objects import process_of
 from lichen.subsystems.nt.placeholders import (
     MEM_COALESCE_PLACEHOLDERS,
@@ -48,6 +36,18 @@ from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
 from lichen.subsystems.nt.unixcalls import HANDLE_BASE
+from lichen.subsystems.nt.virtual_memory import (
+    ANYWHERE,
+    MEM_COMMIT,
+    MEM_DECOMMIT,
+    MEM_FREE,
+    MEM_RELEASE,
+    MEM_RESERVE,
+    MEM_RESET,
+    MEM_TOP_DOWN,
+    MEM_WRITE_WATCH,
+    Room,
+)
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -87,7 +87,7 @@ def NtAllocateVirtualMemory(
     protect: Flags,
 ) -> int:
     """Reserve or commit memory."""
-    room = memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
+    room = virtual_memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
     room = ANYWHERE if base.read() else room
     return _allocate(thread, process, base, size, kind, without_targets(protect), room)
 
@@ -135,7 +135,9 @@ def _placeholder(
     if not kind & MEM_REPLACE_PLACEHOLDER:
         if kind & ~(MEM_TOP_DOWN | MEM_RESERVE | MEM_RESERVE_PLACEHOLDER) or protect != PAGE_NOACCESS:
             raise Failure(Status.INVALID_PARAMETER)
-        made = memory.reserve(target.space, length, protect, start, bool(kind & MEM_TOP_DOWN), room=room)
+        made = virtual_memory.reserve(
+            target.space, length, protect, start, bool(kind & MEM_TOP_DOWN), room=room
+        )
         placeholders.put(target.space, made.base, made.base + made.size)
         start, length = made.base, made.size
     else:
@@ -144,7 +146,7 @@ def _placeholder(
         host_protection(protect)
         placeholders.replace(target.space, start, start + length, protect)
         if kind & MEM_COMMIT:
-            change(thread, target, memory.commit(target.space, start, start + length, protect))
+            change(thread, target, virtual_memory.commit(target.space, start, start + length, protect))
     base.write(start)
     size.write(length)
     return Status.SUCCESS
@@ -182,11 +184,13 @@ def _allocate(
 def _reserve(
     target: Process, wanted: int, length: int, kind: int, protect: int, room: Room
 ) -> tuple[int, int, list[MemoryOperation]]:
-    allocation = memory.reserve(target.space, length, protect, wanted, bool(kind & MEM_TOP_DOWN), room=room)
+    allocation = virtual_memory.reserve(
+        target.space, length, protect, wanted, bool(kind & MEM_TOP_DOWN), room=room
+    )
     start, end = allocation.base, allocation.base + allocation.size
     if not kind & MEM_COMMIT:
         return start, end, []
-    return start, end, memory.commit(target.space, start, end, protect)
+    return start, end, virtual_memory.commit(target.space, start, end, protect)
 
 
 def _commit_existing(target: Process, start: int, end: int, kind: int, protect: int) -> list[MemoryOperation]:
@@ -195,7 +199,7 @@ def _commit_existing(target: Process, start: int, end: int, kind: int, protect: 
         return []
     if allocation.type == MEM_IMAGE or allocation.content is not None:
         raise Failure(NtStatus.ALREADY_COMMITTED)
-    return memory.commit(target.space, start, end, protect)
+    return virtual_memory.commit(target.space, start, end, protect)
 
 
 def _allocation(target: Process, start: int, end: int) -> Allocation:
@@ -225,7 +229,7 @@ def NtFreeVirtualMemory(
     if region is None or not isinstance(region.allocation, Allocation):
         raise Failure(NtStatus.MEMORY_NOT_ALLOCATED)
     allocation = region.allocation
-    if allocation.type != memory.MEM_PRIVATE:
+    if allocation.type != virtual_memory.MEM_PRIVATE:
         raise Failure(Status.INVALID_PARAMETER)
     end = page_up(wanted + length) if length else allocation.base + allocation.size
     if end > allocation.base + allocation.size or (not length and start != allocation.base):
@@ -295,7 +299,7 @@ def NtProtectVirtualMemory(
         raise Failure(NtStatus.NOT_COMMITTED)
     protect, before = views.settled(regions, protect), regions[0].state
     views.make_private(thread, target, start, end, protect)
-    memory.set_protection(target.space, start, end, protect)
+    virtual_memory.set_protection(target.space, start, end, protect)
     old.write(before)
     base.write(start)
     size.write(end - start)
@@ -341,7 +345,7 @@ def _basic_information(target: Process, address: int) -> MemoryBasicInformation:
         return MemoryBasicInformation(start, 0, 0, end - start, MEM_FREE, PAGE_NOACCESS, 0)
     end = _end_of_run(target, region)
     allocation = region.allocation
-    kind = allocation.type if isinstance(allocation, Allocation) else memory.MEM_PRIVATE
+    kind = allocation.type if isinstance(allocation, Allocation) else virtual_memory.MEM_PRIVATE
     base = allocation.base if isinstance(allocation, Allocation) else region.start
     protect = allocation.protect if isinstance(allocation, Allocation) else region.state
     state = MEM_COMMIT if region.state else MEM_RESERVE
@@ -367,7 +371,7 @@ def _region(
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     if address >= target.space.high:
         raise Failure(Status.INVALID_PARAMETER)
-    data = _REGION.pack(memory.region_information(target.space, address))
+    data = _REGION.pack(virtual_memory.region_information(target.space, address))
     thread.memory.write(buffer, data[: whole[-1]])
     needed.write(len(data))
     return Status.SUCCESS
@@ -438,7 +442,7 @@ def _copy(
         else:
             data = source.first_thread.memory.read(start, size)
         target.first_thread.memory.write(to, data)
-    except Fault as fault:
+    except BadAddress as fault:
         raise Failure(NtStatus.PARTIAL_COPY) from fault
     done.write(size)
     return Status.SUCCESS

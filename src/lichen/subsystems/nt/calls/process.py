@@ -20,7 +20,6 @@ from lichen.subsystems.nt import affinity, crash, foreign, graphics, names, prio
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.information import Information, Settings
-from lichen.subsystems.nt.memory import reserve, room_below
 from lichen.subsystems.nt.objects import new_handle, process_of
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records import MODEL, POINTER
@@ -42,6 +41,7 @@ from lichen.subsystems.nt.state import as_nt_process, nt_of, nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Result, encode
+from lichen.subsystems.nt.virtual_memory import reserve, room_below
 
 _STACK, _STACK_EX = layout(StackAllocation, MODEL), layout(StackAllocationEx, MODEL)
 STILL_ACTIVE: Final = 0x103

@@ -15,12 +15,12 @@ from lichen.executive.io.opening import Access, Options
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.calls.file import offset_of, read_much, write_much
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.memory import require_writable
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.files import FileSegmentElement
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Handle, Result
+from lichen.subsystems.nt.virtual_memory import require_writable
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread

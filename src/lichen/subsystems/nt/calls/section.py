@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, OptionalInOut, OptionalOut, Out
 from lichen.abi.layout import i64, ptr, u32, u64
+from lichen.executive.address_space import Region, page_up
 from lichen.executive.interfaces import Unmap
 from lichen.executive.io.opening import Access
-from lichen.executive.memory import Region, page_up
 from lichen.executive.objects.rights import ProcessAccess, SectionAccess
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
@@ -21,7 +21,6 @@ from lichen.subsystems.nt import names
 from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
 from lichen.subsystems.nt.information import Information
-from lichen.subsystems.nt.memory import MEM_MAPPED, Room, room_below
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.objects.section import Content, SectionObject
 from lichen.subsystems.nt.protection import PAGE_EXECUTE, WRITABLE, host_protection
@@ -30,6 +29,7 @@ from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
+from lichen.subsystems.nt.virtual_memory import MEM_MAPPED, Room, room_below
 
 if TYPE_CHECKING:
     from lichen.executive.io.node import Node

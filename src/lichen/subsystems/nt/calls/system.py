@@ -1,6 +1,6 @@
 """The system as a whole: information classes, time, locales, NLS tables.
 
-Source: NtQuerySystemInformation (winternl.h, phnt); facts/nt-devices, section 4.
+Source: NtQuerySystemInformation (winternl.h, phnt).
 """
 
 from __future__ import annotations

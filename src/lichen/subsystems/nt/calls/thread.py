@@ -17,7 +17,7 @@ from lichen.executive.objects.dispatcher import ThreadObject
 from lichen.executive.objects.rights import THREAD, ProcessAccess, ThreadAccess
 from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, attributes, context, memory, priority, threads
+from lichen.subsystems.nt import affinity, attributes, context, priority, threads, virtual_memory
 from lichen.subsystems.nt.access import opened_handle
 from lichen.subsystems.nt.calls.process import STILL_ACTIVE
 from lichen.subsystems.nt.console import shells
@@ -72,7 +72,7 @@ def NtCreateThreadEx(
     wanted: Address,
 ) -> Result:
     """Start a thread."""
-    room = memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
+    room = virtual_memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
     target = process_of(thread, process, ProcessAccess.CREATE_THREAD)
     if target.subsystem is not thread.process.subsystem or as_nt_process(target) is None:
         raise Failure(Status.ACCESS_DENIED)

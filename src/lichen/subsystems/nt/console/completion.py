@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.file import File
 from lichen.executive.io.location import fold
 from lichen.executive.io.manager import open_location
@@ -141,6 +141,6 @@ def _current_folder(process: Process) -> str:
     try:
         folder = read_block(memory, state.peb).current_directory
         data = memory.read(folder.buffer, min(folder.length, 2 * _LONGEST_PATH) & ~1)
-    except Fault:
+    except BadAddress:
         return ""
     return data.decode("utf-16-le", "replace")

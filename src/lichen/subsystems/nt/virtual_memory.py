@@ -1,15 +1,15 @@
 """Allocating guest memory by NT's rules: 64 KiB granularity, reserve and commit, allocations remembered by their base.
 
 Reserving only changes the books; committing maps. A large reservation is mapped as a whole by its first commit, because
-programs with their own allocators commit it in thousands of small steps (facts/nt-userland, esbuild).
+programs with their own allocators commit it in thousands of small steps.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from lichen.executive.address_space import AddressSpace, Region, page_up
 from lichen.executive.interfaces import Map, MemoryOperation, Protect
-from lichen.executive.memory import AddressSpace, Region, page_up
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.protection import (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
 from lichen.platforms.native import host, stub
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ class Space:
             self.tid = next(iter(self.threads)).tid
 
     def read(self, address: int, size: int) -> bytes:
-        """`size` bytes at `address`; Fault when any of them cannot be read."""
+        """`size` bytes at `address`; BadAddress when any of them cannot be read."""
         data = host.core.read_memory(self.tid, address, size)
         if len(data) != size:
-            raise Fault(address + len(data))
+            raise BadAddress(address + len(data))
         return data
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        """Write all of `data`; Fault when any of it cannot be written."""
+        """Write all of `data`; BadAddress when any of it cannot be written."""
         done = host.core.write_memory(self.tid, address, data)
         if done != len(data):
-            raise Fault(address + done)
+            raise BadAddress(address + done)
 
     def cstring(self, address: int, limit: int) -> bytes:
         """The bytes before the first NUL; at most `limit` bytes come back when there is none so near."""

@@ -21,7 +21,7 @@ from lichen.executive.io.attributes import (
 )
 from lichen.executive.io.device import Devices
 from lichen.executive.io.location import fold
-from lichen.executive.io.node import FileSystem, Mapping, Node
+from lichen.executive.io.node import FileSystem, MappedContent, Node
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.content import Content
 
@@ -393,10 +393,10 @@ class MemoryNode(Node):
     def seek_hole(self, offset: int) -> int:
         return self.content.seek(offset, os.SEEK_HOLE)
 
-    def mapping(self) -> Mapping:
+    def mapping(self) -> MappedContent:
         if self.kind != Kind.REGULAR:
             raise Failure(Status.NO_DEVICE)
-        return Mapping(None, self.content.size)
+        return MappedContent(None, self.content.size)
 
     def open_host(self, writable: bool) -> int:
         return self.content.open_host(writable)

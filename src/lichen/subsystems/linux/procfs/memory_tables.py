@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from lichen.abi.memory import Fault
+from lichen.abi.memory import BadAddress
+from lichen.executive.address_space import Region
 from lichen.executive.interfaces import Protection
 from lichen.executive.io.attributes import Attributes
 from lichen.executive.io.device import major, minor
 from lichen.executive.io.file import File
-from lichen.executive.memory import Region
 from lichen.subsystems.linux.procfs.subjects import Task, encoded, shown
 
 NAME_COLUMN: Final = 73
@@ -64,7 +64,7 @@ def _strings(task: Task, where: range) -> bytes | None:
         return None
     try:
         return leader.memory.read(where.start, min(len(where), _MOST_STRINGS))
-    except Fault:
+    except BadAddress:
         return None
 
 
@@ -88,7 +88,7 @@ def environment(task: Task) -> bytes:
         return b""
     try:
         return task.process.subsystem.environment(task.process)[:_MOST_STRINGS]
-    except Fault:
+    except BadAddress:
         return b""
 
 
