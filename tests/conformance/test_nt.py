@@ -33,6 +33,7 @@ BEYOND_WINE = {
     "spellings": "Wine's files have no colon refused, and no letters changed by a renaming",
     "limits": "Wine tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
+    "far_buffers": "Wine ends the process",
     "refused": "Wine leaves the process when the place for its handle is bad",
     "shares": "the server is WSL's",
     "stat_information": "Wine 8 lacks the information class 68, and Wine 10 tells no rights of the handle in it",

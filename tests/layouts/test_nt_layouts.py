@@ -26,6 +26,7 @@ from lichen.subsystems.nt.records import (
     images,
     jobs,
     links,
+    locales,
     objects,
     pipes,
     processes,
@@ -507,6 +508,9 @@ DOCUMENTED = {
         "phnt, ntpebteb.h", (0x28, (0x0, 0x8, 0x18, 0x1C, 0x20)), (0x18, (0x0, 0x4, 0xC, 0x10, 0x14))
     ),
     # ---- images, memory, consoles
+    locales.LocaleFile: Documented("Wine, ntdll", (20, (0, 16)), (20, (0, 16))),
+    locales.LocaleSection: Documented("Wine, ntdll", (40, (0, 32, 34, 36)), (40, (0, 32, 34, 36))),
+    locales.Locale: Documented("Wine, ntdll", (114, (0, 8, 10, 110, 112)), (114, (0, 8, 10, 110, 112))),
     images.ImageBaseRelocation: Documented("winnt.h, which packs it", (8, (0, 4)), (8, (0, 4))),
     images.RuntimeFunction: Documented("winnt.h, for x64", (12, (0, 4, 8)), (12, (0, 4, 8))),
     virtual_memory.MemExtendedParameter: Documented("winnt.h", (16, (0, 8)), (16, (0, 8))),

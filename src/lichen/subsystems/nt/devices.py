@@ -17,6 +17,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.registry_keys import RegistryRoot
 from lichen.subsystems.nt.spelling import components_for_linux, components_of
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -30,7 +31,6 @@ _FOR_LOOKING: Final = allowing(
 )
 """The descriptor of a directory that programs find things in, and only administrators put any."""
 _PROGRAMS: Final = (".exe", ".com")
-_BAD_NETWORK_PATH, _BAD_NETWORK_NAME = 0xC00000BE, 0xC00000CC
 SERVERS: Final = frozenset(("WSL.LOCALHOST", "WSL$"))
 DISTRIBUTION: Final = "Lichen"
 """`\\\\wsl.localhost\\Lichen` is the root of the machine, as in WSL that of a distribution."""
@@ -97,9 +97,9 @@ class Shares(Volume):
 
     def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
         if not rest or fold(rest[0]) not in SERVERS:
-            raise Failure(_BAD_NETWORK_PATH)
+            raise Failure(NtStatus.BAD_NETWORK_PATH)
         if len(rest) < 2 or fold(rest[1]) != fold(DISTRIBUTION):
-            raise Failure(_BAD_NETWORK_NAME)
+            raise Failure(NtStatus.BAD_NETWORK_NAME)
         return super().place(rest[2:])
 
 

@@ -12,11 +12,14 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout
 from lichen.executive.address_space import Region, page_up
 from lichen.executive.interfaces import Backing, Map
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.images import GRANULARITY, Allocation
 from lichen.subsystems.nt.protection import PAGE_READONLY
+from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records.locales import Locale, LocaleFile, LocaleSection
 from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.virtual_memory import MEM_MAPPED
 
@@ -28,8 +31,7 @@ US_ENGLISH: Final = 0x0409
 """The locale of every machine."""
 UTF_8: Final = 65001
 _LOCALES: Final = "locale.nls"
-_SECTION, _COUNT, _LANGUAGE, _CODE_PAGES = 0x10, 0x20, 8, 0x6E
-"""Where the file has the place of its locales, the section their count, size and place, and a locale these two."""
+_FILE, _SECTION, _LOCALE = layout(LocaleFile, MODEL), layout(LocaleSection, MODEL), layout(Locale, MODEL)
 
 
 def map_table(thread: Thread, name: str) -> tuple[int, int]:
@@ -63,12 +65,13 @@ def with_utf_8(table: bytes) -> bytes:
     """locale.nls, with UTF-8 as ANSI and OEM code page of the machines' locale; one of another layout is left alone."""
     changed = bytearray(table)
     try:
-        (section,) = struct.unpack_from("<I", table, _SECTION)
-        count, size, first = struct.unpack_from("<HHI", table, section + _COUNT)
-        for locale in range(section + first, section + first + count * size, size):
-            (language,) = struct.unpack_from("<H", table, locale + _LANGUAGE)
-            if language == US_ENGLISH:
-                struct.pack_into("<2H", changed, locale + _CODE_PAGES, UTF_8, UTF_8)
+        section = _FILE.unpack(table).section
+        _, count, size, first = _SECTION.unpack(table, section)
+        for at in range(section + first, section + first + count * size, size):
+            locale = _LOCALE.unpack(table, at)
+            if locale.language == US_ENGLISH:
+                locale = locale._replace(ansi_code_page=UTF_8, oem_code_page=UTF_8)
+                changed[at : at + _LOCALE.size] = _LOCALE.pack(locale)
     except (struct.error, ValueError):
         return table
     return bytes(changed)

@@ -24,7 +24,8 @@ from lichen.subsystems.nt.placeholders import (
     MEM_RESERVE_PLACEHOLDER,
 )
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
-from lichen.subsystems.nt.records import MODEL
+from lichen.subsystems.nt.records import MODEL, ULONG64
+from lichen.subsystems.nt.records.common import UnicodeString
 from lichen.subsystems.nt.records.virtual_memory import (
     MemAddressRequirements,
     MemExtendedParameter,
@@ -34,7 +35,7 @@ from lichen.subsystems.nt.records.virtual_memory import (
 from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode
+from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode, wrapped
 from lichen.subsystems.nt.unixcalls import HANDLE_BASE
 from lichen.subsystems.nt.virtual_memory import (
     ANYWHERE,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 MEMORY_BASIC_INFORMATION, MEMORY_WORKING_SET, MEMORY_MAPPED_FILENAME, MEMORY_REGION = 0, 1, 2, 3
 MEMORY_WINE_UNIX_FUNCS: Final = 1000
 _BASIC, _REGION = layout(MemoryBasicInformation, MODEL), layout(MemoryRegionInformation, MODEL)
+_STRING: Final = layout(UnicodeString, MODEL)
 _PARAMETER, _REQUIREMENTS = layout(MemExtendedParameter, MODEL), layout(MemAddressRequirements, MODEL)
 _REGION_SIZES: Final = (24, 32, 40, _REGION.size)
 """What its releases have: the last ones with commit size, partition and node."""
@@ -385,11 +387,11 @@ def _mapped_name(
     if not isinstance(allocation, Allocation) or not allocation.path:
         raise Failure(Status.INVALID_ADDRESS)
     name = encode(names.native_name(target.machine, allocation.path))
-    needed.write(16 + len(name) + 2)
-    if size < 16 + len(name) + 2:
-        raise Failure(Status.BUFFER_OVERFLOW if size >= 16 else Status.INFO_LENGTH_MISMATCH)
-    header = len(name).to_bytes(2, "little") + (len(name) + 2).to_bytes(2, "little") + bytes(4)
-    thread.memory.write(buffer, header + (buffer + 16).to_bytes(8, "little") + name + b"\0\0")
+    needed.write(_STRING.size + len(name) + 2)
+    if size < _STRING.size + len(name) + 2:
+        raise Failure(Status.BUFFER_OVERFLOW if size >= _STRING.size else Status.INFO_LENGTH_MISMATCH)
+    string = UnicodeString(len(name), len(name) + 2, wrapped(buffer + _STRING.size))
+    thread.memory.write(buffer, _STRING.pack(string) + name + b"\0\0")
     return Status.SUCCESS
 
 
@@ -401,7 +403,7 @@ def _unix_functions(thread: Thread, address: int, buffer: int) -> int:
         raise Failure(Status.INVALID_PARAMETER)
     modules = nt_of_process(thread.process).unix_modules
     modules.append(allocation.path)
-    thread.memory.write(buffer, (HANDLE_BASE + len(modules) - 1).to_bytes(8, "little"))
+    thread.memory.write(buffer, ULONG64.pack(HANDLE_BASE + len(modules) - 1))
     return Status.SUCCESS
 
 

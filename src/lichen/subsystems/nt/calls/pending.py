@@ -19,6 +19,7 @@ from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.objects import file_of, thread_of
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.state import as_nt, nt_of_process
+from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Boolean, Handle, Result
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
     from lichen.subsystems.nt.state import Pending
 
-_NOT_FOUND, _INVALID_LOCK_RANGE = 0xC0000225, 0xC00001A1
 _LARGEST: Final = (1 << 64) - 1
 
 
@@ -50,7 +50,7 @@ def NtCancelIoFileEx(thread: Thread, handle: Handle, which: Address, status: Out
         pending.cancel()
     waiting = [each for each in thread.process.threads.values() if _waits(each, which, file)]
     if not found and not [each for each in waiting if each.interrupt()]:
-        raise Failure(_NOT_FOUND)
+        raise Failure(Status.NOT_FOUND)
     status.write(IoStatusBlock(Status.SUCCESS, 0))
     return Status.SUCCESS
 
@@ -61,7 +61,7 @@ def NtCancelSynchronousIoFile(
 ) -> int:
     """Cancel the operation that a thread waits for."""
     found = thread_of(thread, target, ThreadAccess.TERMINATE)
-    outcome = Status.SUCCESS if _waits(found, which) and found.interrupt() else _NOT_FOUND
+    outcome = Status.SUCCESS if _waits(found, which) and found.interrupt() else Status.NOT_FOUND
     status.write(IoStatusBlock(outcome, 0))
     return outcome
 
@@ -132,5 +132,5 @@ def _range(offset: int, length: int) -> tuple[int, int]:
     """[start, end) of unsigned 64-bit numbers; INVALID_LOCK_RANGE for one that goes on behind the last of them."""
     start, size = offset & _LARGEST, length & _LARGEST
     if start + size > _LARGEST + 1:
-        raise Failure(_INVALID_LOCK_RANGE)
+        raise Failure(NtStatus.INVALID_LOCK_RANGE)
     return start, start + size

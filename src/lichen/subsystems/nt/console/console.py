@@ -41,13 +41,13 @@ from lichen.subsystems.nt.console.screen import (
 )
 from lichen.subsystems.nt.console.shells import is_shell
 from lichen.subsystems.nt.signals import CTRL_C
+from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Timer
 
-CONTROL_C_EXIT: Final = 0xC000013A
 _HANDLER_SECONDS: Final = 2.0
 """How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
 _CONTROL_C: Final = "\x03"
@@ -177,7 +177,7 @@ class Console(Object):
     def _end_busy(self, shell: Process) -> None:
         """Its handler is not asked: Wine 10's says that ^C is dealt with, and goes on."""
         self._busy.pop(shell, None)
-        shell.terminate(ExitStatus(CONTROL_C_EXIT, posix.SIGINT))
+        shell.terminate(ExitStatus(NtStatus.CONTROL_C_EXIT, posix.SIGINT))
 
     def set_input_mode(self, process: Process, mode: int) -> Blocks[None] | None:
         """SetConsoleMode: without line input and echo the process looks at keys itself."""
