@@ -26,7 +26,7 @@ def test_a_second_run_joins_the_machine(lichen: Lichen) -> None:
         kernel = lichen.facts()["pid"]
         assert lichen.run("run", "cat", f"/proc/{id}/comm").stdout == b"sh\n"
         assert lichen.run("run", "kill", "-9", str(id)).returncode == 0
-        assert first.wait() == 137
+        assert first.wait(timeout=20) == 137
         assert lichen.facts()["pid"] == kernel
 
 
@@ -70,7 +70,7 @@ def test_list_ps_status_and_log(lichen: Lichen) -> None:
         assert "kernel errors     none" in status
         assert "booted default on core" in lichen.run("log").stdout.decode()
         assert lichen.run("terminate", "default").returncode == 0
-        assert running.wait() == 128 + signal.SIGHUP
+        assert running.wait(timeout=20) == 128 + signal.SIGHUP
     assert lichen.run("list").stdout.split()[-1] == b"stopped"
     assert lichen.run("status").returncode == 0
     done = lichen.run("ps")
@@ -97,7 +97,7 @@ def test_what_ignores_the_hang_up_is_killed(lichen: Lichen) -> None:
         began = time.monotonic()
         assert lichen.run("shutdown").returncode == 0
         assert 1.5 < time.monotonic() - began < 5
-        assert running.wait() == 137
+        assert running.wait(timeout=20) == 137
 
 
 def test_a_killed_kernel(lichen: Lichen) -> None:

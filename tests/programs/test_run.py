@@ -55,7 +55,7 @@ def test_input_comes_from_a_pipe_when_it_comes(lichen: Lichen) -> None:
             assert running.stdout.readline() == text
         running.stdin.close()
         assert running.stdout.read() == b""
-        assert running.wait() == 0
+        assert running.wait(timeout=20) == 0
 
 
 def test_much_output_arrives_whole(lichen: Lichen, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_signals_reach_the_program(lichen: Lichen, number: int) -> None:
         assert running.stdout.readline() == b"ready\n"
         running.send_signal(number)
         expected = {signal.SIGINT: (b"int\n", 3), signal.SIGTERM: (b"term\n", 4)}[signal.Signals(number)]
-        assert (running.stdout.read(), running.wait()) == expected
+        assert (running.stdout.read(), running.wait(timeout=20)) == expected
 
 
 def test_a_client_that_dies_takes_its_program_along(lichen: Lichen) -> None:

@@ -10,6 +10,7 @@ from lichen.boot.launching import Launch, start
 from lichen.boot.machine import Machine
 from lichen.executive.processes import Process
 from lichen.executive.security.tokens import Token
+from tests.turns import until
 
 TURN = 0.01
 """Seconds that one machine runs before it is the other's turn."""
@@ -71,7 +72,9 @@ def test_two_machines(tmp_path: Path) -> None:
     stranger = subprocess.Popen(["sleep", "100"])
     for world, name in zip(worlds, ("one", "two"), strict=True):
         os.write(world.input, f"{name}\n".encode())
-    while not all(world.text.count("\n") == 4 for world in worlds):
+    for _ in until(
+        lambda: all(world.text.count("\n") == 4 for world in worlds), "both have written four lines"
+    ):
         for world in worlds:
             world.turn()
     pid = first.shell.id
@@ -88,11 +91,12 @@ def test_two_machines(tmp_path: Path) -> None:
         second.turn()
     assert second.text.splitlines()[:2] == ["two", "still there"]
     os.close(second.input)
-    while second.shell.exit_status is None:
+    for _ in until(lambda: second.shell.exit_status, "the shell has ended with its input"):
         second.turn()
+    assert second.shell.exit_status is not None
     assert second.shell.exit_status.code == 0
     assert not second.machine.scheduler.errors
     second.close()
     os.close(first.input)
     stranger.kill()
-    stranger.wait()
+    stranger.wait(timeout=20)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
 from lichen.executive.interfaces import MemoryUsage
-from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
+from lichen.executive.objects.dispatcher import EventObject, ProcessObject, ThreadObject
+from lichen.executive.objects.rights import StateAccess
 from lichen.executive.processes import INIT, ExitStatus, Process
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import Status
@@ -275,6 +277,7 @@ def test_objects_of_processes_and_threads(machine: Machine) -> None:
     of_process, of_thread = ProcessObject(process), ThreadObject(thread)
     assert (of_process.inside, of_thread.inside) == (process, process)
     assert (of_process.secured, of_thread.secured) == (process, thread)
+    assert (of_process.identity, of_thread.identity) == (process, thread)
     assert not of_process.waitable.signalled(None)
     end(process)
     assert of_process.waitable.signalled(None)
@@ -285,3 +288,11 @@ def test_a_new_user_of_the_machine(machine: Machine) -> None:
     """Who a process runs as is told by the files that it sees: a child of init is nobody else's."""
     process = machine.process(Token.of_user(5, 6))
     assert (process.files.token.uid, process.parent) == (5, machine.state.processes.init)
+
+
+def test_an_event_is_signalled_by_who_may() -> None:
+    event = EventObject(manual=True, is_set=False)
+    assert status_of(event.signal, cast(Any, None), StateAccess.QUERY_STATE) == Status.ACCESS_DENIED
+    assert not event.event.is_set
+    event.signal(cast(Any, None), StateAccess.MODIFY_STATE)
+    assert event.waitable.signalled(None)

@@ -6,6 +6,7 @@ import errno
 import select
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lichen.executive.registry_file import Changes, RegistryFile
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.executive.worker import Worker
+from tests.turns import until
 from tests.unit.trees import finish
 
 
@@ -163,7 +165,7 @@ class SlowRegistry:
 
     def wait(self, blocked: Blocks[None]) -> None:
         for wait in blocked:
-            while not wait.objects[0].signalled(None):
+            for _ in until(partial(wait.objects[0].signalled, None), "the worker is done"):
                 select.select([self.worker.descriptor], [], [], 5)
                 self.worker.finished()
 

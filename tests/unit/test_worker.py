@@ -13,6 +13,7 @@ import pytest
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.executive.worker import Worker, perform
+from tests.turns import until
 from tests.unit.trees import finish, status_of
 
 
@@ -27,7 +28,7 @@ def waited(worker: Worker, blocked: Blocks[None] | None) -> None:
     """Do as the kernel does: wait for the descriptor, then let the call go on."""
     assert blocked is not None
     wait = next(blocked)
-    while not wait.objects[0].signalled(None):
+    for _ in until(lambda: wait.objects[0].signalled(None), "the worker is done"):
         select.select([worker.descriptor], [], [], 5)
         worker.finished()
     finish(blocked)

@@ -84,7 +84,7 @@ def test_dead_fresh_machines_are_removed() -> None:
 def _nobody() -> int:
     """The id of a process that has ended."""
     child = subprocess.Popen(["true"])
-    child.wait()
+    child.wait(timeout=20)
     return child.pid
 
 

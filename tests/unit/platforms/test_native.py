@@ -19,6 +19,7 @@ from lichen.platforms.native import host, stub
 from lichen.platforms.native.nt import SHARED_DATA
 from lichen.platforms.native.platform import NativePlatform
 from lichen.platforms.native.thread import NativeThread
+from tests.turns import until
 
 CODE, DATA, STACK_TOP = 0x400000, 0x500000, 0x510000
 RUNNING_NUMBER, EXIT_NUMBER = 110, 60
@@ -77,11 +78,12 @@ class Bench:
 
     def run_to_end(self, guest: NativeThread) -> None:
         guest.resume()
-        while guest not in self.events.ended:
+        for _ in until(lambda: guest in self.events.ended, "the guest has ended"):
             self.platform.step(5)
 
     def step_until_call(self, number: int) -> None:
-        while not self.events.calls or self.events.calls[-1][0] != number:
+        calls = self.events.calls
+        for _ in until(lambda: calls and calls[-1][0] == number, f"call {number} is made"):
             self.platform.step(5)
 
 
@@ -137,7 +139,7 @@ def test_two_platforms_in_one_process(bench: Bench) -> None:
     assert not Path(f"/proc/{victim.tid}").exists()
     assert stranger.poll() is None
     stranger.kill()
-    assert stranger.wait() == -signal.SIGKILL
+    assert stranger.wait(timeout=20) == -signal.SIGKILL
     survivor.resume()
     bench.step_until_call(RUNNING_NUMBER)
     assert survivor.tid in bench.platform.threads

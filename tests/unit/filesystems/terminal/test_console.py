@@ -19,6 +19,7 @@ from lichen.executive.io.terminal import GetSettings, GetWindowSize, SetSettings
 from lichen.executive.status import Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.terminal.console import ClientTerminal, join
+from tests.turns import until
 from tests.unit.filesystems.terminal.world import World
 from tests.unit.kernel import status_of
 
@@ -151,7 +152,7 @@ def test_nobody_waits_for_a_slow_terminal(user: User) -> None:
         user.world.kernel.settle()
     assert not user.may_write()
     shown = b""
-    while not writing.ended or user.console.in_transit():
+    for _ in until(lambda: writing.ended and not user.console.in_transit(), "all has left"):
         shown += user.sees()
         user.watches.run(0.1)
         user.world.kernel.settle()
@@ -228,7 +229,7 @@ def test_draining(user: User) -> None:
     kernel.finish(cast(Any, drain(1)))
     assert ended.pop() > 0
     kernel.start(cast(Any, drain(100)))
-    while not ended:
+    for _ in until(lambda: ended, "the console is drained"):
         user.sees()
         user.watches.run(0.1)
         kernel.settle()

@@ -41,6 +41,7 @@ from lichen.executive.status import Status
 from lichen.filesystems.terminal.files import TerminalFile
 from lichen.filesystems.terminal.pty import MasterFile
 from lichen.filesystems.terminal.terminal import Packet
+from tests.turns import until
 from tests.unit.filesystems.terminal.world import World
 from tests.unit.kernel import status_of
 
@@ -169,7 +170,7 @@ def test_a_full_terminal_makes_writers_wait(world: World, pair: tuple[MasterFile
     text = b"0123456789" * 5000
     writing = world.kernel.start(slave.write(text))
     shown = b""
-    while not writing.ended:
+    for _ in until(lambda: writing.ended, "the writer goes on"):
         shown += cast(bytes, master.read(4096))
         world.kernel.settle()
     assert writing.result == len(text)

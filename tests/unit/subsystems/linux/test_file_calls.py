@@ -6,6 +6,7 @@ import errno
 import os
 import random
 import struct
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from lichen.executive.status import Failure, Interrupted
 from lichen.subsystems.linux import signals, transfers
 from lichen.subsystems.linux.openflags import OpenFlag, open_request, status_flags
 from lichen.subsystems.linux.subsystem import linux
+from tests.turns import until
 from tests.unit.subsystems.linux.filecalls import AT_FDCWD, BASE, Guest, Memory, guest
 
 __all__ = ["guest"]
@@ -66,7 +68,7 @@ class TestTransfers:
         for operation in ("write", "read"):
             guest.file_at(fd).position = 0
             call = guest.start(operation, fd, BASE, size)
-            while not call.ended:
+            for _ in until(partial(getattr, call, "ended"), "the transfer is done"):
                 guest.kernel.scheduler.step()
                 turns.append(guest.kernel.now)
             assert call.result == size
