@@ -44,7 +44,7 @@ from lichen.subsystems.linux.signals import (
     bit,
     mask_of,
 )
-from lichen.subsystems.linux.state import AlternateStack, linux_of, linux_of_process
+from lichen.subsystems.linux.state import SS_AUTODISARM, AlternateStack, linux_of, linux_of_process
 from tests.unit.abi.guest import BASE
 from tests.unit.subsystems.linux.machine import Guest, Machine
 
@@ -211,6 +211,16 @@ def test_ignored_signals_are_not_even_kept(machine: Machine) -> None:
     assert machine.call("getpid") == machine.thread.process.id
 
 
+def test_what_was_blocked_and_does_nothing_is_gone_when_it_is_unblocked(machine: Machine) -> None:
+    state = linux_of(machine.thread)
+    state.mask = mask_of(SIGCHLD, SIGUSR1)
+    kill(machine, SIGCHLD)
+    machine.put(mask_of(SIGUSR1).to_bytes(8, "little"))
+    assert machine.call("rt_sigprocmask", 2, BASE, 0, 8) == 0
+    assert (linux_of_process(machine.thread.process).pending.mask, machine.thread.attention) == (0, False)
+    assert machine.thread.process.exit_status is None
+
+
 def test_init_hears_nothing(machine: Machine) -> None:
     init = machine.state.processes.init
     init.signal(SIGKILL)
@@ -318,6 +328,17 @@ def test_a_handler_on_a_stack_of_its_own(machine: Machine) -> None:
     assert machine.guest.registers.rsp > BASE + 0x800
 
 
+def test_a_stack_that_is_taken_out_of_use_while_a_handler_runs_on_it(machine: Machine) -> None:
+    stack = AlternateStack(BASE, SS_AUTODISARM, 0x800)
+    linux_of(machine.thread).stack = stack
+    handle(machine.thread.process, SIGUSR1, flags=SA_ONSTACK)
+    kill(machine, SIGUSR1)
+    assert BASE <= machine.guest.registers.rsp < BASE + 0x800
+    assert linux_of(machine.thread).stack == AlternateStack()
+    leave_handler(machine)
+    assert linux_of(machine.thread).stack == stack
+
+
 @pytest.mark.parametrize("pointer", [0, 64, BASE + 64, 1 << 63])
 def test_a_stack_without_room_is_a_fault(machine: Machine, pointer: int) -> None:
     handle(machine.thread.process, SIGUSR1)
@@ -417,6 +438,38 @@ def test_what_becomes_of_a_call_that_a_stop_interrupts(machine: Machine, name: s
     registers = machine.guest.registers
     assert machine.answer() == (None if again else -errno.EINTR)
     assert (registers.rip, registers.rax) == ((PROGRAM - 2, number) if again else (PROGRAM, 0))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "flags", "again"),
+    [
+        (512, 0, False),
+        (512, SA_RESTART, True),
+        (513, 0, True),
+        (514, SA_RESTART, False),
+        (516, SA_RESTART, False),
+    ],
+)
+def test_what_becomes_of_a_call_that_the_host_answers(
+    machine: Machine, outcome: int, flags: int, again: bool
+) -> None:
+    """The host's kernel leaves in the registers how its call wants to go on."""
+    handle(machine.thread.process, SIGUSR1, flags=flags)
+    registers = machine.guest.registers
+    registers.orig_rax, registers.rax = 35, -outcome
+    kill(machine, SIGUSR1)
+    assert registers.orig_rax == ALL, "the host does not do it a second time"
+    leave_handler(machine)
+    assert (registers.rip, registers.rax) == ((PROGRAM - 2, 35) if again else (PROGRAM, EINTR))
+
+
+def test_a_call_of_the_hosts_that_was_not_interrupted_keeps_its_result(machine: Machine) -> None:
+    handle(machine.thread.process, SIGUSR1, flags=SA_RESTART)
+    registers = machine.guest.registers
+    registers.orig_rax, registers.rax = 35, 7
+    kill(machine, SIGUSR1)
+    leave_handler(machine)
+    assert (registers.rip, registers.rax) == (PROGRAM, 7)
 
 
 def test_another_mask_for_the_time_of_a_call(machine: Machine) -> None:
