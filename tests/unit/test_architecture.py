@@ -107,6 +107,20 @@ def test_files_and_functions_stay_short() -> None:
     assert not list(overlong(SOURCE))
 
 
+def types_of_objects(folder: Path) -> Iterator[str]:
+    """Yield a line for each class of a folder that is a kind of object, or of what objects are waited for by."""
+    kinds = {"Dispatcher", "File", "Object", "Waitable"}
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(), path)):
+            if isinstance(node, ast.ClassDef) and kinds & {ast.unparse(base) for base in node.bases}:
+                yield f"{path.name}:{node.lineno}: {node.name}"
+
+
+@pytest.mark.parametrize("subsystem", ["linux", "nt"])
+def test_calls_hold_no_types_of_objects(subsystem: str) -> None:
+    assert not list(types_of_objects(SOURCE / PACKAGE / "subsystems" / subsystem / "calls"))
+
+
 @pytest.mark.parametrize(
     ("file", "statement", "allowed"),
     [
