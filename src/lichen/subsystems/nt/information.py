@@ -47,7 +47,7 @@ the memory, the buffer's address and its size, and reads for itself:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Generic, NamedTuple, TypedDict, TypeVar, TypeVarTuple, Unpack
+from typing import Final, Generic, TypedDict, TypeVar, TypeVarTuple, Unpack
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import Layout, layout_of
@@ -55,7 +55,6 @@ from lichen.abi.memory import Memory
 from lichen.executive.interfaces import USER_END
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.records import MODEL
-from lichen.subsystems.nt.types import wrapped
 
 Subject = TypeVarTuple("Subject")
 """What the functions of a family are asked about: the object, and before it the caller where that matters."""
@@ -81,11 +80,8 @@ class QueryRule(Rule, total=False):
     partial: bool
 
 
-class Told(NamedTuple):
-    """What came of a query: SUCCESS or BUFFER_OVERFLOW, and the bytes written."""
-
-    status: int
-    length: int
+Told = tuple[int, int]
+"""What came of a query: SUCCESS or BUFFER_OVERFLOW, and the bytes written. No record, as such queries are frequent."""
 
 
 class Query(Generic[*Subject]):
@@ -125,11 +121,11 @@ class Query(Generic[*Subject]):
             needed.write(length)
         if size == length or (size > length and not self.exact):
             memory.write(buffer, data)
-            return Told(Status.SUCCESS, length)
+            return Status.SUCCESS, length
         if self.least is None and (self.head is None or size < self.head):
             raise Failure(self.too_small)
         memory.write(buffer, data[:size])
-        return Told(Status.BUFFER_OVERFLOW if self.cut else Status.SUCCESS, size)
+        return (Status.BUFFER_OVERFLOW if self.cut else Status.SUCCESS), size
 
 
 class Information(Generic[*Subject]):
@@ -166,7 +162,7 @@ class Information(Generic[*Subject]):
             function: Callable[[int, *Subject], tuple[R, bytes]],
         ) -> Callable[[int, *Subject], tuple[R, bytes]]:
             def make(at: int, *subject: *Subject) -> bytes:
-                head, tail = function(wrapped(at + packed.size), *subject)
+                head, tail = function(at + packed.size, *subject)
                 return packed.pack(head) + tail
 
             self._add(number, make, rule, packed.size)

@@ -81,24 +81,24 @@ def status_of(number: int, size: int) -> int:
 
 def test_a_record_is_written_as_a_whole_or_not_at_all() -> None:
     whole = (5).to_bytes(8, "little") + (7).to_bytes(8, "little")
-    assert answer(0, 16) == answer(0, 100) == (Told(Status.SUCCESS, 16), whole)
+    assert answer(0, 16) == answer(0, 100) == ((Status.SUCCESS, 16), whole)
     assert status_of(0, 15) == Status.INFO_LENGTH_MISMATCH
 
 
 def test_an_exact_class_wants_no_more_either() -> None:
-    assert answer(1, 4)[0] == Told(Status.SUCCESS, 4)
+    assert answer(1, 4)[0] == (Status.SUCCESS, 4)
     assert status_of(1, 3) == status_of(1, 5) == Status.BUFFER_TOO_SMALL
 
 
 def test_a_text_lies_behind_its_record_and_is_cut() -> None:
     told, data = answer(2, 20)
-    assert (told, data[8:]) == (Told(Status.SUCCESS, 20), (AT + 16).to_bytes(8, "little") + b"abcd")
-    assert answer(2, 18) == (Told(Status.BUFFER_OVERFLOW, 18), data[:18])
+    assert (told, data[8:]) == ((Status.SUCCESS, 20), (AT + 16).to_bytes(8, "little") + b"abcd")
+    assert answer(2, 18) == ((Status.BUFFER_OVERFLOW, 18), data[:18])
     assert status_of(2, 15) == Status.INFO_LENGTH_MISMATCH
 
 
 def test_an_older_length_is_served_without_a_word() -> None:
-    assert answer(3, 3) == (Told(Status.SUCCESS, 3), b"123")
+    assert answer(3, 3) == ((Status.SUCCESS, 3), b"123")
     assert status_of(3, 1) == Status.INFO_LENGTH_MISMATCH
 
 

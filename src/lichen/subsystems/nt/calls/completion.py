@@ -67,7 +67,7 @@ def NtQueryIoCompletion(
 ) -> int:
     """How many packets wait."""
     port = object_of(thread, handle, CompletionPort, StateAccess.QUERY_STATE)
-    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, port).length)
+    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, port)[1])
     return Status.SUCCESS
 
 

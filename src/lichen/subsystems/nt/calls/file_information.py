@@ -100,7 +100,7 @@ def NtQueryInformationFile(
     file = file_of(thread, handle, known.access)
     told = known.answer(thread.memory, buffer, size, None, thread, file)
     status.write(IoStatusBlock(*told))
-    return told.status
+    return told[0]
 
 
 information: Final = Information["Thread", File]()

@@ -132,9 +132,9 @@ def NtQueryInformationJobObject(
         raise Failure(Status.ACCESS_DENIED)
     if information_class == _PROCESS_IDS:
         return _process_ids(thread, job, buffer, size, needed)
-    told = information.find(information_class).answer(thread.memory, buffer, size, None, job)
-    needed.write(told.length)
-    return told.status
+    status, length = information.find(information_class).answer(thread.memory, buffer, size, None, job)
+    needed.write(length)
+    return status
 
 
 def _process_ids(thread: Thread, job: Job, buffer: int, size: int, needed: OptionalOut[int]) -> int:

@@ -244,7 +244,7 @@ def NtQueryKey(
 ) -> int:
     """What is known of a key."""
     known = keys.find(information_class)
-    return known.answer(thread.memory, buffer, size, needed, _key(thread, handle, known.access)).status
+    return known.answer(thread.memory, buffer, size, needed, _key(thread, handle, known.access))[0]
 
 
 @nt.call()
@@ -262,7 +262,7 @@ def NtEnumerateKey(
     if index >= len(key.order):
         return Status.NO_MORE_ENTRIES
     known = keys.find(information_class)
-    return known.answer(thread.memory, buffer, size, needed, key.subkeys[key.order[index]]).status
+    return known.answer(thread.memory, buffer, size, needed, key.subkeys[key.order[index]])[0]
 
 
 # ---- what is known of values
@@ -316,7 +316,7 @@ def NtQueryValueKey(
 ) -> int:
     """A value by name."""
     value = _registry(thread).value(_key(thread, handle, KeyAccess.QUERY_VALUE), name)
-    return values.find(information_class).answer(thread.memory, buffer, size, needed, value).status
+    return values.find(information_class).answer(thread.memory, buffer, size, needed, value)[0]
 
 
 @nt.call()
@@ -350,7 +350,7 @@ def NtEnumerateValueKey(
     found = list(_key(thread, handle, KeyAccess.QUERY_VALUE).values.values())
     if index >= len(found):
         return Status.NO_MORE_ENTRIES
-    return values.find(information_class).answer(thread.memory, buffer, size, needed, found[index]).status
+    return values.find(information_class).answer(thread.memory, buffer, size, needed, found[index])[0]
 
 
 @nt.call()

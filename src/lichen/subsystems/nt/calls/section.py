@@ -241,9 +241,7 @@ def NtQuerySection(
 ) -> int:
     """What a section is."""
     content = object_of(thread, section, SectionObject, SectionAccess.QUERY).content
-    needed.write(
-        information.find(information_class).answer(thread.memory, buffer, size, None, content).length
-    )
+    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, content)[1])
     return Status.SUCCESS
 
 

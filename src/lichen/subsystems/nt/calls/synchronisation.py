@@ -103,7 +103,7 @@ def NtQueryEvent(
 ) -> int:
     """The kind and state of an event."""
     event = object_of(thread, handle, EventObject, StateAccess.QUERY_STATE).event
-    needed.write(events.find(information_class).answer(thread.memory, buffer, size, None, event).length)
+    needed.write(events.find(information_class).answer(thread.memory, buffer, size, None, event)[1])
     return Status.SUCCESS
 
 
@@ -157,7 +157,7 @@ def NtQuerySemaphore(
     """The count and limit of a semaphore."""
     semaphore = object_of(thread, handle, SemaphoreObject, StateAccess.QUERY_STATE).semaphore
     known = semaphores.find(information_class)
-    needed.write(known.answer(thread.memory, buffer, size, None, semaphore).length)
+    needed.write(known.answer(thread.memory, buffer, size, None, semaphore)[1])
     return Status.SUCCESS
 
 
@@ -210,7 +210,7 @@ def NtQueryMutant(
     """The state of a mutant."""
     mutant = object_of(thread, handle, MutantObject, StateAccess.QUERY_STATE).mutant
     known = mutants.find(information_class)
-    needed.write(known.answer(thread.memory, buffer, size, None, thread, mutant).length)
+    needed.write(known.answer(thread.memory, buffer, size, None, thread, mutant)[1])
     return Status.SUCCESS
 
 

@@ -95,7 +95,7 @@ def NtQueryTimer(
 ) -> int:
     """How long a timer has yet to run, and its state."""
     timer = object_of(thread, handle, TimerObject, StateAccess.QUERY_STATE)
-    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, timer).length)
+    needed.write(information.find(information_class).answer(thread.memory, buffer, size, None, timer)[1])
     return Status.SUCCESS
 
 

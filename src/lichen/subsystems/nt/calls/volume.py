@@ -45,7 +45,7 @@ def NtQueryVolumeInformationFile(
         thread.memory, buffer, size, None, file_of(thread, handle)
     )
     status.write(IoStatusBlock(*told))
-    return told.status
+    return told[0]
 
 
 information: Final = Information[File](least=0, cut=True)
