@@ -102,7 +102,7 @@ def test_keys_that_were_added_have_no_holes(lichen: Lichen) -> None:
         assert keys == set(range(1, len(keys) + 1))
         assert values in (keys, keys - {len(keys)})
         assert there <= len(keys) <= told + 1
-        there = len(keys)
+        there = len(values)  # a key whose value the kill came before is added once more
 
 
 @pytest.mark.timeout(120)
