@@ -34,9 +34,10 @@ test:
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.bench
 
-# docs/calls.md, from the declarations of the calls; tests/unit/cli/test_reference.py compares.
+# What is made from the code and the tests: the calls, and what administrators can do. Unit tests compare.
 reference: $(VENV)/.installed-test
 	$(BIN)/python -m lichen.cli.reference docs/calls.md
+	$(BIN)/python -m tests.administration docs/administration.md
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import userlands
+from tests import administration, userlands
 from tests.leftovers import nothing_left
 from tests.toolchain import Toolchain, program_folder
 
@@ -19,6 +19,15 @@ for _number in (
 ):  # a shell has those that it starts behind it ignore them, and their children
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that stands for a row of docs/administration.md and is skipped has failed: the row is not shown."""
+    report = yield
+    if report.skipped and item.get_closest_marker(administration.MARK):
+        report.outcome, report.longrepr = "failed", f"docs/administration.md rests on it: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
