@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from lichen.executive.atoms import AtomTable
 from lichen.executive.io.watch import WatchShare
+from lichen.executive.power import Power
 from lichen.executive.process_table import ProcessTable
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class MachineState:
         self.unique_ids = count(_RESERVED_UNIQUE_IDS + 1)
         """Locally unique ids (NT's LUID), each given out once."""
         self.atoms = AtomTable()
+        self.power = Power(scheduler)
         self._watch_shares: WeakValueDictionary[int, WatchShare] = WeakValueDictionary()
         self._open_registry = registry
         self._registry: Registry | None = None
