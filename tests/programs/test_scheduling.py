@@ -15,7 +15,7 @@ from tests.programs.conftest import Lichen, bash, children_of, eventually
 from tests.toolchain import Toolchain, host_program
 
 _WINDOWS: Final = Path(__file__).parent / "windows"
-_NORMAL, _IDLE, _BELOW, _ABOVE, _HIGH = "0x20", "0x40", "0x4000", "0x8000", "0x80"
+_NORMAL, _IDLE, _BELOW, _ABOVE, _HIGH, _REAL_TIME = "0x20", "0x40", "0x4000", "0x8000", "0x80", "0x100"
 _NICE: Final = "ni() { ps -o ni= -p $1 | tr -d ' '; }\n"
 
 
@@ -66,6 +66,23 @@ def test_windows_schedules_a_linux_program(machine: Lichen, scheduling: Path) ->
     assert first.split()[0] == _BELOW
     assert second.split()[1] == "0x1"
     assert (nice, mask) == ("8", "1")
+
+
+def test_a_windows_program_sees_at_once_what_linux_programs_do(machine: Lichen, scheduling: Path) -> None:
+    script = """
+    coproc "$P" watch; p=$COPROC_PID
+    tell() { echo $1 >&${COPROC[1]}; read -r line <&${COPROC[0]}; echo "$line $(ni $p)"; }
+    tell; renice -n 14 -p $p > /dev/null; tell; taskset -pc 0 $p > /dev/null; tell 0x8000; tell 0x100
+    renice -n 0 -p $p > /dev/null; tell; tell 0x80; kill $p"""
+    everything = hex((1 << len(os.sched_getaffinity(0))) - 1)
+    assert lines(machine, scheduling, script) == [
+        f"{_NORMAL} {everything} -1 4",
+        f"{_IDLE} {everything} -1 18",
+        f"{_ABOVE} 0x1 -1 -4",
+        f"{_REAL_TIME} 0x1 -1 -16",
+        f"{_NORMAL} 0x1 -1 4",
+        f"{_HIGH} 0x1 -1 -16",
+    ]
 
 
 def test_it_goes_on_in_children_of_the_other_world(machine: Lichen, scheduling: Path) -> None:

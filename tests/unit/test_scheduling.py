@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from lichen.executive import scheduling
+from lichen.executive import programs, scheduling
 from lichen.executive.processes import ExitStatus
 from lichen.executive.scheduling import Scheduling
 from tests.unit.subsystems.linux.machine import Guest, Machine
@@ -74,10 +74,61 @@ def test_the_host_is_told_of_processors_and_of_a_guest_that_goes_on_elsewhere() 
 def test_a_process_is_run_as_its_first_thread_is() -> None:
     machine = Machine()
     process = machine.thread.process
-    machine.another_thread(process).scheduling.nice = 9
-    machine.thread.scheduling.nice = 3
-    assert scheduling.of_process(process).nice == 3
+    other = machine.another_thread(process)
+    scheduling.set_nice(other, 9)
+    scheduling.set_nice(machine.thread, 3)
+    scheduling.set_processors(machine.thread, frozenset({1}))
+    assert (process.scheduling.nice, process.scheduling.affinity) == (3, frozenset({1}))
+    assert (other.scheduling.nice, other.scheduling.affinity) == (9, None)
     machine.thread.exit(0)
-    assert scheduling.of_process(process).nice == 9
+    assert process.scheduling.nice == 3
     process.terminate(ExitStatus(0))
-    assert scheduling.of_process(process) == Scheduling()
+    assert process.scheduling.nice == 3
+
+
+def test_what_a_process_is_given_all_its_threads_are() -> None:
+    machine = Machine()
+    process = machine.thread.process
+    other = machine.another_thread(process)
+    scheduling.set_nice(other, 9)
+    scheduling.set_nice_of_process(process, 4)
+    scheduling.set_processors_of_process(process, frozenset({1}))
+    for thread in (machine.thread, other):
+        guest = cast(Guest, thread.guest)
+        assert (thread.scheduling.nice, thread.scheduling.affinity) == (4, frozenset({1}))
+        assert (guest.nice, guest.bound) == (4, [frozenset({1})])
+    scheduling.set_nice(machine.thread, 6)
+    assert (process.scheduling.nice, other.scheduling.nice) == (6, 4)
+
+
+def test_threads_that_were_set_apart_are_as_far_from_their_process_as_they_asked() -> None:
+    machine = Machine()
+    thread, process = machine.thread, machine.thread.process
+    scheduling.set_apart(thread)
+    scheduling.set_offset(thread, 4)
+    scheduling.set_processors(thread, frozenset({1}))
+    assert (process.scheduling.nice, process.scheduling.affinity) == (0, None)
+    other = machine.another_thread(process)
+    other.scheduling = thread.scheduling.inherited()
+    scheduling.follow(other)
+    assert (other.scheduling.nice, other.scheduling.affinity, cast(Guest, other.guest).bound) == (
+        0,
+        None,
+        [None],
+    )
+    for nice, here in ((5, 9), (18, 19), (-20, -16), (40, 19)):
+        scheduling.set_nice_of_process(process, nice)
+        assert (thread.scheduling.nice, machine.guest.nice) == (here, here)
+        assert other.scheduling.nice == process.scheduling.nice == max(-20, min(nice, 19))
+
+
+def test_who_takes_the_place_of_the_first_thread_is_the_process() -> None:
+    machine = Machine()
+    process = machine.thread.process
+    other = machine.another_thread(process)
+    scheduling.set_nice(other, 9)
+    machine.thread.exit(0)
+    programs._take_leader_id(other)
+    assert (process.first_thread, process.scheduling.nice) == (other, 9)
+    scheduling.set_nice(other, 10)
+    assert process.scheduling.nice == 10

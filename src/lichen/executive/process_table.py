@@ -113,6 +113,8 @@ class ProcessTable(dict[int, Process]):
             id = self.new_id() if process.threads else process.id
         thread = Thread(process, id, guest)
         thread.scheduling = how or thread.scheduling
+        if not process.threads:
+            process.scheduling = thread.scheduling
         process.threads[id] = thread
         process.last_guest = guest
         self.threads[id] = thread

@@ -229,6 +229,8 @@ class Process:
         self.handles = HandleTable()
         self.files: FileSystemContext
         self.space = AddressSpace()
+        self.scheduling = Scheduling()
+        """How it is run as a whole: what its first thread has, or what its threads start from."""
         self.counters = Counters()
         self.state: object = None
         """What only its subsystem knows of it, which has a typed accessor for it."""

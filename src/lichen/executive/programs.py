@@ -146,7 +146,7 @@ def _install(process: Process, loaded: Loaded) -> None:
 
 
 def _take_leader_id(thread: Thread) -> None:
-    """After exec the only thread is the first one, and has the process's id."""
+    """After exec the only thread is the first one, has the process's id, and is scheduled as it was."""
     process = thread.process
     if thread.id == process.id:
         return
@@ -154,3 +154,4 @@ def _take_leader_id(thread: Thread) -> None:
         table.pop(thread.id, None)
         table[process.id] = thread
     thread.id = process.id
+    process.scheduling = thread.scheduling

@@ -1,4 +1,5 @@
-/* Tells how it is scheduled, or changes that: of itself, or of a process whose id is given. Class and mask are printed. */
+/* Tells how it is scheduled, or changes that: of itself, or of a process whose id is given. Class and mask are printed.
+   "watch" tells of itself for each line that it reads, with the step of its thread, and takes the class that the line names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,23 @@
 static HANDLE opened(const char *id)
 {
     return id ? OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_SET_INFORMATION, FALSE, atoi(id)) : GetCurrentProcess();
+}
+
+static int watch(void)
+{
+    DWORD_PTR mask, all;
+    char line[20];
+
+    SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL);
+    while (fgets(line, sizeof line, stdin))
+    {
+        if (strtoul(line, NULL, 0))
+            SetPriorityClass(GetCurrentProcess(), strtoul(line, NULL, 0));
+        GetProcessAffinityMask(GetCurrentProcess(), &mask, &all);
+        printf("%#lx %#llx %d\n", GetPriorityClass(GetCurrentProcess()), mask, GetThreadPriority(GetCurrentThread()));
+        fflush(stdout);
+    }
+    return 0;
 }
 
 int main(int count, char **arguments)
@@ -18,6 +36,8 @@ int main(int count, char **arguments)
     SYSTEM_INFO info;
     char variable[20] = "";
 
+    if (!strcmp(what, "watch"))
+        return watch();
     if (!strcmp(what, "class") && !SetPriorityClass(process, number))
         return printf("refused %lu\n", GetLastError()), 1;
     if (!strcmp(what, "step") && !SetThreadPriority(GetCurrentThread(), (int)number))

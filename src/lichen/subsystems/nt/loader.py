@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive import scheduling
 from lichen.executive.address_space import AddressSpace, Region
 from lichen.executive.interfaces import GuestThread, MemoryOperation
 from lichen.executive.io.file import File
@@ -13,7 +14,7 @@ from lichen.executive.io.opening import Access
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.programs import Loaded, Program
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, crash, pe, priority, threads, virtual_memory
+from lichen.subsystems.nt import crash, pe, threads, virtual_memory
 from lichen.subsystems.nt.console.shells import is_shells_image
 from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
 from lichen.subsystems.nt.environment import location_of
@@ -161,8 +162,7 @@ class PeLoader:
             thread = process.first_thread
             start = base + image.file.entry
             thread.state = first.state(start)
-            priority.begin(thread)
-            affinity.begin(thread)
+            scheduling.set_apart(thread)
             first.write(guest.memory, peb, process.id, thread.id)
             first.enter(guest, entries, start, peb)
 

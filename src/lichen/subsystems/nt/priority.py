@@ -1,7 +1,8 @@
 """Priorities of NT as nice values, which are what a machine has: 8, the middle, is 0, and each step up is 4 less.
 
 A process has a class, and with it the base priority of its threads; each thread may be some steps above or below that. What
-Linux programs set is a nice value, which a class is nearest to; it stays what it is until a class is set.
+Linux programs set is a nice value, which a class is nearest to; it stays what it is until a class is set. Only that a process
+is of the highest class must be remembered besides: its base, 24, is far beyond the last nice value, which is HIGH's already.
 
 Source: "Scheduling Priorities" (Windows documentation); PROCESS_PRIORITY_CLASS (winternl.h, phnt).
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive import scheduling
 from lichen.executive.scheduling import LEAST_NICE, MOST_NICE
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.state import as_nt, as_nt_process, nt_of, nt_of_process
+from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -36,11 +37,9 @@ def nice_of(base: int) -> int:
 
 
 def class_of(process: Process) -> int:
-    """The class of a process of either world."""
-    state = as_nt_process(process)
-    if state is not None:
-        return state.priority_class
-    return class_of_nice(scheduling.of_process(process).nice)
+    """The class of a process of either world: what its nice value says, as far as that tells classes apart."""
+    nice, state = process.scheduling.nice, as_nt_process(process)
+    return REAL_TIME if state is not None and state.is_real_time else class_of_nice(nice)
 
 
 def base_of(process: Process) -> int:
@@ -57,44 +56,28 @@ def set_class(process: Process, number: int, may_raise: bool) -> None:
         raise Failure(Status.INVALID_PARAMETER)
     nice, state = nice_of(_BASES[number]), as_nt_process(process)
     if state is not None:
-        state.priority_class = number
-        set_nice(process, nice)
-        return
-    if not may_raise and any(nice < thread.scheduling.nice for thread in process.threads.values()):
+        state.is_real_time = number == REAL_TIME
+    elif not may_raise and any(nice < thread.scheduling.nice for thread in process.threads.values()):
         raise Failure(Status.ACCESS_DENIED)
-    for thread in process.threads.values():
-        process.subsystem.set_nice(thread, nice)
+    scheduling.set_nice_of_process(process, nice)
 
 
-def begin(thread: Thread) -> None:
-    """A process begins with the nice value that its first thread has already."""
-    state, nice = nt_of_process(thread.process), thread.scheduling.nice
-    state.nice, state.priority_class = nice, class_of_nice(nice)
+def set_nice(process: Process, nice: int) -> None:
+    """Somebody who knows no classes gives an NT process a nice value."""
+    nt_of_process(process).is_real_time = False
+    scheduling.set_nice_of_process(process, nice)
 
 
 def of_child(process: Process, foreign: bool) -> int:
     """The nice value that a child begins with: of Windows programs those who are raised have ordinary children."""
-    state = nt_of_process(process)
-    return state.nice if foreign else max(0, state.nice)
-
-
-def set_nice(process: Process, nice: int) -> None:
-    """Give all threads of an NT process another nice value to start from."""
-    nt_of_process(process).nice = nice
-    for thread in process.threads.values():
-        apply(thread)
+    return process.scheduling.nice if foreign else max(0, process.scheduling.nice)
 
 
 def set_step(thread: Thread, above: int) -> None:
     """Have a thread so many steps above its process."""
-    nt_of(thread).priority = above
-    apply(thread)
+    scheduling.set_offset(thread, -above * _STEP)
 
 
-def apply(thread: Thread) -> None:
-    """Have the host run a thread as its process and its own priority say."""
-    state, process = as_nt(thread), nt_of_process(thread.process)
-    above = state.priority if state is not None else 0
-    nice = max(LEAST_NICE, min(process.nice - above * _STEP, MOST_NICE))
-    if nice != thread.scheduling.nice:
-        scheduling.set_nice(thread, nice)
+def step_of(thread: Thread) -> int:
+    """How many steps a thread is to be above its process."""
+    return -thread.scheduling.offset // _STEP

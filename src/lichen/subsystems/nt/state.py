@@ -58,10 +58,8 @@ class NtProcess:
     image_path: str
     zone: str | None = None
     """TZ, as it was in the environment that the program was given."""
-    priority_class: int = 2
-    nice: int = 0
-    """What the nice values of its threads start from."""
-    affinity: int = 0
+    is_real_time: bool = False
+    """Whether it asked for the highest class: a nice value, which has an end, is the same in the class below that."""
     break_on_termination: bool = False
     console: Console | None = None
     console_group: int = 0
@@ -102,8 +100,6 @@ class NtThread:
     """Mutants that the thread owns."""
     undo: list[Callable[[], object]] = field(default_factory=list)
     """How to take back what the current call has made, should it fail after all (G33)."""
-    priority: int = 0
-    affinity: int = 0
     description: str = ""
     abandoned: bool = False
     """The wait just satisfied was for a mutant whose owner had died."""

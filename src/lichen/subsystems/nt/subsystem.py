@@ -388,7 +388,6 @@ class NtSubsystem:
 
     def set_nice(self, thread: Thread, nice: int) -> None:
         """A nice value is the process's: its class."""
-        nt_of_process(thread.process).priority_class = priority.class_of_nice(nice)
         priority.set_nice(thread.process, nice)
 
     def set_processors(self, thread: Thread, processors: frozenset[int] | None) -> None:

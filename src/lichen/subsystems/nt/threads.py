@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
 from lichen.abi.memory import BadAddress
+from lichen.executive import scheduling
 from lichen.executive.address_space import AddressSpace
 from lichen.executive.interfaces import GuestMemory, GuestThread, MemoryOperation, Unmap
-from lichen.subsystems.nt import affinity, context, priority, stacks, virtual_memory
+from lichen.subsystems.nt import context, stacks, virtual_memory
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.common import ClientId, UnicodeString
@@ -122,9 +123,7 @@ def create(
         host = guest.clone_thread(0, None, 0)
     created = process.machine.processes.new_thread(process, host, id, creator.scheduling.inherited())
     created.state = new.state(start)
-    priority.apply(created)
-    if nt_of(creator).affinity or affinity.of_process(process) != affinity.of_system(process):
-        affinity.apply(created)  # the host would have it run where its creator does
+    scheduling.follow(created)
     subsystem.thread_started(created, creator)
     try:
         new.write(host.memory, state.peb, process.id, id)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from lichen.abi.convention import X64
 from lichen.abi.declare import Missing
+from lichen.executive import scheduling
 from lichen.executive.address_space import Region
 from lichen.executive.interfaces import MemoryOperation
 from lichen.executive.io.context import FileSystemContext
@@ -82,7 +83,7 @@ class Machine:
         allocation = Allocation(BASE, SIZE, PAGE_READWRITE, 0x20000)
         process.space.insert(Region(BASE, BASE + SIZE, 3, allocation=allocation, state=PAGE_READWRITE))
         process.state = NtProcess(self.nt, cast(Any, None), BASE, NTDLL, BASE, BASE, "C:\\a.exe")
-        self.another_thread(process)
+        scheduling.set_apart(self.another_thread(process))
         return process
 
     def another_thread(self, process: Process) -> Thread:

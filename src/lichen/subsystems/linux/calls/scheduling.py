@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import OptionalIn, OptionalOut, Out
 from lichen.abi.layout import LP64, layout
 from lichen.executive.limits import RLIMIT_NICE, RLIMIT_RTPRIO
-from lichen.executive.scheduling import Scheduling
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.calls.limits import check_priority, set_nice
@@ -25,6 +24,7 @@ from lichen.subsystems.linux.types import Address, Flags, Int, Pid, Uint
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.scheduling import Scheduling
 
 SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE, SCHED_DEADLINE = 0, 1, 2, 3, 5, 6
 _REAL_TIME: Final = (SCHED_FIFO, SCHED_RR)
@@ -48,7 +48,7 @@ _PARTIAL: Final = "kept and shown; the host runs all threads alike"
 
 
 class _Target(NamedTuple):
-    """Who is meant. A process that has no thread of its own any more (or never had, like init) runs as anybody would."""
+    """Who is meant. A process whose first thread has ended (or that never had one, like init) has what it had last."""
 
     process: Process
     thread: Thread | None
@@ -60,7 +60,8 @@ def _target_of(thread: Thread, id: int) -> _Target:
     found = thread if id == 0 else thread.process.machine.processes.threads.get(id)
     if found is not None:
         return _Target(found.process, found, found.scheduling)
-    return _Target(thread.process.machine.processes.find(id), None, Scheduling())
+    process = thread.process.machine.processes.find(id)
+    return _Target(process, None, process.scheduling)
 
 
 def _scheduled(thread: Thread, id: int) -> _Target:
@@ -248,6 +249,9 @@ def sched_setaffinity(thread: Thread, id: Pid, size: Uint, mask: Address) -> int
     wanted = frozenset(number for number in processors if bits >> number & 1)
     if not wanted:
         raise Failure(Status.INVALID_PARAMETER)
+    chosen = None if wanted == processors else wanted
     if target.thread is not None:
-        target.process.subsystem.set_processors(target.thread, None if wanted == processors else wanted)
+        target.process.subsystem.set_processors(target.thread, chosen)
+    else:
+        target.scheduling.affinity = chosen
     return 0

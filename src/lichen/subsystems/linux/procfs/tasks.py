@@ -188,7 +188,7 @@ def _priority(scheduling: Scheduling) -> int:
 
 
 def _scheduling(task: Task) -> Scheduling:
-    return task.leader.scheduling if task.leader is not None else Scheduling()
+    return task.leader.scheduling if task.leader is not None else task.process.scheduling
 
 
 # ---- status

@@ -23,7 +23,7 @@ from lichen.executive.scheduling import Scheduling
 from lichen.executive.security import modes
 from lichen.executive.security.inspection import may_inspect
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import affinity, attributes, environment, priority
+from lichen.subsystems.nt import attributes, environment, priority
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
@@ -150,7 +150,7 @@ def _start(
 
 def _scheduling(parent: Process, foreign: bool) -> Scheduling:
     """How a child is scheduled: as its parent's threads are that asked for nothing."""
-    return Scheduling(priority.of_child(parent, foreign), affinity=affinity.of_child(parent))
+    return Scheduling(priority.of_child(parent, foreign), affinity=parent.scheduling.affinity)
 
 
 def _check_may_run(process: Process, file: File, foreign: bool) -> None:

@@ -283,7 +283,7 @@ def _basic(found: Thread) -> ThreadBasicInformation:
     teb = state.teb if state is not None else 0
     ids = ClientId(found.process.id, found.id)
     # Both are relative to the process's: Wine's DLLs ask for the first, which should not be.
-    above = (state.priority if state is not None else 0) & 0xFFFFFFFF
+    above = priority.step_of(found) & 0xFFFFFFFF
     return ThreadBasicInformation(code, teb, ids, affinity.of_thread(found), above, above)
 
 
