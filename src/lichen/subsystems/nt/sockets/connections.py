@@ -97,6 +97,9 @@ def accept(request: Request) -> Result:
         file = type(request.file)(process, Open(_ACCESS, options=request.file.options))
         file.kind = request.file.kind
         file.become(socket)
+        file.nonblocking = request.file.nonblocking
+        if request.file.selection is not None:
+            file.selection = request.file.selection.of(file)
         number = handle_of(process.handles.insert(file, _ACCESS, True))
         return request.answer(ULONG.pack(number))
 

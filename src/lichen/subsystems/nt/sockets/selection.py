@@ -116,6 +116,10 @@ class Selection:
         self._rearmed = Event(manual=False)
         self._parking: Parking = scheduler.spawn(self._watch())
 
+    def of(self, file: AfdFile) -> Selection:
+        """The same for another socket, which begins with nothing told: an accepted one has what the listening one has."""
+        return Selection(file, self.event, self.mask, self.scheduler)
+
     def end(self) -> None:
         """Tell no more."""
         self.scheduler.interrupt(self._parking)
