@@ -25,8 +25,8 @@ from lichen.executive.objects.handles import HandleTable, handle_of
 from lichen.executive.processes import Process, Thread
 from lichen.executive.registry import Registry
 from lichen.subsystems.nt import pe, registry_seeds, types, userland
+from lichen.subsystems.nt.allocations import Allocation
 from lichen.subsystems.nt.devices import fill_namespace
-from lichen.subsystems.nt.images import Allocation
 from lichen.subsystems.nt.loader import HIGHEST_ADDRESS, PeLoader
 from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.protection import PAGE_READWRITE

@@ -15,7 +15,7 @@ from lichen.executive.io.file import File
 from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
-from lichen.subsystems.nt.images import Allocation
+from lichen.subsystems.nt.allocations import allocation_at
 from lichen.subsystems.nt.parameters import read_block
 from lichen.subsystems.nt.state import as_nt_process, nt_of_process
 from lichen.subsystems.nt.status import NtStatus
@@ -111,8 +111,7 @@ def _error_handle(process: Process) -> int:
 
 def _where(process: Process, address: int) -> str:
     """module+offset, or the bare address."""
-    region = process.space.find(address)
-    allocation = region.allocation if region else None
-    if isinstance(allocation, Allocation) and allocation.path:
+    allocation = allocation_at(process.space, address)
+    if allocation is not None and allocation.path:
         return allocation.path.rpartition("\\")[2] + f"+{address - allocation.base:#x}"
     return f"{address:#x}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import BadAddress
 from lichen.subsystems.nt import crash
-from lichen.subsystems.nt.images import MEM_IMAGE, Allocation, Image
+from lichen.subsystems.nt.allocations import MEM_IMAGE, allocation_of
 from lichen.subsystems.nt.pe import SUBSYSTEM_CONSOLE
 from lichen.subsystems.nt.records import POINTER
 from lichen.subsystems.nt.state import nt_of_process
@@ -50,9 +50,9 @@ def _names(process: Process) -> dict[int, str]:
     state = nt_of_process(process)
     if state.window_calls is None:
         for region in process.space.regions:
-            image = region.allocation.content if isinstance(region.allocation, Allocation) else None
-            if isinstance(image, Image) and region.allocation.path.lower().endswith("\\win32u.dll"):
-                calls = image.file.system_calls
+            view = allocation_of(region)
+            if view is not None and view.image is not None and view.path.lower().endswith("\\win32u.dll"):
+                calls = view.image.system_calls
                 state.window_calls = {calls[name]: name for name in _ASKS if name in calls}
                 break
     return state.window_calls or {}
@@ -67,12 +67,9 @@ def _instance_of(thread: Thread, description: int) -> int:
 
 def _work_of(process: Process) -> tuple[int, int, int]:
     """What changes when a program does anything worth mentioning: what it reads and writes, and how many DLLs it has."""
-    images = {id(region.allocation) for region in process.space.regions if _is_image(region.allocation)}
-    return process.counters.reads, process.counters.writes, len(images)
-
-
-def _is_image(allocation: object) -> bool:
-    return isinstance(allocation, Allocation) and allocation.type == MEM_IMAGE
+    views = {allocation_of(region) for region in process.space.regions}
+    images = sum(view is not None and view.type == MEM_IMAGE for view in views)
+    return process.counters.reads, process.counters.writes, images
 
 
 def about_to_end(process: Process) -> None:

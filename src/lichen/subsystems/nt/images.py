@@ -15,6 +15,7 @@ from lichen.executive.images import became_image
 from lichen.executive.interfaces import PAGE, Backing, Map, MemoryOperation, PageCache, Protect
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import pe
+from lichen.subsystems.nt.allocations import GRANULARITY, MEM_IMAGE, Allocation
 from lichen.subsystems.nt.protection import (
     PAGE_EXECUTE_WRITECOPY,
     PAGE_READONLY,
@@ -28,29 +29,11 @@ if TYPE_CHECKING:
     from lichen.executive.io.node import Node
     from lichen.executive.machine import MachineState
 
-MEM_IMAGE: Final = 0x1000000
-GRANULARITY: Final = 0x10000
 _LARGEST_FILE: Final = 1 << 30
 _MOST_IMAGES: Final = 64
 """Images whose parsed files are kept in the kernel's own memory."""
 _HIGH_BASE: Final = 0x180000000
 _LOW_BASE: Final = 0x10000000
-
-
-@dataclass(eq=False)
-class Allocation:
-    """What one NtAllocateVirtualMemory or NtMapViewOfSection made: all its regions point to it."""
-
-    base: int
-    size: int
-    protect: int
-    type: int
-    content: object = None
-    """The Image or section that a view shows."""
-    path: str = ""
-    """The NT path of the file behind it."""
-    node: Node | None = None
-    """The file that an image is of."""
 
 
 @dataclass(eq=False)
@@ -107,7 +90,7 @@ class ImageCache:
         operations: list[MemoryOperation] = [Map(base, image.file.size, 1, Backing(None, offset))]
         became_image(self._machine, image.node)
         allocation = Allocation(
-            base, image.file.size, PAGE_EXECUTE_WRITECOPY, MEM_IMAGE, image, path, image.node
+            base, image.file.size, PAGE_EXECUTE_WRITECOPY, MEM_IMAGE, path, True, image.file, image.node
         )
         for start, size, protect in image.runs:
             host = host_protection(protect)

@@ -16,12 +16,11 @@ from lichen.abi.layout import layout
 from lichen.executive.address_space import Region, page_up
 from lichen.executive.interfaces import Backing, Map
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.images import GRANULARITY, Allocation
+from lichen.subsystems.nt.allocations import GRANULARITY, MEM_MAPPED, Allocation
 from lichen.subsystems.nt.protection import PAGE_READONLY
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.locales import Locale, LocaleFile, LocaleSection
 from lichen.subsystems.nt.state import nt_of_process
-from lichen.subsystems.nt.virtual_memory import MEM_MAPPED
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -46,7 +45,7 @@ def map_table(thread: Thread, name: str) -> tuple[int, int]:
     space = thread.process.space
     length = page_up(size)
     at = space.lowest_free(length, _LOWEST, GRANULARITY)
-    allocation = Allocation(at, length, PAGE_READONLY, MEM_MAPPED, None, f"C:\\windows\\system32\\{name}")
+    allocation = Allocation(at, length, PAGE_READONLY, MEM_MAPPED, f"C:\\windows\\system32\\{name}")
     space.insert(Region(at, at + length, 1, allocation=allocation, state=PAGE_READONLY))
     thread.guest.change_memory_on_return((Map(at, length, 1, Backing(None, offset)),))
     return at, size

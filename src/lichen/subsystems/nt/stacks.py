@@ -21,7 +21,7 @@ from lichen.executive.address_space import AddressSpace, Region, page_down
 from lichen.executive.interfaces import PAGE, MemoryOperation
 from lichen.executive.status import Status
 from lichen.subsystems.nt import virtual_memory
-from lichen.subsystems.nt.images import GRANULARITY, Allocation
+from lichen.subsystems.nt.allocations import GRANULARITY, MEM_PRIVATE, Allocation, allocation_of
 from lichen.subsystems.nt.protection import PAGE_GUARD, PAGE_READWRITE
 from lichen.subsystems.nt.records import MODEL, POINTER
 from lichen.subsystems.nt.records.startup import NtTib, Teb
@@ -62,13 +62,13 @@ def touched(thread: Thread, region: Region, address: int) -> int | None:
     SUCCESS when it was a page further up, by which a program has the guard set up again (_resetstkoflw); None when it was
     no page of the stack.
     """
-    allocation, teb = region.allocation, nt_of(thread).teb
+    allocation, teb = allocation_of(region), nt_of(thread).teb
     try:
         top = _TIB.read(thread.memory, teb).stack_base
         bottom = POINTER.read(thread.memory, teb + _DEALLOCATION_STACK)
     except BadAddress:
         return None
-    if not isinstance(allocation, Allocation) or allocation.type != virtual_memory.MEM_PRIVATE:
+    if allocation is None or allocation.type != MEM_PRIVATE:
         return None
     if allocation.base != bottom or not address < top <= bottom + allocation.size:
         return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.address_space import Region
 from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.images import MEM_IMAGE, Allocation
+from lichen.subsystems.nt.allocations import MEM_IMAGE, MEM_MAPPED, MEM_PRIVATE, allocation_of
 from lichen.subsystems.nt.protection import (
     PAGE_EXECUTE,
     PAGE_EXECUTE_READ,
@@ -27,7 +27,6 @@ from lichen.subsystems.nt.protection import (
     host_protection,
 )
 from lichen.subsystems.nt.status import NtStatus
-from lichen.subsystems.nt.virtual_memory import MEM_MAPPED, MEM_PRIVATE
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
@@ -58,8 +57,8 @@ def check_private(protect: int) -> None:
 def settled(regions: Iterable[Region], protect: int) -> int:
     """The protection that pages get who are asked for `protect`; SECTION_PROTECTION when their view does not allow it."""
     for region in regions:
-        allocation = region.allocation
-        if not isinstance(allocation, Allocation):
+        allocation = allocation_of(region)
+        if allocation is None:
             continue
         if allocation.type == MEM_IMAGE:
             base = protect & _BASE

@@ -11,7 +11,14 @@ from typing import Final, NamedTuple
 from lichen.executive.address_space import AddressSpace, Region, page_up
 from lichen.executive.interfaces import Map, MemoryOperation, Protect
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
+from lichen.subsystems.nt.allocations import (
+    GRANULARITY,
+    MEM_IMAGE,
+    MEM_MAPPED,
+    MEM_PRIVATE,
+    Allocation,
+    allocation_of,
+)
 from lichen.subsystems.nt.protection import (
     PAGE_EXECUTE_READWRITE,
     PAGE_EXECUTE_WRITECOPY,
@@ -23,13 +30,7 @@ from lichen.subsystems.nt.protection import (
 from lichen.subsystems.nt.records.virtual_memory import MemoryRegionInformation
 
 MEM_COMMIT, MEM_RESERVE, MEM_DECOMMIT, MEM_RELEASE, MEM_FREE = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
-MEM_PRIVATE, MEM_MAPPED, MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = (
-    0x20000,
-    0x40000,
-    0x80000,
-    0x100000,
-    0x200000,
-)
+MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = 0x80000, 0x100000, 0x200000
 _WRITABLE: Final = (
     PAGE_READWRITE | PAGE_WRITECOPY | PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY | PAGE_GUARD
 )
@@ -128,7 +129,7 @@ def set_protection(space: AddressSpace, start: int, end: int, protect: int) -> N
 def allocate(space: AddressSpace, size: int, protect: int, at: int = 0) -> tuple[int, list[MemoryOperation]]:
     """Reserve and commit at once: the base, and the operations that map it."""
     allocation = reserve(space, size, protect, at)
-    return allocation.base, commit(space, allocation.base, allocation.base + allocation.size, protect)
+    return allocation.base, commit(space, allocation.base, allocation.end, protect)
 
 
 def region_information(space: AddressSpace, address: int) -> MemoryRegionInformation:
@@ -136,10 +137,10 @@ def region_information(space: AddressSpace, address: int) -> MemoryRegionInforma
     region = space.find(address)
     if region is None:
         raise Failure(Status.INVALID_ADDRESS)
-    allocation = region.allocation
-    if not isinstance(allocation, Allocation):
+    allocation = allocation_of(region)
+    if allocation is None:
         return MemoryRegionInformation(region.start, region.state, _PRIVATE, region.size, region.size, 0, 0)
-    parts = space.overlapping(allocation.base, allocation.base + allocation.size)
+    parts = space.overlapping(allocation.base, allocation.end)
     committed = sum(part.size for part in parts if part.state and part.allocation is allocation)
     kind = _REGION_TYPES[allocation.type]
     if allocation.type == MEM_MAPPED and not allocation.path:

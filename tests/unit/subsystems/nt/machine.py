@@ -18,8 +18,8 @@ from lichen.executive.objects.handles import handle_of
 from lichen.executive.processes import Process, Thread
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.security.tokens import Token
+from lichen.subsystems.nt.allocations import Allocation
 from lichen.subsystems.nt.generations import WINE_10, Generation
-from lichen.subsystems.nt.images import Allocation
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import NtSubsystem, declare_calls

@@ -24,36 +24,36 @@ _LONGEST: Final = 255
 _HEAD: Final = layout(AtomBasicInformation, MODEL)
 
 
-def _name(thread: Thread, address: int, size: int) -> str | int:
-    """An atom's name (`size` in bytes), or the number that stands for itself: a small address or `#number`."""
+def _named(thread: Thread, address: int, size: int) -> tuple[int, str]:
+    """The number that stands for itself, a small address or `#number`; or 0, and an atom's name (`size` in bytes)."""
     if address < FIRST_ATOM:
         if not address:
             raise Failure(Status.INVALID_PARAMETER)
-        return address
+        return address, ""
     if not size or size % 2 or size > 2 * _LONGEST:
         raise Failure(Status.INVALID_PARAMETER)
     text = decode(thread.memory.read(address, size)).rstrip("\0")
     if text[:1] == "#" and text[1:].isascii() and text[1:].isdigit() and 0 < int(text[1:]) < FIRST_ATOM:
-        return int(text[1:])
+        return int(text[1:]), ""
     if not text:
         raise Failure(Status.OBJECT_NAME_INVALID)
-    return text
+    return 0, text
 
 
 @nt.call()
 def NtAddAtom(thread: Thread, name: Address, size: u32, atom: OptionalOut[u16]) -> int:
     """Enter a string, or use it once more."""
-    given = _name(thread, name, size)
-    atom.write(given if isinstance(given, int) else thread.process.machine.atoms.add(given))
+    number, text = _named(thread, name, size)
+    atom.write(number or thread.process.machine.atoms.add(text))
     return Status.SUCCESS
 
 
 @nt.call()
 def NtFindAtom(thread: Thread, name: Address, size: u32, atom: OptionalOut[u16]) -> int:
     """The number of a string."""
-    given = _name(thread, name, size)
-    number = given if isinstance(given, int) else thread.process.machine.atoms.numbers.get(fold(given))
-    if number is None:
+    number, text = _named(thread, name, size)
+    number = number or thread.process.machine.atoms.numbers.get(fold(text), 0)
+    if not number:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
     atom.write(number)
     return Status.SUCCESS

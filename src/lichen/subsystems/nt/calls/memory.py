@@ -15,7 +15,14 @@ from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import foreign, names, placeholders, views, virtual_memory
-from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation
+from lichen.subsystems.nt.allocations import (
+    GRANULARITY,
+    MEM_IMAGE,
+    MEM_PRIVATE,
+    Allocation,
+    allocation_at,
+    allocation_of,
+)
 from lichen.subsystems.nt.objects import process_of
 from lichen.subsystems.nt.placeholders import (
     MEM_COALESCE_PLACEHOLDERS,
@@ -189,7 +196,7 @@ def _reserve(
     allocation = virtual_memory.reserve(
         target.space, length, protect, wanted, bool(kind & MEM_TOP_DOWN), room=room
     )
-    start, end = allocation.base, allocation.base + allocation.size
+    start, end = allocation.base, allocation.end
     if not kind & MEM_COMMIT:
         return start, end, []
     return start, end, virtual_memory.commit(target.space, start, end, protect)
@@ -199,7 +206,7 @@ def _commit_existing(target: Process, start: int, end: int, kind: int, protect: 
     allocation = _allocation(target, start, end)
     if kind & MEM_RESET or not kind & MEM_COMMIT:
         return []
-    if allocation.type == MEM_IMAGE or allocation.content is not None:
+    if allocation.is_view:
         raise Failure(NtStatus.ALREADY_COMMITTED)
     return virtual_memory.commit(target.space, start, end, protect)
 
@@ -209,12 +216,11 @@ def _allocation(target: Process, start: int, end: int) -> Allocation:
     regions = list(target.space.overlapping(start, end))
     if not regions or not target.space.is_mapped(start, end):
         raise Failure(Status.CONFLICTING_ADDRESSES)
-    allocation = regions[0].allocation
+    allocation = allocation_of(regions[0])
     if allocation is None or any(region.allocation is not allocation for region in regions):
         raise Failure(Status.CONFLICTING_ADDRESSES)
-    if isinstance(allocation, placeholders.Placeholder):
+    if allocation.is_placeholder:
         raise Failure(Status.CONFLICTING_ADDRESSES)
-    assert isinstance(allocation, Allocation)
     return allocation
 
 
@@ -227,14 +233,13 @@ def NtFreeVirtualMemory(
     if kind & (MEM_PRESERVE_PLACEHOLDER | MEM_COALESCE_PLACEHOLDERS):
         return _free_placeholder(thread, target, wanted, length, kind)
     start = page_down(wanted)
-    region = target.space.find(start)
-    if region is None or not isinstance(region.allocation, Allocation):
+    allocation = allocation_at(target.space, start)
+    if allocation is None:
         raise Failure(NtStatus.MEMORY_NOT_ALLOCATED)
-    allocation = region.allocation
-    if allocation.type != virtual_memory.MEM_PRIVATE:
+    if allocation.type != MEM_PRIVATE:
         raise Failure(Status.INVALID_PARAMETER)
-    end = page_up(wanted + length) if length else allocation.base + allocation.size
-    if end > allocation.base + allocation.size or (not length and start != allocation.base):
+    end = page_up(wanted + length) if length else allocation.end
+    if end > allocation.end or (not length and start != allocation.base):
         raise Failure(NtStatus.FREE_VM_NOT_AT_BASE if not length else NtStatus.UNABLE_TO_FREE_VM)
     if kind == MEM_RELEASE:
         operations = _release(target, start, end)
@@ -346,10 +351,10 @@ def _basic_information(target: Process, address: int) -> MemoryBasicInformation:
         end = following.start if following else target.space.high
         return MemoryBasicInformation(start, 0, 0, end - start, MEM_FREE, PAGE_NOACCESS, 0)
     end = _end_of_run(target, region)
-    allocation = region.allocation
-    kind = allocation.type if isinstance(allocation, Allocation) else virtual_memory.MEM_PRIVATE
-    base = allocation.base if isinstance(allocation, Allocation) else region.start
-    protect = allocation.protect if isinstance(allocation, Allocation) else region.state
+    allocation = allocation_of(region)
+    kind = allocation.type if allocation is not None else MEM_PRIVATE
+    base = allocation.base if allocation is not None else region.start
+    protect = allocation.protect if allocation is not None else region.state
     state = MEM_COMMIT if region.state else MEM_RESERVE
     return MemoryBasicInformation(start, base, protect, end - start, state, region.state, kind)
 
@@ -382,9 +387,8 @@ def _region(
 def _mapped_name(
     thread: Thread, target: Process, address: int, buffer: int, size: int, needed: OptionalOut[int]
 ) -> int:
-    region = target.space.find(address)
-    allocation = region.allocation if region else None
-    if not isinstance(allocation, Allocation) or not allocation.path:
+    allocation = allocation_at(target.space, address)
+    if allocation is None or not allocation.path:
         raise Failure(Status.INVALID_ADDRESS)
     name = encode(names.native_name(target.machine, allocation.path))
     needed.write(_STRING.size + len(name) + 2)
@@ -397,9 +401,8 @@ def _mapped_name(
 
 def _unix_functions(thread: Thread, address: int, buffer: int) -> int:
     """A handle for the Unix half of the module at `address` (unixcalls.py)."""
-    region = thread.process.space.find(address)
-    allocation = region.allocation if region else None
-    if not isinstance(allocation, Allocation) or allocation.type != MEM_IMAGE:
+    allocation = allocation_at(thread.process.space, address)
+    if allocation is None or allocation.type != MEM_IMAGE:
         raise Failure(Status.INVALID_PARAMETER)
     modules = nt_of_process(thread.process).unix_modules
     modules.append(allocation.path)

@@ -18,8 +18,15 @@ from lichen.executive.sections import mapping
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt import names
+from lichen.subsystems.nt.allocations import (
+    GRANULARITY,
+    MEM_IMAGE,
+    MEM_MAPPED,
+    Allocation,
+    allocation_of,
+)
 from lichen.subsystems.nt.calls.memory import change
-from lichen.subsystems.nt.images import GRANULARITY, MEM_IMAGE, Allocation, Image
+from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
 from lichen.subsystems.nt.objects.section import Content, SectionObject
@@ -29,10 +36,9 @@ from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
-from lichen.subsystems.nt.virtual_memory import MEM_MAPPED, Room, room_below
+from lichen.subsystems.nt.virtual_memory import Room, room_below
 
 if TYPE_CHECKING:
-    from lichen.executive.io.node import Node
     from lichen.executive.processes import Process, Thread
 
 SEC_IMAGE, SEC_RESERVE, SEC_COMMIT = 0x1000000, 0x4000000, 0x8000000
@@ -171,7 +177,7 @@ def _map_file_view(
             thread.guest.change_memory(operations)
         else:
             change(thread, target, list(operations))
-    allocation = Allocation(at, size, protect, MEM_MAPPED, content, content.path)
+    allocation = Allocation(at, size, protect, MEM_MAPPED, content.path, is_view=True)
     space.insert(
         Region(at, at + size, host, shared, content.file, offset, allocation=allocation, state=protect)
     )
@@ -193,7 +199,7 @@ def _unmap(thread: Thread, target: Process, base: int) -> int:
     allocation = _view_of(target.space.find(base))
     if allocation is None:
         raise Failure(NtStatus.NOT_MAPPED_VIEW)
-    end = allocation.base + allocation.size
+    end = allocation.end
     for removed in target.space.remove(allocation.base, end):
         if removed.file is not None and removed.shared:
             removed.file.node.touch()
@@ -207,27 +213,22 @@ def _unmap(thread: Thread, target: Process, base: int) -> int:
 def NtAreMappedFilesTheSame(thread: Thread, image: Address, view: Address) -> int:
     """Whether the image at an address is of the file that is mapped at another."""
     space = thread.process.space
-    regions = space.find(image), space.find(view)
-    if None in regions:
+    here, there = space.find(image), space.find(view)
+    if here is None or there is None:
         raise Failure(Status.INVALID_ADDRESS)
-    first, second = (_view_of(region) for region in regions)
+    first, second = _view_of(here), _view_of(there)
     if first is None or second is None:
         raise Failure(Status.CONFLICTING_ADDRESSES)
-    if first is not second and (first.type != MEM_IMAGE or _node_of(first) is not _node_of(second)):
+    node = there.file.node if there.file is not None else second.node
+    if first is not second and (first.type != MEM_IMAGE or first.node is not node):
         raise Failure(Status.NOT_SAME_DEVICE)
     return Status.SUCCESS
 
 
 def _view_of(region: Region | None) -> Allocation | None:
     """The view that a region is of, None when it is of none."""
-    allocation = region.allocation if region else None
-    if isinstance(allocation, Allocation) and allocation.type in (MEM_MAPPED, MEM_IMAGE):
-        return allocation
-    return None
-
-
-def _node_of(view: Allocation) -> Node | None:
-    return view.content.file.node if isinstance(view.content, Content) else view.node
+    allocation = allocation_of(region)
+    return allocation if allocation is not None and allocation.type in (MEM_MAPPED, MEM_IMAGE) else None
 
 
 @nt.call()

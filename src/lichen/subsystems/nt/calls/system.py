@@ -15,10 +15,10 @@ from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.processes import Process, Thread
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import foreign, priority, registry_seeds, time_zone
+from lichen.subsystems.nt.allocations import GRANULARITY
 from lichen.subsystems.nt.calls.process import memory_counters
 from lichen.subsystems.nt.calls.process import times as process_times
 from lichen.subsystems.nt.calls.thread import times as thread_times
-from lichen.subsystems.nt.images import GRANULARITY
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.nls import US_ENGLISH, map_table
 from lichen.subsystems.nt.objects import process_of
