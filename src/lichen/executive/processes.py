@@ -21,6 +21,7 @@ from lichen.executive.limits import ProcessorLimit, default_limits
 from lichen.executive.objects.handles import HandleTable
 from lichen.executive.scheduler import NOBODY, Parking
 from lichen.executive.scheduling import Scheduling
+from lichen.executive.security.access import Secured, default_descriptor
 from lichen.executive.sessions import ProcessGroup, Session
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Changes, Ended
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.jobs import Job
     from lichen.executive.machine import MachineState
+    from lichen.executive.objects.rights import Rights
     from lichen.executive.security.descriptors import Descriptor
+    from lichen.executive.security.tokens import Token
 
 INIT: Final = 1
 SYSTEM: Final = 4
@@ -58,7 +61,7 @@ class ExitStatus(NamedTuple):
         return 128 + self.signal if self.signal else self.byte
 
 
-class Thread:
+class Thread(Secured):
     """One thread of a guest. `attention` makes `finish` ask the subsystem before the thread goes on."""
 
     def __init__(self, process: Process, id: int, guest: GuestThread) -> None:
@@ -86,6 +89,9 @@ class Thread:
 
     def __str__(self) -> str:
         return f"thread {self.id} of {self.process}"
+
+    def usual_descriptor(self, caller: Token, rights: Rights) -> Descriptor:
+        return default_descriptor(self.process.files.token, rights)
 
     def adopt(self, guest: GuestThread) -> None:
         """Go on in another host thread, after exec."""
@@ -215,7 +221,7 @@ class Thread:
         self.ended.set()
 
 
-class Process:
+class Process(Secured):
     """One process of the machine."""
 
     def __init__(self, machine: MachineState, id: int, parent: Process | None, subsystem: Subsystem) -> None:
@@ -259,6 +265,9 @@ class Process:
         self._peak_memory = 0
         self.when_image_left: list[Callable[[], None]] = []
         """Called once when the process leaves its address space, by exec or exit: vfork's parent waits for that."""
+
+    def usual_descriptor(self, caller: Token, rights: Rights) -> Descriptor:
+        return default_descriptor(self.files.token, rights)
 
     def __str__(self) -> str:
         return f"process {self.id} ({self.name})"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.location import fold
 from lichen.executive.registry_file import Changes, RegistryFile, StoredKey, Value
+from lichen.executive.security.access import Secured
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Waitable
 from lichen.executive.worker import Job, Worker
@@ -68,7 +69,7 @@ class Changed(Waitable):
         self.wake()
 
 
-class Key:
+class Key(Secured):
     """One key. `id` is its row; 0 for keys that are not (yet) on disk. A link leads to the key that its value names.
 
     `unread` reads what is below a key that is on disk, and is None when that has happened.
@@ -86,7 +87,6 @@ class Key:
         "modified",
         "name",
         "parent",
-        "security",
         "unread",
         "volatile",
         "watchers",

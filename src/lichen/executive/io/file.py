@@ -31,16 +31,12 @@ from lichen.executive.wait import Blocks, Event, Waitable, then
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import MappedContent
-    from lichen.executive.io.requests import Answer, DeviceRequest
+    from lichen.executive.io.requests import Answer, DeviceRequest, NewPipe
     from lichen.executive.io.transfers import Clock
     from lichen.executive.objects.completion import Telling
     from lichen.executive.processes import Process
 
-SEEK_SET: Final = 0
-SEEK_CURRENT: Final = 1
-SEEK_END: Final = 2
-SEEK_DATA: Final = 3
-SEEK_HOLE: Final = 4
+SEEK_SET, SEEK_CURRENT, SEEK_END, SEEK_DATA, SEEK_HOLE = 0, 1, 2, 3, 4
 LARGEST_OFFSET: Final = (1 << 63) - 1
 Data = bytes | bytearray | memoryview
 
@@ -220,6 +216,9 @@ class File(Object):
     def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File] | None:
         return None
 
+    def create_pipe(self, process: Process, name: str, open: Open, new: NewPipe) -> File:
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+
     def device_control(self, request: DeviceRequest) -> int | Blocks[int] | None:
         """Carry out a request to a device, and tell its end; INVALID_DEVICE_REQUEST for what the file does not know."""
         raise Failure(Status.INVALID_DEVICE_REQUEST)
@@ -229,6 +228,10 @@ class File(Object):
         return None
 
     # ---- the object
+
+    @property
+    def by_mode(self) -> File | None:
+        return self
 
     def attributes(self) -> Attributes:
         return self.node.attributes()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+    from lichen.executive.security.descriptors import Descriptor
     from lichen.executive.wait import Blocks
 
 Answer = tuple[int, bytes]
@@ -41,6 +42,28 @@ class DeviceRequest(NamedTuple):
         status, data = answer
         self.thread.memory.write(self.output, data)
         return self.operation.end(status, len(data))
+
+
+class PipeShape(NamedTuple):
+    """What all instances of a named pipe have in common; quotas in bytes, `directions` are what its clients may do."""
+
+    directions: int
+    messages: bool
+    most_instances: int
+    inbound_quota: int
+    outbound_quota: int
+    timeout: int
+    """How long a client waits for an instance by default: relative, 100 ns."""
+
+
+class NewPipe(NamedTuple):
+    """What is asked of a device that makes named pipes (NT: IRP_MJ_CREATE_NAMED_PIPE)."""
+
+    shape: PipeShape
+    one_message: bool
+    """Whether a read of the server's end stops where a message ends."""
+    waits: bool
+    descriptor: Descriptor | None
 
 
 class BytesAvailable(NamedTuple):

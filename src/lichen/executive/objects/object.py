@@ -16,8 +16,10 @@ from lichen.executive.status import Failure, Status
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.io.opening import Open
+    from lichen.executive.io.requests import NewPipe
     from lichen.executive.objects.namespace import Directory
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.registry import Key
     from lichen.executive.security.descriptors import Descriptor
     from lichen.executive.security.tokens import Token
     from lichen.executive.wait import Blocks, Waitable
@@ -75,6 +77,14 @@ class Object(Guarded):
 
     def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File] | None:
         """Open what a name means below the object; None: it is one of files, below this one's place. OBJECT_TYPE_MISMATCH."""
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+
+    def create_pipe(self, process: Process, name: str, open: Open, new: NewPipe) -> File:
+        """Make an instance of the pipe that a name means below the object; OBJECT_NAME_INVALID for what has no pipes."""
+        raise Failure(Status.OBJECT_NAME_INVALID)
+
+    def key_below(self, process: Process, rest: tuple[str, ...]) -> tuple[Key, tuple[str, ...]]:
+        """The key at which the tree of keys begins, and the names of it that `rest` means; OBJECT_TYPE_MISMATCH."""
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
 
     def signal(self, thread: Thread, access: int) -> None:

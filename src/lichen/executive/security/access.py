@@ -13,7 +13,7 @@ Source: [MS-DTYP] 2.5.3.2 access check; NtDuplicateObject and NtCreateEvent for 
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import TYPE_CHECKING, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from lichen.executive.objects.rights import (
     DELETE,
@@ -37,28 +37,41 @@ from lichen.executive.security.tokens import Token
 from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
     from lichen.executive.processes import Process
 
 _OF_OWNERS: Final = DELETE | WRITE_DAC | WRITE_OWNER
 
 
-class Secured(Protocol):
+class Secured:
     """What may be given a descriptor of its own."""
 
+    __slots__ = ("security",)
     security: Descriptor | None
 
+    @property
+    def by_mode(self) -> File | None:
+        """The file whose owner and mode protect it, as it keeps no descriptor; None for everything else."""
+        return None
 
-class Guarded:
+    def usual_descriptor(self, caller: Token, rights: Rights) -> Descriptor:
+        """What protects it while it was given no descriptor, as one."""
+        return default_descriptor(caller, rights)
+
+
+class Guarded(Secured):
     """What has a maker, and rights for others to have."""
 
-    __slots__ = ("maker", "security")
+    __slots__ = ("maker",)
     rights: ClassVar[Rights]
     """The rights that handles to it can have."""
     of_others: ClassVar[int] = 0
     """The rights that everybody has to it who is not its maker."""
     maker: Token | None
     """Whose it is; None for what is the machine's, and for everybody to use as far as no descriptor says otherwise."""
-    security: Descriptor | None
+
+    def usual_descriptor(self, caller: Token, rights: Rights) -> Descriptor:
+        return default_descriptor(self.maker or caller, rights, self.of_others)
 
     @property
     def secured(self) -> Secured:

@@ -86,6 +86,15 @@ def _open_below(thread: Thread, start: Object, name: str, request: Open) -> File
     return create_file(thread.process.files, start.location, components, request)
 
 
+def open_at_once(thread: Thread, name: Named, request: Open) -> File:
+    """As `open_named`, for a call that does not wait; OBJECT_TYPE_MISMATCH for what would have to be waited for."""
+    file = open_named(thread, name, request)
+    if not isinstance(file, File):
+        file.close()
+        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    return file
+
+
 def name_for(thread: Thread, name: Named) -> Name:
     """The name of a file that is to be made: below an open directory, or on a drive; NOT_SAME_DEVICE elsewhere."""
     return Name(*names.place(thread, name), Walk.CASE_BLIND)

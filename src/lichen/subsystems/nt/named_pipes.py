@@ -29,14 +29,13 @@ from lichen.subsystems.nt.pipe_control import (
     SHARE_READ,
     SHARE_WRITE,
     OfEnd,
-    Shape,
 )
 from lichen.subsystems.nt.pipe_queues import Budget, Message, Part, Queue, Transfer
 from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
-    from lichen.executive.io.requests import Answer, DeviceRequest
+    from lichen.executive.io.requests import Answer, DeviceRequest, NewPipe, PipeShape
     from lichen.executive.io.transfers import Clock
     from lichen.executive.processes import Process
     from lichen.executive.security.descriptors import Descriptor
@@ -368,7 +367,7 @@ class NamedPipe(Guarded):
     rights: ClassVar[Rights] = FILE
     of_others: ClassVar[int] = FILE.spell(GENERIC_READ)
 
-    def __init__(self, device: NamedPipes, name: str, shape: Shape) -> None:
+    def __init__(self, device: NamedPipes, name: str, shape: PipeShape) -> None:
         self.device, self.name, self.shape = device, name, shape
         self.maker: Token | None = None
         self.security: Descriptor | None = None
@@ -422,6 +421,9 @@ class PipeRoot(File):
     def open_relative(self, process: Process, name: str, open: Open) -> File:
         return self.device.open_relative(process, name, open)
 
+    def create_pipe(self, process: Process, name: str, open: Open, new: NewPipe) -> NamedPipeEnd:
+        return self.device.create(process, name, open, new)
+
     def file_system_control(self, request: DeviceRequest) -> Answer | Blocks[Answer]:
         return pipe_control.of_device(self, request)
 
@@ -437,16 +439,20 @@ class NamedPipes(Device):
         self.budget = Budget(_MOST_QUEUED)
         self.pipes: dict[str, NamedPipe] = {}
 
-    def create(
-        self, process: Process, name: str, open: Open, shape: Shape, descriptor: Descriptor | None = None
-    ) -> NamedPipeEnd:
+    def create_pipe(self, process: Process, name: str, open: Open, new: NewPipe) -> NamedPipeEnd:
+        if not name:
+            raise Failure(Status.OBJECT_NAME_INVALID)
+        return self.create(process, name, open, new)
+
+    def create(self, process: Process, name: str, open: Open, new: NewPipe) -> NamedPipeEnd:
         """A new instance, of a new pipe or of one that is there; an empty name makes a pipe that has none."""
+        shape = new.shape
         pipe = self.pipes.get(fold(name)) if name else None
         if pipe is None:
             if open.disposition == 1:
                 raise Failure(Status.OBJECT_NAME_NOT_FOUND)
             pipe = NamedPipe(self, name, shape)
-            protect(process, pipe, descriptor)
+            protect(process, pipe, new.descriptor)
             outcome = Outcome.CREATED
             if name:
                 self.pipes[fold(name)] = pipe
@@ -459,7 +465,7 @@ class NamedPipes(Device):
             outcome = Outcome.OPENED
         open = open._replace(access=FILE.of_maker(open.access))
         end = NamedPipeEnd(process, open, pipe, is_server=True)
-        end.outcome = outcome
+        end.outcome, end.one_message, end.waits = outcome, new.one_message, new.waits
         pipe.instances[end] = pipe.listeners[end] = None
         pipe.notify()
         return end

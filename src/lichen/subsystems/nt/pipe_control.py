@@ -48,18 +48,6 @@ _USUAL_CAPACITY: Final = 65536
 Known = TypeVar("Known", int, bytes)
 
 
-class Shape(NamedTuple):
-    """What all instances of a pipe have in common; quotas in bytes, `directions` in SHARE_* of the client."""
-
-    directions: int
-    messages: bool
-    most_instances: int
-    inbound_quota: int
-    outbound_quota: int
-    timeout: int
-    """How long a client waits for an instance by default: relative, 100 ns."""
-
-
 def of_device(root: PipeRoot, request: DeviceRequest) -> Answer | Blocks[Answer]:
     """Carry out a request to the device itself; NOT_SUPPORTED."""
     if request.code != _WAIT:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import KEY, Rights
 from lichen.executive.registry import Changed, Key
 from lichen.executive.wait import Blocks, Wait
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process
 
 
 def name_of_key(key: Key) -> str:
@@ -21,6 +24,9 @@ class RegistryRoot(Object):
 
     __slots__ = ()
     type_name: ClassVar[str] = "Key"
+
+    def key_below(self, process: Process, rest: tuple[str, ...]) -> tuple[Key, tuple[str, ...]]:
+        return process.machine.registry.root, ("Registry", *filter(None, rest))
 
 
 class KeyObject(Object):

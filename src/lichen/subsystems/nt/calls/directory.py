@@ -27,7 +27,7 @@ from lichen.subsystems.nt.completions import Completion
 from lichen.subsystems.nt.directory_watch import DirectoryWatch
 from lichen.subsystems.nt.links import shown, tag_of
 from lichen.subsystems.nt.names import LINUX_EXTENSION
-from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.objects import directory_of, file_of
 from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.records.files import (
@@ -168,12 +168,11 @@ def _query(
     flags: int,
     mask: str,
 ) -> int:
-    directory = file_of(thread, handle, Access.READ)
+    file = file_of(thread, handle, Access.READ)
     record = _RECORDS.get(information_class)
     if record is None:
         raise Failure(Status.INVALID_INFO_CLASS)
-    if not isinstance(directory, DirectoryFile):
-        raise Failure(Status.INVALID_PARAMETER)
+    directory = directory_of(file)
     listing = directory.listing
     first = listing is None or bool(flags & _RESTART)
     if listing is None or flags & _RESTART:
@@ -306,9 +305,7 @@ def NtNotifyChangeDirectoryFile(
         raise Failure(Status.ACCESS_VIOLATION)
     if not filter or filter & ~_CHANGES:
         raise Failure(Status.INVALID_PARAMETER)
-    directory = file_of(thread, handle, Access.READ)
-    if not isinstance(directory, DirectoryFile):
-        raise Failure(Status.INVALID_PARAMETER)
+    directory = directory_of(file_of(thread, handle, Access.READ))
     completion = Completion(thread, directory, event, routine, context, status)
     watch = _watch_of(thread, directory, filter, subtree)
     watch.expect(bool(size))

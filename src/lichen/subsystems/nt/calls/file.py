@@ -18,7 +18,7 @@ from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.files import open_named, open_of
+from lichen.subsystems.nt.files import open_at_once, open_named, open_of
 from lichen.subsystems.nt.links import shown_by_name
 from lichen.subsystems.nt.objects import file_of, new_handle
 from lichen.subsystems.nt.records import MODEL
@@ -271,9 +271,7 @@ def NtFlushBuffersFile(thread: Thread, handle: Handle, status: Address) -> Resul
 def _located(thread: Thread, name: ObjectName) -> Attributes:
     """The attributes of what has a name."""
     request = Open(Access.READ_ATTRIBUTES, options=Options.PATH_ONLY | Options.OPEN_LINK)
-    file = open_named(thread, name, request)
-    if not isinstance(file, File):
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    file = open_at_once(thread, name, request)
     try:
         if file.node.delete_pending:
             raise Failure(Status.DELETE_PENDING)
@@ -300,9 +298,7 @@ def NtQueryFullAttributesFile(thread: Thread, name: ObjectName, buffer: Address)
 def NtDeleteFile(thread: Thread, name: ObjectName) -> int:
     """Delete a file by name."""
     request = Open(Access.DELETE, options=Options.DELETE_ON_CLOSE | Options.OPEN_LINK)
-    file = open_named(thread, name, request)
-    if isinstance(file, File):
-        file.release()
+    open_at_once(thread, name, request).release()
     return Status.SUCCESS
 
 

@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalIn, Out
 from lichen.abi.layout import i64, ptr, u32
-from lichen.executive.objects.handles import index_of
+from lichen.executive.io.opening import Share
+from lichen.executive.io.requests import NewPipe, PipeShape
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.access import given_descriptor
 from lichen.subsystems.nt.files import open_of
-from lichen.subsystems.nt.named_pipes import (
-    NamedPipe,
-    NamedPipes,
-    PipeRoot,
-)
+from lichen.subsystems.nt.named_pipes import NamedPipe
 from lichen.subsystems.nt.objects import new_handle
-from lichen.subsystems.nt.pipe_control import SHARE_READ, SHARE_WRITE, Shape
+from lichen.subsystems.nt.pipe_control import SHARE_READ, SHARE_WRITE
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import NOTHING, Flags, Named, ObjectName
+from lichen.subsystems.nt.types import NOTHING, Flags, ObjectName
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -54,27 +51,16 @@ def NtCreateNamedPipeFile(
         raise Failure(Status.INVALID_PARAMETER)
     if not most_instances:
         raise Failure(Status.INVALID_PARAMETER)
-    device, rest = _device_of(thread, name)
-    shape = Shape(share, bool(message_type & 1), most_instances, inbound_quota, outbound_quota, timeout or 0)
-    request = open_of(access, disposition, 7, options & ~1)
+    if not name.root and not name.name:
+        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD if name is not NOTHING else Status.INVALID_PARAMETER)
+    start, rest = names.meaning(thread, name)
+    request = open_of(access, disposition, Share.ALL, options & ~1)
     descriptor = given_descriptor(thread, name, NamedPipe.rights, NamedPipe.of_others)
-    end = device.create(thread.process, rest, request, shape, descriptor)
-    end.one_message, end.waits = bool(message_reading & 1), not not_waiting & 1
+    shape = PipeShape(
+        share, bool(message_type & 1), most_instances, inbound_quota, outbound_quota, timeout or 0
+    )
+    new = NewPipe(shape, bool(message_reading & 1), not not_waiting & 1, descriptor)
+    end = start.create_pipe(thread.process, rest, request, new)
     handle.write(new_handle(thread, end, end.access, name))
     status.write(IoStatusBlock(Status.SUCCESS, end.outcome))
     return Status.SUCCESS
-
-
-def _device_of(thread: Thread, name: Named) -> tuple[NamedPipes, str]:
-    """The device that a pipe's name leads to, and the name it has there."""
-    if name.root:
-        start = thread.process.handles.get(index_of(name.root))
-        if isinstance(start, PipeRoot):
-            return start.device, name.name
-    elif not name.name:
-        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD if name is not NOTHING else Status.INVALID_PARAMETER)
-    found = names.reach(thread, name, case_blind=True)
-    rest = "\\".join(found.rest)
-    if not isinstance(found.object, NamedPipes) or not rest:
-        raise Failure(Status.OBJECT_NAME_INVALID)
-    return found.object, rest

@@ -27,7 +27,7 @@ from lichen.subsystems.nt import attributes, environment, priority
 from lichen.subsystems.nt.calls.section import image_information
 from lichen.subsystems.nt.console.files import lend_terminal
 from lichen.subsystems.nt.console.start import settle_console
-from lichen.subsystems.nt.files import open_named
+from lichen.subsystems.nt.files import open_at_once
 from lichen.subsystems.nt.objects import new_handle
 from lichen.subsystems.nt.parameters import Parameters, arguments_of, read_parameters
 from lichen.subsystems.nt.records import MODEL, POINTER
@@ -85,9 +85,7 @@ def NtCreateUserProcess(
     thread_handle.write(0)
     request = _read_request(thread, wanted)
     given = read_parameters(thread.memory, parameters)
-    opened = open_named(thread, Named(0, request.image, 0), _RUN)
-    if not isinstance(opened, File):
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
+    opened = open_at_once(thread, Named(0, request.image, 0), _RUN)
     try:
         child, first, loaded = _start(thread, opened, given, request, process_flags)
     finally:

@@ -31,7 +31,7 @@ from lichen.subsystems.nt.records.registry import (
     KeyValuePartialInformationAlign64,
 )
 from lichen.subsystems.nt.registry_access import require_writable
-from lichen.subsystems.nt.registry_keys import KeyObject, RegistryRoot, name_of_key
+from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
 from lichen.subsystems.nt.spelling import path_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
@@ -83,10 +83,8 @@ def _place(thread: Thread, name: Named) -> tuple[Key, tuple[str, ...]]:
         return _key(thread, name.root, 0), tuple(filter(None, path_of(name.name)))
     if not name.name:
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-    found = names.reach(thread, name, case_blind=True)
-    if not isinstance(found.object, RegistryRoot):
-        raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    return _registry(thread).root, ("Registry", *filter(None, found.rest))
+    found, rest = names.reach(thread, name, case_blind=True)
+    return found.key_below(thread.process, rest)
 
 
 @nt.call()

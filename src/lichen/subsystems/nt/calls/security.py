@@ -12,14 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
 from lichen.abi.layout import layout, u32
-from lichen.executive import processes
 from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, Attributes
-from lichen.executive.io.file import File
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.opening import Access
 from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.rights import PROCESS, THREAD, Rights
-from lichen.executive.security.access import Guarded, Secured, default_descriptor
 from lichen.executive.security.descriptors import Account, Descriptor, Part, Principal
 from lichen.executive.security.modes import as_descriptor, as_mode
 from lichen.executive.status import Failure, Status
@@ -33,7 +30,9 @@ from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import CURRENT_PROCESS, CURRENT_THREAD, Address, Flags, Handle
 
 if TYPE_CHECKING:
+    from lichen.executive.io.file import File
     from lichen.executive.processes import Thread
+    from lichen.executive.security.access import Secured
 
 _KEPT_AS: Final = "security.lichen"
 _KEPT_FOR: Final = layout(KeptFor, MODEL)
@@ -72,8 +71,8 @@ def NtSetSecurityObject(thread: Thread, handle: Handle, which: Flags, address: A
     if which & Part.GROUP and given.group is None:
         raise Failure(NtStatus.INVALID_PRIMARY_GROUP)
     changed = _descriptor(thread, found, rights).changed(given, which)
-    if isinstance(found, File):
-        _set_file(thread, found, changed, which)
+    if found.by_mode is not None:
+        _set_file(thread, found.by_mode, changed, which)
     else:
         if which & Part.OWNER:
             check_owner(thread.process.files.token, given.owner)
@@ -97,18 +96,11 @@ def _require(access: int, right: int) -> None:
 
 
 def _descriptor(thread: Thread, found: Secured, rights: Rights) -> Descriptor:
-    if isinstance(found, File):
-        attributes = found.attributes()
-        return _kept(found, attributes) or as_descriptor(attributes)
-    if found.security is not None:
-        return found.security
-    task = found.process if isinstance(found, processes.Thread) else found
-    if isinstance(task, processes.Process):
-        return default_descriptor(task.files.token, rights)
-    caller = thread.process.files.token
-    if isinstance(found, Guarded):
-        return default_descriptor(found.maker or caller, rights, found.of_others)
-    return default_descriptor(caller, rights)
+    file = found.by_mode
+    if file is not None:
+        attributes = file.attributes()
+        return _kept(file, attributes) or as_descriptor(attributes)
+    return found.security or found.usual_descriptor(thread.process.files.token, rights)
 
 
 # ---- files

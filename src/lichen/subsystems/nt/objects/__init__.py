@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from lichen.executive.io.file import File
+from lichen.executive.io.file import DirectoryFile, File
 from lichen.executive.objects.dispatcher import ProcessObject, ThreadObject
 from lichen.executive.objects.handles import Handle, HandleTable, handle_of, index_of
 from lichen.executive.objects.object import Object
@@ -53,6 +53,13 @@ def file_of(thread: Thread, number: int, any_of: int = 0) -> File:
     if any_of and not slot.access & any_of:
         raise Failure(Status.ACCESS_DENIED)
     return found
+
+
+def directory_of(file: File) -> DirectoryFile:
+    """An open file as what it is to the calls for directories; INVALID_PARAMETER for what is none."""
+    if not isinstance(file, DirectoryFile):
+        raise Failure(Status.INVALID_PARAMETER)
+    return file
 
 
 def process_of(thread: Thread, number: int, access: int) -> Process:
