@@ -15,12 +15,12 @@ from lichen.executive.io.file import Data, File
 from lichen.executive.io.location import fold
 from lichen.executive.io.opening import Access, Open, Options, Outcome, Poll
 from lichen.executive.io.requests import BytesAvailable
+from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import FILE, GENERIC_READ, Rights
 from lichen.executive.security.access import Guarded, granted, protect, require
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.subsystems.nt import pipe_control
-from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.pipe_control import (
     CLOSING,
     CONNECTED,
@@ -428,14 +428,14 @@ class PipeRoot(File):
         return pipe_control.of_device(self, request)
 
 
-class NamedPipes(Device):
+class NamedPipes(Object):
     r"""\Device\NamedPipe."""
 
     __slots__ = ("budget", "pipes")
     type_name: ClassVar[str] = "Device"
 
     def __init__(self) -> None:
-        super().__init__(self.open)
+        super().__init__()
         self.budget = Budget(_MOST_QUEUED)
         self.pipes: dict[str, NamedPipe] = {}
 
@@ -469,9 +469,6 @@ class NamedPipes(Device):
         pipe.instances[end] = pipe.listeners[end] = None
         pipe.notify()
         return end
-
-    def open(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
-        return self.open_relative(process, "\\".join(rest), open)
 
     def open_relative(self, process: Process, name: str, open: Open) -> File:
         """Connect to an instance that listens; PIPE_NOT_AVAILABLE."""
