@@ -7,9 +7,13 @@ BUILD_INPUTS := pyproject.toml setup.py $(wildcard src/lichen/platforms/_native.
 
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
-.PHONY: setup demo lint test bench reference clean
+.PHONY: setup demo lint test bench reference userland clean
 
-setup: $(VENV)/.installed
+setup: $(VENV)/.installed userland
+
+# Lichen's own Windows programs, where there is a compiler for them.
+userland:
+	@$(PYTHON) userland/windows/build.py
 
 # Finds or fetches the Windows userland, boots a machine and shows both worlds on it.
 demo: setup
@@ -24,7 +28,7 @@ lint: $(VENV)/.installed-test
 # The number between the two runs is how much of abi/ and executive/ the unit tests reach by themselves: 90 % at least.
 test:
 	@tools/test-packages
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory userland lint
 	@$(BIN)/python -m tests.userlands
 	$(BIN)/coverage run -m pytest -q tests/unit
 	$(BIN)/coverage report
@@ -41,7 +45,7 @@ reference: $(VENV)/.installed-test
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache
-	rm -f src/lichen/platforms/_native*.so
+	rm -rf src/lichen/platforms/_native*.so src/lichen/userland
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: $(BUILD_INPUTS)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lichen.boot.drives import OWN_PROGRAMS
 from tests import administration, userlands
 from tests.leftovers import nothing_left
 from tests.toolchain import Toolchain, program_folder
@@ -41,6 +42,14 @@ def _nothing_is_left() -> Iterator[None]:
 def programs() -> Path:
     """The folder of compiled test programs, kept from one run of the tests to the next."""
     return program_folder()
+
+
+@pytest.fixture(scope="session")
+def own_programs() -> Path:
+    """The folder of Lichen's own Windows programs, built; machines that boot from now on have them."""
+    if not userlands.own_programs():
+        pytest.skip("needs the package gcc-mingw-w64-x86-64")
+    return OWN_PROGRAMS
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
-from lichen.boot.drives import find_userland
+from lichen.boot.drives import OWN_PROGRAMS, find_userland
 from lichen.daemon import places
 from lichen.subsystems.nt import userland
 from lichen.subsystems.nt.userland import Userland
 
+_BUILD = Path(__file__).parents[1] / "userland" / "windows" / "build.py"
 MISSING = "needs the Windows userland, which `lichen windows --fetch` brings"
 
 
@@ -43,6 +45,13 @@ def begin_as_the_users(home: Path) -> None:
         and made.is_file()
     ):
         (home / made.name).symlink_to(made)
+
+
+@cache
+def own_programs() -> bool:
+    """Build Lichen's own Windows programs where they are not; whether they are there."""
+    subprocess.run([sys.executable, _BUILD], check=True)
+    return any(OWN_PROGRAMS.glob("*.exe"))
 
 
 def main() -> None:

@@ -79,6 +79,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
     """One machine with Windows for all tests of a module: the first Windows program of a machine takes the longest."""
     if find_userland() is None:
         pytest.skip(userlands.MISSING)
+    userlands.own_programs()
     command = Lichen(tmp_path_factory.mktemp("home"))
     userlands.begin_as_the_users(command.home)
     yield command

@@ -20,11 +20,12 @@ ROOMS = sorted(HOUSE.rglob("README.md"))
 DOCUMENTS = [
     *(ROOT / "docs" / name for name in ("ARCHITECTURE.md", "READING.md")),
     ROOT / "CONTRIBUTING.md",
+    ROOT / "userland" / "windows" / "README.md",
     *ROOMS,
 ]
 MAP_ROW = re.compile(r"^\| `([\w/]+)` \|", re.MULTILINE)
-WITHOUT_README = {"guest"}
-"""What lies in there is put into machines."""
+WITHOUT_README = {"guest", "userland"}
+"""What lies in there is put into machines; what is in the second is built (userland/windows)."""
 QUOTED = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"[\w.+-]*(?:/[\w.+-]+)+/?|[\w.+-]+/|[\w-]+\.(?:py|md|c|h|S|toml)")
@@ -46,7 +47,10 @@ def is_there(path: str, document: Path) -> bool:
 @cache
 def file_names() -> frozenset[str]:
     return frozenset(
-        path.name for top in ("src", "tests") for path in (ROOT / top).rglob("*") if path.is_file()
+        path.name
+        for top in ("src", "tests", "userland")
+        for path in (ROOT / top).rglob("*")
+        if path.is_file()
     )
 
 

@@ -34,6 +34,8 @@ _GUEST: Final = Path(__file__).parents[1] / "guest"
 """What machines have of Lichen's own, at the same places: scripts, so that they run on every machine."""
 _SYSTEM_PROGRAMS: Final = _GUEST / "mnt/c/windows/system32"
 """Windows' programs that userlands lack: scripts too, which are found and started like all programs there."""
+OWN_PROGRAMS: Final = Path(__file__).parents[1] / "userland"
+"""Windows programs of Lichen's own, which stand before the userland's of the same names; built where there is a compiler."""
 _OURS: Final = b"#!/bin/sh\n# Lichen: "
 _BETTER: Final = ("sort.exe",)
 """Programs of ours that do more than those that the userland may have: Wine 10's sort knows no /O."""
@@ -98,7 +100,8 @@ def mount_drives(tree: Tree, found: userland.Userland) -> dict[str, Location]:
     files = HostFileSystem(
         found.system, tree.next_device(), tree.devices, True, executable=True, monitor=tree.monitor
     )
-    _give_way(found, _made(tree.folder, "system32"))
+    layer = _made(tree.folder, "system32") / "files"
+    _give_way(found, layer)
     system = tree.mount(
         MOUNT_POINT + "/windows/system32", _layered(tree, files, "system32"), "system32", "rw,relatime"
     )
@@ -113,6 +116,7 @@ def mount_drives(tree: Tree, found: userland.Userland) -> dict[str, Location]:
     tree.mount(f"{MOUNT_POINT}/{linux_programs.PLACE}", links, "links", "ro,relatime")
     _copy_extra_libraries(found, context)
     _provide(context, found)
+    _provide_programs(context, layer)
     return {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
 
 
@@ -198,6 +202,19 @@ def _provide(context: FileSystemContext, found: userland.Userland) -> None:
         target = source.relative_to(_GUEST).parts
         with suppress(Failure):  # a machine without such a folder does without the file
             _put(context, target, source.read_bytes(), 0o755 if target[-2] in _PROGRAM_FOLDERS else 0o644)
+
+
+def _provide_programs(context: FileSystemContext, layer: Path) -> None:
+    """Put Lichen's own Windows programs into system32; what the machine's layer has of them already is told by its time."""
+    for source in OWN_PROGRAMS.glob("*.exe"):
+        state, ours = source.stat(), layer / source.name
+        with suppress(OSError):
+            there = ours.lstat()
+            if (there.st_size, there.st_mtime_ns) == (state.st_size, state.st_mtime_ns):
+                continue
+        with suppress(Failure, OSError):  # a disk that is full
+            _put(context, ("mnt", "c", "windows", "system32", source.name), source.read_bytes(), 0o755)
+            os.utime(ours, ns=(state.st_mtime_ns, state.st_mtime_ns), follow_symlinks=False)
 
 
 def _put(context: FileSystemContext, target: tuple[str, ...], content: bytes, mode: int) -> None:

@@ -17,7 +17,15 @@ Finding = tuple[str, str]
 
 def findings() -> list[Finding]:
     """(title, text) of everything that is checked."""
-    return [_host(), _tracing(), _namespaces(), _extension(), _linux_userland(), _windows_userland()]
+    return [
+        _host(),
+        _tracing(),
+        _namespaces(),
+        _extension(),
+        _linux_userland(),
+        _windows_userland(),
+        _own_programs(),
+    ]
 
 
 def _host() -> Finding:
@@ -73,3 +81,15 @@ def _windows_userland() -> Finding:
     if found is None:
         return "Windows userland", "not found (`lichen windows` fetches it, or install libwine)"
     return "Windows userland", str(found.system)
+
+
+def _own_programs() -> Finding:
+    from lichen.boot.drives import OWN_PROGRAMS
+
+    built = sum(1 for _ in OWN_PROGRAMS.glob("*.exe"))
+    if not built:
+        return (
+            "Windows programs",
+            "none of Lichen's own (`make userland` builds them, with gcc-mingw-w64-x86-64)",
+        )
+    return "Windows programs", f"{built} of Lichen's own"
