@@ -13,7 +13,7 @@ from lichen.abi.layout import LP64
 from lichen.executive.interfaces import PAGE
 from lichen.executive.processes import Process, Thread
 from lichen.subsystems.linux import records, types
-from lichen.subsystems.linux.calls.memory import MappingFlags, ProtectionFlags
+from lichen.subsystems.linux.calls.mapping import MappingFlags, ProtectionFlags
 from lichen.subsystems.linux.calls.open import OpenFlags
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from tests.fuzz.arguments import WORD, Source
@@ -110,7 +110,7 @@ class LinuxSource(Source):
 
     def address(self) -> int:
         """Most calls take a null pointer for something left out."""
-        if self._module.endswith("calls.memory"):
+        if self._module.endswith("calls.mapping"):
             return self.random.choice((0, *_PAGES))
         kind = self.random.randrange(8)
         if kind == 0:
@@ -129,13 +129,13 @@ class LinuxSource(Source):
 
     def size(self) -> int:
         """Sizes of signal sets are fixed, and memory comes in pages."""
-        if self._module.endswith("calls.memory"):
+        if self._module.endswith("calls.mapping"):
             return self.random.randrange(4) * PAGE
         return 8 if self.random.random() < 0.5 else super().size()
 
     def flags(self) -> int:
         """mmap wants to know of whom the memory is."""
-        if self._module.endswith("calls.memory"):
+        if self._module.endswith("calls.mapping"):
             return self.random.choice((0, 1, 2, 0x22, 0x21, 0x32, 0x4022))
         return super().flags()
 

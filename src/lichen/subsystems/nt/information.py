@@ -26,9 +26,10 @@ wants (its own, or those of the table), and has it answered:
 An unknown class is found too, so that a bad handle is told of first: it fails with INVALID_INFO_CLASS when it is answered.
 
 What is needed is told first, then a buffer that is too small is INFO_LENGTH_MISMATCH. Where NT has it otherwise, the table or
-the class says so: `too_small` is another status; from `least` on, the length of an older form, as much is written as fits,
-and with `cut` BUFFER_OVERFLOW tells that something is missing; with `partial` as much is written as fits, in the same way, if
-the record in front does; with `exact` there may not be more room either. A call that
+the class says so: `too_small` is another status, and `headless` the one for room that the record in front would have had;
+from `least` on, the length of an older form, as much is written as fits, and with `cut` BUFFER_OVERFLOW tells that something
+is missing; of `forms`, the lengths of all older ones, the longest is written that fits; with `partial` as much is written as
+fits, in the same way as with `cut`, if the record in front does; with `exact` there may not be more room either. A call that
 tells the length in its own way, or only when all went well, passes None and takes the length that `answer` returns.
 
 Settings go the other way. What lies behind the record arrives as bytes with `tailed`, and with `raw` the function gets
@@ -78,6 +79,8 @@ class QueryRule(Rule, total=False):
 
     cut: bool
     partial: bool
+    headless: int
+    forms: tuple[int, ...]
 
 
 Told = tuple[int, int]
@@ -87,7 +90,18 @@ Told = tuple[int, int]
 class Query(Generic[*Subject]):
     """One class of a query family: the rights that it wants, and what makes its bytes for a buffer at an address."""
 
-    __slots__ = ("access", "cut", "exact", "head", "least", "make", "too_small")
+    __slots__ = (
+        "access",
+        "cut",
+        "exact",
+        "forms",
+        "head",
+        "headless",
+        "least",
+        "make",
+        "record",
+        "too_small",
+    )
 
     def __init__(
         self,
@@ -98,11 +112,14 @@ class Query(Generic[*Subject]):
         exact: bool = False,
         cut: bool = False,
         partial: bool = False,
+        headless: int = 0,
+        forms: tuple[int, ...] = (),
         record: int = 0,
     ) -> None:
         self.make, self.access, self.too_small = make, access, too_small
-        self.least, self.exact, self.cut = least, exact, cut or partial
+        self.least, self.exact, self.cut = forms[0] if forms else least, exact, cut or partial
         self.head = record if partial else None
+        self.record, self.headless, self.forms = record, headless or too_small, forms
 
     def answer(
         self,
@@ -123,7 +140,9 @@ class Query(Generic[*Subject]):
             memory.write(buffer, data)
             return Status.SUCCESS, length
         if self.least is None and (self.head is None or size < self.head):
-            raise Failure(self.too_small)
+            raise Failure(self.headless if size >= self.record else self.too_small)
+        if self.forms:
+            size = max(form for form in self.forms if form <= size)
         memory.write(buffer, data[:size])
         return (Status.BUFFER_OVERFLOW if self.cut else Status.SUCCESS), size
 

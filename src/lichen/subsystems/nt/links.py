@@ -19,6 +19,7 @@ from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Walk, find, find_entry
 from lichen.executive.io.names import LONGEST_TARGET, Name, become_link, become_plain, symlink
 from lichen.executive.io.node import Node
+from lichen.executive.io.requests import Answer, DeviceRequest
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import names
 from lichen.subsystems.nt.files import name_for
@@ -29,10 +30,9 @@ from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.types import Named, decode, encode
 
 if TYPE_CHECKING:
-    from lichen.executive.processes import Process, Thread
+    from lichen.executive.processes import Thread
 
 SYMBOLIC_LINK, JUNCTION = 0xA000000C, 0xA0000003
-SET_REPARSE_POINT, GET_REPARSE_POINT, DELETE_REPARSE_POINT = 0x900A4, 0x900A8, 0x900AC
 _RELATIVE: Final = 1
 _HEAD: Final = layout(ReparseData, MODEL)
 _SYMBOLIC_LINK, _JUNCTION = layout(SymbolicLinkData, MODEL), layout(JunctionData, MODEL)
@@ -88,12 +88,29 @@ def tag_of(node: Node) -> int:
 # ---- control codes
 
 
-def control(thread: Thread, file: File, code: int, data: bytes, room: int) -> tuple[int, bytes] | None:
-    """Read, set or delete a reparse point: a status and what goes into the output; None for other codes."""
-    if code == GET_REPARSE_POINT:
-        return _read(thread.process, file, room)
-    if code not in (SET_REPARSE_POINT, DELETE_REPARSE_POINT):
-        return None
+def set_point(file: File, request: DeviceRequest) -> Answer:
+    """Make a file or a directory a link (FSCTL_SET_REPARSE_POINT)."""
+    tag, length, _ = _given(file, request.data)
+    if len(request.data) != _HEAD.size + length:
+        raise Failure(NtStatus.REPARSE_DATA_INVALID)
+    thread = request.thread
+    become_link(thread.process.files, file, _text(thread, file, tag, request.data))
+    return Status.SUCCESS, b""
+
+
+def delete_point(file: File, request: DeviceRequest) -> Answer:
+    """Make a link what it was before (FSCTL_DELETE_REPARSE_POINT)."""
+    _, length, known = _given(file, request.data)
+    if not known:
+        raise Failure(NtStatus.NOT_A_REPARSE_POINT)
+    if length:
+        raise Failure(NtStatus.REPARSE_DATA_INVALID)
+    become_plain(request.thread.process.files, file)
+    return Status.SUCCESS, b""
+
+
+def _given(file: File, data: bytes) -> tuple[int, int, int]:
+    """The tag and the length of what is given, and the tag that the file has."""
     if file.location.mount is None:
         raise Failure(Status.INVALID_DEVICE_REQUEST)
     if len(data) < _HEAD.size:
@@ -102,20 +119,12 @@ def control(thread: Thread, file: File, code: int, data: bytes, room: int) -> tu
     known = tag_of(file.node)
     if known not in (0, tag):
         raise Failure(NtStatus.REPARSE_TAG_MISMATCH)
-    if code == DELETE_REPARSE_POINT:
-        if not known:
-            raise Failure(NtStatus.NOT_A_REPARSE_POINT)
-        if length:
-            raise Failure(NtStatus.REPARSE_DATA_INVALID)
-        become_plain(thread.process.files, file)
-    else:
-        if len(data) != _HEAD.size + length:
-            raise Failure(NtStatus.REPARSE_DATA_INVALID)
-        become_link(thread.process.files, file, _text(thread, file, tag, data))
-    return Status.SUCCESS, b""
+    return tag, length, known
 
 
-def _read(process: Process, file: File, room: int) -> tuple[int, bytes]:
+def get_point(file: File, request: DeviceRequest) -> Answer:
+    """What a link leads to (FSCTL_GET_REPARSE_POINT)."""
+    process, room = request.thread.process, request.room
     tag = tag_of(file.node)
     if not tag:
         raise Failure(NtStatus.NOT_A_REPARSE_POINT)

@@ -60,9 +60,9 @@ class MountManager(File):
 
     def request(self, code: int, data: bytes, room: int) -> tuple[int, bytes]:
         """Carry out a device request: a status, and what goes into the output."""
-        if code == _QUERY_POINTS:
-            return self._points(data, room)
-        raise Failure(Status.NOT_IMPLEMENTED)
+        if code != _QUERY_POINTS:
+            raise Failure(Status.NOT_IMPLEMENTED)
+        return self._points(data, room)
 
     def _all(self) -> Iterator[_Point]:
         for number, letter in enumerate(self.drives, 1):

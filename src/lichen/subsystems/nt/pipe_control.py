@@ -36,8 +36,7 @@ T = TypeVar("T")
 DISCONNECTED, LISTENING, CONNECTED, CLOSING = 1, 2, 3, 4
 """FILE_PIPE_*_STATE."""
 SHARE_READ, SHARE_WRITE = 1, 2
-_DISCONNECT, _LISTEN, _PEEK, _WAIT, _TRANSCEIVE = 0x110004, 0x110008, 0x11400C, 0x110018, 0x11C017
-_CONNECTION_ATTRIBUTE: Final = 0x110030
+PEEK: Final = 0x11400C
 _ATTRIBUTES: Final = (b"ServerProcessId\0", b"ClientProcessId\0")
 _PEEK_HEAD, _WAIT_HEAD = layout(FilePipePeekBuffer, MODEL), layout(FilePipeWaitForBuffer, MODEL)
 _LEAST_WAIT: Final = 16
@@ -48,48 +47,36 @@ _USUAL_CAPACITY: Final = 65536
 Known = TypeVar("Known", int, bytes)
 
 
-def of_device(root: PipeRoot, request: DeviceRequest) -> Answer | Blocks[Answer]:
-    """Carry out a request to the device itself; NOT_SUPPORTED."""
-    if request.code != _WAIT:
-        raise Failure(Status.NOT_SUPPORTED)
-    return then(_wait(request.thread, root, request.data), lambda status: (status, b""))
+def _listen(end: NamedPipeEnd, request: DeviceRequest) -> Answer | Blocks[Answer]:
+    return then(end.listen(), lambda status: (status, b""))
 
 
-def of_end(end: NamedPipeEnd, request: DeviceRequest) -> Answer | Blocks[Answer] | None:
-    """Carry out a request to an end; None for one that is not for pipes."""
-    code, room = request.code, request.room
-    if code == _LISTEN:
-        return then(end.listen(), lambda status: (status, b""))
-    if code == _TRANSCEIVE:
-        return then(end.transceive(request.data, room), _received)
-    if code == _DISCONNECT:
-        end.disconnect()
-        return Status.SUCCESS, b""
-    if code == _CONNECTION_ATTRIBUTE:
-        return Status.SUCCESS, _attribute(end, request.data, room)
-    return _peek(end, room) if code == _PEEK else None
+def _disconnect(end: NamedPipeEnd, request: DeviceRequest) -> Answer:
+    end.disconnect()
+    return Status.SUCCESS, b""
 
 
-def of_stream(file: File, code: int, room: int) -> Answer | None:
-    """Carry out a request to what is a pipe of Linux'; None for other files and other requests."""
-    return _peek_stream(file, room) if code == _PEEK and file.node.kind in _STREAMS else None
+def _transceive(end: NamedPipeEnd, request: DeviceRequest) -> Answer | Blocks[Answer]:
+    return then(end.transceive(request.data, request.room), _received)
 
 
-def _attribute(end: NamedPipeEnd, name: bytes, room: int) -> bytes:
+def _attribute(end: NamedPipeEnd, request: DeviceRequest) -> Answer:
     """A fact of the connection: which process opened which end."""
+    name, room = request.data, request.room
     if name not in _ATTRIBUTES:
         raise Failure(NtStatus.ILLEGAL_FUNCTION)
     if room < ULONG.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
-    return ULONG.pack(end.openers[_ATTRIBUTES.index(name)])
+    return Status.SUCCESS, ULONG.pack(end.openers[_ATTRIBUTES.index(name)])
 
 
 def _received(data: bytes) -> Answer:
     return (Status.BUFFER_OVERFLOW if type(data) is Part else Status.SUCCESS), data
 
 
-def _wait(thread: Thread, root: PipeRoot, data: bytes) -> int | Blocks[int]:
+def _wait(root: PipeRoot, request: DeviceRequest) -> Answer | Blocks[Answer]:
     """FILE_PIPE_WAIT_FOR_BUFFER."""
+    data = request.data
     if len(data) < _LEAST_WAIT:
         raise Failure(Status.INVALID_PARAMETER)
     timeout, length, specified = _WAIT_HEAD.unpack(data)
@@ -99,11 +86,13 @@ def _wait(thread: Thread, root: PipeRoot, data: bytes) -> int | Blocks[int]:
     pipe = root.device.pipes.get(fold(name))
     if pipe is None:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
-    return pipe.wait(deadline_of(thread, timeout if specified else pipe.shape.timeout or None))
+    deadline = deadline_of(request.thread, timeout if specified else pipe.shape.timeout or None)
+    return then(pipe.wait(deadline), lambda status: (status, b""))
 
 
-def _peek(end: NamedPipeEnd, room: int) -> Answer:
+def _peek(end: NamedPipeEnd, request: DeviceRequest) -> Answer:
     """FILE_PIPE_PEEK_BUFFER."""
+    room = request.room
     if room < _PEEK_HEAD.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     queue = end.received
@@ -118,8 +107,11 @@ def _peek(end: NamedPipeEnd, room: int) -> Answer:
     return (Status.BUFFER_OVERFLOW if len(content) < message else Status.SUCCESS), header + content
 
 
-def _peek_stream(file: File, room: int) -> Answer:
+def peek_stream(file: File, request: DeviceRequest) -> Answer:
     """FILE_PIPE_PEEK_BUFFER of a Linux pipe: a pipe of the host's tells only how much there is."""
+    room = request.room
+    if file.node.kind not in _STREAMS:
+        raise Failure(Status.INVALID_DEVICE_REQUEST)
     if room < _PEEK_HEAD.size:
         raise Failure(Status.INFO_LENGTH_MISMATCH)
     size = _asked(file, BytesAvailable(), 0)
@@ -135,6 +127,31 @@ def _asked(file: File, request: object, otherwise: Known) -> Known:
         return cast(Known, file.control(request))
     except Failure:
         return otherwise
+
+
+_OF_DEVICE: Final[dict[int, Callable[[PipeRoot, DeviceRequest], Answer | Blocks[Answer]]]] = {0x110018: _wait}
+_OF_END: Final[dict[int, Callable[[NamedPipeEnd, DeviceRequest], Answer | Blocks[Answer]]]] = {
+    0x110004: _disconnect,
+    0x110008: _listen,
+    PEEK: _peek,
+    0x110030: _attribute,
+    0x11C017: _transceive,
+}
+"""What the device and an end carry out, by code (FSCTL_PIPE_*)."""
+
+
+def of_device(root: PipeRoot, request: DeviceRequest) -> Answer | Blocks[Answer]:
+    """Carry out a request to the device itself; NOT_SUPPORTED."""
+    carry_out = _OF_DEVICE.get(request.code)
+    if carry_out is None:
+        raise Failure(Status.NOT_SUPPORTED)
+    return carry_out(root, request)
+
+
+def of_end(end: NamedPipeEnd, request: DeviceRequest) -> Answer | Blocks[Answer] | None:
+    """Carry out a request to an end; None for one that is not for pipes."""
+    carry_out = _OF_END.get(request.code)
+    return carry_out(end, request) if carry_out else None
 
 
 # ---- FILE_PIPE_*_INFORMATION

@@ -6,7 +6,7 @@ programs with their own allocators commit it in thousands of small steps.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.address_space import AddressSpace, Region, page_up
 from lichen.executive.interfaces import Map, MemoryOperation, Protect
@@ -28,6 +28,9 @@ from lichen.subsystems.nt.protection import (
     host_protection,
 )
 from lichen.subsystems.nt.records.virtual_memory import MemoryRegionInformation
+
+if TYPE_CHECKING:
+    from lichen.executive.processes import Process, Thread
 
 MEM_COMMIT, MEM_RESERVE, MEM_DECOMMIT, MEM_RELEASE, MEM_FREE = 0x1000, 0x2000, 0x4000, 0x8000, 0x10000
 MEM_RESET, MEM_TOP_DOWN, MEM_WRITE_WATCH = 0x80000, 0x100000, 0x200000
@@ -130,6 +133,18 @@ def allocate(space: AddressSpace, size: int, protect: int, at: int = 0) -> tuple
     """Reserve and commit at once: the base, and the operations that map it."""
     allocation = reserve(space, size, protect, at)
     return allocation.base, commit(space, allocation.base, allocation.end, protect)
+
+
+def change(thread: Thread, process: Process, operations: list[MemoryOperation]) -> None:
+    """Carry out memory operations in a process: with the reply of the caller's own call when they are its own."""
+    if not operations:
+        return
+    if process is thread.process:
+        thread.guest.change_memory_on_return(operations)
+        return
+    guest = process.first_thread.guest
+    with guest.at_rest():
+        guest.change_memory(operations)
 
 
 def region_information(space: AddressSpace, address: int) -> MemoryRegionInformation:

@@ -1,4 +1,4 @@
-"""What is known of open files, changing it, and requests to them.
+"""What is known of open files, and changing it.
 
 Source: [MS-FSCC] 2.4.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
-from lichen.abi.layout import i64, layout, u8, u32, u64
+from lichen.abi.layout import i64, u8, u32, u64
 from lichen.executive.io import names as io_names
 from lichen.executive.io.applying import apply_change
 from lichen.executive.io.attributes import AttributeChange, Flag, Kind
@@ -17,11 +17,9 @@ from lichen.executive.io.lookup import Walk
 from lichen.executive.io.manager import is_viewed, require_removable, set_disposition
 from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
-from lichen.executive.io.requests import Answer, DeviceRequest
 from lichen.executive.objects.completion import USUAL, CompletionPort
 from lichen.executive.objects.rights import StateAccess
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import then
 from lichen.subsystems.nt import names, pipe_control
 from lichen.subsystems.nt.calls.file import (
     allocation_of,
@@ -31,7 +29,7 @@ from lichen.subsystems.nt.calls.file import (
     size_of,
     times_of,
 )
-from lichen.subsystems.nt.completions import SKIP_SIGNAL, Completion
+from lichen.subsystems.nt.completions import SKIP_SIGNAL
 from lichen.subsystems.nt.devices import runnable_mode
 from lichen.subsystems.nt.files import (
     FILE_NO_BUFFERING,
@@ -42,9 +40,8 @@ from lichen.subsystems.nt.files import (
     name_for,
 )
 from lichen.subsystems.nt.information import Information, Settings
-from lichen.subsystems.nt.links import DELETE_REPARSE_POINT, SET_REPARSE_POINT, attributes_of, control, tag_of
+from lichen.subsystems.nt.links import attributes_of, tag_of
 from lichen.subsystems.nt.objects import file_of, object_of
-from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.records.files import (
     FileAllInformation,
@@ -54,7 +51,6 @@ from lichen.subsystems.nt.records.files import (
     FileIdInformation,
     FileNameInformation,
     FileNetworkOpenInformation,
-    FileObjectIdBuffer,
     FileRenameInformation,
     FileStandardInformation,
     FileStatInformation,
@@ -63,7 +59,7 @@ from lichen.subsystems.nt.records.pipes import FilePipeInformation, FilePipeLoca
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
 from lichen.subsystems.nt.spelling import components_for_linux
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Content, Flags, Handle, Named, Result, decode, encode
+from lichen.subsystems.nt.types import Address, Handle, Named, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
@@ -78,12 +74,7 @@ _MODES: Final = {
 }
 _SETTABLE_MODES: Final = FILE_WRITE_THROUGH | FILE_SEQUENTIAL_ONLY
 _WAITING_MODES: Final = FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT
-_LONGEST_REQUEST: Final = 1 << 20
-"""The most that a device takes at once."""
-_LONGEST_INPUT: Final = 0x10000
-FSCTL_GET_OBJECT_ID: Final = 0x9009C
 _KEEP_TIMES: Final = (0, -1, -2)
-_OBJECT_ID: Final = layout(FileObjectIdBuffer, MODEL)
 
 
 @nt.call(partial="classes that console programs ask for")
@@ -397,72 +388,3 @@ def _set_mode(mode: int, thread: Thread, file: File) -> None:
 
 
 settings(23, FilePipeInformation, access=Access.WRITE_ATTRIBUTES)(pipe_control.set_pipe_information)
-
-
-@nt.call(partial="reparse points are links only; no object ids, no sparse files")
-def NtFsControlFile(
-    thread: Thread,
-    handle: Handle,
-    event: Handle,
-    routine: Address,
-    context: Address,
-    status: Address,
-    code: Flags,
-    input: Content,
-    input_size: u32,
-    output: Address,
-    output_size: u32,
-) -> Result:
-    """A request to a file system."""
-    file = _controlled(thread, handle, code)
-    completion = Completion(thread, file, event, routine, context, status)
-    data = thread.memory.read(input, min(input_size, _LONGEST_INPUT)) if input_size else b""
-    request = DeviceRequest(thread, completion, code, data, input, output, output_size)
-    answer = file.file_system_control(request) or pipe_control.of_stream(file, code, output_size)
-    if answer is None and code == FSCTL_GET_OBJECT_ID:
-        answer = _object_id(file, output_size)
-    if answer is None:
-        if code in (SET_REPARSE_POINT, DELETE_REPARSE_POINT):
-            file_of(thread, handle, Access.CONTENT | Access.WRITE_ATTRIBUTES)
-        answer = control(thread, file, code, data, output_size)
-    if answer is None:
-        raise Failure(Status.INVALID_DEVICE_REQUEST)
-    return completion.carry_out(then(answer, request.answer))
-
-
-def _object_id(file: File, room: int) -> Answer | None:
-    if file.node.kind not in (Kind.REGULAR, Kind.DIRECTORY):
-        return None
-    attributes = file.attributes()
-    data = _OBJECT_ID.pack(FileObjectIdBuffer(attributes.file_id, attributes.device))
-    if room < len(data):
-        raise Failure(Status.BUFFER_TOO_SMALL)
-    return Status.SUCCESS, data
-
-
-def _controlled(thread: Thread, number: int, code: int) -> File:
-    """The file of a handle that has the rights which a control code says it needs (CTL_CODE in winioctl.h)."""
-    return object_of(thread, number, File, code >> 14 & (Access.READ | Access.WRITE))
-
-
-@nt.call()
-def NtDeviceIoControlFile(
-    thread: Thread,
-    handle: Handle,
-    event: Handle,
-    routine: Address,
-    context: Address,
-    status: Address,
-    code: Flags,
-    input: Content,
-    input_size: u32,
-    output: Address,
-    output_size: u32,
-) -> Result:
-    """A request to a device."""
-    file = _controlled(thread, handle, code)
-    completion = Completion(thread, file, event, routine, context, status)
-    if input_size > _LONGEST_REQUEST:
-        raise Failure(Status.INSUFFICIENT_RESOURCES)
-    data = thread.memory.read(input, input_size) if input_size else b""
-    return file.device_control(DeviceRequest(thread, completion, code, data, input, output, output_size))

@@ -25,7 +25,6 @@ from lichen.subsystems.nt.allocations import (
     Allocation,
     allocation_of,
 )
-from lichen.subsystems.nt.calls.memory import change
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import file_of, object_of, process_of
@@ -36,7 +35,7 @@ from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Flags, Handle, ObjectName, Size
-from lichen.subsystems.nt.virtual_memory import Room, room_below
+from lichen.subsystems.nt.virtual_memory import Room, change, room_below
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread

@@ -1,4 +1,4 @@
-"""Virtual memory: allocate, free, protect, query, and reading and writing other processes' memory.
+"""Virtual memory: allocate, free, protect and lock.
 
 Source: NtAllocateVirtualMemory and its family (ntifs.h); status values as Windows 10 returns them.
 """
@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.abi.argument import InOut, OptionalOut, Out
+from lichen.abi.argument import InOut, Out
 from lichen.abi.layout import layout, ptr, u32, u64
-from lichen.abi.memory import BadAddress
 from lichen.executive.address_space import Region, page_down, page_up
 from lichen.executive.interfaces import PAGE, MemoryOperation, Protect, Unmap
 from lichen.executive.objects.rights import ProcessAccess
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import foreign, names, placeholders, views, virtual_memory
+from lichen.subsystems.nt import placeholders, views, virtual_memory
 from lichen.subsystems.nt.allocations import (
     GRANULARITY,
-    MEM_IMAGE,
     MEM_PRIVATE,
     Allocation,
     allocation_at,
@@ -31,58 +29,34 @@ from lichen.subsystems.nt.placeholders import (
     MEM_RESERVE_PLACEHOLDER,
 )
 from lichen.subsystems.nt.protection import PAGE_NOACCESS, host_protection, without_targets
-from lichen.subsystems.nt.records import MODEL, ULONG64
-from lichen.subsystems.nt.records.common import UnicodeString
+from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.virtual_memory import (
     MemAddressRequirements,
     MemExtendedParameter,
-    MemoryBasicInformation,
-    MemoryRegionInformation,
 )
-from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
-from lichen.subsystems.nt.types import Address, Flags, Handle, Size, encode, wrapped
-from lichen.subsystems.nt.unixcalls import HANDLE_BASE
+from lichen.subsystems.nt.types import Address, Flags, Handle, Size
 from lichen.subsystems.nt.virtual_memory import (
     ANYWHERE,
     MEM_COMMIT,
     MEM_DECOMMIT,
-    MEM_FREE,
     MEM_RELEASE,
     MEM_RESERVE,
     MEM_RESET,
     MEM_TOP_DOWN,
     MEM_WRITE_WATCH,
     Room,
+    change,
 )
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
 
-MEMORY_BASIC_INFORMATION, MEMORY_WORKING_SET, MEMORY_MAPPED_FILENAME, MEMORY_REGION = 0, 1, 2, 3
-MEMORY_WINE_UNIX_FUNCS: Final = 1000
-_BASIC, _REGION = layout(MemoryBasicInformation, MODEL), layout(MemoryRegionInformation, MODEL)
-_STRING: Final = layout(UnicodeString, MODEL)
 _PARAMETER, _REQUIREMENTS = layout(MemExtendedParameter, MODEL), layout(MemAddressRequirements, MODEL)
-_REGION_SIZES: Final = (24, 32, 40, _REGION.size)
-"""What its releases have: the last ones with commit size, partition and node."""
-_MOST_COPIED: Final = 1 << 26
 _ADDRESS_REQUIREMENTS: Final = 1
 _MOST_PARAMETERS: Final = 16
 _KNOWN_TYPES: Final = MEM_COMMIT | MEM_RESERVE | MEM_RESET | MEM_TOP_DOWN | MEM_WRITE_WATCH | 0x20000000
-
-
-def change(thread: Thread, process: Process, operations: list[MemoryOperation]) -> None:
-    """Carry out memory operations in a process: with the reply of the caller's own call when they are its own."""
-    if not operations:
-        return
-    if process is thread.process:
-        thread.guest.change_memory_on_return(operations)
-        return
-    guest = process.first_thread.guest
-    with guest.at_rest():
-        guest.change_memory(operations)
 
 
 @nt.call()
@@ -311,145 +285,6 @@ def NtProtectVirtualMemory(
     base.write(start)
     size.write(end - start)
     change(thread, target, [Protect(start, end - start, host_protection(protect))])
-    return Status.SUCCESS
-
-
-@nt.call(partial="classes 0, 2, 3 and 1000")
-def NtQueryVirtualMemory(
-    thread: Thread,
-    process: Handle,
-    address: Address,
-    information_class: u32,
-    buffer: Address,
-    size: Size,
-    needed: OptionalOut[u64],
-) -> int:
-    """What lies at an address."""
-    target = process_of(thread, process, ProcessAccess.QUERY_INFORMATION)
-    if information_class == MEMORY_WINE_UNIX_FUNCS:
-        return _unix_functions(thread, address, buffer)
-    if information_class == MEMORY_MAPPED_FILENAME:
-        return _mapped_name(thread, target, address, buffer, size, needed)
-    if information_class == MEMORY_REGION:
-        return _region(thread, target, address, buffer, size, needed)
-    if information_class != MEMORY_BASIC_INFORMATION:
-        raise Failure(Status.INVALID_INFO_CLASS)
-    if size < _BASIC.size:
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    thread.memory.write(buffer, _BASIC.pack(_basic_information(target, address)))
-    needed.write(_BASIC.size)
-    return Status.SUCCESS
-
-
-def _basic_information(target: Process, address: int) -> MemoryBasicInformation:
-    start = page_down(address)
-    if start >= target.space.high:
-        raise Failure(Status.INVALID_PARAMETER)
-    region = target.space.find(start)
-    if region is None:
-        following = next(target.space.overlapping(start, target.space.high), None)
-        end = following.start if following else target.space.high
-        return MemoryBasicInformation(start, 0, 0, end - start, MEM_FREE, PAGE_NOACCESS, 0)
-    end = _end_of_run(target, region)
-    allocation = allocation_of(region)
-    kind = allocation.type if allocation is not None else MEM_PRIVATE
-    base = allocation.base if allocation is not None else region.start
-    protect = allocation.protect if allocation is not None else region.state
-    state = MEM_COMMIT if region.state else MEM_RESERVE
-    return MemoryBasicInformation(start, base, protect, end - start, state, region.state, kind)
-
-
-def _end_of_run(target: Process, region: Region) -> int:
-    """Where the pages end that are like `region` in allocation and state."""
-    end = region.end
-    for other in target.space.overlapping(region.end, target.space.high):
-        if other.start != end or other.allocation is not region.allocation or other.state != region.state:
-            break
-        end = other.end
-    return end
-
-
-def _region(
-    thread: Thread, target: Process, address: int, buffer: int, size: int, needed: OptionalOut[int]
-) -> int:
-    """The whole allocation that an address is in, as far as the size tells that the caller knows the record."""
-    whole = [known for known in _REGION_SIZES if known <= size]
-    if not whole:
-        raise Failure(Status.INFO_LENGTH_MISMATCH)
-    if address >= target.space.high:
-        raise Failure(Status.INVALID_PARAMETER)
-    data = _REGION.pack(virtual_memory.region_information(target.space, address))
-    thread.memory.write(buffer, data[: whole[-1]])
-    needed.write(len(data))
-    return Status.SUCCESS
-
-
-def _mapped_name(
-    thread: Thread, target: Process, address: int, buffer: int, size: int, needed: OptionalOut[int]
-) -> int:
-    allocation = allocation_at(target.space, address)
-    if allocation is None or not allocation.path:
-        raise Failure(Status.INVALID_ADDRESS)
-    name = encode(names.native_name(target.machine, allocation.path))
-    needed.write(_STRING.size + len(name) + 2)
-    if size < _STRING.size + len(name) + 2:
-        raise Failure(Status.BUFFER_OVERFLOW if size >= _STRING.size else Status.INFO_LENGTH_MISMATCH)
-    string = UnicodeString(len(name), len(name) + 2, wrapped(buffer + _STRING.size))
-    thread.memory.write(buffer, _STRING.pack(string) + name + b"\0\0")
-    return Status.SUCCESS
-
-
-def _unix_functions(thread: Thread, address: int, buffer: int) -> int:
-    """A handle for the Unix half of the module at `address` (unixcalls.py)."""
-    allocation = allocation_at(thread.process.space, address)
-    if allocation is None or allocation.type != MEM_IMAGE:
-        raise Failure(Status.INVALID_PARAMETER)
-    modules = nt_of_process(thread.process).unix_modules
-    modules.append(allocation.path)
-    thread.memory.write(buffer, ULONG64.pack(HANDLE_BASE + len(modules) - 1))
-    return Status.SUCCESS
-
-
-@nt.call()
-def NtReadVirtualMemory(
-    thread: Thread, process: Handle, address: Address, buffer: Address, size: Size, done: OptionalOut[u64]
-) -> int:
-    """Copy from another process's memory."""
-    return _copy(
-        thread,
-        process_of(thread, process, ProcessAccess.VM_READ),
-        address,
-        thread.process,
-        buffer,
-        size,
-        done,
-    )
-
-
-@nt.call()
-def NtWriteVirtualMemory(
-    thread: Thread, process: Handle, address: Address, buffer: Address, size: Size, done: OptionalOut[u64]
-) -> int:
-    """Copy into another process's memory."""
-    target = process_of(thread, process, ProcessAccess.VM_WRITE)
-    return _copy(thread, thread.process, buffer, target, address, size, done)
-
-
-def _copy(
-    thread: Thread, source: Process, start: int, target: Process, to: int, size: int, done: OptionalOut[int]
-) -> int:
-    if size > _MOST_COPIED:
-        raise Failure(Status.NO_MEMORY)
-    done.write(0)
-    try:
-        if foreign.shows(source, start, size):
-            data = foreign.read(source, start, size)
-        else:
-            data = source.first_thread.memory.read(start, size)
-        target.first_thread.memory.write(to, data)
-    except BadAddress as fault:
-        raise Failure(NtStatus.PARTIAL_COPY) from fault
-    done.write(size)
     return Status.SUCCESS
 
 
