@@ -8,11 +8,13 @@ import signal
 import time
 from typing import Any, Final
 
-from lichen.daemon import places, protocol, starting
+from lichen.daemon import ending, places, protocol, starting
 
 _PATIENCE: Final = 5.0
 """Seconds that a kernel has to answer, and to end beyond the two it gives its processes."""
 _PAUSE: Final = 0.01
+_LONG_PATIENCE: Final = 60.0
+"""Seconds that a machine has to go down cleanly, and to come up again."""
 
 
 class CommandError(Exception):
@@ -49,28 +51,78 @@ def ask(name: str, topic: str) -> Any | None:
     return json.loads(message[1][0])
 
 
-def end(name: str) -> bool:
-    """End a running machine and wait until it is gone; False when it did not run. By force when it must be."""
+def end(name: str, cleanly: bool = False) -> bool:
+    """End a running machine and wait until it is gone; False when it did not run. By force when it must be.
+
+    `cleanly`: its services and programs are asked, and given their time.
+    """
     folder = folder_of(name)
     if not places.is_running(folder):
         return False
     connection = starting.join(folder)
     if connection is not None:
+        fields, patience = ((protocol.STOP,), _LONG_PATIENCE) if cleanly else ((), _PATIENCE)
         with connection:
-            protocol.send(connection, protocol.encode(protocol.SHUTDOWN))
-            if _wait_for_end(folder):
+            protocol.send(connection, protocol.encode(protocol.SHUTDOWN, *fields))
+            if _wait_for_end(folder, patience):
                 return True
     kernel = places.facts(folder).get("pid", "")
     if kernel.isdigit() and places.is_running(folder):
         os.kill(int(kernel), signal.SIGKILL)
-        _wait_for_end(folder)
+        _wait_for_end(folder, _PATIENCE)
     return True
 
 
-def _wait_for_end(folder: str) -> bool:
-    deadline = time.monotonic() + _PATIENCE
+def _wait_for_end(folder: str, patience: float) -> bool:
+    deadline = time.monotonic() + patience
     while places.is_running(folder):
         if time.monotonic() > deadline:
             return False
         time.sleep(_PAUSE)
     return True
+
+
+def start(name: str, root_files: bool) -> tuple[bool, str]:
+    """Have a machine run until it is stopped: whether that is new, and what its kernel says of its former end, if anything."""
+    places.check_name(name)
+    places.remove_dead_fresh_machines()
+    connection, _ = starting.join_or_start(name, ["--root-files"] * root_files)
+    connection.settimeout(_LONG_PATIENCE)
+    flags = protocol.joined([protocol.ROOT_FILES] * root_files)
+    with connection:
+        try:
+            protocol.send(connection, protocol.encode(protocol.STAY, protocol.version().encode(), flags))
+            message = protocol.receive(connection, bytearray())
+        except (TimeoutError, BrokenPipeError, ConnectionResetError):
+            message = None
+    if message is not None and message[0] == protocol.ANSWER:
+        told = json.loads(message[1][0])
+        return told["changed"], told["note"]
+    if message is not None and message[0] == protocol.FAILED:
+        raise CommandError(os.fsdecode(message[1][1]))
+    raise CommandError(f"the kernel of {name} does not answer; see {places.log_of(folder_of(name))}")
+
+
+def restart(name: str) -> bool:
+    """Have a running machine go down cleanly and come up again, and wait for that; False when it did not run."""
+    folder = folder_of(name)
+    connection = starting.join(folder)
+    if connection is None:
+        return False
+    connection.settimeout(_LONG_PATIENCE)
+    with connection:
+        protocol.send(connection, protocol.encode(protocol.SHUTDOWN, protocol.RESTART))
+        try:
+            protocol.receive(connection, bytearray())
+        except TimeoutError:
+            raise CommandError(f"the machine {name} does not go down; see {places.log_of(folder)}") from None
+    deadline = time.monotonic() + _LONG_PATIENCE
+    while places.is_running(folder) and time.monotonic() < deadline:
+        again = starting.join(folder)
+        if again is not None:
+            again.close()
+            return True
+        time.sleep(_PAUSE)
+    if places.facts(folder).get("how") == ending.IDLE.mark:  # it has been up, and nothing kept it
+        return True
+    raise CommandError(f"the machine {name} has not come up again; see {places.log_of(folder)}")

@@ -112,7 +112,10 @@ class Client:
         return status
 
     def _died(self) -> int:
+        from lichen.daemon import history
+
         self.restore()
+        history.seen_dead(places.folder_of(self.machine))
         complain(f"the kernel of the machine {self.machine} ended unexpectedly; {self._see_log()}")
         return FAILURE
 

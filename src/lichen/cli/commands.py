@@ -9,12 +9,13 @@ import sys
 import click
 
 import lichen
-from lichen.cli import demo, inspect, machines, windows
+from lichen.cli import demo, inspect, login, machines, windows
 from lichen.cli import run as fast_road
 from lichen.cli.asking import CommandError
 from lichen.cli.client import complain
 from lichen.daemon.places import PlaceError
 from lichen.daemon.protocol import ProtocolError
+from lichen.daemon.starting import StartError
 
 _EPILOG = """\b
 Examples:
@@ -22,10 +23,12 @@ Examples:
   lichen run ls -l /                 one program, with this terminal, pipe or file
   lichen run --fresh -- make test    ... on a throw-away machine
   lichen run cmd.exe /c ver          a Windows program, on the same machine
-  lichen ps                          what runs there
-  lichen terminate default           end the machine
+  lichen ps                          what runs there, and what keeps the machine running
+  lichen start; lichen stop          have it run until it is stopped, with nothing in it too
+  lichen terminate default           end the machine at once
 
 \b
+A machine runs as long as anything in it does, and then a minute longer.
 What programs write stays in the machine, but for folders that `--share` shows them.
 `lichen run --help` tells the options of `run`.
 """
@@ -58,8 +61,13 @@ for command in (
     inspect.ps,
     inspect.status,
     machines.log,
+    machines.start,
+    machines.stop,
+    machines.restart,
     machines.terminate,
     machines.shutdown,
+    login.enable,
+    login.disable,
     machines.remove,
     windows.windows,
     demo.demo,
@@ -78,7 +86,7 @@ def commands(arguments: list[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except (CommandError, PlaceError, ProtocolError) as error:
+    except (CommandError, PlaceError, ProtocolError, StartError) as error:
         complain(str(error))
     except OSError as error:
         if error.errno == errno.EPIPE:  # whoever read our output has enough

@@ -12,7 +12,7 @@ import click
 from lichen.cli.asking import CommandError, ask
 from lichen.cli.hostcheck import findings
 from lichen.cli.tables import show
-from lichen.daemon import places
+from lichen.daemon import history, places
 
 _MOST_NAMED = 8
 """How many missing calls are named."""
@@ -35,12 +35,13 @@ def of_machine(command: Callable[[str], None]) -> Callable[..., None]:
 @click.command()
 @of_machine
 def ps(machine: str) -> None:
-    """List the processes of a machine, of both worlds."""
-    told = ask(machine, "processes")
-    if told is None:
+    """List the processes of a machine, of both worlds, and tell what keeps it running."""
+    told, status = ask(machine, "processes"), ask(machine, "status")
+    if told is None or status is None:
         raise CommandError(f"the machine {machine} does not run")
     titles = ["PID", "PPID", "USER", "WORLD", "STATE", "AGE", "TIME", "COMMAND"]
     show(titles, [_process_row(process) for process in told])
+    click.echo(f"kept running by: {'; '.join(status['kept'])}")
 
 
 def _process_row(process: dict[str, Any]) -> list[str]:
@@ -70,7 +71,9 @@ def status(machine: str) -> None:
     lines = [*findings()]
     known = os.path.isdir(places.folder_of(machine))
     told = ask(machine, "status") if known else None
-    lines.append(("machine", f"{machine}: {'running' if told else 'stopped' if known else 'not made yet'}"))
+    folder = places.folder_of(machine)
+    past = history.crash(folder) or "stopped" if known else "not made yet"
+    lines.append(("machine", f"{machine}: {'running' if told else past}"))
     if told is not None:
         lines += _machine_lines(told)
     lines.append(("state folder", places.home()))
@@ -91,6 +94,7 @@ def _machine_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("extension", "in use" if told["extension"] else "not in use: pure Python"),
         ("sessions", str(told["sessions"])),
         ("processes", str(told["processes"])),
+        ("kept running by", "; ".join(told["kept"])),
         ("missing calls", ", ".join(missing[:_MOST_NAMED]) + more or "none that programs asked for"),
         ("kernel errors", f"{told['errors']}, see the log" if told["errors"] else "none"),
     ]

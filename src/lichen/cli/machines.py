@@ -1,35 +1,43 @@
-"""The verbs about machines as things that one has: list, terminate, shutdown, remove, log."""
+"""The verbs about machines as things that one has: list, start, stop, restart, terminate, shutdown, remove, log."""
 
 from __future__ import annotations
 
 import os
+from typing import Final
 
 import click
 
 from lichen.cli.asking import CommandError, ask, end, folder_of
+from lichen.cli.asking import restart as restart_machine
+from lichen.cli.asking import start as start_machine
 from lichen.cli.tables import show
-from lichen.daemon import places
+from lichen.daemon import history, places
+
+_VERBOSE: Final = ("VERSION", "KERNEL", "CORE", "SESSIONS", "PROCESSES", "KEPT RUNNING BY")
 
 
 @click.command("list")
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Also tell the kernel's process, core, sessions and processes."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Also tell the kernel's process, core, sessions, processes, and what keeps it running.",
 )
 def list_machines(verbose: bool) -> None:
-    """List the machines of this user."""
+    """List the machines of this user, and what became of those that do not run."""
     places.remove_dead_fresh_machines()
-    titles = ["NAME", "STATE", *(["VERSION", "KERNEL", "CORE", "SESSIONS", "PROCESSES"] if verbose else [])]
+    titles = ["NAME", "STATE", *(_VERBOSE if verbose else ())]
     show(titles, [_row(name, verbose) for name in places.names()])
 
 
 def _row(name: str, verbose: bool) -> list[str]:
     folder = places.folder_of(name)
     running = places.is_running(folder)
-    row = [name, "running" if running else "stopped"]
+    row = [name, "running" if running else str(history.crash(folder) or "stopped")]
     if not verbose:
         return row
     if not running:
-        return [*row, *"-----"]
+        return [*row, *("-" * len(_VERBOSE))]
     facts = places.facts(folder)
     told = ask(name, "status") or {}
     return [
@@ -39,20 +47,68 @@ def _row(name: str, verbose: bool) -> list[str]:
         facts.get("processor", "?"),
         str(told.get("sessions", "?")),
         str(told.get("processes", "?")),
+        "; ".join(told.get("kept", ["?"])),
     ]
+
+
+@click.command()
+@click.argument("name", default=places.DEFAULT)
+@click.option(
+    "--root-files", is_flag=True, help="(As root) let the machine show files that only root may read."
+)
+@click.option("--wait", is_flag=True, help="Stay until the machine has ended, as a service manager wants it.")
+def start(name: str, root_files: bool, wait: bool) -> None:
+    """Boot a machine, which then runs until it is stopped, even with nothing in it.
+
+    Without this, a machine ends by itself when nothing runs on it any more.
+    """
+    changed, note = start_machine(name, root_files)
+    if note:
+        click.echo(note)
+    elif not changed:
+        click.echo(f"the machine {name} has been started already")
+    if wait:
+        _wait(name)
+
+
+def _wait(name: str) -> None:
+    """Until the machine has ended; CommandError when it crashed."""
+    folder = folder_of(name)
+    places.wait_for_end(folder)
+    crash = history.crash(folder)
+    if crash is not None:
+        raise CommandError(f"the machine {name} {crash}")
+
+
+@click.command()
+@click.argument("name", default=places.DEFAULT)
+def stop(name: str) -> None:
+    """End a machine cleanly: its services, then all programs are asked to end (TERM), and given five seconds."""
+    if not end(name, cleanly=True):
+        raise CommandError(f"the machine {name} does not run")
+
+
+@click.command()
+@click.argument("name", default=places.DEFAULT)
+def restart(name: str) -> None:
+    """End a machine as `stop` does, and boot it again; one that was started is so again."""
+    if os.path.isdir(places.folder_of(name)) and restart_machine(name):
+        return
+    _, note = start_machine(name, root_files=False)
+    click.echo(note or f"the machine {name} did not run, and has been started")
 
 
 @click.command()
 @click.argument("name")
 def terminate(name: str) -> None:
-    """End one machine: its programs get a hang-up, and two seconds."""
+    """End a machine at once: its programs get a hang-up, and two seconds."""
     if not end(name):
         raise CommandError(f"the machine {name} does not run")
 
 
 @click.command()
 def shutdown() -> None:
-    """End all machines of this user."""
+    """End all machines of this user at once, as `terminate` does."""
     for name in places.names():
         if os.path.isdir(places.folder_of(name)):
             end(name)

@@ -1,7 +1,7 @@
-"""A machine's kernel as a daemon: it boots the machine, serves its clients, and ends when nobody needs it any more.
+"""A machine's kernel as a daemon: it boots the machine, serves its clients, and ends when nothing needs it any more.
 
-When the last session is gone, what it left running gets a hang-up, two seconds, and then the end; a throw-away machine goes
-with it, any other waits a while for the next client. The folder's lock is held until the very end (see `places`).
+What keeps it running is in `life`, how it goes down in `ending`. The folder's lock is held until the very end (see `places`);
+a kernel that boots again is executed anew by itself, with the lock, so that nothing of its former life is left.
 """
 
 from __future__ import annotations
@@ -13,44 +13,48 @@ import resource
 import select
 import signal
 import socket
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 import lichen
 from lichen.boot.machine import Machine
 from lichen.boot.refusals import FAILURE, LaunchError
-from lichen.daemon import description, diagnosis, places, processor, protocol
+from lichen.daemon import description, diagnosis, ending, history, places, processor, protocol, starting
 from lichen.daemon.connection import Connection
+from lichen.daemon.life import Life
 from lichen.daemon.logs import BoundedHandler
 from lichen.daemon.session import Session
 from lichen.daemon.trace import Tracing
-from lichen.executive.processes import ExitStatus
 from lichen.executive.scheduler import Parking
-from lichen.executive.wait import TIMED_OUT, Blocks, Wait
+from lichen.executive.wait import Blocks, Changes, Wait
 from lichen.filesystems.removal import remove_tree
 
 log = logging.getLogger("lichen.daemon")
 
-_GRACE: Final = 2.0
-"""Seconds between asking what is left of a machine to end and ending it."""
-_IDLE: Final = 60.0
-"""Seconds that a machine waits for its next session; LICHEN_IDLE_SECONDS of the first client's environment changes it."""
-_KILLED: Final = ExitStatus.of_signal(signal.SIGKILL)
+_LAST_WORDS: Final = 2.0
+"""Seconds that clients have to hear of the end of their programs."""
 
 
 def main(folder: str, lock: int, connection: int, options: list[str]) -> NoReturn:
-    """Be the kernel of the machine in `folder`, whose lock is held by a descriptor, for a first client and others."""
+    """Be the kernel of the machine in `folder`, whose lock is held by a descriptor, for a first client and others.
+
+    `connection` is that client's, or negative: after a restart there is none.
+    """
     ticks = processor.busy_ticks()
-    _become_daemon({lock, connection})
-    client = socket.socket(fileno=connection)
+    _become_daemon({lock, connection} - {-1})
+    client = socket.socket(fileno=connection) if connection >= 0 else None
     status = 1
     try:
-        kernel = Kernel(folder, lock, "--fresh" in options, "--root-files" in options)
+        kernel = Kernel(folder, lock, options)
         kernel.boot(ticks)
     except Exception as error:  # a throw-away machine's folder stays for its log, until the next start
         log.exception("the machine could not be booted")
+        history.ended(folder, "it could not be booted")
         _refuse(client, diagnosis.explain(error, folder))
     else:
         status = 0 if kernel.serve(client) else 1
+        if kernel.boots_again:
+            kernel.boot_again()
     logging.shutdown()
     os._exit(status)  # guests are gone, and nothing is left that the host would not free faster
 
@@ -78,7 +82,9 @@ def _close(descriptor: int) -> None:
         return
 
 
-def _refuse(client: socket.socket, text: str) -> None:
+def _refuse(client: socket.socket | None, text: str) -> None:
+    if client is None:
+        return
     message = protocol.encode(
         protocol.FAILED, protocol.WORD.pack(FAILURE), text.encode(errors="surrogateescape")
     )
@@ -91,24 +97,32 @@ def _refuse(client: socket.socket, text: str) -> None:
 class Kernel:
     """The daemon of one machine."""
 
-    def __init__(self, folder: str, lock: int, fresh: bool, root_files: bool) -> None:
-        self.folder, self.lock, self.fresh, self.root_files = folder, lock, fresh, root_files
+    def __init__(self, folder: str, lock: int, options: list[str]) -> None:
+        self.folder, self.lock, self._options = folder, lock, options
+        self.fresh, self.root_files = "--fresh" in options, "--root-files" in options
         self.name = os.path.basename(folder)
-        self.sessions: list[Session] = []
+        self.life = Life(self)
         self.machine: Machine
         self.tracing: Tracing
         self.processor = -1
         self.listener: socket.socket
-        self._winding_down: Parking | None = None
-        """What happens while there is no session."""
-        self._ending = False
+        self.services: list[Callable[[], Blocks[None]]] = []
+        """Called when the machine goes down cleanly, before any process is asked: each ends services of its own."""
+        self._note = ""
+        self._way: ending.Way | None = None
+        self._going_down: Parking | None = None
+        self._session_ended = Changes()
+        self._allowed = processor.allowed()
 
     def boot(self, ticks: processor.Ticks) -> None:
         """Build the machine on the core that is least busy (since `ticks` were taken)."""
-        self.processor = processor.choose(ticks, processor.busy_ticks(), processor.allowed())
-        places.write_facts(
-            self.folder, {"pid": os.getpid(), "version": lichen.__version__, "processor": self.processor}
-        )
+        self.processor = processor.choose(ticks, processor.busy_ticks(), self._allowed)
+        crash = history.crash(self.folder)
+        if crash is not None and self.life.is_started:
+            self._note = f"the machine {self.name} had {crash}; it has been booted again"
+            log.warning("%s", self._note)
+        facts = {"pid": os.getpid(), "version": lichen.__version__, "processor": self.processor}
+        history.booted(self.folder, facts)
         root = os.path.join(self.folder, "root")
         os.makedirs(root, 0o700, exist_ok=True)
         self.machine = Machine(
@@ -122,11 +136,15 @@ class Kernel:
         self.machine.subsystem_added = self.tracing.subsystem_added
         log.info("booted %s on core %d", self.name, self.processor)
 
-    def serve(self, first: socket.socket) -> bool:
+    def serve(self, first: socket.socket | None) -> bool:
         """Serve clients until the machine is shut down; `first` is one. False when the kernel failed."""
         self._listen()
         self._catch_signals()
-        Session(self, Connection(first, self.machine.platform))
+        self.machine.scheduler.spawn(self._obey_power())
+        if first is not None:
+            Session(self, Connection(first, self.machine.platform))
+        else:
+            self.life.look()
         gc.freeze()
         # Looking at many files makes many objects that stay: by default most of that time would go into collections.
         gc.set_threshold(50_000, 20, 100)
@@ -134,6 +152,7 @@ class Kernel:
             self.machine.scheduler.run()
         except Exception:
             log.exception("the kernel failed")
+            self._way = None
             return False
         finally:
             self._end()
@@ -154,21 +173,25 @@ class Kernel:
             return
         Session(self, Connection(connection, self.machine.platform))
 
-    def check(self, request: protocol.Start) -> None:
+    def check(self, version: bytes, flags: list[bytes]) -> None:
         """LaunchError unless this machine is what the client wants."""
-        version = request.version.decode(errors="replace")
-        if version != protocol.version():
+        if version.decode(errors="replace") != protocol.version():
             raise LaunchError(
-                f"the machine {self.name} is run by Lichen {protocol.version()}, and this is {version}: "
-                f"end it first, with `lichen terminate {self.name}`",
+                f"the machine {self.name} is run by Lichen {protocol.version()}, and this is "
+                f"{version.decode(errors='replace')}: end it first, with `lichen terminate {self.name}`",
             )
-        if protocol.ROOT_FILES in request.flags and not self.root_files:
+        if protocol.ROOT_FILES in flags and not self.root_files:
             raise LaunchError(
                 f"the machine {self.name} runs without --root-files: "
                 f"end it first, with `lichen terminate {self.name}`",
             )
-        if self._ending:
-            raise LaunchError(f"the machine {self.name} is being shut down")
+        if self.is_ending:
+            raise LaunchError(f"the machine {self.name} is going down")
+
+    def take_note(self) -> str:
+        """What the first client is to be told of the machine's former end; nothing after that."""
+        note, self._note = self._note, ""
+        return note
 
     def set_disk(self, size: int) -> None:
         """Give the machine a disk of this size, now and whenever it runs; 0: as much as the host has."""
@@ -176,44 +199,66 @@ class Kernel:
         self.machine.tree.disk.limit(size or None)
         log.info("the disk has %d bytes", size)
 
-    def session_began(self, session: Session) -> None:
-        self.sessions.append(session)
-        if self._winding_down is not None:
-            self.machine.scheduler.cancel(self._winding_down)
-            self._winding_down = None
-
     def session_ended(self, session: Session) -> None:
-        """A client is gone; without any, the machine winds down."""
-        if session in self.sessions:
-            self.sessions.remove(session)
-        if not self.sessions and self._winding_down is None:
-            self._winding_down = self.machine.scheduler.spawn(self._wind_down())
+        """A client is gone."""
+        self.life.end(session)
+        self._session_ended.notify()
 
     # ---- the end
 
-    def shut_down(self) -> None:
-        """End the machine, with whatever runs on it."""
-        log.info("asked to shut down")
-        self._ending = True
-        if self._winding_down is not None:
-            self.machine.scheduler.cancel(self._winding_down)
-        self._winding_down = self.machine.scheduler.spawn(self._wind_down())
+    @property
+    def is_ending(self) -> bool:
+        """Whether the machine goes down, so that nothing more can be started on it."""
+        return self._way is not None
 
-    def _wind_down(self) -> Blocks[None]:
-        """Ask what still runs to end, end it two seconds later, and then the machine unless it is to wait for clients."""
+    @property
+    def boots_again(self) -> bool:
+        """Whether the machine went down to be booted again."""
+        return self._way is not None and self._way.boots_again
+
+    def go_down(self, way: ending.Way) -> None:
+        """End the machine, with whatever runs on it; what is more urgent takes the place of what has begun."""
+        if self._way is not None and way.grace >= self._way.grace:
+            return
+        log.info("going down: %s", way.mark)
+        self._way = way
+        self.life.over()
+        if self._going_down is not None:
+            self.machine.scheduler.cancel(self._going_down)
+        for session in self.life.sessions if way.told else ():
+            session.warn(f"the machine {self.name} {way.told}")
+        self._going_down = self.machine.scheduler.spawn(self._go_down(way))
+
+    def _go_down(self, way: ending.Way) -> Blocks[None]:
         clock = self.machine.scheduler.clock
-        left = self.machine.living()
-        for process in left:
-            process.signal(signal.SIGHUP)
-            process.signal(signal.SIGCONT)
-        deadline = clock() + _GRACE
-        while left := self.machine.living():
-            if (yield Wait(tuple(process.ended for process in left), deadline, all=True)) == TIMED_OUT:
-                for process in self.machine.living():
-                    process.terminate(_KILLED)
-        if not self.fresh and not self._ending:
-            yield Wait((), clock() + _idle_seconds())
+        if way.cleanly:
+            for end in self.services:
+                yield from end()
+        yield from ending.end_processes(self.machine, way)
+        deadline = clock() + _LAST_WORDS
+        while self.life.sessions and clock() < deadline:
+            yield Wait((self._session_ended,), deadline)
         self.machine.scheduler.at(clock(), self._stop)  # after everybody who was woken just now
+
+    def _obey_power(self) -> Blocks[None]:
+        """Go down when a program of the machine has it so."""
+        power = self.machine.state.power
+        while True:
+            yield Wait((power.changed,))
+            assert power.requested is not None
+            log.info("%s is requested by %s", power.requested.value, power.requested_by)
+            way = ending.OF_POWER[power.requested]
+            self.go_down(way.at_once() if power.at_once else way)
+            power.done()
+
+    def boot_again(self) -> NoReturn:
+        """Be executed anew, as the kernel of the same machine; only the lock stays."""
+        log.info("booting again")
+        logging.shutdown()
+        os.set_inheritable(self.lock, True)
+        os.sched_setaffinity(0, self._allowed)
+        words = starting.kernel_command(self.folder, self.lock, -1, self._options)
+        os.execv(words[0], words)
 
     def _stop(self) -> None:
         self.machine.scheduler.stopping = True
@@ -228,18 +273,23 @@ class Kernel:
 
     def _signalled(self, reading: int) -> None:
         os.read(reading, 64)
-        self.shut_down()
+        self.go_down(ending.STOPPED)
 
     def _end(self) -> None:
         """Give everything back; the lock goes last, with this process."""
         places.stop_listening(self.folder)
         self.listener.close()
-        for session in list(self.sessions):
-            session.connection.close()
+        for session in list(self.life.sessions):
+            session.machine_ended()
         self.machine.close()
-        if (
-            self.fresh and not self.machine.scheduler.errors
-        ):  # else its log is still of use, until the next start
+        if self._way is None:
+            history.failed(self.folder)
+        else:
+            if not self._way.boots_again:
+                places.set_started(self.folder, False)
+            history.ended(self.folder, self._way.mark)
+        # else its log is still of use, until the next start
+        if self.fresh and not self.machine.scheduler.errors and not self.boots_again:
             remove_tree(self.folder)
         log.info("ended")
 
@@ -250,10 +300,3 @@ class Kernel:
         if topic not in description.TOPICS:
             raise ValueError(topic)
         return description.TOPICS[topic](self)
-
-
-def _idle_seconds() -> float:
-    try:
-        return float(os.environ["LICHEN_IDLE_SECONDS"])
-    except (KeyError, ValueError):
-        return _IDLE

@@ -1,7 +1,7 @@
 """Where things of a machine lie on the host, and how one tells from there whether it runs.
 
-A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, `running` with what its kernel says of itself, and
-`disk` with the size that its user gave it.
+A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, `running` with what its kernel says of itself,
+`disk` with the size that its user gave it, and `started`, which is there while it is to stay until it is stopped.
 The kernel holds a lock on `lock` all its life, which the host drops however it dies; so "is it running" needs no guess.
 """
 
@@ -125,6 +125,15 @@ def is_running(folder: str) -> bool:
     return False
 
 
+def wait_for_end(folder: str) -> None:
+    """Wait until nobody holds the machine's lock."""
+    descriptor = os.open(os.path.join(folder, "lock"), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
 def names() -> Iterator[str]:
     """Every machine that has a folder, in order."""
     try:
@@ -163,7 +172,7 @@ def remove_if_dead(folder: str) -> bool:
 
 
 def facts(folder: str) -> dict[str, str]:
-    """What a machine's kernel wrote of itself when it booted: `pid`, `version`, `processor`."""
+    """What a machine's kernel wrote of itself: `pid`, `version`, `processor`, and what `history` keeps there."""
     try:
         with open(os.path.join(folder, "running")) as file:
             return dict(line.rstrip("\n").split(" ", 1) for line in file)
@@ -173,11 +182,26 @@ def facts(folder: str) -> dict[str, str]:
 
 def write_facts(folder: str, facts: dict[str, object]) -> None:
     text = "".join(f"{name} {value}\n" for name, value in facts.items())
-    descriptor = os.open(os.path.join(folder, "running"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    path = os.path.join(folder, "running")
+    descriptor = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         os.write(descriptor, text.encode())
     finally:
         os.close(descriptor)
+    os.replace(f"{path}.new", path)
+
+
+def is_started(folder: str) -> bool:
+    """Whether a machine is to stay until it is stopped, also after its kernel was killed."""
+    return os.path.exists(os.path.join(folder, "started"))
+
+
+def set_started(folder: str, started: bool) -> None:
+    path = os.path.join(folder, "started")
+    if started:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    elif os.path.exists(path):
+        os.unlink(path)
 
 
 def disk_size(folder: str) -> int | None:

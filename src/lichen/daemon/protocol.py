@@ -17,16 +17,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised with every change of a message's fields."""
 
 START: Final = 1
 RESIZE: Final = 2
 SIGNAL: Final = 3
 SHUTDOWN: Final = 4
+"""End the machine: by the field STOP or RESTART as these say, without a field at once."""
 QUERY: Final = 5
 CONTINUED: Final = 6
 """A shell continues the client; its field says whether in the foreground of the terminal."""
+STAY: Final = 7
+"""Have the machine stay until it is stopped: the client's version and flags, as in START. The answer is JSON."""
 
 EXITED: Final = 64
 FAILED: Final = 65
@@ -45,6 +48,8 @@ TRACE: Final = b"trace"
 ROOT_FILES: Final = b"root-files"
 JOB_CONTROL: Final = b"job-control"
 """Flag of START: the machine must show what others may not read."""
+STOP: Final = b"stop"
+RESTART: Final = b"restart"
 DISK: Final = b"disk="
 """Begins a flag of START: the bytes of the host's disk that the machine may take from now on, 0 for all."""
 _START_FIELDS: Final = 12

@@ -1,8 +1,9 @@
 """One client and the program that it has the machine run.
 
-A session ends for the machine when its program does or when its client is gone. Signals are passed on as a shell's user means
-them: INT, QUIT and TSTP go to the program's whole group, as a terminal sends them, the others to the program alone. When the
-program stops, the client is told, which then stops too; it is continued with the client.
+A session ends for the machine when its program does or when its client is gone. Then its terminal hangs up, if it has one;
+else nobody is told, and what runs goes on, as with ssh. Signals are passed on as a shell's user means them: INT, QUIT and
+TSTP go to the program's whole group, as a terminal sends them, the others to the program alone. When the program stops, the
+client is told, which then stops too; it is continued with the client.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lichen.boot.drives import make_profile
 from lichen.boot.launching import Launch, start
 from lichen.boot.refusals import FAILURE, LaunchError
 from lichen.boot.tree import Share
-from lichen.daemon import accounts, protocol
+from lichen.daemon import accounts, ending, protocol
 from lichen.daemon.trace import Output
 from lichen.executive.security.tokens import Token
 from lichen.executive.wait import Blocks, Wait
@@ -33,6 +34,7 @@ log = logging.getLogger("lichen.daemon")
 
 _TO_THE_GROUP: Final = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
 _HIGHEST_SIGNAL: Final = 64
+_WAYS: Final = {protocol.STOP: ending.STOPPED, protocol.RESTART: ending.RESTARTED}
 _LAST_WORDS: Final = 2.0
 """Seconds that a terminal or a trace's reader has to take the last of it when the program has ended."""
 
@@ -62,24 +64,40 @@ class Session:
             elif kind == protocol.CONTINUED and self.process is not None:
                 self._continue(self.process, fields[0] == b"1")
             elif kind == protocol.SHUTDOWN:
-                self.kernel.shut_down()
+                self.kernel.go_down(_WAYS.get(fields[0] if fields else b"", ending.TERMINATED))
+            elif kind == protocol.STAY:
+                self._stay(fields)
             elif kind == protocol.QUERY:
-                import json
-
-                answer = self.kernel.describe(fields[0].decode())
-                self.connection.send(protocol.ANSWER, json.dumps(answer).encode())
+                self._answer(self.kernel.describe(fields[0].decode()))
         except (ValueError, IndexError) as error:
             raise protocol.ProtocolError(f"message {kind} makes no sense") from error
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
+    def _answer(self, answer: object) -> None:
+        import json
+
+        self.connection.send(protocol.ANSWER, json.dumps(answer).encode())
+
+    def _stay(self, fields: list[bytes]) -> None:
+        version, flags = fields
+        try:
+            self.kernel.check(version, protocol.parted(flags))
+            if self.kernel.fresh:
+                raise LaunchError(f"the throw-away machine {self.kernel.name} ends with its program")
+        except LaunchError as error:
+            self._fail(error.status, str(error))
+        else:
+            changed = self.kernel.life.start()
+            self._answer({"changed": changed, "note": self.kernel.take_note()})
+
     # ---- the program
 
     def _start(self, request: protocol.Start, descriptors: list[int]) -> None:
         """Start the program; takes the descriptors that it uses out of the list."""
         try:
-            self.kernel.check(request)
+            self.kernel.check(request.version, request.flags)
             launch = self._launch(request, descriptors)
             self.process = start(self.kernel.machine, launch)
         except LaunchError as error:
@@ -99,7 +117,9 @@ class Session:
             self.trace = Output(self.kernel.machine.passed_node(descriptors.pop()))
             self.kernel.tracing.begin(process, self.trace)
         log.info("process %d of client %d is %s", process.id, self.client, process.name)
-        self.kernel.session_began(self)
+        self.kernel.life.begin(self)
+        if note := self.kernel.take_note():
+            self.warn(note)
         self.connection.send(protocol.STARTED, protocol.WORD.pack(process.id))
         self.kernel.machine.scheduler.spawn(self._wait_for(process))
         if protocol.JOB_CONTROL in request.flags:
@@ -172,7 +192,7 @@ class Session:
         except LaunchError as error:
             if request.program:
                 raise
-            self.connection.send(protocol.WARNING, f"{error}; starting in /".encode(errors="surrogateescape"))
+            self.warn(f"{error}; starting in /")
             return self.kernel.machine.context(b"/", token)
 
     def _signal(self, process: Process, number: int) -> None:
@@ -227,20 +247,19 @@ class Session:
             self.console.close()
             self.console = None
 
-    def hang_up(self) -> None:
-        """The client is gone: its program is told as by a terminal that goes."""
-        if self.console is not None:
-            self._leave_terminal()
-            return
-        process = self.process
-        if process is None or process.exit_status is not None:
-            return
-        for number in (signal.SIGHUP, signal.SIGCONT):
-            for member in list(process.group.members.values()):
-                member.signal(number)
+    def warn(self, text: str) -> None:
+        """Tell the client's user something."""
+        self.connection.send(protocol.WARNING, text.encode(errors="surrogateescape"))
+
+    def machine_ended(self) -> None:
+        """The machine has gone down before the client could be told of its program's end."""
+        self._fail(FAILURE, f"the machine {self.kernel.name} has gone down")
 
     def _gone(self) -> None:
-        self.hang_up()
+        """The client is gone: its terminal hangs up, and nobody continues its program any more."""
+        self._leave_terminal()
+        if self.process is not None:
+            self.process.session.continuable = False
         if self.trace is not None:
             self.kernel.tracing.end(self.trace)
         self.kernel.session_ended(self)

@@ -90,6 +90,11 @@ def _become_kernel(folder: str, lock: int, connection: int, arguments: list[str]
         os.dup2(written, number)
     for descriptor in (lock, connection):
         os.set_inheritable(descriptor, True)
+    words = kernel_command(folder, lock, connection, arguments)
+    os.execv(words[0], words)
+
+
+def kernel_command(folder: str, lock: int, connection: int, arguments: list[str]) -> list[str]:
+    """How the kernel of a machine is executed: with descriptors of its lock and of its first client, or -1 without one."""
     program = os.path.dirname(os.path.abspath(__file__))
-    words = [program, folder, str(lock), str(connection), *arguments]
-    os.execv(sys.executable, [sys.executable, "-I", "-S", *words])
+    return [sys.executable, "-I", "-S", program, folder, str(lock), str(connection), *arguments]

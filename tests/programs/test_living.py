@@ -1,0 +1,396 @@
+"""How long a machine lives: while anything in it does, or until it is stopped when it was started to stay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lichen.boot.drives import find_userland
+from tests import userlands
+from tests.programs.conftest import Lichen, eventually, is_alive
+from tests.programs.terminal import User
+from tests.toolchain import host_program
+
+NOWHERE: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+"""For sessions whose programs outlive them: a pipe would be open as long as they are."""
+
+
+@pytest.fixture
+def at_once(lichen: Lichen) -> Lichen:
+    """Machines that end as soon as nothing keeps them."""
+    lichen.environment["LICHEN_IDLE_SECONDS"] = "0"
+    return lichen
+
+
+@pytest.fixture
+def at_terminal(at_once: Lichen) -> Iterator[Callable[..., User]]:
+    users = []
+
+    def begin(*words: str) -> User:
+        users.append(User(at_once, *words))
+        return users[-1]
+
+    yield begin
+    for user in users:
+        user.close()
+
+
+def kernel_of(lichen: Lichen) -> int:
+    return int(lichen.facts()["pid"])
+
+
+def kept_by(lichen: Lichen) -> str:
+    """What `lichen ps` says of what keeps the machine running."""
+    told = lichen.run("ps").stdout.decode().splitlines()
+    assert told, lichen.log()
+    return told[-1].removeprefix("kept running by: ")
+
+
+def sleepers(lichen: Lichen) -> list[str]:
+    """The arguments of the `sleep`s that live."""
+    rows = lichen.run("ps").stdout.decode().splitlines()
+    return sorted(row.partition(" sleep ")[2] for row in rows if " sleep " in row)
+
+
+# ---- what outlives its session
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sh", "-c", "setsid sleep 1000 &"],
+        ["bash", "-c", "sleep 1000 &"],
+        ["sh", "-c", "nohup sleep 1000 &"],
+        ["bash", "-c", "(sleep 1000 &)"],
+    ],
+)
+def test_a_session_without_a_terminal_hangs_nobody_up(at_once: Lichen, words: list[str]) -> None:
+    """As `ssh HOST COMMAND &` does; and the machine lives as long as what is left, and no longer."""
+    assert at_once.run("run", "--", *words, **NOWHERE).returncode == 0
+    kernel = kernel_of(at_once)
+    eventually(lambda: kept_by(at_once).endswith(" sleep"))
+    assert kept_by(at_once).startswith("left running: pid ")
+    assert sleepers(at_once) == ["1000"]
+    assert kernel_of(at_once) == kernel
+    pid = kept_by(at_once).split()[3]
+    assert at_once.run("run", "kill", pid).returncode == 0
+    eventually(lambda: not is_alive(kernel))
+    assert at_once.run("list").stdout.split()[-1] == b"stopped"
+
+
+def test_a_program_whose_client_was_killed_goes_on(at_once: Lichen) -> None:
+    with at_once.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\n"
+        running.kill()
+    eventually(lambda: kept_by(at_once).startswith("left running: pid "))
+    assert at_once.run("terminate", "default").returncode == 0
+
+
+def test_a_terminal_hangs_up_who_is_in_its_foreground(
+    at_once: Lichen, at_terminal: Callable[..., User]
+) -> None:
+    """The leader's end reaches its own group; not what left that or was told to ignore it."""
+    script = (
+        "sleep 1001 & nohup sleep 1002 > /dev/null 2>&1 & setsid sleep 1003 &"
+        " until pgrep -x -f 'sleep 100[123]' | wc -l | grep -qx 3; do :; done"
+    )
+    assert at_terminal("run", "--", "bash", "-c", script).ends() == 0
+    eventually(lambda: sleepers(at_once) == ["1002", "1003"])
+    assert at_once.run("terminate", "default").returncode == 0
+
+
+def test_jobs_of_a_shell_that_leaves_go_on(at_once: Lichen, at_terminal: Callable[..., User]) -> None:
+    """A job in the background is another group; a stopped one is orphaned by the shell's end, and hung up."""
+    user = at_terminal("run", "--", "bash", "--norc", "-i")
+    for line in (b"sleep 1001 &", b"sleep 1002 & kill -STOP $!", b"echo so'me'thing"):
+        user.types(line + b"\r")
+    user.sees(b"something\r\n")
+    user.types(b"exit\rexit 0\r")
+    user.sees(b"stopped jobs")
+    assert user.ends() == 0
+    eventually(lambda: sleepers(at_once) == ["1001"])
+    assert at_once.run("terminate", "default").returncode == 0
+
+
+def test_a_shell_whose_terminal_goes_hangs_up_its_jobs(
+    at_once: Lichen, at_terminal: Callable[..., User]
+) -> None:
+    user = at_terminal("run", "--", "bash", "--norc", "-i")
+    for line in (b"sleep 1001 &", b"sleep 1002 &", b"disown", b"nohup sleep 1003 > /dev/null 2>&1 &"):
+        user.types(line + b"\r")
+    user.types(b"until pgrep -x -f 'sleep 100[123]' | wc -l | grep -qx 3; do :; done; echo so'me'thing\r")
+    user.sees(b"something\r\n")
+    os.close(user.keyboard)
+    os.close(user.terminal)
+    user.keyboard = user.terminal = -1
+    user.process.wait(20)
+    eventually(lambda: sleepers(at_once) == ["1002", "1003"])
+    assert at_once.run("terminate", "default").returncode == 0
+
+
+def test_a_multiplexer_can_be_attached_later(at_once: Lichen, at_terminal: Callable[..., User]) -> None:
+    host_program("tmux")
+    tmux = ("tmux", "-L", "test", "-f", "/dev/null")
+    assert at_once.run("run", "--", *tmux, "new", "-d", "-s", "work", "sh").returncode == 0
+    assert "tmux" in kept_by(at_once)
+    user = at_terminal("run", "--", *tmux, "attach", "-t", "work")
+    user.types(b"echo so'me'thing\r")
+    user.sees(b"something\r\n")
+    user.types(b"\x02d")
+    user.sees(b"[detached")
+    assert user.ends() == 0
+    assert at_once.run("run", "--", *tmux, "kill-server").returncode == 0
+    kernel = kernel_of(at_once)
+    eventually(lambda: not is_alive(kernel))
+
+
+@pytest.mark.skipif(find_userland() is None, reason=userlands.MISSING)
+def test_a_windows_program_keeps_the_machine(at_once: Lichen) -> None:
+    script = "start /b ping -n 1000 127.0.0.1"
+    assert at_once.run("run", "--", "cmd.exe", "/c", script, **NOWHERE).returncode == 0
+    assert "ping.exe" in kept_by(at_once).lower()
+    kernel = kernel_of(at_once)
+    assert at_once.run("run", "pkill", "-i", "ping").returncode == 0
+    eventually(lambda: not is_alive(kernel))
+
+
+def test_a_fresh_machine_ends_with_its_program(lichen: Lichen) -> None:
+    script = "trap '' HUP TERM; setsid sleep 1000 & exit 3"
+    assert lichen.run("run", "--fresh", "--", "sh", "-c", script, **NOWHERE).returncode == 3
+    eventually(lambda: lichen.machines() == [])
+
+
+# ---- started
+
+
+def test_a_started_machine_stays(at_once: Lichen) -> None:
+    done = at_once.run("start")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    kernel = kernel_of(at_once)
+    assert kept_by(at_once) == "started"
+    assert at_once.run("run", "true").returncode == 0
+    done = at_once.run("start")
+    assert (done.returncode, done.stdout) == (0, b"the machine default has been started already\n")
+    assert at_once.run("list", "-v").stdout.endswith(b"0         0          started\n")
+    assert kernel_of(at_once) == kernel
+    done = at_once.run("stop")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert not is_alive(kernel)
+    assert at_once.run("list").stdout.split()[-1] == b"stopped"
+    done = at_once.run("stop")
+    assert (done.returncode, done.stderr) == (1, b"lichen: the machine default does not run\n")
+    assert at_once.run("run", "true").returncode == 0
+    kernel = kernel_of(at_once)
+    eventually(lambda: not is_alive(kernel))
+
+
+def test_a_machine_that_runs_can_be_started(at_once: Lichen) -> None:
+    with at_once.start("run", "--machine", "mine", "--", "sh", "-c", "echo ready; read line") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        kernel = at_once.facts("mine")["pid"]
+        assert at_once.run("start", "mine").stdout == b""
+        assert at_once.facts("mine")["pid"] == kernel
+        running.communicate(b"\n", timeout=20)
+    assert at_once.run("list", "-v").stdout.endswith(b"started\n")
+    assert at_once.run("terminate", "mine").returncode == 0
+    assert at_once.run("list").stdout.split()[-1] == b"stopped"
+
+
+def test_idle(lichen: Lichen) -> None:
+    assert lichen.run("run", "true").returncode == 0
+    seconds = int(kept_by(lichen).removeprefix("idle, ends in ").removesuffix(" s"))
+    assert 0 < seconds <= 60
+
+
+def test_restart(at_once: Lichen) -> None:
+    """The files are there, what was in memory is not, the machine is still started."""
+    assert at_once.run("start").returncode == 0
+    assert at_once.run("run", "--", "sh", "-c", "echo kept > /var/tmp/kept; echo > /tmp/lost").returncode == 0
+    with at_once.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        done = at_once.run("restart")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+        assert running.wait(timeout=20) == 128 + signal.SIGTERM
+        assert running.stderr.read() == b"lichen: the machine default is going down for restart\n"
+    assert at_once.run("run", "cat", "/var/tmp/kept").stdout == b"kept\n"
+    assert at_once.run("run", "ls", "/tmp/lost").returncode == 2
+    assert kept_by(at_once) == "started"
+    assert at_once.log().count("booted default") == 2
+    assert at_once.log().count("booting again") == 1
+    assert at_once.run("stop").returncode == 0
+    assert at_once.run("restart").stdout == b"the machine default did not run, and has been started\n"
+    assert kept_by(at_once) == "started"
+
+
+def test_restart_of_a_machine_that_was_not_started(at_once: Lichen) -> None:
+    with at_once.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        kernel = kernel_of(at_once)
+        assert at_once.run("restart").returncode == 0
+        running.wait(timeout=20)
+    eventually(lambda: not is_alive(kernel))
+    assert at_once.run("list").stdout.split()[-1] == b"stopped"
+
+
+# ---- the end
+
+
+def test_stop_lets_programs_end(lichen: Lichen) -> None:
+    """Who is asked may finish, and its status is the command's; who is attached is told why."""
+    script = "exec 2> /dev/null; trap 'echo finished; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+    with lichen.start("run", "--", "sh", "-c", script) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        assert lichen.run("stop").returncode == 0
+        output, errors = running.communicate(timeout=20)
+        assert (output, errors) == (b"finished\n", b"lichen: the machine default is being stopped\n")
+        assert running.returncode == 0
+
+
+def test_terminate_tells_clients(lichen: Lichen) -> None:
+    with lichen.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        assert lichen.run("terminate", "default").returncode == 0
+        _, errors = running.communicate(timeout=20)
+        assert errors == b"lichen: the machine default is being terminated\n"
+        assert running.returncode == 128 + signal.SIGHUP
+
+
+def test_stop_ends_interactive_shells(lichen: Lichen, at_terminal: Callable[..., User]) -> None:
+    """They ignore TERM: their terminals hang up."""
+    user = at_terminal("run", "--", "bash", "--norc", "-i")
+    user.types(b"echo so'me'thing\r")
+    user.sees(b"something\r\n")
+    assert lichen.run("stop").returncode == 0
+    user.sees(b"lichen: the machine default is being stopped\r\n")
+    assert user.ends() == 128 + signal.SIGHUP
+
+
+def test_the_host_ends_a_machine(lichen: Lichen) -> None:
+    """TERM to its kernel is a clean stop."""
+    assert lichen.run("start").returncode == 0
+    kernel = kernel_of(lichen)
+    os.kill(kernel, signal.SIGTERM)
+    eventually(lambda: not is_alive(kernel))
+    assert lichen.run("list").stdout.split()[-1] == b"stopped"
+
+
+# ---- crashes
+
+
+def test_a_started_machine_whose_kernel_is_killed(at_once: Lichen) -> None:
+    """It is shown as crashed; the next start says so, and it is still started."""
+    assert at_once.run("start").returncode == 0
+    os.kill(kernel_of(at_once), signal.SIGKILL)
+    eventually(lambda: b"crashed after " in at_once.run("list").stdout)
+    assert at_once.run("list", "-v").stdout.count(b"its kernel was killed") == 1
+    assert b"crashed after" in at_once.run("status").stdout
+    done = at_once.run("run", "echo", "hi")
+    assert (done.returncode, done.stdout) == (0, b"hi\n")
+    assert done.stderr.startswith(b"lichen: the machine default had crashed after ")
+    assert done.stderr.count(b"\n") == 1
+    assert kept_by(at_once) == "started"
+    assert at_once.run("run", "true").stderr == b""
+    os.kill(kernel_of(at_once), signal.SIGKILL)
+    eventually(lambda: b"crashed after " in at_once.run("list").stdout)
+    done = at_once.run("start")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"the machine default had crashed after ")
+    assert kept_by(at_once) == "started"
+
+
+def test_a_client_notes_when_its_kernel_was_killed(lichen: Lichen) -> None:
+    with lichen.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        os.kill(kernel_of(lichen), signal.SIGKILL)
+        assert running.wait(timeout=20) == 125
+    shown = lichen.run("list").stdout
+    assert b"crashed " in shown
+    assert b"crashed after" not in shown
+
+
+# ---- at login
+
+
+def executable(path: Path, script: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def configured(lichen: Lichen, tmp_path: Path) -> Path:
+    """A folder for the user's settings and for programs that are found before others; returns the unit's path."""
+    (tmp_path / "bin").mkdir()
+    lichen.environment["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    lichen.environment["PATH"] = f"{tmp_path}/bin:{os.environ['PATH']}"
+    return tmp_path / "config" / "systemd" / "user" / "lichen-mine.service"
+
+
+def test_enable_where_systemd_does_not_answer(lichen: Lichen, configured: Path, tmp_path: Path) -> None:
+    executable(tmp_path / "bin" / "systemctl", "echo 'Failed to connect to bus' >&2; exit 1")
+    done = lichen.run("enable", "mine")
+    assert (done.returncode, done.stderr) == (0, b"")
+    told = done.stdout.decode()
+    assert str(configured) in told
+    line = next(line for line in told.splitlines() if line.startswith("@reboot "))
+    command = line.removeprefix("@reboot ")
+    subprocess.run(["sh", "-c", command], check=True, env={"PATH": "/bin"}, timeout=30)
+    assert lichen.run("list", "-v").stdout.endswith(b"started\n")
+    done = lichen.run("disable", "mine")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert line in done.stdout.decode()
+    assert not configured.exists()
+    assert lichen.run("disable", "mine").stdout == b"the machine mine is not enabled\n"
+
+
+def test_enable_with_systemd(lichen: Lichen, configured: Path, tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    executable(tmp_path / "bin" / "systemctl", f'echo "$@" >> {calls}')
+    assert lichen.run("enable", "mine").returncode == 0
+    assert lichen.run("disable", "mine").returncode == 0
+    assert not configured.exists()
+    assert calls.read_text().splitlines() == [
+        "--user daemon-reload",
+        "--user enable lichen-mine.service",
+        "--user daemon-reload",
+        "--user disable lichen-mine.service",
+        "--user daemon-reload",
+    ]
+
+
+def test_the_unit(lichen: Lichen, configured: Path, tmp_path: Path) -> None:
+    """What it says holds: its command starts the machine and stays, the other one stops it, and then the first ends."""
+    executable(tmp_path / "bin" / "systemctl", "exit 1")
+    assert lichen.run("enable", "mine").returncode == 0
+    if Path("/usr/bin/systemd-analyze").exists():
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--user", str(configured)],
+            check=False,
+            capture_output=True,
+            env={**lichen.environment, "XDG_RUNTIME_DIR": str(tmp_path)},
+            timeout=30,
+        )
+        assert b"lichen" not in done.stderr, done.stderr
+    text = configured.read_text()
+    assert f'Environment="LICHEN_HOME={lichen.home}"\n' in text
+    unit = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    variables = {"PATH": "/usr/bin:/bin", "LICHEN_HOME": str(lichen.home)}
+    with subprocess.Popen(unit["ExecStart"].replace('"', "").split(), env=variables) as running:
+        eventually(lambda: b"started" in lichen.run("list", "-v").stdout)
+        assert running.poll() is None
+        subprocess.run(unit["ExecStop"].replace('"', "").split(), check=True, env=variables, timeout=30)
+        assert running.wait(timeout=20) == 0

@@ -1,0 +1,33 @@
+"""Units and crontab lines: names and folders may hold whatever files may be called."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from lichen.cli.login import crontab_line, unit
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_DATA_HOME", "LICHEN_WINDOWS", "LICHEN_IDLE_SECONDS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LICHEN_HOME", '/a "b" 100%/$HOME')
+
+
+def test_the_unit_quotes_what_it_names() -> None:
+    text = unit("mine", ["/opt/my tools/lichen"])
+    assert 'ExecStart="/opt/my tools/lichen" start --wait mine\n' in text
+    assert 'ExecStop="/opt/my tools/lichen" stop mine\n' in text
+    assert 'Environment="LICHEN_HOME=/a \\"b\\" 100%%/$HOME"\n' in text
+
+
+def test_the_crontab_line_is_one_for_the_shell() -> None:
+    """cron takes % for the end of the line, unless it is escaped."""
+    line = crontab_line("mine", ["/opt/my tools/lichen"])
+    assert line.startswith("@reboot ")
+    command = line.removeprefix("@reboot ").replace("\\%", "%")
+    shown = command.replace("'/opt/my tools/lichen'", "sh -c 'echo \"$LICHEN_HOME\" $0 $1'", 1)
+    done = subprocess.run(["sh", "-c", shown], check=True, capture_output=True, text=True)
+    assert done.stdout == '/a "b" 100%/$HOME start mine\n'
