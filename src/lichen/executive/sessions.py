@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from lichen.executive.io.terminal import ControllingTerminal
     from lichen.executive.processes import Process
+
+
+class ControllingTerminal(Protocol):
+    """The terminal that the processes of a session answer to."""
+
+    @property
+    def device(self) -> int:
+        """Its device number, as st_rdev has it."""
+
+    @property
+    def foreground(self) -> int:
+        """The id of the foreground process group, 0 for none."""
+
+    def session_ended(self, session: Session) -> None:
+        """The leader of the session has ended: its foreground group is told, and the terminal is nobody's."""
 
 
 @dataclass(eq=False)

@@ -8,10 +8,7 @@ Source: termios(3), ioctl_tty(2).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from lichen.executive.sessions import Session
+from typing import Final, NamedTuple
 
 
 class Input:
@@ -265,18 +262,3 @@ class SignalForeground(NamedTuple):
     """Of the master side: send INT, QUIT or TSTP to the foreground group."""
 
     number: int
-
-
-class ControllingTerminal(Protocol):
-    """What `Session.terminal` is."""
-
-    @property
-    def device(self) -> int:
-        """Its device number, as st_rdev has it."""
-
-    @property
-    def foreground(self) -> int:
-        """The id of the foreground process group, 0 for none."""
-
-    def session_ended(self, session: Session) -> None:
-        """The leader of the session has ended: its foreground group is told, and the terminal is nobody's."""

@@ -17,7 +17,7 @@ from lichen.executive.wait import Blocks, then
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
-    from lichen.executive.io.names import Name
+    from lichen.executive.io.location import Location
     from lichen.executive.network.configuration import Configuration
     from lichen.executive.objects.object import Object
 
@@ -121,11 +121,11 @@ class InternetAddress(NamedTuple):
 class LocalAddress(NamedTuple):
     """A name within the machine: `text` as it was given (none: b"", abstract: begins with a zero byte).
 
-    `name` is how a path is found, seen from whoever gave it.
+    `name` is how a path is found, seen from whoever gave it: what an io.names.Name is made of.
     """
 
     text: bytes = b""
-    name: Name | None = None
+    name: tuple[Location, tuple[str, ...], int] | None = None
 
 
 class NetlinkAddress(NamedTuple):

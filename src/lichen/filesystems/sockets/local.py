@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Pollers
 from lichen.executive.io.lookup import Walk, find
-from lichen.executive.io.names import make_node
+from lichen.executive.io.names import Name, make_node
 from lichen.executive.io.opening import Poll
 from lichen.executive.io.requests import BytesAvailable
 from lichen.executive.network.sockets import (
@@ -150,7 +150,7 @@ class LocalSocket(Socket):
             return
         assert address.name is not None
         try:
-            place = make_node(caller.context, address.name, Kind.SOCKET, 0o777)
+            place = make_node(caller.context, Name(*address.name), Kind.SOCKET, 0o777)
         except Failure as failure:
             if failure.status == Status.OBJECT_NAME_COLLISION:
                 raise Failure(Status.ADDRESS_IN_USE) from None
@@ -168,8 +168,8 @@ class LocalSocket(Socket):
         if address.name is None:
             found = self.driver.names.get(address.text)
         else:
-            name, context = address.name, caller.context
-            node = find(context, name.start, name.components, name.walk | Walk.FOLLOW).node
+            (start, components, walk), context = address.name, caller.context
+            node = find(context, start, components, walk | Walk.FOLLOW).node
             modes.check(context.token, node.attributes(), modes.WRITE, False)
             found = _socket_at(node)
         if found is None:

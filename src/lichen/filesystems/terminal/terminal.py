@@ -24,7 +24,7 @@ from lichen.executive.wait import Blocks, Condition, Wait
 from lichen.filesystems.terminal.discipline import Discipline
 
 if TYPE_CHECKING:
-    from lichen.filesystems.terminal.files import TerminalFile
+    from lichen.executive.io.file import File
 
 SLAVE_MAJOR: Final = 136
 SIGHUP, SIGCONT, SIGTTIN, SIGTTOU, SIGWINCH = 1, 18, 21, 22, 28
@@ -106,7 +106,7 @@ class Terminal:
         """What is to be shown and the far side has not taken."""
         self.hung_up = self.exclusive = False
         self.packet_status = 0
-        self.files: set[TerminalFile] = set()
+        self.files: set[File] = set()
         self.was_opened = False
         self.changes = Pollers()
         self._backlog = bytearray()

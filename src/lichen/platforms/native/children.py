@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import select
-from typing import TYPE_CHECKING, Final
+from collections.abc import Container
+from typing import Final, Protocol
 
 from lichen.platforms.native import host
-
-if TYPE_CHECKING:
-    from lichen.platforms.native.platform import NativePlatform
 
 _LOOK: Final = 5
 """Milliseconds between two looks for an end, which another platform may have taken the signal of."""
@@ -20,18 +18,26 @@ def has_stopped(status: int) -> bool:
     return status & 0xFF == 0x7F
 
 
+class Parent(Protocol):
+    """A platform, as far as it is told of children."""
+
+    @property
+    def threads(self) -> Container[int]: ...
+    def tell(self, tid: int, status: int) -> None: ...
+
+
 class Children:
     """Hands what the host tells on to the platform that it is for. All platforms of a process run in one host thread."""
 
     def __init__(self) -> None:
-        self._platforms: list[NativePlatform] = []
+        self._platforms: list[Parent] = []
         self._born: dict[int, None] = {}
         """New host threads whose first stop was told of before their platform asked for it."""
 
-    def join(self, platform: NativePlatform) -> None:
+    def join(self, platform: Parent) -> None:
         self._platforms.append(platform)
 
-    def leave(self, platform: NativePlatform) -> None:
+    def leave(self, platform: Parent) -> None:
         self._platforms.remove(platform)
 
     def pass_on(self, tid: int, status: int) -> None:

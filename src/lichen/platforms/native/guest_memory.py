@@ -11,7 +11,7 @@ from lichen.abi.memory import BadAddress
 from lichen.platforms.native import host, stub
 
 if TYPE_CHECKING:
-    from lichen.platforms.native.thread import NativeThread
+    from lichen.platforms.native.task import HostTask
 
 SLOT: Final = 512
 
@@ -21,11 +21,11 @@ class Space:
 
     def __init__(self, tid: int) -> None:
         self.tid = tid
-        self.threads: set[NativeThread] = set()
+        self.threads: set[HostTask] = set()
         self.slots = list(range(stub.SCRATCH_SIZE // 4, stub.SCRATCH_SIZE, SLOT))
         """Places in the scratch pages for operations that ride in replies, which no thread uses now."""
 
-    def left_by(self, thread: NativeThread) -> None:
+    def left_by(self, thread: HostTask) -> None:
         """A thread leaves. The memory is reached through another: the first of a process stays on the host without it."""
         self.threads.discard(thread)
         if self.tid == thread.tid and self.threads:

@@ -8,7 +8,7 @@ Source: fcntl(2) F_SETOWN, F_SETOWN_EX, F_SETSIG; open(2) O_ASYNC; signal(7).
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lichen.abi.layout import LP64, i32, layout
 from lichen.executive.io.attributes import Kind
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
     from lichen.executive.security.tokens import Token
-    from lichen.subsystems.linux.directorysignals import Notification
 
 F_OWNER_TID, F_OWNER_PID, F_OWNER_PGRP = 0, 1, 2
 POLL_IN, POLL_OUT, POLL_MSG = 1, 2, 3
@@ -41,6 +40,13 @@ class OwnerEx(NamedTuple):
     pid: i32
 
 
+class Asked(Protocol):
+    """What somebody wants to be told of a directory by signals (F_NOTIFY)."""
+
+    def ask(self, events: int, fd: int) -> None: ...
+    def stop(self) -> None: ...
+
+
 class Ownership:
     """Who hears of a file by which signal, and whether now (O_ASYNC). It is a waiter in the file's readiness."""
 
@@ -52,7 +58,7 @@ class Ownership:
         self.signal = 0
         self.fd = -1
         self.on = False
-        self.notification: Notification | None = None
+        self.notification: Asked | None = None
         """What is to be told of a directory."""
 
     def switch(self, on: bool, fd: int) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.executive.interfaces import PAGE, ProcessorTime
 from lichen.subsystems.linux.signals import ALL, NEVER_BLOCKED, Dispositions, Pending
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
-    from lichen.subsystems.linux.calls.timers import PosixTimer
-    from lichen.subsystems.linux.clocks import ClockTimer
+    from lichen.subsystems.linux.clocks import Clock, ClockTimer
 
 MINIMUM_STACK: Final = 2048
 PER_MASK, PER_LINUX32 = 0xFF, 0x8
@@ -46,6 +45,17 @@ class AlternateStack:
         return self.address, flags, self.size
 
 
+class SignalTimer(Protocol):
+    """A timer that tells of its ends by a signal (timer_create)."""
+
+    clock: Clock
+    countdown: ClockTimer
+
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...
+    def overruns(self) -> int: ...
+
+
 @dataclass(eq=False)
 class LinuxProcess:
     """`Process.state` of a Linux process."""
@@ -57,7 +67,7 @@ class LinuxProcess:
     """The thread of the parent that made it; None when it was somebody else's child before."""
     alarms: dict[int, ClockTimer] = field(default_factory=dict)
     """setitimer: which -> timer."""
-    timers: dict[int, PosixTimer] = field(default_factory=dict)
+    timers: dict[int, SignalTimer] = field(default_factory=dict)
     """timer_create: id -> timer object."""
     executed: bool = False
     """Whether it has called execve since fork (setpgid asks)."""

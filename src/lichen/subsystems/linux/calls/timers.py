@@ -19,7 +19,7 @@ from lichen.subsystems.linux.calls.clock import TIMER_ABSTIME
 from lichen.subsystems.linux.clocks import Clock, ClockTimer, MachineClock, ProcessorClock, clock_of_id
 from lichen.subsystems.linux.records import Itimerspec, Itimerval, Sigevent
 from lichen.subsystems.linux.siginfo import SiginfoTimer
-from lichen.subsystems.linux.state import linux_of, linux_of_process
+from lichen.subsystems.linux.state import SignalTimer, linux_of, linux_of_process
 from lichen.subsystems.linux.subsystem import linux
 from lichen.subsystems.linux.times import seconds_of, seconds_of_timeval, timespec_of, timeval_of
 from lichen.subsystems.linux.types import Flags, Int, Uint
@@ -165,8 +165,8 @@ class PosixTimer:
             sending.send(self.process, self.number, self._waiting, self.target)
 
 
-def _timer(thread: Thread, id: int) -> PosixTimer:
-    timer: PosixTimer | None = linux_of_process(thread.process).timers.get(id)
+def _timer(thread: Thread, id: int) -> SignalTimer:
+    timer: SignalTimer | None = linux_of_process(thread.process).timers.get(id)
     if timer is None:
         raise Failure(Status.INVALID_PARAMETER)
     return timer
@@ -203,7 +203,7 @@ def _notified(thread: Thread, event: Sigevent) -> Thread | None:
     return target
 
 
-def _setting(timer: PosixTimer) -> Itimerspec:
+def _setting(timer: SignalTimer) -> Itimerspec:
     return Itimerspec(timespec_of(timer.countdown.interval), timespec_of(timer.countdown.remaining()))
 
 

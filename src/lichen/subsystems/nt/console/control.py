@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.abi.layout import layout
 from lichen.executive.status import Failure, Status
@@ -33,10 +33,10 @@ from lichen.subsystems.nt.types import decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
-    from lichen.subsystems.nt.console.files import ConsoleFile
+    from lichen.subsystems.nt.console.console import Console
 
 Answer = bytes | Blocks[bytes]
-_Handler = Callable[["Process", "ConsoleFile", bytes, int], Answer]
+_Handler = Callable[["Process", "Handle", bytes, int], Answer]
 
 INPUT, OUTPUT = 1, 2
 """Roles: bits of what a handle is for; 0 is the Reference."""
@@ -62,6 +62,13 @@ _TITLE_PADDING: Final = 4
 """The length of a title is counted with all of the structure, which is larger than what lies before the text."""
 
 
+class Handle(Protocol):
+    """What a request comes by: an open console, and what for."""
+
+    console: Console
+    role: int
+
+
 class TooSmall(Exception):
     """The buffer is too small, and `answer` says how large it should be."""
 
@@ -71,7 +78,7 @@ class TooSmall(Exception):
 
 
 def console_control(
-    process: Process, file: ConsoleFile, code: int, data: bytes, room: int
+    process: Process, file: Handle, code: int, data: bytes, room: int
 ) -> tuple[int, bytes] | Blocks[tuple[int, bytes]]:
     """Carry out a request; its status and what goes into the output buffer, of which there is `room`."""
     room = min(room, _MOST)
@@ -96,14 +103,14 @@ def _nothing(waiting: Blocks[None] | None) -> Answer:
 # ---- modes, code pages, title
 
 
-def _get_mode(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _get_mode(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     console = file.console
     if not file.role:
         raise Failure(Status.INVALID_HANDLE)
     return ULONG.pack(console.keyboard.mode if file.role & INPUT else console.output_mode)
 
 
-def _set_mode(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _set_mode(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     mode = ULONG.unpack(data)
     if not file.role:
         raise Failure(Status.INVALID_HANDLE)
@@ -113,7 +120,7 @@ def _set_mode(process: Process, file: ConsoleFile, data: bytes, room: int) -> An
     return b""
 
 
-def _get_input_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _get_input_info(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """Code pages and the number of records. Only who asks an input handle wants the number, and looks at keys."""
     console = file.console
 
@@ -125,7 +132,7 @@ def _get_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
     return then(console.look_at_keys(process) if file.role == INPUT else None, answer)
 
 
-def _get_input_count(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _get_input_count(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """The number of records, since Wine 9 by itself."""
 
     def answer(_: None) -> bytes:
@@ -134,7 +141,7 @@ def _get_input_count(process: Process, file: ConsoleFile, data: bytes, room: int
     return then(file.console.look_at_keys(process), answer)
 
 
-def _set_input_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _set_input_info(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     mask, input, output = _INPUT_SETTINGS.unpack(data)
     if mask & _INPUT_CODE_PAGE:
         file.console.code_pages.input = input
@@ -143,27 +150,27 @@ def _set_input_info(process: Process, file: ConsoleFile, data: bytes, room: int)
     return b""
 
 
-def _get_title(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _get_title(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     title = encode(file.console.title)
     return ULONG.pack(len(title) // 2) + title + bytes(_TITLE_PADDING)
 
 
-def _set_title(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _set_title(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     return _nothing(file.console.set_title(process, data.decode("utf-16-le", "replace")))
 
 
 # ---- input
 
 
-def _read_console(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _read_console(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     return then(file.console.read(process, room // 2), encode)
 
 
-def _read_file(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _read_file(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     return file.console.read_bytes(process, room)
 
 
-def _read_with_control(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _read_with_control(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """ReadConsole with a CONSOLE_READCONSOLE_CONTROL: some control characters end the reading."""
     wakes = ULONG.unpack(data)
     initial = decode(data[ULONG.size :])
@@ -175,13 +182,13 @@ def _read_with_control(process: Process, file: ConsoleFile, data: bytes, room: i
     return then(file.console.read_line(process, initial, wakes), answer)
 
 
-def _read_input(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _read_input(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     if room < RECORD_SIZE:
         raise Failure(Status.INVALID_PARAMETER)
     return file.console.read_records(process, room)
 
 
-def _peek(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _peek(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     records = file.console.keyboard.records
 
     def answer(_: None) -> bytes:
@@ -190,13 +197,13 @@ def _peek(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer
     return then(file.console.look_at_keys(process), answer)
 
 
-def _write_input(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _write_input(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     for start in range(0, len(data) - RECORD_SIZE + 1, RECORD_SIZE):
         file.console.keyboard.add(data[start : start + RECORD_SIZE])
     return b""
 
 
-def _flush(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _flush(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     file.console.keyboard.flush()
     return b""
 
@@ -204,15 +211,15 @@ def _flush(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answe
 # ---- output
 
 
-def _write_console(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _write_console(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     return _nothing(file.console.write_text(process, data))
 
 
-def _write_file(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _write_file(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     return _nothing(file.console.write_bytes(process, data))
 
 
-def _get_output_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _get_output_info(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     file.console.measure()
     screen = file.console.screen
     columns, rows = screen.columns, screen.rows
@@ -225,7 +232,7 @@ def _get_output_info(process: Process, file: ConsoleFile, data: bytes, room: int
     )
 
 
-def _set_output_info(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _set_output_info(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """Cursor, position and colours; a terminal has its size and its font from its user."""
     mask, size, visible, x, y, _, _, attribute = _OUTPUT_SETTINGS.unpack(data)
     file.console.measure()
@@ -244,7 +251,7 @@ def _set_output_info(process: Process, file: ConsoleFile, data: bytes, room: int
     return _nothing(file.console.send(process, sent))
 
 
-def _fill(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _fill(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """FillConsoleOutputCharacter; colours of text that is there already stay as they are, for nobody knows the text."""
     x, y, mode, count, _, unit, attribute = _FILL.unpack(data)
     file.console.measure()
@@ -260,7 +267,7 @@ def _fill(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer
     return then(file.console.send(process, sent), lambda _: ULONG.pack(count))
 
 
-def _write_output(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _write_output(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """WriteConsoleOutput (a rectangle of characters and attributes) and WriteConsoleOutputCharacter (text)."""
     x, y, mode, width = _OUTPUT.unpack(data)
     file.console.measure()
@@ -289,7 +296,7 @@ def _cells(data: bytes) -> list[Cell]:
 # ---- processes
 
 
-def _control_event(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _control_event(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     """GenerateConsoleCtrlEvent: to all who share the console, or to those of one group."""
     event, group = _CONTROL_EVENT.unpack(data)
     if not 0 <= event <= _HIGHEST_CONTROL:
@@ -300,14 +307,14 @@ def _control_event(process: Process, file: ConsoleFile, data: bytes, room: int) 
     return b""
 
 
-def _process_list(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _process_list(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     ids = [member.id for member in reversed(file.console.attached)]
     if room < ULONG.size * len(ids):
         raise TooSmall(ULONG.pack(len(ids)))
     return b"".join(map(ULONG.pack, ids))
 
 
-def _beep(process: Process, file: ConsoleFile, data: bytes, room: int) -> Answer:
+def _beep(process: Process, file: Handle, data: bytes, room: int) -> Answer:
     return _nothing(file.console.send(process, "\a"))
 
 

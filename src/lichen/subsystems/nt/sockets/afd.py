@@ -6,7 +6,7 @@ the file's, and overlapped requests go on although it is set.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File, Ready
@@ -29,13 +29,28 @@ from lichen.subsystems.nt.sockets import addresses
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
-    from lichen.subsystems.nt.sockets.selection import Selection
 
 READ, OUT_OF_BAND, WRITE, HANGUP, RESET, CLOSE, CONNECT, ACCEPT, CONNECT_ERROR = (
     1 << number for number in range(9)
 )
 """AFD_POLL_*: what a socket is ready for."""
 _YES: Final = LONG.pack(1)
+
+
+class Selecting(Protocol):
+    """Who tells by an event what a socket has news of."""
+
+    def of(self, file: AfdFile) -> Selecting:
+        """The same for another socket, which begins with nothing told: an accepted one has what the listening one has."""
+
+    def end(self) -> None:
+        """Tell no more."""
+
+    def rearm(self, flags: int) -> None:
+        """These are worth telling again."""
+
+    def take(self) -> bytes:
+        """What was told since somebody asked last."""
 
 
 class AfdFile(File):
@@ -72,7 +87,7 @@ class AfdFile(File):
         """What a program asked of its port (SO_REUSEADDR, SO_EXCLUSIVEADDRUSE), to be told again."""
         self.error = 0
         """The status of a connection that could not be made, until it is asked for."""
-        self.selection: Selection | None = None
+        self.selection: Selecting | None = None
         self.changed = Event()
         """Signalled when the file has become another kind of end; then the next change has an event of its own."""
 
