@@ -39,6 +39,29 @@ while True:
     print(number, flush=True)
 """.replace("{words}", str(SIZE // 8))
 
+_MAKER: Final = """
+import os, sys
+first = number = int(sys.argv[1])
+while True:
+    number += 1
+    for place in sys.argv[2:]:
+        os.mkfifo(f"{place}/fifo-{number}", 0o640)
+        os.symlink(str(number), f"{place}/link-{number}")
+    if number > first + 8:
+        for place in sys.argv[2:]:
+            os.unlink(f"{place}/fifo-{number - 8}")
+            os.unlink(f"{place}/link-{number - 8}")
+    print(number, flush=True)
+"""
+_TELL_KINDS: Final = """
+import os, stat, sys
+for place in sys.argv[1:]:
+    for entry in os.scandir(place):
+        state, (kind, number) = entry.stat(follow_symlinks=False), entry.name.split("-")
+        is_right = stat.S_ISFIFO(state.st_mode) if kind == "fifo" else os.readlink(entry.path) == number
+        print(place, kind, number, is_right and (kind == "link" or oct(state.st_mode)[-3:] == "640"))
+"""
+
 
 def kill_kernel(lichen: Lichen, client: subprocess.Popen[bytes]) -> bytes:
     """Kill the kernel under a client, which says so; no guest outlives it. Returns what the client had still to read."""
@@ -47,7 +70,7 @@ def kill_kernel(lichen: Lichen, client: subprocess.Popen[bytes]) -> bytes:
     assert guests
     os.kill(kernel, signal.SIGKILL)
     output, errors = client.communicate(timeout=20)
-    assert client.returncode == 125
+    assert client.returncode == 125, errors
     assert b"ended unexpectedly" in errors
     eventually(lambda: not any(is_alive(guest) for guest in guests))
     return output
@@ -130,6 +153,46 @@ def test_a_renamed_file_is_whole(lichen: Lichen, tmp_path: Path) -> None:
             number = int(content[:8])
             assert content == content[:8] * (SIZE // 8), place
             assert told <= number <= told + 1, place
+
+
+@pytest.mark.timeout(120)
+def test_special_files_are_what_they_are(lichen: Lichen, tmp_path: Path) -> None:
+    """In a layer whose host has no attributes, and in a shared folder: what is there is no file that lost its record."""
+    host_program("python3")
+    share, layer = tmp_path / "share", lichen.home / "machines" / "default" / "root"
+    for folder in (*reversed(layer.parents[:2]), layer):
+        folder.mkdir(mode=0o700)
+    share.mkdir()
+    share.chmod(0o777)
+    (layer / "metadata.sqlite").touch()
+    places = ["/var/tmp/special", str(share)]
+    shown = ("run", "--share", f"{share}:{share}")
+    assert lichen.run(*shown, "--", "mkdir", "-p", *places).returncode == 0
+    told = 0
+    for moment in moments(6, 0.4):
+        client = lichen.start(*shown, "--", "python3", "-c", _MAKER, str(told), *places)
+        assert client.stdout is not None
+        line = client.stdout.readline()
+        time.sleep(moment)
+        before, told = told, last_number(line + kill_kernel(lichen, client))
+        kinds = lichen.run(*shown, "--", "python3", "-c", _TELL_KINDS, *places).stdout.decode()
+        found = [line.split() for line in kinds.splitlines()]
+        wrong = [(place, int(number)) for place, _, number, is_right in found if is_right != "True"]
+        assert wrong in ([], [(str(share), told + 1)]), (
+            kinds
+        )  # on the host one is made before it can have a record
+        for place in places:
+            for kind in ("fifo", "link"):
+                there = {int(number) for where, what, number, _ in found if (where, what) == (place, kind)}
+                assert {*range(max(before + 1, told - 6), told + 1)} <= there, kinds
+        assert (
+            lichen.run(
+                *shown, "--", "sh", "-c", f"rm {' '.join(f'{place}/*' for place in places)}"
+            ).returncode
+            == 0
+        )
+    assert lichen.run("terminate", "default").returncode == 0
+    assert not [*layer.glob("*.log.*")]
 
 
 @pytest.mark.timeout(120)

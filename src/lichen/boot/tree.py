@@ -61,7 +61,7 @@ class Tree:
         self.disk = Disk(folder)
         self._device_numbers = count(_FIRST_DEVICE)
         self._shares: dict[str, tuple[Share, Mount]] = {}
-        self._share_records = ShareRecords(folder / "shares.sqlite")
+        self._share_records = ShareRecords(folder / "shares.sqlite", devices.worker)
         self._memory = Pool()
         root = self._root(folder)
         self.administrator = FileSystemContext(root, root, Token.of_user(0, 0))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from lichen.executive.database import Transaction, connected, is_full
 from lichen.executive.status import Failure, Status
 
 log = logging.getLogger("lichen.registry")
@@ -99,8 +100,8 @@ class RegistryFile:
         """Bring changes to the disk in one transaction, as often as one likes; OSError when that is impossible now."""
         try:
             if self._committing is None:
-                self._committing = self._reading if self._path is None else _connected(self._path)
-            with _Transaction(self._committing) as database:
+                self._committing = self._reading if self._path is None else connected(self._path)
+            with Transaction(self._committing) as database:
                 for table, column in (("keys", "id"), ("value", "key"), ("links", "key")):
                     rows = ((id,) for id in changes.removed)
                     database.executemany(f"DELETE FROM {table} WHERE {column} = ?", rows)
@@ -125,21 +126,10 @@ def _store(database: sqlite3.Connection, key: StoredKey, values: Iterable[Value]
     database.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", rows)
 
 
-def _connected(path: Path | None) -> sqlite3.Connection:
-    database = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-    try:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
 def _opened(path: Path | None) -> sqlite3.Connection:
     """The database, with its tables; DISK_FULL or IO_DEVICE_ERROR when the host does not let it be, and the log says why."""
     try:
-        database = _connected(path)
+        database = connected(path)
         try:
             database.executescript(_SCHEMA)
         except BaseException:
@@ -147,8 +137,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
             raise
     except sqlite3.Error as error:
         log.error("the registry %s cannot be opened: %s", path, error)
-        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
-        raise Failure(Status.DISK_FULL if full else Status.IO_DEVICE_ERROR) from error
+        raise Failure(Status.DISK_FULL if is_full(error) else Status.IO_DEVICE_ERROR) from error
     return database
 
 
@@ -163,29 +152,3 @@ def _stored_name(text: str) -> str | bytes:
 
 def _loaded_name(stored: str | bytes) -> str:
     return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
-
-
-class _Transaction:
-    """One transaction of a connection."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        self.database.execute("BEGIN IMMEDIATE")
-        return self.database
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is None:
-            try:
-                self.database.execute("COMMIT")
-                return
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-        self._roll_back()
-
-    def _roll_back(self) -> None:
-        """SQLite has done so itself after some errors."""
-        if self.database.in_transaction:
-            self.database.execute("ROLLBACK")

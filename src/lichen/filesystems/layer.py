@@ -19,6 +19,7 @@ from typing import Final, cast
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.device import Devices
 from lichen.executive.io.node import RENAME_EXCHANGE, RENAME_NO_REPLACE
+from lichen.executive.worker import Worker
 from lichen.filesystems import hostcalls
 from lichen.filesystems.disk import OBJECT, PAGE, Disk
 from lichen.filesystems.host import HostFileSystem
@@ -40,7 +41,7 @@ class Layer:
         remove_tree(path / "work")
         (path / "work").mkdir(mode=0o700, exist_ok=True)
         self.host = HostFileSystem(path, 0, devices, private=True, disk=disk)
-        self.records = _records_for(path)
+        self.records = _records_for(path, devices.worker)
         self.files = self._folder("files")
         self.work = self._folder("work")
         self._numbers = count(1)
@@ -217,15 +218,14 @@ class Layer:
         other.moved(target, target_name, directory, name)
 
 
-def _records_for(folder: Path) -> Records:
+def _records_for(folder: Path, worker: Worker | None) -> Records:
     """The records of the private layer in `folder`: in the table if there is one, or if attributes do not work."""
     table = folder / "metadata.sqlite"
     if not table.exists() and _has_attributes(folder):
         return AttributeRecords()
-    # SQLite is much to import for what few hosts need.
     from lichen.filesystems.tablerecords import TableRecords
 
-    return TableRecords(table)
+    return TableRecords(table, worker)
 
 
 def _has_attributes(folder: Path) -> bool:

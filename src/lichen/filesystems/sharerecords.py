@@ -11,13 +11,18 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.io.attributes import SPECIAL_MODE, Kind
 from lichen.filesystems import hostcalls
+from lichen.filesystems.recordlog import Shape
+from lichen.filesystems.recordtable import RecordTable
 
 if TYPE_CHECKING:
-    import sqlite3
+    from lichen.executive.worker import Worker
+
+_SHAPE: Final = Shape("file", ("inode", "born"), ("kind", "bits", "rdev", "modified"))
+_UNSIGNED: Final = (1 << 64) - 1
 
 
 class ShareRecord(NamedTuple):
@@ -33,35 +38,19 @@ class ShareRecord(NamedTuple):
 class ShareRecords:
     """The table of one machine, all of it in memory too: hardly a machine has any of these."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._table: sqlite3.Connection | None = None
+    def __init__(self, path: Path, worker: Worker | None) -> None:
+        self.table = RecordTable(path, _SHAPE, worker)
         self._records: dict[int, dict[int, ShareRecord]] = {}
         """By inode number and time of birth."""
         self._current: dict[tuple[int, int], tuple[int, ShareRecord]] = {}
         """The birth and the record of objects that were seen, by device and inode number."""
-        if path.exists():
-            self._open()
-
-    def _open(self) -> Any:
-        if self._table is None:
-            import sqlite3  # much to import for what few machines need
-
-            self._table = sqlite3.connect(self._path, isolation_level=None)
-            self._table.execute("PRAGMA journal_mode=WAL")
-            self._table.execute("PRAGMA synchronous=NORMAL")
-            self._table.execute(
-                "CREATE TABLE IF NOT EXISTS file (inode INTEGER, born INTEGER, kind INTEGER, bits INTEGER, "
-                "rdev INTEGER, modified INTEGER, PRIMARY KEY (inode, born))"
-            )
-            for inode, born, *rest in self._table.execute("SELECT * FROM file"):
-                self._records.setdefault(inode, {})[born] = ShareRecord(*rest)
-        return self._table
+        for row in self.table.read() if self.table.exists else ():
+            inode, born, kind, bits, rdev, modified = (part for part in row if isinstance(part, int))
+            record = ShareRecord(kind, bits, rdev & _UNSIGNED, modified)
+            self._records.setdefault(inode & _UNSIGNED, {})[born] = record
 
     def close(self) -> None:
-        if self._table is not None:
-            self._table.close()
-            self._table = None
+        self.table.close()
 
     # ---- looking
 
@@ -109,12 +98,7 @@ class ShareRecords:
             if record is None:
                 return
             raise OSError(errno.EPERM, "no time of birth")
-        try:
-            self._store(state.st_ino, born, record)
-        except Exception as error:
-            if not type(error).__module__.startswith("sqlite3"):
-                raise
-            raise OSError(errno.ENOSPC, str(error)) from None
+        self._store(state.st_ino, born, record)
         key = (state.st_dev, state.st_ino)
         self._current.pop(key, None)
         if record is not None:
@@ -123,12 +107,10 @@ class ShareRecords:
     def _store(self, inode: int, born: int, record: ShareRecord | None) -> None:
         known = self._records.get(inode, {})
         if record is not None:
-            self._open().execute(
-                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", (inode, born, *record)
-            )
+            self.table.store((inode, born), tuple(record))
             self._records.setdefault(inode, {})[born] = record
         elif born in known:
-            self._open().execute("DELETE FROM file WHERE inode = ? AND born = ?", (inode, born))
+            self.table.store((inode, born), None)
             del known[born]
             if not known:
                 self._records.pop(inode, None)

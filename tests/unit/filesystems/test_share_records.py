@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def records_of(folder: Path) -> ShareRecords:
-    made.append(ShareRecords(folder.parent / "shares.sqlite"))
+    made.append(ShareRecords(folder.parent / "shares.sqlite", None))
     return made[-1]
 
 

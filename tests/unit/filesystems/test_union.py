@@ -324,6 +324,7 @@ MUTATING = {
     "setxattr",
     "removexattr",
     "pwrite",
+    "write",
     "ftruncate",
     "copy_file_range",
     "utime",
@@ -384,10 +385,14 @@ def prepare(machine: Machine) -> None:
     make_directory(context, name(context, "folder/sub"))
 
 
+@pytest.mark.parametrize("table", [False, True], ids=["attributes", "table"])
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_kill_leaves_the_state_before_or_after(tmp_path: Path, operation: str) -> None:
+def test_a_kill_leaves_the_state_before_or_after(tmp_path: Path, operation: str, table: bool) -> None:
     step, killed = 0, True
     while killed:
+        if table:
+            (tmp_path / str(step) / "layer").mkdir(parents=True)
+            (tmp_path / str(step) / "layer" / "metadata.sqlite").touch()
         machine = Machine(tmp_path / str(step))
         (machine.lower / "gone").write_text("gone")
         prepare(machine)
