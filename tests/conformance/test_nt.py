@@ -36,6 +36,7 @@ BEYOND_WINE = {
     "far_buffers": "Wine ends the process",
     "refused": "Wine leaves the process when the place for its handle is bad",
     "shares": "the server is WSL's",
+    "shutdown": "Wine only says that it shuts down",
     "stat_information": "Wine 8 lacks the information class 68, and Wine 10 tells no rights of the handle in it",
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",

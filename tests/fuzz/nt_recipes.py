@@ -23,6 +23,7 @@ NEVER: Final[Mapping[str, str]] = {
     "NtQueryLicenseValue": "the registry that these calls have is empty",
     "NtQueryMultipleValueKey": "values are asked for one at a time",
     "NtSetSystemTime": "no clock is ever set",
+    "NtShutdownSystem": "nobody returns from it",
 }
 """Why a call can have no success."""
 

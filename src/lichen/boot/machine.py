@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen.boot import drives
 from lichen.boot.refusals import LaunchError, hint_at
@@ -26,6 +26,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.location import anonymous
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.manager import create_file
+from lichen.executive.io.names import Name, make_node
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.machine import MachineState
 from lichen.executive.processes import INIT, Process
@@ -45,6 +46,7 @@ from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import ClientTerminal
 from lichen.platforms.native.platform import NativePlatform
 from lichen.platforms.thishost import ThisHost
+from lichen.subsystems.linux import init
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs
@@ -118,6 +120,7 @@ class Machine:
         self._mount_generated_trees()
         self.terminals = pty.Terminals(self.state, self.devices, self.tree.next_device())
         self.terminals.mount = self.tree.mount("/dev/pts", self.terminals.names, "devpts", pty.MOUNT_OPTIONS)
+        self._listen_for_requests()
         self._windows: Windows | None = None
         self.subsystem_added: Callable[[Subsystem], None] = lambda subsystem: None
         """Told of the NT subsystem, which comes with the first Windows program."""
@@ -194,6 +197,13 @@ class Machine:
         self.tree.mount("/proc", proc, "proc", options)
         sys = SysFileSystem(sysfs.tree(), machine, self.tree.next_device(), self.devices)
         self.tree.mount("/sys", sys, "sysfs", options)
+
+    def _listen_for_requests(self) -> None:
+        """Have process 1 read what is asked of it on its FIFO."""
+        context = self.tree.administrator
+        make_node(context, Name(context.root, init.CONTROL), Kind.FIFO, 0o600)
+        fifo = create_file(context, context.root, init.CONTROL, Open(Access.READ | Access.WRITE))
+        self.scheduler.spawn(init.serve(self.state.power, cast(File, fifo)))
 
     # ---- what it says of itself
 

@@ -107,6 +107,7 @@ static void without_rights(void) {
     CHECK_ERRNO(setrlimit(RLIMIT_NOFILE, &limit), EPERM, "nobody raises a hard limit");
     CHECK_ERRNO(sethostname("name", 4), EPERM, "nobody names the host");
     CHECK_ERRNO(syscall(SYS_reboot, 0xfee1dead, 672274793, 0, 0), EPERM, "nobody reboots");
+    CHECK_ERRNO(syscall(SYS_reboot, 1, 2, 3, NULL), EPERM, "nobody may, whatever it is that is asked for");
 }
 
 static void usage(void) {

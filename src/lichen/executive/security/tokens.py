@@ -33,6 +33,7 @@ class Capability:
     SYS_CHROOT: Final = 18
     SYS_PTRACE: Final = 19
     SYS_ADMIN: Final = 21
+    SYS_BOOT: Final = 22
     SYS_NICE: Final = 23
     SYS_RESOURCE: Final = 24
     SYS_TIME: Final = 25

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
 from lichen.executive.limits import RLIMIT_SIGPENDING
-from lichen.executive.processes import ExitStatus
+from lichen.executive.processes import INIT, ExitStatus
 from lichen.executive.wait import Waitable
+from lichen.subsystems.linux import init
 from lichen.subsystems.linux.siginfo import SiginfoKill
 from lichen.subsystems.linux.signals import (
     SI_KERNEL,
@@ -77,7 +78,10 @@ def sent_by(number: int, sender: Process | None, code: int = SI_USER, value: int
 
 def send(process: Process, number: int, information: bytes, thread: Thread | None = None) -> bool:
     """Send a signal to a process, or to one thread of it; False when its queue is full."""
-    if process.exit_status is not None or process.id == 1 or not process.threads:
+    if process.id == INIT:
+        init.signalled(process.machine, number, information)
+        return True
+    if process.exit_status is not None or not process.threads:
         return True
     state = linux_of_process(process)
     if number == SIGKILL:

@@ -1,4 +1,4 @@
-"""What is mended in Wine's own DLLs when they are loaded, as they lack what NT below them can do (docs/decisions/012).
+"""What is mended in Wine's own DLLs when they are loaded, as they lack what NT below them can do (docs/decisions/012, 025).
 
 kernelbase: CreateSymbolicLinkW says that it made a link and makes no call at all; CreateFileW drops the flag that asks for
 a link itself; FindNextFileW tells no reparse tag. shell32: the deletion of a directory, which `rd /s` is, walks through links
@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Final
 
 from lichen.executive.status import Failure
+from lichen.subsystems.nt import stub_mends
 from lichen.subsystems.nt.image_code import CALL, ImageCode, Part
 from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, PeFile
 from lichen.subsystems.nt.records import LONG, ULONG, ULONG64
@@ -49,6 +50,7 @@ def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
             mending.deletion()
         elif not file.is_dll:
             mending.walks()
+        stub_mends.mend(mending, mending.name, dispatcher)
 
 
 class _Mending(ImageCode):

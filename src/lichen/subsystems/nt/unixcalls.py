@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lichen.abi.layout import layout
 from lichen.executive.status import Status
-from lichen.subsystems.nt import crash, links
+from lichen.subsystems.nt import crash, links, power
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
 from lichen.subsystems.nt.resolving import get_address_information, get_host_by_name
@@ -40,8 +40,8 @@ _UNWIND: Final = 1
 def unix_call(thread: Thread, generation: Generation, handle: int, code: int, arguments: int) -> Any:
     """One call of a module's Unix half; NOT_IMPLEMENTED is what the DLLs themselves fall back on."""
     code &= 0xFFFFFFFF
-    if handle == KERNEL and code == MAKE_SYMBOLIC_LINK:
-        return _make_symbolic_link(thread, arguments)
+    if handle == KERNEL:
+        return _kernel_call(thread, code, arguments)
     name = _module(thread, handle)
     if name == _NTDLL:
         if code == _UNWIND:
@@ -57,6 +57,13 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
         return answer(thread, arguments)
     log.debug("unix call %d of %s", code, name or f"{handle:#x}")
     return Status.NOT_IMPLEMENTED
+
+
+def _kernel_call(thread: Thread, code: int, arguments: int) -> int:
+    if code == MAKE_SYMBOLIC_LINK:
+        return _make_symbolic_link(thread, arguments)
+    answer = power.answer(thread, code, arguments)
+    return Status.NOT_IMPLEMENTED if answer is None else answer
 
 
 def _module(thread: Thread, handle: int) -> str:

@@ -27,7 +27,7 @@ def library(name: str, **directories: tuple[int, int]) -> pe.PeFile:
     return pe.PeFile(**{**file.__dict__, "directories": tuple(known)})
 
 
-@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll", "other.dll"])
+@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll", "advapi32.dll", "user32.dll", "other.dll"])
 @pytest.mark.parametrize(
     "directories",
     [
@@ -47,7 +47,18 @@ def test_nothing_is_changed_and_nothing_fails(name: str, directories: dict[str, 
     assert image == file.image
 
 
-@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll", "cmd.exe"])
+MENDED = (
+    "kernelbase.dll",
+    "shell32.dll",
+    "cmd.exe",
+    "advapi32.dll",
+    "user32.dll",
+    "kernel32.dll",
+    "powrprof.dll",
+)
+
+
+@pytest.mark.parametrize("name", MENDED)
 def test_wines_own_are_mended_in_their_code_alone(name: str) -> None:
     found = find_userland()
     if found is None:

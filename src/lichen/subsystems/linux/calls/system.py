@@ -12,9 +12,12 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import Out
+from lichen.abi.memory import PageReader
 from lichen.executive import system
+from lichen.executive.power import PowerAction
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux import kernel
 from lichen.subsystems.linux.processes import require
 from lichen.subsystems.linux.records import Sysinfo, Utsname
@@ -45,6 +48,20 @@ _BARRIERS: Final = (
     _SYNC_CORE,
     _REGISTER_SYNC_CORE,
 )
+
+_REBOOT_MAGIC: Final = 0xFEE1DEAD
+_REBOOT_SECOND_MAGIC: Final = (672274793, 85072278, 369367448, 537993216)
+_KEYS_ON, _KEYS_OFF = 0x89ABCDEF, 0
+"""LINUX_REBOOT_CMD_CAD_ON and _OFF."""
+_RESTART_WITH_TEXT: Final = 0xA1B2C3D4
+"""LINUX_REBOOT_CMD_RESTART2, whose text is for firmware."""
+_LONGEST_RESTART_TEXT: Final = 255
+_REBOOT_ACTIONS: Final = {
+    0x01234567: PowerAction.RESTART,
+    _RESTART_WITH_TEXT: PowerAction.RESTART,
+    0xCDEF0123: PowerAction.HALT,
+    0x4321FEDC: PowerAction.POWER_OFF,
+}
 
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
@@ -128,10 +145,25 @@ def syslog(thread: Thread, action: Int, buffer: Address, size: Int) -> int:
     raise Failure(Status.PRIVILEGE_NOT_HELD)
 
 
-@linux.call(amd64=169, partial="refused: a machine is ended from outside")
-def reboot(thread: Thread, magic: Uint, second_magic: Uint, command: Uint, argument: Address) -> int:
-    """Restart or halt the machine."""
-    raise Failure(Status.PRIVILEGE_NOT_HELD)
+@linux.call(amd64=169, partial="no other kernel is started, and the machine does not sleep")
+def reboot(thread: Thread, magic: Uint, second_magic: Uint, command: Uint, argument: Address) -> Result:
+    """End or restart the machine at once, from which nobody returns; say what three keys do that there are not here."""
+    require(thread, Capability.SYS_BOOT)
+    if magic != _REBOOT_MAGIC or second_magic not in _REBOOT_SECOND_MAGIC:
+        raise Failure(Status.INVALID_PARAMETER)
+    if command in (_KEYS_ON, _KEYS_OFF):
+        return 0
+    if command not in _REBOOT_ACTIONS:
+        raise Failure(Status.INVALID_PARAMETER)
+    if command == _RESTART_WITH_TEXT:
+        PageReader(thread.memory).cstring(argument, _LONGEST_RESTART_TEXT)
+    thread.process.machine.power.request(_REBOOT_ACTIONS[command], str(thread.process), at_once=True)
+    return _wait_for_the_end()
+
+
+def _wait_for_the_end() -> Blocks[int]:
+    while True:
+        yield Wait((), interruptible=False)
 
 
 @linux.call(amd64=135, partial="nothing is mapped at address 0, and nothing is ever randomised")
