@@ -15,7 +15,7 @@ from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.programs.conftest import Lichen, eventually, is_alive
 from tests.programs.terminal import User
-from tests.toolchain import host_program
+from tests.toolchain import Toolchain, host_program
 
 NOWHERE: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 """For sessions whose programs outlive them: a pipe would be open as long as they are."""
@@ -127,10 +127,7 @@ def test_a_shell_whose_terminal_goes_hangs_up_its_jobs(
         user.types(line + b"\r")
     user.types(b"until pgrep -x -f 'sleep 100[123]' | wc -l | grep -qx 3; do :; done; echo so'me'thing\r")
     user.sees(b"something\r\n")
-    os.close(user.keyboard)
-    os.close(user.terminal)
-    user.keyboard = user.terminal = -1
-    user.process.wait(20)
+    goes(user)
     eventually(lambda: sleepers(at_once) == ["1002", "1003"])
     assert at_once.run("terminate", "default").returncode == 0
 
@@ -149,6 +146,100 @@ def test_a_multiplexer_can_be_attached_later(at_once: Lichen, at_terminal: Calla
     assert at_once.run("run", "--", *tmux, "kill-server").returncode == 0
     kernel = kernel_of(at_once)
     eventually(lambda: not is_alive(kernel))
+
+
+# ---- Windows programs
+
+
+@pytest.fixture
+def closing(windows_c: Toolchain) -> Path:
+    """A program that notes the control event by which it is told of the end."""
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
+    return windows_c.compile(Path(__file__).parent / "windows" / "closing.c")
+
+
+def shown(program: Path) -> tuple[str, ...]:
+    return ("run", "--share", f"{program.parent}:{program.parent}:ro", "--")
+
+
+def goes(user: User) -> None:
+    """A terminal goes away."""
+    os.close(user.keyboard)
+    os.close(user.terminal)
+    user.keyboard = user.terminal = -1
+    user.process.wait(20)
+
+
+def is_told(lichen: Lichen, file: str, event: bytes) -> None:
+    """Wait until a program has noted an event."""
+    eventually(lambda: lichen.run("run", "cat", file).stdout == event)
+
+
+def is_gone(lichen: Lichen) -> None:
+    """Wait until no program of these is left."""
+    eventually(lambda: "closing" not in lichen.run("ps").stdout.decode())
+
+
+def test_a_console_that_closes_ends_its_programs(
+    lichen: Lichen, at_terminal: Callable[..., User], closing: Path
+) -> None:
+    """CTRL_CLOSE_EVENT, whatever the handler says; also to a program that another one started."""
+    lichen.environment["LICHEN_IDLE_SECONDS"] = "60"
+    user = at_terminal(*shown(closing), str(closing), r"Z:\tmp\event")
+    user.sees(b"ready")
+    goes(user)
+    is_told(lichen, "/tmp/event", b"2\n")
+    is_gone(lichen)
+    windows_name = str(closing).replace("/", "\\")
+    script = rf"start /b Z:{windows_name} Z:\tmp\event2"
+    user = at_terminal(*shown(closing), "cmd.exe", "/k", script)
+    user.sees(b"ready")
+    goes(user)
+    is_told(lichen, "/tmp/event2", b"2\n")
+    is_gone(lichen)
+
+
+def test_a_handler_has_its_time_and_no_more(
+    lichen: Lichen, at_terminal: Callable[..., User], closing: Path
+) -> None:
+    lichen.environment["LICHEN_IDLE_SECONDS"] = "60"
+    user = at_terminal(*shown(closing), str(closing), r"Z:\tmp\event", "stay")
+    user.sees(b"ready")
+    goes(user)
+    is_told(lichen, "/tmp/event", b"2\n")
+    is_gone(lichen)
+
+
+def test_a_job_on_a_console_ends_with_it(
+    lichen: Lichen, at_terminal: Callable[..., User], closing: Path
+) -> None:
+    """Unlike a Linux job, whose terminal is only gone; what has left the session or is to ignore it goes on."""
+    lichen.environment["LICHEN_IDLE_SECONDS"] = "60"
+    user = at_terminal(*shown(closing), "bash", "--norc", "-i")
+    user.types(f"P={closing}\r".encode())
+    user.types(b"$P 'Z:\\tmp\\event' &\r")
+    user.sees(b"ready\r\n")
+    user.types(b"setsid $P 'Z:\\tmp\\other' &\r")
+    user.sees(b"ready\r\n")
+    user.types(b"exit\r")
+    assert user.ends() == 0
+    is_told(lichen, "/tmp/event", b"2\n")
+    eventually(lambda: kept_by(lichen).count("closing") == 1)
+    assert lichen.run("run", "ls", "/tmp/other").returncode == 2
+    assert lichen.run("terminate", "default").returncode == 0
+
+
+def test_stop_tells_windows_programs(lichen: Lichen, closing: Path, tmp_path: Path) -> None:
+    """CTRL_SHUTDOWN_EVENT, without a terminal too."""
+    tmp_path.chmod(0o777)
+    command = [*shown(closing)[:1], "--share", f"{tmp_path}:/told", *shown(closing)[1:]]
+    with lichen.start(*command, str(closing), r"Z:\told\event") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"ready\r\n"
+        assert lichen.run("stop").returncode == 0
+        assert running.wait(timeout=20) == 128 + signal.SIGTERM
+    assert (tmp_path / "event").read_bytes() == b"6\n"
 
 
 @pytest.mark.skipif(find_userland() is None, reason=userlands.MISSING)

@@ -29,9 +29,9 @@ class Way(NamedTuple):
     grace: float
     """Seconds that processes have when they were asked; the shorter, the more urgent."""
     signals: tuple[int, ...] = ()
-    """How they are asked, in this order."""
+    """What they are sent, in this order."""
     cleanly: bool = False
-    """Whether services come first, and interactive shells, which ignore TERM, hear of their terminals' end."""
+    """Whether services come first, and then every process is asked as its own world does it."""
     boots_again: bool = False
 
     def at_once(self) -> Way:
@@ -40,7 +40,7 @@ class Way(NamedTuple):
 
 
 def _clean(told: str, mark: str, boots_again: bool = False) -> Way:
-    return Way(told, mark, _STOP_GRACE, (signal.SIGTERM, signal.SIGCONT), True, boots_again)
+    return Way(told, mark, _STOP_GRACE, (), True, boots_again)
 
 
 _HANG_UP: Final = (signal.SIGHUP, signal.SIGTERM, signal.SIGCONT)
@@ -59,18 +59,14 @@ OF_POWER: Final = {
 def end_processes(machine: Machine, way: Way) -> Blocks[None]:
     """Ask all processes to end, the youngest first, and end those that have not when the time is over."""
     for process in sorted(machine.living(), key=lambda process: process.started, reverse=True):
-        for number in _signals_for(process, way):
+        if way.cleanly:
+            process.subsystem.ask_to_end(process)
+        for number in way.signals:
             process.signal(number)
     deadline = machine.scheduler.clock() + way.grace
     while left := machine.living():
         if (yield Wait(tuple(process.ended for process in left), deadline, all=True)) == TIMED_OUT:
             _kill(machine.living())
-
-
-def _signals_for(process: Process, way: Way) -> Iterable[int]:
-    if way.cleanly and process.session.terminal is not None and process.session.leader is process:
-        return (signal.SIGHUP, *way.signals)
-    return way.signals
 
 
 def _kill(processes: Iterable[Process]) -> None:

@@ -255,11 +255,18 @@ class Session:
         """The machine has gone down before the client could be told of its program's end."""
         self._fail(FAILURE, f"the machine {self.kernel.name} has gone down")
 
+    def _leave_job(self, process: Process) -> None:
+        """No shell of the host continues the program any more: one that is stopped is orphaned."""
+        process.session.continuable = False
+        group = process.session.groups.get(process.session.id)
+        if group is not None:
+            group.may_be_orphaned()
+
     def _gone(self) -> None:
-        """The client is gone: its terminal hangs up, and nobody continues its program any more."""
+        """The client is gone: its terminal hangs up, if it has one."""
         self._leave_terminal()
         if self.process is not None:
-            self.process.session.continuable = False
+            self._leave_job(self.process)
         if self.trace is not None:
             self.kernel.tracing.end(self.trace)
         self.kernel.session_ended(self)

@@ -393,6 +393,9 @@ class Subsystem(Protocol):
     def thread_ended(self, thread: Thread) -> None:
         """A thread is no more; its memory is still there unless its process ended."""
 
+    def ask_to_end(self, process: Process) -> None:
+        """The machine goes down: tell a process, so that it can end by itself while there is time."""
+
     def process_ended(self, process: Process) -> None:
         """A process has just ended."""
 

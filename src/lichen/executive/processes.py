@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from lichen.executive import scheduling
+from lichen.executive import scheduling, sessions
 from lichen.executive.address_space import AddressSpace
 from lichen.executive.counters import Counters
 from lichen.executive.interfaces import GuestMemory, GuestThread, ProcessorTime, Subsystem, TaskUsage
@@ -401,6 +401,7 @@ class Process(Secured):
         self.left_image()
         self.processor_limit.close()
         try:
+            sessions.process_ended(self)
             self.subsystem.process_ended(self)
         finally:  # whatever goes wrong there, those who wait for the end hear of it
             self._orphan_children()

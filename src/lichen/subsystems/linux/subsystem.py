@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process, Thread
-    from lichen.executive.sessions import ProcessGroup
 
 log = logging.getLogger("lichen.linux")
 
@@ -207,6 +206,13 @@ class LinuxSubsystem:
 
             release_robust_futexes(thread, state.robust_list)
 
+    def ask_to_end(self, process: Process) -> None:
+        """By TERM; a shell on a terminal, which ignores that, by a hang-up."""
+        if process.session.leader is process and process.session.terminal is not None:
+            process.signal(signals.SIGHUP)
+        process.signal(signals.SIGTERM)
+        process.signal(signals.SIGCONT)
+
     def process_ended(self, process: Process) -> None:
         state = as_linux_process(process)
         if state is None:
@@ -217,33 +223,6 @@ class LinuxSubsystem:
             timer.close()
         state.alarms.clear()
         state.timers.clear()
-        if process.session.leader is process:
-            self._session_ends(process)
-        for group in {member.group for member in _ties(process)}:
-            self._group_may_be_orphaned(group, process)
-
-    @staticmethod
-    def _session_ends(leader: Process) -> None:
-        """A session leader's death hangs up its terminal."""
-        session = leader.session
-        session.leader = None
-        terminal, session.terminal = session.terminal, None
-        if terminal is not None:
-            terminal.session_ended(session)
-
-    @staticmethod
-    def _group_may_be_orphaned(group: ProcessGroup, leaving: Process) -> None:
-        """A group that nobody can continue any more, and that has stopped members, gets SIGHUP and SIGCONT."""
-        members = [
-            member for member in group.members.values() if member is not leaving and not member.is_zombie
-        ]
-        if not any(member.stopped for member in members):
-            return
-        if any(m.parent is not leaving and not _outside(m, group) for m in members):
-            return
-        for member in members:
-            member.signal(signals.SIGHUP)
-            member.signal(signals.SIGCONT)
 
     def job_changed(self, process: Process) -> None:
         return
@@ -280,22 +259,6 @@ class LinuxSubsystem:
             state.exit_signal, state.creator = signals.SIGCHLD, None
             if state.parent_death_signal:
                 process.signal(state.parent_death_signal, process.parent)
-
-
-def _ties(process: Process) -> list[Process]:
-    """Those whose group loses a parent in another group of its session by the end of `process`: it or children of it."""
-    families = [(process.parent, process), *((process, child) for child in process.children.values())]
-    return [
-        member
-        for parent, member in families
-        if parent is not None and parent.group is not member.group and parent.session is member.session
-    ]
-
-
-def _outside(member: Process, group: ProcessGroup) -> bool:
-    """Whether the member's parent cannot continue the group: it is in the group itself or in another session."""
-    parent = member.parent
-    return parent is None or parent.group is group or parent.session is not group.session
 
 
 def child_status(child: Process) -> tuple[int, int]:

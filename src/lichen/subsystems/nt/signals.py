@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
     from lichen.subsystems.nt.console.console import Console
 
-CTRL_C, CTRL_BREAK = 0, 1
+CTRL_C, CTRL_BREAK, CTRL_CLOSE, CTRL_SHUTDOWN = 0, 1, 2, 6
 _CONTROL_EVENTS: Final[dict[int, int]] = {posix.SIGINT: CTRL_C, posix.SIGQUIT: CTRL_BREAK}
+_SIGNALS: Final[dict[int, int]] = {
+    CTRL_C: posix.SIGINT,
+    CTRL_BREAK: posix.SIGQUIT,
+    CTRL_CLOSE: posix.SIGHUP,
+    CTRL_SHUTDOWN: posix.SIGTERM,
+}
+"""What Linux sees of the end of a program by a control event."""
 
 
 def _console_of(process: Process) -> Console | None:
@@ -29,19 +36,32 @@ def is_for_console(process: Process, number: int) -> bool:
         if console is not None:
             console.resized()
         return True
+    if number == posix.SIGHUP:
+        return console is not None and not console.hidden and console.end_by(process, CTRL_CLOSE)
     event = _CONTROL_EVENTS.get(number)
     return event is not None and console is not None and console.raise_event(process, event)
 
 
 def exit_status(thread: Thread, code: int) -> ExitStatus:
-    """How a process has ended that ends itself. Whoever is ended by ^C is so for Linux parents too (G18).
+    """How a process has ended that ends itself. Whoever is ended by a control event is so for Linux parents too (G18).
 
     Wine's last handler ends a program with 0 where that of Windows says CONTROL_C_EXIT.
     """
     event = nt_of(thread).control_event
     if code == NtStatus.CONTROL_C_EXIT or (code == 0 and event is not None):
-        return ExitStatus(NtStatus.CONTROL_C_EXIT, posix.SIGQUIT if event == CTRL_BREAK else posix.SIGINT)
+        return ended_by(CTRL_C if event is None else event)
     return ExitStatus(code)
+
+
+def ended_by(event: int) -> ExitStatus:
+    """The end of a process by a control event."""
+    return ExitStatus(NtStatus.CONTROL_C_EXIT, _SIGNALS.get(event, posix.SIGINT))
+
+
+def shut_down(process: Process) -> bool:
+    """Tell a process that the machine goes down; False when it has no console to hear that by."""
+    console = _console_of(process)
+    return console is not None and console.end_by(process, CTRL_SHUTDOWN)
 
 
 def job_changed(process: Process) -> None:

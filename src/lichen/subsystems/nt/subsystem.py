@@ -408,6 +408,11 @@ class NtSubsystem:
         if state is not None:
             nt_of_process(process).left_memory += threads.left_memory(thread)
 
+    def ask_to_end(self, process: Process) -> None:
+        """By CTRL_SHUTDOWN_EVENT; a program without a console has nothing to hear that by."""
+        if not signals.shut_down(process):
+            process.terminate(ExitStatus.of_signal(posix.SIGTERM))
+
     def process_ended(self, process: Process) -> None:
         """Its console is the others' alone."""
         signals.left(process)

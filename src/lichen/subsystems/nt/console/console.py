@@ -46,7 +46,8 @@ from lichen.subsystems.nt.status import NtStatus
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
-    from lichen.executive.scheduler import Timer
+    from lichen.executive.scheduler import Parking, Timer
+    from lichen.executive.sessions import Session
 
 _HANDLER_SECONDS: Final = 2.0
 """How long a read that ^C has cut short waits for the program's handlers, which may write or end the program."""
@@ -67,13 +68,23 @@ class Line(NamedTuple):
 
 
 class Console(Object):
-    """A console over two open files of a terminal, whose references it takes over."""
+    """A console over two open files of a terminal, whose references it takes over.
+
+    It closes with the terminal for the programs of `session`, if that has one: setsid leaves it behind.
+    """
 
     type_name: ClassVar[str] = "Console"
     hidden: ClassVar[bool] = False
     """Whether nobody sees it and nothing can be typed."""
 
-    def __init__(self, machine: MachineState, input: File, output: File, interactive: bool) -> None:
+    def __init__(
+        self,
+        machine: MachineState,
+        input: File,
+        output: File,
+        interactive: bool,
+        session: Session | None = None,
+    ) -> None:
         super().__init__()
         self.machine = machine
         self.attached: dict[Process, None] = {}
@@ -95,9 +106,16 @@ class Console(Object):
         """Shells at which ^C was typed while they were busy."""
         self._modes_found: dict[Process, int] = {}
         """The input modes that each process found which changed them."""
+        self._ending: set[Process] = set()
+        """Those that have been told to end."""
+        self._closing: Parking | None = None
         self._utf16 = codecs.getincrementaldecoder("utf-16-le")("replace")
+        if session is not None:
+            self._closing = machine.scheduler.spawn(self._close_with_terminal(session))
 
     def closed(self) -> None:
+        if self._closing is not None:
+            self.machine.scheduler.cancel(self._closing)
         self.keyboard.terminal.release()
         self.output.release()
         super().closed()
@@ -111,6 +129,7 @@ class Console(Object):
     def detach(self, process: Process) -> None:
         """A process has ended or closed its console: terminal and modes are as it found them."""
         self.attached.pop(process, None)
+        self._ending.discard(process)
         self.keyboard.let_go(process)
         if process in self._busy:
             self._busy.pop(process).cancel()
@@ -155,6 +174,21 @@ class Console(Object):
             self._handlers.append(handler)
             self._interrupt_reader()
         return handler is not None
+
+    def end_by(self, process: Process, event: int) -> bool:
+        """Have a process handle an event after which it ends; false when it cannot be told."""
+        if process in self._ending:
+            return True
+        self._ending.add(process)
+        return events.end_by(process, event)
+
+    def _close_with_terminal(self, session: Session) -> Blocks[None]:
+        """A terminal that hangs up closes the console: to the programs of its session, unless they were to ignore that."""
+        yield Wait((self.output.ready(Poll.HANGUP),), interruptible=False)
+        self._closing = None
+        for process in list(self.attached):
+            if process.session is session:
+                process.signal(posix.SIGHUP)
 
     def _interrupt_reader(self) -> None:
         self.keyboard.interrupted = True

@@ -1,4 +1,7 @@
-"""Control events: a key or a program asks a process to end, and a new thread of that process runs its handlers.
+"""Control events: a key, a program or the end of its console asks a process to end, and a new thread of it runs its handlers.
+
+Of the end of the console or of the machine it can only be told: it has five seconds, and is ended when its handlers are
+through, whatever they say.
 
 Source: SetConsoleCtrlHandler, GenerateConsoleCtrlEvent (learn.microsoft.com); ntdll names the routine with which it begins.
 """
@@ -9,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.interfaces import GuestGone
 from lichen.executive.status import Failure
-from lichen.subsystems.nt import threads
+from lichen.executive.wait import Blocks, Wait
+from lichen.subsystems.nt import signals, threads
 from lichen.subsystems.nt.state import as_nt_process, nt_of
 
 if TYPE_CHECKING:
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 _ROUTINE: Final = "__wine_ctrl_routine"
 _STACK: Final = 0x100000
+_LAST_SECONDS: Final = 5.0
+"""Source: SPI_GETHUNGAPPTIMEOUT, HandlerRoutine (learn.microsoft.com)."""
 
 
 def start_handler(process: Process, event: int) -> Thread | None:
@@ -35,6 +41,21 @@ def start_handler(process: Process, event: int) -> Thread | None:
         return None
     nt_of(handler).control_event = event
     return handler
+
+
+def end_by(process: Process, event: int) -> bool:
+    """Have a process handle an event after which it ends; False when it cannot be told any more."""
+    handler = start_handler(process, event)
+    if handler is None:
+        return False
+    process.machine.scheduler.spawn(_end_after(process, handler, event))
+    return True
+
+
+def _end_after(process: Process, handler: Thread, event: int) -> Blocks[None]:
+    deadline = process.machine.scheduler.clock() + _LAST_SECONDS
+    yield Wait((process.ended, handler.ended), deadline)
+    process.terminate(signals.ended_by(event))
 
 
 def group_of(process: Process) -> int:

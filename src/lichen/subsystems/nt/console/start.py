@@ -91,7 +91,8 @@ def _console_on(process: Process, seat: Seat) -> Console:
     input = next((file for file in files if file.access & Access.READ), files[0])
     output = next((file for file in reversed(files) if file.access & Access.CONTENT), files[-1])
     interactive = 0 in seat.terminals and 1 in seat.terminals
-    console = Console(process.machine, input.reference(), output.reference(), interactive)
+    session = process.session if process.session.terminal is not None else None
+    console = Console(process.machine, input.reference(), output.reference(), interactive, session)
     for index in seat.terminals:
         inherit = process.handles.handle(index).inherit
         file = ConsoleFile(console.reference(), _STANDARD[index])
