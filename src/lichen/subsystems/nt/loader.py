@@ -17,13 +17,13 @@ from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import crash, pe, threads, virtual_memory
 from lichen.subsystems.nt.console.shells import is_shells_image
 from lichen.subsystems.nt.console.start import inherit_console, seat_for, take_seat
+from lichen.subsystems.nt.entries import Entries
 from lichen.subsystems.nt.environment import location_of
 from lichen.subsystems.nt.images import Image
 from lichen.subsystems.nt.parameters import PEB_SIZE, Parameters, command_line_of, process_environment_block
 from lichen.subsystems.nt.protection import PAGE_READONLY, PAGE_READWRITE
 from lichen.subsystems.nt.records import POINTER
 from lichen.subsystems.nt.state import HANDLE_LIMIT, NtProcess
-from lichen.subsystems.nt.subsystem import Entries
 from lichen.subsystems.nt.types import encode
 
 if TYPE_CHECKING:

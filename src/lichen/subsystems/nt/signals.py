@@ -11,7 +11,7 @@ from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
-    from lichen.subsystems.nt.console.console import Console
+    from lichen.subsystems.nt.state import Seen
 
 CTRL_C, CTRL_BREAK, CTRL_CLOSE, CTRL_SHUTDOWN = 0, 1, 2, 6
 _CONTROL_EVENTS: Final[dict[int, int]] = {posix.SIGINT: CTRL_C, posix.SIGQUIT: CTRL_BREAK}
@@ -24,7 +24,7 @@ _SIGNALS: Final[dict[int, int]] = {
 """What Linux sees of the end of a program by a control event."""
 
 
-def _console_of(process: Process) -> Console | None:
+def _console_of(process: Process) -> Seen | None:
     state = as_nt_process(process)
     return state.console if state is not None else None
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from lichen.executive.wait import Waitable
 
 if TYPE_CHECKING:
+    from lichen.executive.interfaces import Platform
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Parking
-    from lichen.subsystems.nt.completions import Completion
-    from lichen.subsystems.nt.console.console import Console
-    from lichen.subsystems.nt.images import Image
-    from lichen.subsystems.nt.objects.synchronisation import Mutant
-    from lichen.subsystems.nt.subsystem import NtSubsystem
+    from lichen.subsystems.nt.entries import Entries
+    from lichen.subsystems.nt.images import Image, ImageCache
+    from lichen.subsystems.nt.records.exceptions import Context, ExceptionRecord
+    from lichen.subsystems.nt.system_processes import SystemProcesses
 
 
 class UserApc(NamedTuple):
@@ -25,6 +26,51 @@ class UserApc(NamedTuple):
 
     routine: int
     arguments: tuple[int, int, int]
+
+
+class Front(Protocol):
+    """The subsystem, as far as calls and objects of NT's need it, which it knows itself."""
+
+    platform: Platform
+    images: ImageCache
+    ntdll: Image
+    nls: Path
+    system_processes: SystemProcesses
+    keyed_event: Any
+
+    @property
+    def version(self) -> str: ...
+    def entries(self, process: Process) -> Entries: ...
+    def queue_apc(self, thread: Thread, apc: UserApc) -> None: ...
+    def raise_exception(self, thread: Thread, exception: ExceptionRecord, captured: Context) -> None: ...
+    def end_by_exception(self, process: Process, code: int, address: int = 0) -> None: ...
+    def thread_started(self, thread: Thread, creator: Thread | None) -> None: ...
+
+
+class Seen(Protocol):
+    """The console of a process, as far as what befalls the process concerns it."""
+
+    hidden: ClassVar[bool]
+
+    def resized(self) -> None: ...
+    def raise_event(self, process: Process, event: int) -> bool: ...
+    def end_by(self, process: Process, event: int) -> bool: ...
+    def job_changed(self, process: Process) -> None: ...
+    def detach(self, process: Process) -> None: ...
+    def release(self) -> None: ...
+
+
+class Owned(Protocol):
+    """What a thread may not end with: a mutant."""
+
+    def abandon(self) -> None: ...
+
+
+class Awaited(Protocol):
+    """An I/O operation that a thread itself waits for: what it is on, and its status block's address."""
+
+    file: File
+    status: int
 
 
 class Pending(NamedTuple):
@@ -49,7 +95,7 @@ HANDLE_LIMIT: Final = 1 << 16
 class NtProcess:
     """`Process.state` of an NT process."""
 
-    subsystem: NtSubsystem
+    subsystem: Front
     image: Image
     base: int
     ntdll: int
@@ -61,7 +107,7 @@ class NtProcess:
     is_real_time: bool = False
     """Whether it asked for the highest class: a nice value, which has an end, is the same in the class below that."""
     break_on_termination: bool = False
-    console: Console | None = None
+    console: Seen | None = None
     console_group: int = 0
     """The id of the process that began the group to which control events may be sent."""
     exit_signal: int = 17
@@ -96,14 +142,14 @@ class NtThread:
     alerted_by_id: bool = False
     alert: Waitable = field(default_factory=Waitable)
     """What the thread waits for in NtWaitForAlertByThreadId."""
-    mutants: dict[Mutant, None] = field(default_factory=dict)
+    mutants: dict[Owned, None] = field(default_factory=dict)
     """Mutants that the thread owns."""
     undo: list[Callable[[], object]] = field(default_factory=list)
     """How to take back what the current call has made, should it fail after all (G33)."""
     description: str = ""
     abandoned: bool = False
     """The wait just satisfied was for a mutant whose owner had died."""
-    synchronous: Completion | None = None
+    synchronous: Awaited | None = None
     """The I/O operation that the thread itself waits for."""
     cut_short: bool = False
     """An APC has ended the I/O operation that the thread waited for, and runs whatever the call answers."""

@@ -7,7 +7,6 @@ import logging
 import pkgutil
 import signal as posix
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -29,6 +28,7 @@ from lichen.subsystems.nt import (
     stacks,
     threads,
 )
+from lichen.subsystems.nt.entries import Entries
 from lichen.subsystems.nt.generations import generation_of
 from lichen.subsystems.nt.images import ImageCache
 from lichen.subsystems.nt.parameters import read_environment
@@ -83,26 +83,6 @@ _ENDED_BY_EXCEPTION: Final = {
     NtStatus.STACK_BUFFER_OVERRUN: posix.SIGABRT,
 }
 """Unhandled exceptions as a Linux parent sees them (G18)."""
-
-
-@dataclass(frozen=True)
-class Entries:
-    """Where user mode begins: entry points of the mapped ntdll."""
-
-    loader_start: int
-    thread_start: int
-    exception_dispatcher: int
-    apc_dispatcher: int
-
-    @classmethod
-    def of(cls, ntdll: PeFile, base: int) -> Entries:
-        names = (
-            "LdrInitializeThunk",
-            "RtlUserThreadStart",
-            "KiUserExceptionDispatcher",
-            "KiUserApcDispatcher",
-        )
-        return cls(*(base + ntdll.exports[name] for name in names))
 
 
 def declare_calls() -> Calls:
@@ -215,6 +195,11 @@ class NtSubsystem:
         apcs.popleft()
         thread.attention = bool(apcs)
         thread.guest.resume()
+
+    @property
+    def version(self) -> str:
+        """What programs are told that ask which Wine it is."""
+        return self.generation.version
 
     def entries(self, process: Process) -> Entries:
         """ntdll's entry points in a process."""

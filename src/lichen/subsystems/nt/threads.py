@@ -22,7 +22,7 @@ from lichen.subsystems.nt.state import NtThread, nt_of, nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
-    from lichen.subsystems.nt.subsystem import Entries
+    from lichen.subsystems.nt.entries import Entries
 
 TEB_SIZE: Final = 0x8000
 _TEB, _LINKS = layout(Teb, MODEL), layout(ListEntry, MODEL)

@@ -238,7 +238,7 @@ def _code_integrity(thread: Thread) -> SystemCodeIntegrityInformation:
 @information.raw(1000)
 def _wine_version(at: int, thread: Thread) -> bytes:
     """Wine's own: its version, its build and the system that it runs on."""
-    version = nt_of_process(thread.process).subsystem.generation.version
+    version = nt_of_process(thread.process).subsystem.version
     return f"{version}\0lichen\0Lichen\0\0".encode()
 
 

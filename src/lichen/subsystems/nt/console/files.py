@@ -175,10 +175,18 @@ def lend_terminal(found: Object, borrower: Process) -> Object:
 
 def console_of(process: Process) -> Console:
     """The console of a process; INVALID_HANDLE when it has none."""
-    state = as_nt_process(process)
-    if state is None or state.console is None:
+    console = attached_console(process)
+    if console is None:
         raise Failure(Status.INVALID_HANDLE)
-    return state.console
+    return console
+
+
+def attached_console(process: Process) -> Console | None:
+    """The console of a process, which may have none."""
+    state = as_nt_process(process)
+    console = state.console if state is not None else None
+    assert console is None or isinstance(console, Console)
+    return console
 
 
 def open_console(process: Process, rest: tuple[str, ...], open: Open) -> File:

@@ -17,8 +17,8 @@ from lichen.executive.status import Failure
 from lichen.subsystems.nt.console.console import Console, HiddenConsole
 from lichen.subsystems.nt.console.control import INPUT, OUTPUT
 from lichen.subsystems.nt.console.events import group_of_creator
-from lichen.subsystems.nt.console.files import ConsoleFile, join
-from lichen.subsystems.nt.state import as_nt_process, nt_of_process
+from lichen.subsystems.nt.console.files import ConsoleFile, attached_console, join
+from lichen.subsystems.nt.state import nt_of_process
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process
@@ -109,8 +109,7 @@ def settle_console(parent: Process, child: Process, given: Parameters) -> None:
     wish = given.console
     if wish not in (_NEW_CONSOLE, _NEW_WITHOUT_WINDOW):
         return
-    state = as_nt_process(parent)
-    console = state.console if state is not None else None
+    console = attached_console(parent)
     if wish == _NEW_WITHOUT_WINDOW or console is None or console.hidden:
         given.console = _new_handle(child, ConsoleFile(HiddenConsole(child), 0))
         return
