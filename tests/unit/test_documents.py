@@ -30,7 +30,7 @@ QUOTED = re.compile(r"`([^`\n]+)`")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"[\w.+-]*(?:/[\w.+-]+)+/?|[\w.+-]+/|[\w-]+\.(?:py|md|c|h|S|toml)")
 NAME = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Z][a-z]\w*)(?:\([^()]*\))?")
-ELSEWHERE = re.compile(r"/|\.venv/|.*\.(?:exe|dll|sqlite)$")
+ELSEWHERE = re.compile(r"/|src/lichen/userland|\.venv/|.*\.(?:exe|dll|sqlite)$")
 LONGEST_README, SHORTEST_README = 30, 10
 
 
