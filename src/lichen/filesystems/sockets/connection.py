@@ -27,7 +27,7 @@ from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.sockets.local import BOTH, RECEIVING, SENDING, LocalSocket
 
 if TYPE_CHECKING:
-    from lichen.filesystems.sockets.localfamily import LocalSockets
+    from lichen.filesystems.sockets.local import Driver
 
 _LONGEST_QUEUE: Final = 4096
 
@@ -37,7 +37,7 @@ class ConnectedSocket(LocalSocket):
 
     __slots__ = ("_backlog", "_joiners", "_listener", "embryos")
 
-    def __init__(self, driver: LocalSockets, caller: Caller, type: int, options: int) -> None:
+    def __init__(self, driver: Driver, caller: Caller, type: int, options: int) -> None:
         super().__init__(driver, caller, type, options)
         self._listener: Credentials | None = None
         """Who listens here; None when nobody does."""

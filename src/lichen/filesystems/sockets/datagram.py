@@ -14,7 +14,7 @@ from lichen.executive.wait import Blocks
 from lichen.filesystems.sockets.local import SENDING, Item, LocalSocket
 
 if TYPE_CHECKING:
-    from lichen.filesystems.sockets.localfamily import LocalSockets
+    from lichen.filesystems.sockets.local import Driver
 
 _LONGEST_QUEUE: Final = 10
 """More messages than these wait only for those who are connected to each other."""
@@ -25,7 +25,7 @@ class DatagramSocket(LocalSocket):
 
     __slots__ = ("_callers",)
 
-    def __init__(self, driver: LocalSockets, caller: Caller, type: int, options: int) -> None:
+    def __init__(self, driver: Driver, caller: Caller, type: int, options: int) -> None:
         super().__init__(driver, caller, type, options)
         self._callers: dict[DatagramSocket, None] = {}
         """Those who are connected to this one: they are told when its queue has room again."""

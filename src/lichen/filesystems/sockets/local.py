@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Pollers
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import Node
     from lichen.executive.objects.object import Object
-    from lichen.filesystems.sockets.localfamily import LocalSockets
 
 DEFAULT_BUFFER: Final = 212992
 LARGEST_BUFFER: Final = 2 * DEFAULT_BUFFER
@@ -101,6 +100,34 @@ class Item:
             thing.release()
 
 
+class Names(Protocol):
+    """Names that begin with a zero byte and are in no folder."""
+
+    def take(self, name: bytes, socket: LocalSocket) -> bytes: ...
+    def get(self, name: bytes) -> LocalSocket | None: ...
+    def give_back(self, name: bytes, socket: LocalSocket) -> None: ...
+
+
+class OnTheirWay(Protocol):
+    """What lies in messages."""
+
+    def check(self, objects: tuple[Object, ...]) -> None: ...
+    def departed(self, objects: tuple[Object, ...]) -> None: ...
+    def arrived(self, objects: tuple[Object, ...]) -> None: ...
+    def collect(self) -> None: ...
+
+
+class Driver(Protocol):
+    """What the sockets of a machine have in common."""
+
+    @property
+    def names(self) -> Names: ...
+    @property
+    def rights(self) -> OnTheirWay: ...
+    def deadline(self, timeout: float | None) -> float | None: ...
+    def caller(self, caller: Caller | None) -> Caller: ...
+
+
 class LocalSocket(Socket):
     """What all of them are. `peer` is the other end, even when it is closed already (`dead`)."""
 
@@ -120,7 +147,7 @@ class LocalSocket(Socket):
         "shut",
     )
 
-    def __init__(self, driver: LocalSockets, caller: Caller, type: int, options: int) -> None:
+    def __init__(self, driver: Driver, caller: Caller, type: int, options: int) -> None:
         super().__init__(caller.context, AddressFamily.LOCAL, type, 0, options)
         self.driver = driver
         self.address = LocalAddress()

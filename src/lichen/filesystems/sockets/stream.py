@@ -18,7 +18,7 @@ from lichen.filesystems.sockets.local import Item, LocalSocket
 
 if TYPE_CHECKING:
     from lichen.executive.objects.object import Object
-    from lichen.filesystems.sockets.localfamily import LocalSockets
+    from lichen.filesystems.sockets.local import Driver
 
 _PIECE: Final = 65536
 """A long write is queued in pieces of this size, as room becomes free."""
@@ -29,7 +29,7 @@ class StreamSocket(ConnectedSocket):
 
     __slots__ = ("_available", "_start")
 
-    def __init__(self, driver: LocalSockets, caller: Caller, type: int, options: int) -> None:
+    def __init__(self, driver: Driver, caller: Caller, type: int, options: int) -> None:
         super().__init__(driver, caller, type, options)
         self._start = 0
         """How much of the first item has been read."""

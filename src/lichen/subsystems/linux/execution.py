@@ -9,13 +9,14 @@ import ctypes
 import errno
 import re
 import struct
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from lichen.abi.memory import BadAddress
 from lichen.executive.address_space import AddressSpace, Region, page_down, page_up
-from lichen.executive.interfaces import GuestThread, Map, MemoryOperation, Platform, Protection
+from lichen.executive.interfaces import GuestThread, Map, MemoryOperation, Platform, Protection, Subsystem
 from lichen.executive.limits import RLIMIT_STACK
 from lichen.executive.programs import HEAD_SIZE, Loaded, Program, load
 from lichen.executive.sections import mapping
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process
     from lichen.executive.security.tokens import Token
-    from lichen.subsystems.linux.subsystem import LinuxSubsystem
 
 _PROGRAM_BASE: Final = 0x555555554000
 MAP_TOP: Final = 0x7FFFF0000000
@@ -66,10 +66,18 @@ class _Placed:
         return self.bias + self.image.headers if self.image.headers else 0
 
 
+class Front(Subsystem, Protocol):
+    """The subsystem of Linux, as far as its programs need it."""
+
+    vdso: tuple[Region, ...]
+    vdso_address: int
+    open_program: Callable[[Process, bytes], File]
+
+
 class ElfLoader:
     """Loads x86-64 ELF programs."""
 
-    def __init__(self, subsystem: LinuxSubsystem) -> None:
+    def __init__(self, subsystem: Front) -> None:
         self.subsystem = subsystem
 
     def recognises(self, head: bytes) -> bool:
@@ -137,7 +145,7 @@ class ElfLoader:
 class ScriptLoader:
     """Loads `#!` scripts: by loading their interpreter."""
 
-    def __init__(self, subsystem: LinuxSubsystem) -> None:
+    def __init__(self, subsystem: Front) -> None:
         self.subsystem = subsystem
         self._depth = 0
 
@@ -267,7 +275,7 @@ class _Builder:
 class _Stack:
     """The first stack: strings at the top, below them the vectors that point to them."""
 
-    def __init__(self, subsystem: LinuxSubsystem, token: Token, program: Program, builder: _Builder) -> None:
+    def __init__(self, subsystem: Front, token: Token, program: Program, builder: _Builder) -> None:
         self.subsystem, self.token, self.program, self.builder = subsystem, token, program, builder
         self.top = STACK_TOP - 8
         self.parts: list[bytes] = []
