@@ -213,7 +213,9 @@ class File(Object):
         """Its name below its device; None for what is named by its place."""
         return None
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File] | None:
+    def open_relative(
+        self, process: Process, rest: tuple[str, ...], open: Open
+    ) -> File | Blocks[File] | None:
         return None
 
     def create_pipe(self, process: Process, name: str, open: Open, new: NewPipe) -> File:

@@ -7,7 +7,7 @@ trailing slash is the flag DIRECTORY.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.context import FileSystemContext
@@ -20,6 +20,7 @@ MOST_LINKS: Final = 40
 MOST_NAMES_OF_LINKS: Final = 1024
 """Names that all links of one walk may add: 40 links of the longest targets would hold up everybody for most of a second."""
 LONGEST_NAME: Final = 255
+_MOST_NAMES: Final = 16384
 
 
 class Walk:
@@ -44,6 +45,28 @@ class Walk:
 
 
 _CHECKING: Final = Walk.DIRECTORY | Walk.NAME
+
+
+class Written(str):
+    """A name that its caller writes otherwise than file systems have it, `stored`; None when no file can have it (013)."""
+
+    __slots__ = ("stored",)
+    stored: str | None
+
+    def __new__(cls, name: str, stored: str | None) -> Written:
+        written = super().__new__(cls, name)
+        written.stored = stored
+        return written
+
+
+def stored(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names as file systems have them; OBJECT_NAME_INVALID when no file can have one, or they are more than any name has."""
+    found: tuple[str | None, ...] = names
+    if Written in map(type, names):
+        found = tuple(name.stored if isinstance(name, Written) else name for name in names)
+    if None in found or len(found) > _MOST_NAMES:
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    return cast(tuple[str, ...], found)
 
 
 class WalkEnd(NamedTuple):

@@ -57,6 +57,8 @@ def create_file(
             raise Failure(Status.OBJECT_NAME_NOT_FOUND)
         if walk & Walk.DIRECTORY and not options & Options.DIRECTORY:
             raise Failure(Status.FILE_IS_A_DIRECTORY)
+        if options & Options.RUNNABLE and start.mount is not None and start.mount.enforces_sharing:
+            open = open._replace(mode=open.mode | 0o111)
         return _create(context, entry, open)
     if disposition == Disposition.CREATE:
         raise Failure(Status.OBJECT_NAME_COLLISION)

@@ -97,6 +97,8 @@ class Options:
     UNBUFFERED: Final = 0x2_0000
     SEQUENTIAL: Final = 0x4_0000
     """NT: what a program says of its use of the file, and may ask for again."""
+    RUNNABLE: Final = 0x8_0000
+    """NT: a file that is made from a start on Windows' own drives may be run, as no program asks for that."""
 
 
 class Poll:

@@ -75,7 +75,9 @@ class Object(Guarded):
             names.append(name)
         return "".join(f"\\{name}" for name in reversed(names))
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File] | None:
+    def open_relative(
+        self, process: Process, rest: tuple[str, ...], open: Open
+    ) -> File | Blocks[File] | None:
         """Open what a name means below the object; None: it is one of files, below this one's place. OBJECT_TYPE_MISMATCH."""
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location, fold
-from lichen.executive.io.lookup import Walk
-from lichen.executive.io.manager import create_file, open_location
+from lichen.executive.io.manager import open_location
 from lichen.executive.io.opening import Open
+from lichen.executive.io.volume import Volume
 from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DIRECTORY
@@ -16,7 +16,7 @@ from lichen.executive.security.descriptors import Known, allowing
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.registry_keys import RegistryRoot
-from lichen.subsystems.nt.spelling import components_for_linux, components_of
+from lichen.subsystems.nt.spelling import components_of
 from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _FOR_LOOKING: Final = allowing(
     (Known.EVERYONE, DIRECTORY.read),
 )
 """The descriptor of a directory that programs find things in, and only administrators put any."""
-_PROGRAMS: Final = (".exe", ".com")
 SERVERS: Final = frozenset(("WSL.LOCALHOST", "WSL$"))
 DISTRIBUTION: Final = "Lichen"
 """`\\\\wsl.localhost\\Lichen` is the root of the machine, as in WSL that of a distribution."""
@@ -52,42 +51,8 @@ class Device(Object):
         super().__init__()
         self.opener = opener
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File | Blocks[File]:
-        return self.opener(process, components_of(name), open)
-
-
-def runnable_mode(name: str, mode: int) -> int:
-    """A file's mode under a name of Windows': what is named as a program may be run by whoever may read it."""
-    return mode | (mode & 0o444) >> 2 if name.lower().endswith(_PROGRAMS) else mode
-
-
-def runnable(location: Location, rest: tuple[str, ...], open: Open) -> Open:
-    """An open whose file may be run when it is made, as no Windows program asks for that.
-
-    On Windows' own drives that holds for whatever is made, elsewhere for what is named as a program.
-    """
-    if location.mount is not None and location.mount.enforces_sharing:
-        return open._replace(mode=open.mode | 0o111)
-    return open._replace(mode=runnable_mode(rest[-1], open.mode)) if rest else open
-
-
-class Volume(Device):
-    """A drive: names behind it are looked up in a folder of the machine's tree, blind to case."""
-
-    __slots__ = ("location",)
-
-    def __init__(self, location: Location) -> None:
-        super().__init__(self._open)
-        self.location = location
-
-    def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
-        """Where the walk along the rest of a name starts, and the components from there."""
-        return self.location, components_for_linux(rest)
-
-    def _open(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
-        start, rest = self.place(rest)
-        open = runnable(start, rest, open._replace(walk=open.walk | Walk.CASE_BLIND))
-        return create_file(process.files, start, rest, open)
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File | Blocks[File]:
+        return self.opener(process, components_of("\\".join(rest)), open)
 
 
 class Shares(Volume):
@@ -95,7 +60,8 @@ class Shares(Volume):
 
     __slots__ = ()
 
-    def place(self, rest: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
+    def place(self, names: tuple[str, ...]) -> tuple[Location, tuple[str, ...]]:
+        rest = tuple(filter(None, names))
         if not rest or fold(rest[0]) not in SERVERS:
             raise Failure(NtStatus.BAD_NETWORK_PATH)
         if len(rest) < 2 or fold(rest[1]) != fold(DISTRIBUTION):

@@ -6,20 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.file import File
 from lichen.executive.io.lookup import Walk
-from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name
 from lichen.executive.io.opening import Access, Disposition, Open, Options, Share
-from lichen.executive.objects.object import Object
-from lichen.executive.objects.rights import FILE
+from lichen.executive.objects.opening import open_object
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import names
-from lichen.subsystems.nt.devices import runnable
-from lichen.subsystems.nt.spelling import file_components_of
-from lichen.subsystems.nt.types import Named
+from lichen.subsystems.nt.spelling import split
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+    from lichen.subsystems.nt.types import Named
 
 FILE_DIRECTORY_FILE, FILE_WRITE_THROUGH, FILE_SEQUENTIAL_ONLY, FILE_NO_BUFFERING = 0x1, 0x2, 0x4, 0x8
 FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FILE_NON_DIRECTORY_FILE = 0x10, 0x20, 0x40
@@ -38,9 +34,10 @@ _OPTIONS: Final = {
 _KEPT_FLAGS: Final = 0x2026
 FILE_ATTRIBUTE_READONLY, FILE_ATTRIBUTE_REPARSE_POINT = 0x1, 0x400
 _FOR_DELETION: Final = Access.DELETE | Access.SYNCHRONIZE | Access.READ_ATTRIBUTES
+_PROGRAMS: Final = (".exe", ".com")
 
 
-def open_of(access: int, disposition: int, share: int, options: int, attributes: int = 0) -> Open:
+def open_of(name: str, access: int, disposition: int, share: int, options: int, attributes: int = 0) -> Open:
     """The executive's open request for NtCreateFile's arguments.
 
     What is opened only to be deleted or renamed is a link itself: Wine's DLLs mean it so and do not say it. The attribute of
@@ -52,43 +49,37 @@ def open_of(access: int, disposition: int, share: int, options: int, attributes:
     for option, meaning in _OPTIONS.items():
         if options & option:
             bits |= meaning
-    access = FILE.spell(access)
     for_deletion = access & Access.DELETE and not access & ~_FOR_DELETION
     if for_deletion or attributes & FILE_ATTRIBUTE_REPARSE_POINT:
         bits |= Options.OPEN_LINK
     mode = (
         0o777 if options & FILE_DIRECTORY_FILE else 0o444 if attributes & FILE_ATTRIBUTE_READONLY else 0o666
     )
-    return Open(access, disposition, share & Share.ALL, bits, mode, 0, attributes & _KEPT_FLAGS)
+    if disposition != Disposition.OPEN:
+        mode = runnable_mode(name.rstrip("\\"), mode)
+    bits, walk = _as_named(name, disposition, bits)
+    return Open(access, disposition, share & Share.ALL, bits, mode, walk, attributes & _KEPT_FLAGS)
 
 
-def open_named(thread: Thread, name: Named, request: Open) -> File | Blocks[File]:
-    """Open what an OBJECT_ATTRIBUTES names: below an open directory, or by way of the namespace."""
-    walk, options = Walk.CASE_BLIND, request.options
-    if name.name.endswith("\\") and not name.name.endswith(":\\"):
-        if options & Options.OPEN_LINK and request.disposition == Disposition.OPEN:
-            options |= Options.DIRECTORY  # the link to a directory, not the directory
-        else:
-            walk |= Walk.DIRECTORY
-    request = request._replace(walk=request.walk | walk, options=options)
-    start, rest = names.meaning(thread, name)
-    opened = start.open_relative(thread.process, rest, request)
-    return _open_below(thread, start, rest, request) if opened is None else opened
+def _as_named(name: str, disposition: int, options: int) -> tuple[int, int]:
+    """Options and walk of an open, of which a name says something too: by its end, and as all names are blind to case."""
+    if not name.endswith("\\") or name.endswith(":\\"):
+        return options | Options.RUNNABLE, Walk.CASE_BLIND
+    if options & Options.OPEN_LINK and disposition == Disposition.OPEN:
+        return options | Options.DIRECTORY, Walk.CASE_BLIND  # the link to a directory, not the directory
+    return options | Options.RUNNABLE, Walk.CASE_BLIND | Walk.DIRECTORY
 
 
-def _open_below(thread: Thread, start: Object, name: str, request: Open) -> File | Blocks[File]:
-    """Open what a name means below an open file."""
-    assert isinstance(start, File)
-    if name.startswith("\\"):
-        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-    components = file_components_of(name)
-    request = runnable(start.location, components, request)
-    return create_file(thread.process.files, start.location, components, request)
+def runnable_mode(name: str, mode: int) -> int:
+    """A file's mode under a name of Windows': what is named as a program may be run by whoever may read it."""
+    return mode | (mode & 0o444) >> 2 if name.lower().endswith(_PROGRAMS) else mode
 
 
 def open_at_once(thread: Thread, name: Named, request: Open) -> File:
-    """As `open_named`, for a call that does not wait; OBJECT_TYPE_MISMATCH for what would have to be waited for."""
-    file = open_named(thread, name, request)
+    """Open what an OBJECT_ATTRIBUTES names, without a handle and without waiting; OBJECT_TYPE_MISMATCH for what would wait."""
+    options, walk = _as_named(name.name, request.disposition, request.options)
+    request = request._replace(options=options, walk=walk)
+    file = open_object(thread.process, name.root, split(name.name), request)
     if not isinstance(file, File):
         file.close()
         raise Failure(Status.OBJECT_TYPE_MISMATCH)

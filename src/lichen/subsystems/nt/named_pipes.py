@@ -284,9 +284,9 @@ class NamedPipeEnd(File):
         self.require_pipe()
         return "\\" + self.pipe.name
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File:
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
         """Connect to the same pipe, which has nothing below."""
-        if name:
+        if rest:
             raise Failure(Status.OBJECT_NAME_INVALID)
         return connect(process, self.pipe, open)
 
@@ -418,8 +418,8 @@ class PipeRoot(File):
     def full_name(self) -> str | None:
         return self.device.full_name()
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File:
-        return self.device.open_relative(process, name, open)
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
+        return self.device.open_relative(process, rest, open)
 
     def create_pipe(self, process: Process, name: str, open: Open, new: NewPipe) -> NamedPipeEnd:
         return self.device.create(process, name, open, new)
@@ -470,9 +470,9 @@ class NamedPipes(Object):
         pipe.notify()
         return end
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File:
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
         """Connect to an instance that listens; PIPE_NOT_AVAILABLE."""
-        if not name:
+        if not (name := "\\".join(rest)):
             return PipeRoot(_place(process), open, self)
         pipe = self.pipes.get(fold(name))
         if pipe is None:

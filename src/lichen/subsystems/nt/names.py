@@ -9,17 +9,16 @@ from lichen.abi.argument import Out
 from lichen.executive.io.anonymous import memory_file
 from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
-from lichen.executive.objects import namespace
-from lichen.executive.objects.handles import index_of
+from lichen.executive.io.volume import Volume
+from lichen.executive.objects import namespace, opening
 from lichen.executive.objects.namespace import Directory, Found
 from lichen.executive.objects.object import Object
 from lichen.executive.objects.rights import DirectoryAccess
 from lichen.executive.security.access import protect, require
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.access import given_descriptor, opened_handle
-from lichen.subsystems.nt.devices import Volume
 from lichen.subsystems.nt.objects import file_of, new_handle, object_of
-from lichen.subsystems.nt.spelling import components_of, file_components_of, for_windows, path_of
+from lichen.subsystems.nt.spelling import file_components_of, for_windows, parts_of, split
 from lichen.subsystems.nt.types import NOTHING, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, Named
 
 if TYPE_CHECKING:
@@ -31,32 +30,16 @@ LINUX_EXTENSION: Final = ". "
 """What programs without an extension have one by: PATHEXT lists it, and Win32 takes dots and spaces off a name's end."""
 
 
-def _start(thread: Thread, name: Named) -> Directory:
-    root: Directory = thread.process.machine.namespace
+def _reach(thread: Thread, name: Named, kind: type[Object]) -> Found:
+    """Where a name of a `kind` of object leads in the namespace; one of links is not followed."""
     if name.root:
-        root = object_of(thread, name.root, Directory, 0)
-    if name.name and bool(name.root) == name.name.startswith("\\"):
-        raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-    return root
+        object_of(thread, name.root, Directory, 0)  # a pseudo handle is of another type
+    follows, blind = not issubclass(kind, namespace.SymbolicLink), _is_blind(name)
+    return opening.find(thread.process, name.root, parts_of(name.name), follows, blind)
 
 
-def reach(thread: Thread, name: Named, case_blind: bool, follow_last: bool = True) -> Found:
-    """Where a name leads in the object namespace; what is behind a device, empty components included, is for that to read."""
-    root: Directory = thread.process.machine.namespace
-    return namespace.find(root, _start(thread, name), path_of(name.name), follow_last, case_blind)
-
-
-def meaning(thread: Thread, name: Named) -> tuple[Object, str]:
-    """What an NT name begins with, blind to case: an object, and the rest, which is for that to read.
-
-    Below a handle that is no directory's the whole name is for that one's object.
-    """
-    if name.root:
-        start: Object = thread.process.handles.get(index_of(name.root))
-        if not isinstance(start, Directory):
-            return start, name.name
-    found = reach(thread, name, case_blind=True)
-    return found.object, "\\".join(found.rest)
+def _is_blind(name: Named) -> bool:
+    return bool(name.attributes & OBJ_CASE_INSENSITIVE)
 
 
 def place(thread: Thread, name: Named) -> tuple[Location, tuple[str, ...]]:
@@ -66,18 +49,17 @@ def place(thread: Thread, name: Named) -> tuple[Location, tuple[str, ...]]:
     """
     if name.root:
         return file_of(thread, name.root).location, file_components_of(name.name)
-    found, rest = meaning(thread, name)
+    found, rest = opening.find(thread.process, 0, split(name.name))
     if not isinstance(found, Volume):
         raise Failure(Status.NOT_SAME_DEVICE)
-    return found.place(components_of(rest))
+    return found.place(rest)
 
 
 def find(thread: Thread, name: Named, kind: type[Kind]) -> Kind:
     """The named object; OBJECT_NAME_NOT_FOUND, OBJECT_TYPE_MISMATCH."""
     if not name.name:
         return _root_itself(thread, name, kind)
-    blind = bool(name.attributes & OBJ_CASE_INSENSITIVE)
-    found = reach(thread, name, blind, _follows(kind))
+    found = _reach(thread, name, kind)
     if found.rest or not isinstance(found.object, kind):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     return found.object
@@ -137,7 +119,7 @@ def _existing(thread: Thread, name: Named, kind: type[Kind]) -> Kind | None:
     if not name.name:
         return None
     try:
-        found = reach(thread, name, bool(name.attributes & OBJ_CASE_INSENSITIVE), _follows(kind))
+        found = _reach(thread, name, kind)
     except Failure as failure:
         if failure.status == Status.OBJECT_NAME_NOT_FOUND:
             return None
@@ -149,18 +131,12 @@ def _existing(thread: Thread, name: Named, kind: type[Kind]) -> Kind | None:
     return found.object
 
 
-def _follows(kind: type[Object]) -> bool:
-    return not issubclass(kind, namespace.SymbolicLink)
-
-
 def enter(thread: Thread, name: Named, made: Object) -> None:
     """Give a new object its name; it loses it with its last reference."""
     if not name.name:
         return
-    *above, last = path_of(name.name)
-    root: Directory = thread.process.machine.namespace
-    blind = bool(name.attributes & OBJ_CASE_INSENSITIVE)
-    found = namespace.find(root, _start(thread, name), tuple(above), case_blind=blind)
+    *above, last = parts_of(name.name)
+    found = opening.find(thread.process, name.root, tuple(above), case_blind=_is_blind(name))
     if found.rest or not isinstance(found.object, Directory):
         raise Failure(Status.OBJECT_PATH_NOT_FOUND)
     directory = found.object

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from lichen.executive.io.lookup import Written, stored
 from lichen.executive.status import Failure, Status
 
 _LONGEST: Final = 32767
@@ -45,9 +46,11 @@ _DEVICE: Final = re.compile(
 _PIECE: Final = re.compile(f"{_ESCAPE}[{_ESCAPE}-{chr(_BASE + 0x7F)}]|.", re.DOTALL)
 """One character of a name for Windows, or one of the private area with what says that it stands for itself."""
 _PRIVATE: Final = re.compile(f"[{_ESCAPE}-{chr(_BASE + 0x7F)}]")
-_REFUSED: Final = re.compile('[\1-\37"*:<>?|]')
-_UNLIKE: Final = re.compile(f'[\1-\37"*:<>?|{_ESCAPE}-{chr(_BASE + 0x7F)}]')
+_REFUSED: Final = re.compile('[\0-\37"*:<>?|]')
+_UNLIKE: Final = re.compile(f'[\0-\37"*:<>?|{_ESCAPE}-{chr(_BASE + 0x7F)}]')
 """What a name that a Windows program gave has in it when it may be refused or another one's for Linux."""
+_DRIVE: Final = len("\\??\\C:")
+"""Where that is looked for in a name behind the directory of drives, none of which is the name of a file."""
 _PLAIN: Final = re.compile(f"[^{re.escape(''.join(_MAPPED))}{_ESCAPE}-{chr(_BASE + 0x7F)}]*(?<![ .])\\Z")
 
 
@@ -85,31 +88,39 @@ def for_linux(name: str) -> str:
     return name if found in (".", "..") else found
 
 
-def components_for_linux(components: tuple[str, ...]) -> tuple[str, ...]:
-    """The names that a Windows program gave, in Linux' terms; OBJECT_NAME_INVALID when one is no name for Windows."""
-    if _UNLIKE.search("\\".join(components)) is None:
-        return components
-    for name in components:
-        if _REFUSED.search(name) is not None:
-            raise Failure(Status.OBJECT_NAME_INVALID)
-    return tuple(map(for_linux, components))
+def written(name: str) -> str:
+    """A single name that a Windows program gave, which knows what it is in Linux' terms when that is another."""
+    if _UNLIKE.search(name) is None:
+        return name
+    return Written(name, for_linux(name) if _REFUSED.search(name) is None else None)
+
+
+def split(name: str) -> tuple[str, ...]:
+    """All components of an NT name as `written`, empty ones included: an absolute name begins with one.
+
+    OBJECT_NAME_INVALID for an absolute one that is too long.
+    """
+    if len(name) >= _LONGEST and name.startswith("\\"):
+        raise Failure(Status.OBJECT_NAME_INVALID)
+    components = tuple(name.split("\\")) if name else ()
+    plain = _UNLIKE.search(name, _DRIVE if name.startswith("\\??\\") else 0) is None
+    return components if plain else tuple(map(written, components))
 
 
 def components_of(name: str) -> tuple[str, ...]:
-    """The components of an NT name; OBJECT_NAME_INVALID for one that is too long or has a NUL."""
+    """The components of an NT name as `written`; OBJECT_NAME_INVALID for one that is too long or has a NUL."""
     if len(name) > _LONGEST or "\0" in name:
         raise Failure(Status.OBJECT_NAME_INVALID)
-    return tuple(part for part in name.split("\\") if part)
+    return tuple(filter(None, split(name)))
 
 
 def file_components_of(name: str) -> tuple[str, ...]:
-    """As `components_of`, of a name of files, in Linux' terms."""
-    return components_for_linux(components_of(name))
+    """As `components_of`, of a name of files, in Linux' terms; OBJECT_NAME_INVALID when one is no name for Windows."""
+    return stored(components_of(name))
 
 
-def path_of(name: str) -> tuple[str, ...]:
-    """The components of a name in the object namespace, empty ones included; OBJECT_NAME_INVALID for one that is too long."""
+def parts_of(name: str) -> tuple[str, ...]:
+    """All components of a name in the object namespace, as `split` but as they are; OBJECT_NAME_INVALID for one too long."""
     if len(name) >= _LONGEST:
         raise Failure(Status.OBJECT_NAME_INVALID)
-    text = name.removeprefix("\\")
-    return tuple(text.split("\\")) if text else ()
+    return tuple(name.split("\\")) if name else ()

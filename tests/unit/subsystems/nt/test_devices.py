@@ -31,8 +31,8 @@ class Echo(File):
         )
         self.name = name
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File:
-        return Echo(process, open, f"{self.name}/{name}")
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
+        return Echo(process, open, "/".join((self.name, *rest)))
 
     def device_control(self, request: DeviceRequest) -> int:
         if request.code != ECHO:

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from lichen.executive.status import Status
-from lichen.subsystems.nt.spelling import components_for_linux, for_linux, for_windows
+from lichen.subsystems.nt.spelling import file_components_of, for_linux, for_windows
 from tests.unit.trees import status_of
 
 ALPHABET = [
@@ -101,4 +101,4 @@ def test_what_windows_made_is_never_a_step_of_a_path() -> None:
 
 @pytest.mark.parametrize("name", ["a*", "?", "<", "a>b", "|", 'a"', "a:b", "a::$DATA", "\x1f", "line\n"])
 def test_windows_may_not_make_it(name: str) -> None:
-    assert status_of(components_for_linux, ("fine", name)) == Status.OBJECT_NAME_INVALID
+    assert status_of(file_components_of, f"fine\\{name}") == Status.OBJECT_NAME_INVALID

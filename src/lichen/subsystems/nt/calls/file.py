@@ -15,16 +15,18 @@ from lichen.abi.memory import BadAddress
 from lichen.executive.io.attributes import Attributes, Flag, Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access, Disposition, Open, Options
+from lichen.executive.objects.opening import open_handle
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt.completions import Completion
-from lichen.subsystems.nt.files import open_at_once, open_named, open_of
+from lichen.subsystems.nt.files import open_at_once, open_of
 from lichen.subsystems.nt.links import shown_by_name
-from lichen.subsystems.nt.objects import file_of, new_handle
+from lichen.subsystems.nt.objects import file_of, made_handle
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import IoStatusBlock
 from lichen.subsystems.nt.records.files import FileBasicInformation, FileNetworkOpenInformation
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
+from lichen.subsystems.nt.spelling import split
 from lichen.subsystems.nt.status import NtStatus
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Content, Flags, Handle, ObjectName, Result
@@ -57,8 +59,8 @@ def NtCreateFile(
     extended_size: u32,
 ) -> Result:
     """Open or create a file, a directory or a device."""
-    request = open_of(access, disposition, share, options, attributes)
-    return then(open_named(thread, name, request), lambda file: _opened(thread, handle, status, name, file))
+    request = open_of(name.name, access, disposition, share, options, attributes)
+    return _open(thread, handle, status, name, request)
 
 
 @nt.call()
@@ -72,17 +74,22 @@ def NtOpenFile(
     options: Flags,
 ) -> Result:
     """Open a file, a directory or a device that exists."""
-    request = open_of(access, Disposition.OPEN, share, options)
-    return then(open_named(thread, name, request), lambda file: _opened(thread, handle, status, name, file))
+    request = open_of(name.name, access, Disposition.OPEN, share, options)
+    return _open(thread, handle, status, name, request)
 
 
-def _opened(
-    thread: Thread, handle: Out[int], status: Out[IoStatusBlock], name: ObjectName, file: File
-) -> int:
-    number = new_handle(thread, file, file.access, name)
-    handle.write(number)
-    status.write(IoStatusBlock(Status.SUCCESS, file.outcome))
-    return Status.SUCCESS
+def _open(
+    thread: Thread, handle: Out[int], status: Out[IoStatusBlock], name: ObjectName, request: Open
+) -> Result:
+    process = thread.process
+
+    def opened(made: tuple[int, int]) -> int:
+        number, outcome = made
+        handle.write(made_handle(thread, process.handles, number))
+        status.write(IoStatusBlock(Status.SUCCESS, outcome))
+        return Status.SUCCESS
+
+    return then(open_handle(process, name.root, split(name.name), request, name.inherit), opened)
 
 
 # ---- reading and writing

@@ -13,7 +13,7 @@ from lichen.executive.io import names as io_names
 from lichen.executive.io.applying import apply_change
 from lichen.executive.io.attributes import AttributeChange, Flag, Kind
 from lichen.executive.io.file import File
-from lichen.executive.io.lookup import Walk
+from lichen.executive.io.lookup import Walk, stored
 from lichen.executive.io.manager import is_viewed, require_removable, set_disposition
 from lichen.executive.io.names import Name, new_place, rename_location
 from lichen.executive.io.opening import Access, Options
@@ -30,7 +30,6 @@ from lichen.subsystems.nt.calls.file import (
     times_of,
 )
 from lichen.subsystems.nt.completions import SKIP_SIGNAL
-from lichen.subsystems.nt.devices import runnable_mode
 from lichen.subsystems.nt.files import (
     FILE_NO_BUFFERING,
     FILE_SEQUENTIAL_ONLY,
@@ -38,6 +37,7 @@ from lichen.subsystems.nt.files import (
     FILE_SYNCHRONOUS_IO_NONALERT,
     FILE_WRITE_THROUGH,
     name_for,
+    runnable_mode,
 )
 from lichen.subsystems.nt.information import Information, Settings
 from lichen.subsystems.nt.links import attributes_of, tag_of
@@ -57,7 +57,7 @@ from lichen.subsystems.nt.records.files import (
 )
 from lichen.subsystems.nt.records.pipes import FilePipeInformation, FilePipeLocalInformation
 from lichen.subsystems.nt.shared_data import UNIX_EPOCH
-from lichen.subsystems.nt.spelling import components_for_linux
+from lichen.subsystems.nt.spelling import written
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import Address, Handle, Named, decode, encode
 
@@ -316,7 +316,7 @@ def _rename(
         parent = file.location.parent
         if parent is None:
             raise Failure(Status.ACCESS_DENIED)
-        target = Name(parent, components_for_linux((text,)), Walk.CASE_BLIND)
+        target = Name(parent, stored((written(text),)), Walk.CASE_BLIND)
     else:
         target = name_for(thread, Named(root & 0xFFFFFFFF, text, 0))
     entry = new_place(context, file.location, target)

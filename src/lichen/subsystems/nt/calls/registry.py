@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import layout, ptr, u32
 from lichen.executive.objects.dispatcher import EventObject
+from lichen.executive.objects.opening import find
 from lichen.executive.objects.rights import DELETE, KEY, KeyAccess, StateAccess
 from lichen.executive.registry import Changed, Key, Registry
 from lichen.executive.registry_file import Value
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt import names
 from lichen.subsystems.nt.information import Information
 from lichen.subsystems.nt.objects import new_handle, object_of
 from lichen.subsystems.nt.records import MODEL
@@ -32,7 +32,7 @@ from lichen.subsystems.nt.records.registry import (
 )
 from lichen.subsystems.nt.registry_access import require_writable
 from lichen.subsystems.nt.registry_keys import KeyObject, name_of_key
-from lichen.subsystems.nt.spelling import path_of
+from lichen.subsystems.nt.spelling import parts_of
 from lichen.subsystems.nt.subsystem import nt
 from lichen.subsystems.nt.types import (
     NOTHING,
@@ -80,10 +80,10 @@ def _place(thread: Thread, name: Named) -> tuple[Key, tuple[str, ...]]:
     if name.root:
         if name.name.startswith("\\"):
             raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-        return _key(thread, name.root, 0), tuple(filter(None, path_of(name.name)))
+        return _key(thread, name.root, 0), tuple(filter(None, parts_of(name.name)))
     if not name.name:
         raise Failure(Status.OBJECT_PATH_SYNTAX_BAD)
-    found, rest = names.reach(thread, name, case_blind=True)
+    found, rest = find(thread.process, 0, parts_of(name.name))
     return found.key_below(thread.process, rest)
 
 

@@ -88,21 +88,21 @@ class ConsoleFile(File):
         waiting = self.console.write_bytes(_caller(self), bytes(data))
         return len(data) if waiting is None else _written(waiting, len(data))
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File:
-        return _below(process, name)
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
+        return _below(process, rest)
 
     def device_control(self, request: DeviceRequest) -> int | Blocks[int]:
         answer = console_control(request.thread.process, self, request.code, request.data, request.room)
         return then(answer, request.answer)
 
 
-def _below(process: Process, name: str) -> File:
+def _below(process: Process, rest: tuple[str, ...]) -> File:
     """Open what is named below a handle of the process's console."""
     console = console_of(process)
-    rest = components_of(name)
-    if rest == ("Connection",):
+    names = components_of("\\".join(rest))
+    if names == ("Connection",):
         return Connection(process)
-    if rest == ("Reference",):
+    if names == ("Reference",):
         return ConsoleFile(console.reference(), 0)
     raise Failure(Status.OBJECT_NAME_NOT_FOUND)
 
@@ -134,8 +134,8 @@ class Connection(File):
         signals.left(self.process)
         super().closed()
 
-    def open_relative(self, process: Process, name: str, open: Open) -> File:
-        return _below(process, name)
+    def open_relative(self, process: Process, rest: tuple[str, ...], open: Open) -> File:
+        return _below(process, rest)
 
     def device_control(self, request: DeviceRequest) -> int:
         if request.code != _BIND:

@@ -84,6 +84,10 @@ def new_handle(thread: Thread, object: Object, access: int, named: Named | None 
 
 def given_handle(thread: Thread, handles: HandleTable, object: Object, access: int, inherit: bool) -> int:
     """As `new_handle`, in any process's table."""
-    index = handles.insert(object, access, inherit)
-    nt_of(thread).undo.append(lambda: handles.close(index))
-    return handle_of(index)
+    return made_handle(thread, handles, handle_of(handles.insert(object, access, inherit)))
+
+
+def made_handle(thread: Thread, handles: HandleTable, number: int) -> int:
+    """A handle that was made for the current call, and goes if that still fails."""
+    nt_of(thread).undo.append(lambda: handles.close(index_of(number)))
+    return number
