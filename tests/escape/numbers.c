@@ -28,6 +28,11 @@ static int is_left_out(long number) {
            number == SYS_clone || number == SYS_clone3;
 }
 
+/* Process 1 restarts the machine when root sends it SIGINT. */
+static int ends_the_machine(long number, const long *a) {
+    return number == SYS_kill && a[0] == 1 && a[1] == SIGINT;
+}
+
 static long number_of(int call) {
     int index = call / KINDS;
     return index <= LAST ? index : odd_numbers[index - LAST - 1];
@@ -36,7 +41,7 @@ static long number_of(int call) {
 static void work(int first, int report) {
     for (int call = first; call < CALLS; call++) {
         const long *a = kinds[call % KINDS];
-        if (is_left_out(number_of(call)))
+        if (is_left_out(number_of(call)) || ends_the_machine(number_of(call), a))
             continue;
         if (write(report, &call, sizeof call) != sizeof call)
             _exit(2);
