@@ -378,6 +378,62 @@ def test_the_host_ends_a_machine(lichen: Lichen) -> None:
     assert lichen.run("list").stdout.split()[-1] == b"stopped"
 
 
+# ---- programs that end the machine
+
+
+def ask_init(lichen: Lichen, signal_name: str) -> None:
+    """Have process 1 end the machine; whether the asking shell is still there to say so is chance."""
+    lichen.run("run", "--user", "root", "--", "bash", "-c", f"kill -{signal_name} 1", **NOWHERE)
+
+
+def test_a_reboot_from_inside(at_once: Lichen) -> None:
+    """The machine is there again, and as much started as before; who is attached is told."""
+    assert at_once.run("start").returncode == 0
+    with at_once.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        ask_init(at_once, "RTMIN+5")
+        _, errors = running.communicate(timeout=20)
+        assert errors == b"lichen: the machine default is going down for reboot\n"
+        assert running.returncode == 128 + signal.SIGTERM
+    assert at_once.run("run", "echo", "up").stdout == b"up\n"
+    assert kept_by(at_once) == "started"
+    assert at_once.log().count("booting again") == 1
+    assert "restart is requested by signal 39 from process" in at_once.log()
+
+
+def test_a_poweroff_from_inside(at_once: Lichen) -> None:
+    assert at_once.run("start").returncode == 0
+    kernel = kernel_of(at_once)
+    with at_once.start("run", "--", "sh", "-c", "echo ready; exec sleep 1000") as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        ask_init(at_once, "RTMIN+4")
+        _, errors = running.communicate(timeout=20)
+        assert errors == b"lichen: the machine default is going down for poweroff\n"
+    eventually(lambda: not is_alive(kernel))
+    assert at_once.run("list").stdout.split()[-1] == b"stopped"
+    assert at_once.facts()["how"] == "powered off"
+    at_once.environment["LICHEN_IDLE_SECONDS"] = "60"
+    assert at_once.run("run", "true").returncode == 0
+    assert kept_by(at_once).startswith("idle")
+
+
+def test_at_once_nobody_is_asked(lichen: Lichen) -> None:
+    """It outdoes a clean end that has begun, for which a program takes its time."""
+    script = "trap '' TERM; echo ready; while :; do sleep 1; done"
+    with lichen.start("run", "--", "sh", "-c", script) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        kernel = kernel_of(lichen)
+        root = ("run", "--user", "root", "--", "bash", "-c")
+        lichen.run(*root, "trap '' TERM; kill -RTMIN+4 1; kill -RTMIN+14 1; sleep 1000", **NOWHERE)
+        assert running.wait(timeout=20) == 128 + signal.SIGKILL
+    eventually(lambda: not is_alive(kernel))
+    assert lichen.log().count("going down") == 2
+    assert lichen.facts()["how"] == "powered off"
+
+
 # ---- crashes
 
 
@@ -483,5 +539,7 @@ def test_the_unit(lichen: Lichen, configured: Path, tmp_path: Path) -> None:
     with subprocess.Popen(unit["ExecStart"].replace('"', "").split(), env=variables) as running:
         eventually(lambda: b"started" in lichen.run("list", "-v").stdout)
         assert running.poll() is None
-        subprocess.run(unit["ExecStop"].replace('"', "").split(), check=True, env=variables, timeout=30)
+        subprocess.run(
+            unit["ExecStop"].removeprefix("-").replace('"', "").split(), check=True, env=variables, timeout=30
+        )
         assert running.wait(timeout=20) == 0

@@ -76,7 +76,10 @@ def disable(name: str) -> None:
 
 
 def unit(name: str, command: list[str]) -> str:
-    """The unit that starts a machine: its process stays while the machine runs, and ends as that does."""
+    """The unit that starts a machine: its process stays while the machine runs, and ends as that does.
+
+    A machine that ended by itself cannot be stopped any more, which is no failure.
+    """
     variables = "".join(f"Environment={_word(f'{key}={value}')}\n" for key, value in _variables())
     shown = " ".join(map(_word, command))
     return (
@@ -87,7 +90,7 @@ def unit(name: str, command: list[str]) -> str:
         "Type=exec\n"
         f"{variables}"
         f"ExecStart={shown} start --wait {name}\n"
-        f"ExecStop={shown} stop {name}\n"
+        f"ExecStop=-{shown} stop {name}\n"
         "TimeoutStopSec=90\n"
         "\n"
         "[Install]\n"

@@ -21,8 +21,8 @@ usage: lichen run [OPTION]... [--] PROGRAM [ARG]...
 
 Run PROGRAM on a machine: a path of the machine's, or a name found on its PATH.
 
-  --machine NAME                     the machine (default: default), started when it does not run
-  --fresh                            a throw-away machine
+  --machine NAME                     the machine (default: default), booted when it does not run
+  --fresh                            a throw-away machine, which ends with PROGRAM
   --user NAME                        as this user of the machine (root: as its administrator)
   --cwd DIR                          in this folder (default: the current one)
   --env NAME=VALUE                   with this variable
@@ -31,6 +31,7 @@ Run PROGRAM on a machine: a path of the machine's, or a name found on its PATH.
   --trace[=FILE]                     tell each system call on standard error or in FILE
   --root-files                       (as root) let the machine show files that only root may read
 
+What PROGRAM leaves running goes on, and the machine with it; `lichen ps` shows it.
 The exit status is the program's (128+n for signal n); 125: Lichen failed, 126: PROGRAM cannot be run, 127: there is none.
 
   lichen run ls -l /                 lichen run --fresh --share . -- make test

@@ -26,7 +26,7 @@ from lichen.daemon.logs import BoundedHandler
 from lichen.daemon.session import Session
 from lichen.daemon.trace import Tracing
 from lichen.executive.scheduler import Parking
-from lichen.executive.wait import Blocks, Changes, Wait
+from lichen.executive.wait import Blocks, Changes, Condition, Wait
 from lichen.filesystems.removal import remove_tree
 
 log = logging.getLogger("lichen.daemon")
@@ -49,8 +49,11 @@ def main(folder: str, lock: int, connection: int, options: list[str]) -> NoRetur
         kernel.boot(ticks)
     except Exception as error:  # a throw-away machine's folder stays for its log, until the next start
         log.exception("the machine could not be booted")
-        history.ended(folder, "it could not be booted")
-        _refuse(client, diagnosis.explain(error, folder))
+        if client is None:
+            history.failed(folder)
+        else:
+            history.ended(folder, "it could not be booted")
+            _refuse(client, diagnosis.explain(error, folder))
     else:
         status = 0 if kernel.serve(client) else 1
         if kernel.boots_again:
@@ -82,9 +85,7 @@ def _close(descriptor: int) -> None:
         return
 
 
-def _refuse(client: socket.socket | None, text: str) -> None:
-    if client is None:
-        return
+def _refuse(client: socket.socket, text: str) -> None:
     message = protocol.encode(
         protocol.FAILED, protocol.WORD.pack(FAILURE), text.encode(errors="surrogateescape")
     )
@@ -214,7 +215,7 @@ class Kernel:
     @property
     def boots_again(self) -> bool:
         """Whether the machine went down to be booted again."""
-        return self._way is not None and self._way.boots_again
+        return self._way is not None and self._way.boots_again and not self.fresh
 
     def go_down(self, way: ending.Way) -> None:
         """End the machine, with whatever runs on it; what is more urgent takes the place of what has begun."""
@@ -241,15 +242,16 @@ class Kernel:
         self.machine.scheduler.at(clock(), self._stop)  # after everybody who was woken just now
 
     def _obey_power(self) -> Blocks[None]:
-        """Go down when a program of the machine has it so."""
+        """Go down when a program of the machine has it so, and at once when that is said later on."""
         power = self.machine.state.power
-        while True:
-            yield Wait((power.changed,))
+        outdone = Condition(lambda: power.at_once)
+        outdone.waiters = power.changed.waiters
+        for request in (power.changed, outdone):
+            yield Wait((request,))
             assert power.requested is not None
             log.info("%s is requested by %s", power.requested.value, power.requested_by)
             way = ending.OF_POWER[power.requested]
             self.go_down(way.at_once() if power.at_once else way)
-            power.done()
 
     def boot_again(self) -> NoReturn:
         """Be executed anew, as the kernel of the same machine; only the lock stays."""
@@ -285,11 +287,11 @@ class Kernel:
         if self._way is None:
             history.failed(self.folder)
         else:
-            if not self._way.boots_again:
+            if not self.boots_again:
                 places.set_started(self.folder, False)
             history.ended(self.folder, self._way.mark)
         # else its log is still of use, until the next start
-        if self.fresh and not self.machine.scheduler.errors and not self.boots_again:
+        if self.fresh and not self.machine.scheduler.errors:
             remove_tree(self.folder)
         log.info("ended")
 

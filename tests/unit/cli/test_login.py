@@ -19,7 +19,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_unit_quotes_what_it_names() -> None:
     text = unit("mine", ["/opt/my tools/lichen"])
     assert 'ExecStart="/opt/my tools/lichen" start --wait mine\n' in text
-    assert 'ExecStop="/opt/my tools/lichen" stop mine\n' in text
+    assert 'ExecStop=-"/opt/my tools/lichen" stop mine\n' in text
     assert 'Environment="LICHEN_HOME=/a \\"b\\" 100%%/$HOME"\n' in text
 
 
