@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from typing import Any, cast
 
 import pytest
 
@@ -164,7 +165,7 @@ def test_locked_bytes_are_counted_and_forked_ones_are_not() -> None:
 
 def test_a_fork_has_what_its_parent_had_and_goes_its_own_way() -> None:
     space, file = AddressSpace(LOW, HIGH), File()
-    space.insert(Region(LOW, LOW + 2 * PAGE, 3, file=file))
+    space.insert(Region(LOW, LOW + 2 * PAGE, 3, file=cast(Any, file)))
     space.heap_start, space.heap_end, space.heap_mapped = 1, 2, 3
     space.arguments, space.environment, space.auxiliary = range(4), range(5), b"facts"
     child = space.copy()
@@ -198,7 +199,7 @@ class File:
 
 def test_every_part_of_a_file_has_its_offset_and_a_reference() -> None:
     space, file = AddressSpace(LOW, HIGH), File()
-    space.insert(Region(LOW, LOW + 6 * PAGE, 1, file=file, offset=PAGE))
+    space.insert(Region(LOW, LOW + 6 * PAGE, 1, file=cast(Any, file), offset=PAGE))
     (removed,) = space.remove(LOW + 2 * PAGE, LOW + 3 * PAGE)
     assert removed.offset == 3 * PAGE
     assert [(region.start - LOW, region.offset) for region in space.regions] == [
@@ -210,9 +211,9 @@ def test_every_part_of_a_file_has_its_offset_and_a_reference() -> None:
     assert file.references == 4
     space.protect(LOW + 4 * PAGE, LOW + 5 * PAGE, 1)
     assert (len(space.regions), file.references) == (2, 2), "neighbours that are alike are one again"
-    space.insert(Region(LOW + 2 * PAGE, LOW + 3 * PAGE, 1, file=file, offset=3 * PAGE))
+    space.insert(Region(LOW + 2 * PAGE, LOW + 3 * PAGE, 1, file=cast(Any, file), offset=3 * PAGE))
     assert (len(space.regions), file.references) == (1, 1)
-    space.insert(Region(LOW + 6 * PAGE, LOW + 7 * PAGE, 1, file=file, offset=0))
+    space.insert(Region(LOW + 6 * PAGE, LOW + 7 * PAGE, 1, file=cast(Any, file), offset=0))
     assert (len(space.regions), file.references) == (2, 2), "another part of the file does not continue it"
     space.insert(Region(LOW, HIGH, 0))
     assert file.references == 0
@@ -222,7 +223,7 @@ def test_what_is_inserted_after_its_like_is_one_with_it() -> None:
     space, file = AddressSpace(LOW, HIGH), File()
     for number in range(3):
         at = number * PAGE
-        space.insert(Region(LOW + at, LOW + at + PAGE, 1, file=file, offset=at))
+        space.insert(Region(LOW + at, LOW + at + PAGE, 1, file=cast(Any, file), offset=at))
     assert (len(space.regions), file.references) == (1, 1)
 
 

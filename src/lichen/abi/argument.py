@@ -31,7 +31,7 @@ class Arg:
 
     decode: str
     show: Callable[[Any], str] = str
-    uses: Mapping[str, Any] = field(default_factory=dict)
+    uses: Mapping[str, object] = field(default_factory=dict)
     wide: bool = False
     sized: bool = False
     peek: Callable[[Memory, int], str] | None = None
@@ -109,13 +109,12 @@ OptionalIn = Annotated[T | None, _ByPointer(optional=True)]
 _POINTERS: tuple[type, ...] = (Out, OptionalOut, InOut, OptionalInOut)
 
 
-def argument(hint: Any, model: DataModel) -> Arg:
+def argument(hint: object, model: DataModel) -> Arg:
     """How a parameter of type `hint` is decoded for guests of `model`."""
-    if get_origin(hint) in _POINTERS:
-        return _typed_address(
-            get_origin(hint), layout_of(get_args(hint)[0], model), _type_name(get_args(hint)[0])
-        )
-    marks: tuple[Any, ...] = getattr(hint, "__metadata__", ())
+    origin = get_origin(hint)
+    if isinstance(origin, type) and origin in _POINTERS:
+        return _typed_address(origin, layout_of(get_args(hint)[0], model), _type_name(get_args(hint)[0]))
+    marks: tuple[object, ...] = getattr(hint, "__metadata__", ())
     for mark in marks:
         if isinstance(mark, Arg):
             return mark
@@ -196,7 +195,7 @@ def _constants(names: object) -> list[tuple[str, int]]:
     return [(k, v) for k, v in vars(names).items() if isinstance(v, int) and not k.startswith("_")]
 
 
-def _typed_address(kind: Any, layout: Layout[Any], name: str) -> Arg:
+def _typed_address(kind: type, layout: Layout[Any], name: str) -> Arg:
     uses = {kind.__name__: kind, f"{name}_layout": layout}
     return Arg(
         f"{kind.__name__}(memory, {{x}}, {name}_layout)", lambda value: show_address(value.address), uses
@@ -230,10 +229,10 @@ def _type_name(hint: Any) -> str:
     return str(hint.__name__)
 
 
-def _show_value(value: Any) -> str:
+def _show_value(value: object) -> str:
     if value is None:
         return "NULL"
-    if hasattr(value, "_fields"):
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
         return (
             "{" + ", ".join(f"{k}={_show_value(v)}" for k, v in zip(value._fields, value, strict=True)) + "}"
         )

@@ -20,15 +20,24 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar, get_type_hints
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_type_hints
 
 from lichen.abi.argument import Arg, argument, show_address, show_bytes
 from lichen.abi.convention import Convention
-from lichen.abi.layout import DataModel, compile_source
-from lichen.abi.memory import BadAddress
+from lichen.abi.layout import DataModel, Scope, compile_source
+from lichen.abi.memory import BadAddress, Memory
 
-Body = TypeVar("Body", bound=Callable[..., Any])
-Enter = Callable[[Any, tuple[int, ...]], Any]
+Body = TypeVar("Body", bound=Callable[..., object])
+
+
+class Caller(Protocol):
+    """The thread that makes a call, as far as its arguments are to be read."""
+
+    @property
+    def memory(self) -> Memory: ...
+
+
+Enter = Callable[[Caller, tuple[int, ...]], Any]
 Restart = Literal["always", "signal", "never", "cut"]
 _MOST_MISSING = 1000
 _SHOWN_CONTENT = 32
@@ -45,14 +54,14 @@ class Call:
     """
 
     name: str
-    body: Callable[..., Any]
+    body: Callable[..., object]
     numbers: Mapping[str, int]
     doc: str
     partial: str = ""
     restart: Restart = "signal"
 
     @cached_property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, object]:
         """The types of the parameters by name, without the thread that comes first."""
         names = list(inspect.signature(self.body).parameters)[1:]
         # Only these are resolved: the types of the thread and the result may be known to type checkers alone.
@@ -163,7 +172,7 @@ class Calls:
                 yield Row(numbers[name], name, call.signature, call.partial or "full", summary)
 
 
-def decode_for_trace(call: Call, convention: Convention, thread: Any, args: tuple[int, ...]) -> str:
+def decode_for_trace(call: Call, convention: Convention, thread: Caller, args: tuple[int, ...]) -> str:
     """`name(argument, ...)` for a trace; what cannot be decoded is shown raw, and nothing is raised."""
     key = call, convention
     show = _shows.get(key)
@@ -178,7 +187,7 @@ def entry_source(call: Call, convention: Convention) -> str:
     return _entry_source(call, _plan(call, convention))
 
 
-_shows: dict[tuple[Call, Convention], Callable[[Any, tuple[int, ...]], list[str]]] = {}
+_shows: dict[tuple[Call, Convention], Callable[[Caller, tuple[int, ...]], list[str]]] = {}
 
 
 class _Plan(NamedTuple):
@@ -191,7 +200,7 @@ class _Plan(NamedTuple):
     values: list[str]
     raws: list[str]
     arguments: list[Arg]
-    scope: dict[str, Any]
+    scope: Scope
 
 
 def _plan(call: Call, convention: Convention) -> _Plan:
@@ -229,9 +238,9 @@ def _raw_values(call: Call, convention: Convention, arguments: list[Arg]) -> tup
     return raws, max(0, slots - in_registers)
 
 
-def _scope(call: Call, arguments: list[Arg], model: DataModel) -> dict[str, Any]:
+def _scope(call: Call, arguments: list[Arg], model: DataModel) -> Scope:
     """The globals of the generated code. A name that two arguments use must mean the same to both."""
-    scope: dict[str, Any] = {"body": call.body, "model": model}
+    scope: Scope = {"body": call.body, "model": model}
     for arg in arguments:
         for name, value in arg.uses.items():
             if scope.setdefault(name, value) != value:
@@ -258,7 +267,7 @@ def _compile_on_first_use(
     """An entry that compiles the real one, puts it in its place, and goes on as that."""
     compiled: Enter | None = None
 
-    def enter(thread: Any, args: tuple[int, ...]) -> Any:
+    def enter(thread: Caller, args: tuple[int, ...]) -> Any:
         nonlocal compiled
         if compiled is None:
             compiled = _compile_entry(call, convention)
@@ -268,7 +277,7 @@ def _compile_on_first_use(
     return enter
 
 
-def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[int, ...]], list[str]]:
+def _compile_show(call: Call, convention: Convention) -> Callable[[Caller, tuple[int, ...]], list[str]]:
     """A function that prints each argument on its own, so that one bad pointer does not hide the others."""
     plan = _plan(call, convention)
     attempts = "".join(
@@ -281,7 +290,7 @@ def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[in
     peeks = [(index, arg.peek) for index, arg in enumerate(plan.arguments) if arg.peek]
     sized = [index for index, arg in enumerate(plan.arguments) if arg.sized]
 
-    def show(thread: Any, args: tuple[int, ...]) -> list[str]:
+    def show(thread: Caller, args: tuple[int, ...]) -> list[str]:
         try:
             found = attempts_at(thread, args)
         except BadAddress as fault:  # the stack that holds the arguments
@@ -296,14 +305,14 @@ def _compile_show(call: Call, convention: Convention) -> Callable[[Any, tuple[in
     return show
 
 
-def _show_argument(arg: Arg, decode: Callable[[], Any], raw: Callable[[], int]) -> str:
+def _show_argument(arg: Arg, decode: Callable[[], object], raw: Callable[[], int]) -> str:
     try:
         return arg.show(decode())
     except Exception:  # a decoder may fail by any of its subsystem's errors, and tracing must not fail a call
         return show_address(raw())
 
 
-def _show_content(thread: Any, address: Callable[[], int], size: Callable[[], int]) -> str:
+def _show_content(thread: Caller, address: Callable[[], int], size: Callable[[], int]) -> str:
     """The first bytes of what a call is given, or nothing when they cannot be read."""
     try:
         count = min(size(), _SHOWN_CONTENT + 1)
@@ -312,7 +321,7 @@ def _show_content(thread: Any, address: Callable[[], int], size: Callable[[], in
         return ""
 
 
-def _peek(thread: Any, peek: Callable[[Any, int], str], address: Callable[[], int]) -> str:
+def _peek(thread: Caller, peek: Callable[[Memory, int], str], address: Callable[[], int]) -> str:
     try:
         return peek(thread.memory, address())
     except Exception:  # as above

@@ -18,7 +18,7 @@ import linecache
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar, get_type_hints
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeGuard, TypeVar, get_type_hints
 
 from lichen.abi.memory import Memory
 
@@ -93,7 +93,7 @@ class Gap:
 class Array:
     """`count` elements of one field type, as a tuple."""
 
-    element: Any
+    element: object
     count: int
 
 
@@ -101,10 +101,12 @@ class Array:
 class AlignedAs:
     """A further mark on a field that starts where one of type `other` could, as the members of a union do."""
 
-    other: Any
+    other: object
 
 
 R = TypeVar("R")
+Scope = dict[str, Any]
+"""The globals of generated source, from which it is taken when it has run."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Layout(Generic[R]):
         return self.unpack(memory.read(address, self.size))
 
 
-_compiled: dict[tuple[Any, DataModel], Layout[Any]] = {}
+_compiled: dict[tuple[object, DataModel], Layout[Any]] = {}
 
 
 def layout(record: type[R], model: DataModel) -> Layout[R]:
@@ -137,7 +139,7 @@ def layout(record: type[R], model: DataModel) -> Layout[R]:
     return layout_of(record, model)
 
 
-def layout_of(hint: Any, model: DataModel) -> Layout[Any]:
+def layout_of(hint: object, model: DataModel) -> Layout[Any]:
     """As `layout`, but also for a scalar such as `u32`, whose values are ints, and for fixed bytes."""
     key = hint, model
     found = _compiled.get(key)
@@ -148,7 +150,7 @@ def layout_of(hint: Any, model: DataModel) -> Layout[Any]:
     return found
 
 
-def is_record(hint: Any) -> bool:
+def is_record(hint: object) -> TypeGuard[type[tuple[object, ...]]]:
     """Whether `hint` is a NamedTuple class."""
     return isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields")
 
@@ -182,7 +184,7 @@ def open_ended(align: int = 1) -> Callable[[type[R]], type[R]]:
     return head
 
 
-def scalar_of(hint: Any) -> Scalar | None:
+def scalar_of(hint: object) -> Scalar | None:
     """The Scalar that `hint` is annotated with, if it is a scalar type."""
     return next((mark for mark in getattr(hint, "__metadata__", ()) if isinstance(mark, Scalar)), None)
 
@@ -207,10 +209,10 @@ class _Piece(NamedTuple):
     target: str
 
 
-def _piece(hint: Any, name: str, model: DataModel, scope: dict[str, Any]) -> _Piece:
+def _piece(hint: object, name: str, model: DataModel, scope: Scope) -> _Piece:
     if is_record(hint):
         return _record_piece(hint, name, model, scope)[0]
-    marks: tuple[Any, ...] = getattr(hint, "__metadata__", ())
+    marks: tuple[object, ...] = getattr(hint, "__metadata__", ())
     aligns = [_piece(mark.other, "", model, {}).align for mark in marks if isinstance(mark, AlignedAs)]
     for mark in marks:
         if isinstance(mark, Scalar):
@@ -227,7 +229,7 @@ def _piece(hint: Any, name: str, model: DataModel, scope: dict[str, Any]) -> _Pi
     raise TypeError(f"{name}: {hint!r} is not a C type")
 
 
-def _array_piece(array: Array, name: str, model: DataModel, scope: dict[str, Any]) -> _Piece:
+def _array_piece(array: Array, name: str, model: DataModel, scope: Scope) -> _Piece:
     pieces = [_piece(array.element, f"{name}__{i}", model, scope) for i in range(array.count)]
     return _Piece(
         "".join(piece.format for piece in pieces),
@@ -239,9 +241,7 @@ def _array_piece(array: Array, name: str, model: DataModel, scope: dict[str, Any
     )
 
 
-def _record_piece(
-    record: type, prefix: str, model: DataModel, scope: dict[str, Any]
-) -> tuple[_Piece, dict[str, int]]:
+def _record_piece(record: type, prefix: str, model: DataModel, scope: Scope) -> tuple[_Piece, dict[str, int]]:
     """Lay out `record` by the rules of C; also returns where its fields start."""
     format, end, widest = "", 0, 1
     offsets: dict[str, int] = {}
@@ -268,7 +268,7 @@ def _record_piece(
     return whole, offsets
 
 
-def _class_name(record: type, scope: dict[str, Any]) -> str:
+def _class_name(record: type, scope: Scope) -> str:
     """The global that is `record` in the generated source; no field has a leading underscore."""
     name = f"_{record.__name__}"
     while scope.setdefault(name, record) is not record:
@@ -276,8 +276,8 @@ def _class_name(record: type, scope: dict[str, Any]) -> str:
     return name
 
 
-def _compile_record(record: Any, model: DataModel) -> Layout[Any]:
-    scope: dict[str, Any] = {"_new": tuple.__new__}
+def _compile_record(record: type, model: DataModel) -> Layout[Any]:
+    scope: Scope = {"_new": tuple.__new__}
     piece, offsets = _record_piece(record, "", model, scope)
     packer = struct.Struct("<" + piece.format)
     scope |= {"_unpack_from": packer.unpack_from, "_iter_unpack": packer.iter_unpack, "_pack": packer.pack}
@@ -299,7 +299,7 @@ def _compile_record(record: Any, model: DataModel) -> Layout[Any]:
     )
 
 
-def _compile_single(hint: Any, model: DataModel) -> Layout[Any]:
+def _compile_single(hint: object, model: DataModel) -> Layout[Any]:
     piece = _piece(hint, "value", model, {})
     if len(piece.names) != 1:
         raise TypeError(f"{hint!r} is neither a record nor a single value")
@@ -314,7 +314,7 @@ def _compile_single(hint: Any, model: DataModel) -> Layout[Any]:
     return Layout(packer.size, piece.align, piece.format, {}, unpack, unpack_array, packer.pack)
 
 
-def compile_source(filename: str, source: str, scope: dict[str, Any]) -> None:
+def compile_source(filename: str, source: str, scope: Scope) -> None:
     """Run generated `source` in `scope`, and keep it where tracebacks and debuggers look for it."""
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     exec(compile(source, filename, "exec"), scope)

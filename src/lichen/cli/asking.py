@@ -6,9 +6,12 @@ import json
 import os
 import signal
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen.daemon import ending, places, protocol, starting
+
+if TYPE_CHECKING:
+    from lichen.daemon.description import MachineFacts, ProcessFacts
 
 _PATIENCE: Final = 5.0
 """Seconds that a kernel has to answer, and to end beyond the two it gives its processes."""
@@ -30,8 +33,17 @@ def folder_of(name: str) -> str:
     return folder
 
 
-def ask(name: str, topic: str) -> Any | None:
-    """What the kernel of a machine says about a topic; None when the machine does not run."""
+def status_of(name: str) -> MachineFacts | None:
+    """What the kernel of a machine says of it; None when the machine does not run."""
+    return cast("MachineFacts | None", _ask(name, "status"))
+
+
+def processes_of(name: str) -> list[ProcessFacts] | None:
+    """What the kernel of a machine says of its processes; None when the machine does not run."""
+    return cast("list[ProcessFacts] | None", _ask(name, "processes"))
+
+
+def _ask(name: str, topic: str) -> object:
     folder = folder_of(name)
     connection = starting.join(folder)
     if connection is None:
@@ -48,7 +60,8 @@ def ask(name: str, topic: str) -> Any | None:
             f"the machine {name} is run by Lichen {places.facts(folder).get('version', '?')}, "
             f"which does not tell that: end it with `lichen terminate {name}`"
         )
-    return json.loads(message[1][0])
+    told: object = json.loads(message[1][0])
+    return told
 
 
 def end(name: str, cleanly: bool = False) -> bool:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
-    from typing import Any, Final, NoReturn
+    from typing import Final, NoReturn
 
     from lichen.cli.terminal import Terminal
 
@@ -124,7 +124,7 @@ class Client:
 
     # ---- signals
 
-    def _catch(self, numbers: Iterable[int], handler: Callable[[int, Any], None]) -> None:
+    def _catch(self, numbers: Iterable[int], handler: Callable[[int, object], None]) -> None:
         """Catch signals; those that were ignored when we were started stay so."""
         for number in numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
@@ -146,21 +146,21 @@ class Client:
         except OSError:  # the kernel is gone, which the next read tells
             return
 
-    def _forward(self, number: int, frame: Any) -> None:
+    def _forward(self, number: int, frame: object) -> None:
         self._send(protocol.SIGNAL, str(int(number)).encode())
 
-    def _end_by(self, number: int, frame: Any) -> NoReturn:
+    def _end_by(self, number: int, frame: object) -> NoReturn:
         """End as the signal would have us end; the kernel sees the connection close."""
         self.restore()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         os._exit(128 + number)
 
-    def _resize(self, number: int, frame: Any) -> None:
+    def _resize(self, number: int, frame: object) -> None:
         if self.terminal:
             self._send(protocol.RESIZE, self.terminal.window())
 
-    def _continue(self, number: int, frame: Any) -> None:
+    def _continue(self, number: int, frame: object) -> None:
         """A shell had stopped us and used the terminal; it may have us go on without."""
         self._goes_on = True
         in_front = self.terminal is None or self.terminal.is_ours()
@@ -176,7 +176,7 @@ class Client:
         terminal.make_raw()
         self._send(protocol.RESIZE, terminal.window())
 
-    def _look_for_terminal(self, number: int, frame: Any) -> None:
+    def _look_for_terminal(self, number: int, frame: object) -> None:
         """In the background: no shell says when it gives the terminal to somebody who runs already."""
         if self.terminal and self.terminal.is_ours():
             self._send(protocol.CONTINUED, b"1")

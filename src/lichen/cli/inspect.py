@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from lichen.cli.asking import CommandError, ask
+from lichen.cli.asking import CommandError, processes_of, status_of
 from lichen.cli.hostcheck import findings
 from lichen.cli.tables import show
 from lichen.daemon import history, places
+
+if TYPE_CHECKING:
+    from lichen.daemon.description import MachineFacts, ProcessFacts
 
 _MOST_NAMED = 8
 """How many missing calls are named."""
@@ -36,7 +39,7 @@ def of_machine(command: Callable[[str], None]) -> Callable[..., None]:
 @of_machine
 def ps(machine: str) -> None:
     """List the processes of a machine, of both worlds, and tell what keeps it running."""
-    told, status = ask(machine, "processes"), ask(machine, "status")
+    told, status = processes_of(machine), status_of(machine)
     if told is None or status is None:
         raise CommandError(f"the machine {machine} does not run")
     titles = ["PID", "PPID", "USER", "WORLD", "STATE", "AGE", "TIME", "COMMAND"]
@@ -44,7 +47,7 @@ def ps(machine: str) -> None:
     click.echo(f"kept running by: {'; '.join(status['kept'])}")
 
 
-def _process_row(process: dict[str, Any]) -> list[str]:
+def _process_row(process: ProcessFacts) -> list[str]:
     return [
         str(process["id"]),
         str(process["parent"]),
@@ -70,7 +73,7 @@ def status(machine: str) -> None:
     """Tell what the host allows, what was found on it, and how a machine is doing."""
     lines = [*findings()]
     known = os.path.isdir(places.folder_of(machine))
-    told = ask(machine, "status") if known else None
+    told = status_of(machine) if known else None
     folder = places.folder_of(machine)
     past = history.crash(folder) or "stopped" if known else "not made yet"
     lines.append(("machine", f"{machine}: {'running' if told else past}"))
@@ -84,7 +87,7 @@ def status(machine: str) -> None:
         click.echo(f"{title:{width}}  {text}")
 
 
-def _machine_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
+def _machine_lines(told: MachineFacts) -> list[tuple[str, str]]:
     missing = [name for names in told["missing"].values() for name in sorted(names)]
     more = f" and {len(missing) - _MOST_NAMED} more" * (len(missing) > _MOST_NAMED)
     return [

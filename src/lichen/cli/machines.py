@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from lichen.cli.asking import CommandError, ask, end, folder_of
+from lichen.cli.asking import CommandError, end, folder_of, status_of
 from lichen.cli.asking import restart as restart_machine
 from lichen.cli.asking import start as start_machine
 from lichen.cli.tables import show
@@ -39,7 +39,7 @@ def _row(name: str, verbose: bool) -> list[str]:
     if not running:
         return [*row, *("-" * len(_VERBOSE))]
     facts = places.facts(folder)
-    told = ask(name, "status") or {}
+    told = status_of(name) or {}
     return [
         *row,
         facts.get("version", "?"),

@@ -13,7 +13,7 @@ import tty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
 
 _GET_SETTINGS: Final = 0x802C542A
 """TCGETS2: struct termios2, which has the speeds as numbers."""
@@ -27,7 +27,7 @@ class Terminal:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.settings = fcntl.ioctl(descriptor, _GET_SETTINGS, bytes(_SETTINGS_SIZE))
-        self._before: list[Any] | None = None
+        self._before: list[int | list[bytes | int]] | None = None
 
     @classmethod
     def in_front(cls, descriptor: int) -> Terminal | None:

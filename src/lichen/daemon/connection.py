@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from lichen.daemon import protocol
 from lichen.executive.interfaces import Platform
@@ -92,7 +92,7 @@ class Connection:
         return bool(data)
 
 
-def _numbers(content: bytes) -> list[Any]:
-    numbers = array.array("i")
+def _numbers(content: bytes) -> list[int]:
+    numbers: array.array[int] = array.array("i")
     numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
     return numbers.tolist()

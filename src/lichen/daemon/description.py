@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import lichen
 from lichen.executive.processes import INIT
@@ -14,7 +14,39 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process
 
 
-def status(kernel: Kernel) -> dict[str, Any]:
+class MachineFacts(TypedDict, total=False):
+    """What `status` tells; kernels of other versions may leave some out."""
+
+    name: str
+    version: str
+    pid: int
+    processor: int
+    uptime: float
+    sessions: int
+    processes: int
+    kept: list[str]
+    namespaces: str
+    extension: bool
+    root_files: bool
+    disk: int | None
+    errors: int
+    missing: dict[str, dict[str, int]]
+
+
+class ProcessFacts(TypedDict):
+    """What `processes` tells of each."""
+
+    id: int
+    parent: int
+    user: int
+    kind: str
+    state: str
+    age: float
+    time: float
+    command: str
+
+
+def status(kernel: Kernel) -> MachineFacts:
     """The state of the machine as a whole."""
     machine = kernel.machine
     return {
@@ -35,14 +67,14 @@ def status(kernel: Kernel) -> dict[str, Any]:
     }
 
 
-def processes(kernel: Kernel) -> list[dict[str, Any]]:
+def processes(kernel: Kernel) -> list[ProcessFacts]:
     """Every process but init, parents before children where ids allow."""
     now = kernel.machine.state.uptime()
     table = kernel.machine.state.processes
     return [_process(process, now) for id, process in sorted(table.items()) if id != INIT]
 
 
-def _process(process: Process, now: float) -> dict[str, Any]:
+def _process(process: Process, now: float) -> ProcessFacts:
     words = [word.decode(errors="replace") for word in process.arguments]
     return {
         "id": process.id,

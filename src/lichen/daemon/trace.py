@@ -12,8 +12,7 @@ import os
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from types import GeneratorType
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from lichen.abi.convention import AMD64, X64, Convention
@@ -22,7 +21,7 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.processes import ExitStatus, Process, Thread
 from lichen.executive.scheduler import Scheduler
 from lichen.executive.status import Failure, Interrupted, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
+from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Result, Wait
 from lichen.filesystems.passed import PassedNode
 
 _MOST_WAITING: Final = 16 << 20
@@ -44,7 +43,7 @@ _WITHOUT_RETURN: Final = (
 _STATUSES: Final = {value: name for name, value in vars(Status).items() if isinstance(value, int)}
 _SIGNALS: Final = frozenset(signal.Signals)
 
-SystemCall = Callable[[Thread, int, tuple[int, ...]], Any]
+SystemCall = Callable[[Thread, int, tuple[int, ...]], Result]
 
 
 class Output:
@@ -152,7 +151,7 @@ class Tracing:
     def _traced(self, subsystem: Any, original: SystemCall) -> SystemCall:
         """What stands for a subsystem's `system_call` while anything is traced."""
 
-        def system_call(thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+        def system_call(thread: Thread, number: int, arguments: tuple[int, ...]) -> Result:
             output = self._output_of(thread.process)
             if output is None:
                 return original(thread, number, arguments)
@@ -162,10 +161,10 @@ class Tracing:
             except Exception as error:
                 line.failed(error)
                 raise
-            if type(result) is GeneratorType:
-                return line.waited(result)
-            line.returned(result)
-            return result
+            if result is None or isinstance(result, int):
+                line.returned(result)
+                return result
+            return line.waited(result)
 
         return system_call
 
@@ -186,7 +185,7 @@ class _Line:
             self.text = decode_for_trace(entry.call, _CONVENTIONS[subsystem.name], thread, arguments)
         self.began, self.clock = time.time_ns(), time.monotonic_ns()
 
-    def waited(self, blocked: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    def waited(self, blocked: Blocks[int]) -> Blocks[int]:
         """The call's own generator, whose end is noted."""
         try:
             result = yield from blocked
@@ -210,7 +209,7 @@ class _Line:
         else:
             self.returned(result)
 
-    def returned(self, result: Any) -> None:
+    def returned(self, result: int | None) -> None:
         """The call ended; without a result when the guest carries it out itself, which for some is their end."""
         if result is None and self.name not in _WITHOUT_RETURN:
             result = 0

@@ -10,10 +10,13 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lichen.executive.interfaces import PAGE, USER_END
 from lichen.executive.status import Failure, Status
+
+if TYPE_CHECKING:
+    from lichen.executive.io.file import File
 
 LOWEST: Final = 0x10000
 GUARD_GAP: Final = 256 * PAGE
@@ -44,7 +47,7 @@ class Region:
     end: int
     protection: int
     shared: bool = False
-    file: Any = None
+    file: File | None = None
     offset: int = 0
     name: str = ""
     allocation: Any = None

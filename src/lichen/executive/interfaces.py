@@ -16,6 +16,7 @@ from lichen.executive.registers import Registers
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.wait import Result
 
 PAGE: Final = 4096
 USER_END: Final = 0x7FFFFFFF0000
@@ -345,7 +346,7 @@ class Subsystem(Protocol):
     name: str
     platform: Platform
 
-    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Result:
         """Decode and run one call: its result, a generator when it has to wait, or None when it went on by itself."""
 
     def failed(self, thread: Thread, error: Exception) -> int | None:

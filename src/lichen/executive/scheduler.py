@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.interfaces import Fault, GuestGone, GuestThread, Platform
 from lichen.executive.status import Interrupted
-from lichen.executive.wait import TIMED_OUT, Wait
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -47,9 +47,7 @@ class Parking:
 
     __slots__ = ("generator", "scheduler", "thread", "timer", "wait")
 
-    def __init__(
-        self, scheduler: Scheduler, thread: Thread | None, generator: Generator[Wait, int, Any]
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, thread: Thread | None, generator: Blocks[object]) -> None:
         self.scheduler, self.thread, self.generator = scheduler, thread, generator
         self.wait: Wait | None = None
         self.timer: Timer | None = None
@@ -246,7 +244,7 @@ class Scheduler:
 
     # ---- waiting
 
-    def spawn(self, generator: Generator[Wait, int, Any]) -> Parking:
+    def spawn(self, generator: Blocks[object]) -> Parking:
         """Run a task of the kernel itself."""
         parking = Parking(self, None, generator)
         self._advance(parking, None)
@@ -276,7 +274,7 @@ class Scheduler:
         parking.generator.close()
 
     # `value` is what a wait ended with (an index or TIMED_OUT), Interrupted to throw, None to start
-    def _advance(self, parking: Parking, value: Any) -> None:
+    def _advance(self, parking: Parking, value: object) -> None:
         """Run a generator until it waits for something that is not yet there, or ends; then `current` is as before."""
         outer = self.current
         if outer is None or outer is parking.thread:
@@ -288,7 +286,7 @@ class Scheduler:
         finally:
             self.current = self._outer.pop()
 
-    def _run(self, parking: Parking, value: Any) -> None:
+    def _run(self, parking: Parking, value: object) -> None:
         thread = parking.thread
         generator: Generator[Wait, Any, Any] = parking.generator
         if thread is not None and thread.parking is not parking:
@@ -297,8 +295,7 @@ class Scheduler:
         result: Any
         try:
             while True:
-                interrupted = isinstance(value, Interrupted)
-                wait = generator.throw(value) if interrupted else generator.send(value)
+                wait = generator.throw(value) if isinstance(value, Interrupted) else generator.send(value)
                 parking.wait = wait
                 value = parking.satisfied()
                 if value is None:

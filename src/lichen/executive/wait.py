@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from types import GeneratorType
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,6 +64,9 @@ class Wait:
 Blocks = Generator[Wait, int, T]
 """A call that had to wait, and will end with a T."""
 
+Result = int | Blocks[int] | None
+"""What a call returns: its result, a generator when it has to wait, None when the thread went on by itself."""
+
 
 def then(value: T | Blocks[T], continuation: Callable[[T], R | Blocks[R]]) -> R | Blocks[R]:
     """Apply `continuation` to the outcome of an operation that may have to block, without cost when it did not."""
@@ -72,12 +75,12 @@ def then(value: T | Blocks[T], continuation: Callable[[T], R | Blocks[R]]) -> R 
     return continuation(cast(T, value))
 
 
-def _continue(blocked: Blocks[Any], continuation: Callable[[Any], Any]) -> Blocks[Any]:
-    value = yield from blocked
-    value = continuation(value)
+def _continue(blocked: Blocks[T], continuation: Callable[[T], R | Blocks[R]]) -> Blocks[R]:
+    value = continuation((yield from blocked))
     if type(value) is GeneratorType:
-        value = yield from value
-    return value
+        result: R = yield from value
+        return result
+    return cast(R, value)
 
 
 class Event(Waitable):

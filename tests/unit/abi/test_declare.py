@@ -109,7 +109,7 @@ def test_registers_become_typed_parameters() -> None:
 
 
 def test_a_call_without_parameters_touches_nothing() -> None:
-    assert linux.table(AMD64)[39].enter(None, (0,) * 6) == 4
+    assert linux.table(AMD64)[39].enter(GuestThread(), (0,) * 6) == 4
 
 
 def test_a_table_holds_the_calls_of_its_convention() -> None:

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
 
 T = TypeVar("T")
+HostAddress = tuple[str | int, ...] | str | bytes
+"""An address as Python's sockets have it."""
 
 _ARRIVAL: Final = Poll.READABLE | Poll.ERROR | Poll.HANGUP
 _ROOM: Final = Poll.WRITABLE | Poll.ERROR | Poll.HANGUP
@@ -120,8 +122,7 @@ class HostSocket(Socket):
 
     # ---- what a family knows
 
-    def to_host(self, address: Address) -> Any:
-        """An address as Python's sockets have it."""
+    def to_host(self, address: Address) -> HostAddress:
         raise NotImplementedError
 
     def from_host(self, address: Any) -> Address | None:
@@ -233,7 +234,7 @@ class HostSocket(Socket):
             raise Failure.from_host(error) from None
         return None
 
-    def _connect_later(self, target: Any) -> Blocks[None]:
+    def _connect_later(self, target: HostAddress) -> Blocks[None]:
         def connect() -> bool:
             self.host.connect(target)
             return True
@@ -252,7 +253,7 @@ class HostSocket(Socket):
         return self._name(self.host.getpeername)
 
     @hosted
-    def _name(self, ask: Callable[[], Any]) -> Address:
+    def _name(self, ask: Callable[[], object]) -> Address:
         name = self.from_host(ask())
         assert name is not None
         return name

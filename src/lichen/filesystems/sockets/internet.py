@@ -25,7 +25,7 @@ from lichen.executive.status import Failure, Status
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostlimits import require_room
 from lichen.filesystems.sockets.events import HostEvents
-from lichen.filesystems.sockets.host import HostSocket
+from lichen.filesystems.sockets.host import HostAddress, HostSocket
 
 if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
@@ -144,7 +144,7 @@ class InternetSocket(HostSocket):
             raise Failure(Status.ACCESS_DENIED)
         super().bind(caller, address)
 
-    def to_host(self, address: Address) -> Any:
+    def to_host(self, address: Address) -> HostAddress:
         if not isinstance(address, InternetAddress):
             raise Failure(Status.INVALID_PARAMETER)
         host = socket.inet_ntop(self.family, address.host)

@@ -27,7 +27,7 @@ from lichen.executive.wait import Blocks
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostlimits import require_room
 from lichen.filesystems.sockets.events import HostEvents
-from lichen.filesystems.sockets.host import HostSocket
+from lichen.filesystems.sockets.host import HostAddress, HostSocket
 
 if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
@@ -85,7 +85,7 @@ class NetlinkSocket(HostSocket):
         self._take_port()
         return super().send(caller, message)
 
-    def to_host(self, address: Address) -> Any:
+    def to_host(self, address: Address) -> HostAddress:
         if not isinstance(address, NetlinkAddress):
             raise Failure(Status.INVALID_PARAMETER)
         return address.port, address.groups

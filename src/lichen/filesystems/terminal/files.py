@@ -5,7 +5,7 @@ Source: termios(3) for MIN and TIME, ioctl_tty(2), poll(2).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.file import Data, File
 from lichen.executive.io.opening import Access, Open, Options, Poll
@@ -216,7 +216,7 @@ class TerminalFile(File):
 _OF_CALLER: Final = (GetForeground, GetSession, SetForeground, AcquireTerminal, LeaveTerminal)
 
 
-def control(terminal: Terminal, request: object) -> Any:
+def control(terminal: Terminal, request: object) -> object:
     """Requests that mean the same from both sides and to everybody; INVALID_DEVICE_REQUEST for others."""
     match request:
         case GetSettings():
@@ -228,7 +228,7 @@ def control(terminal: Terminal, request: object) -> Any:
         case GetWindowSize():
             return terminal.size
         case SetWindowSize(size):
-            return terminal.resize(size)
+            terminal.resize(size)
         case GetForeground():
             return terminal.foreground
         case GetSession():
@@ -236,18 +236,19 @@ def control(terminal: Terminal, request: object) -> Any:
                 raise Failure(Status.NOT_A_TERMINAL)
             return terminal.session.id
         case FlushQueue(queues):
-            return terminal.flush(queues)
+            terminal.flush(queues)
         case DrainOutput():
             return terminal.drain() if terminal.far.in_transit() else None
         case HoldOutput(hold):
-            return terminal.hold_output(hold)
+            terminal.hold_output(hold)
         case SendFlowCharacter(stop):
-            return terminal.send_flow_character(stop)
+            terminal.send_flow_character(stop)
         case _:
             return _control_rarely(terminal, request)
+    return None
 
 
-def _control_rarely(terminal: Terminal, request: object) -> Any:
+def _control_rarely(terminal: Terminal, request: object) -> object:
     match request:
         case GetExclusive():
             return terminal.exclusive

@@ -9,7 +9,7 @@ Source: ioctl_tty(2), setpgid(2), POSIX 11.1 General Terminal Interface.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 from weakref import WeakSet
 
 from lichen.executive.io.device import device_number
@@ -369,7 +369,7 @@ class Terminal:
             raise Failure(Status.IO_DEVICE_ERROR)
         return True
 
-    def stop_caller(self, number: int) -> Blocks[Any]:
+    def stop_caller(self, number: int) -> Blocks[NoReturn]:
         """Stop the caller's group; its call begins again when it is continued."""
         yield from ()
         thread = self.caller()

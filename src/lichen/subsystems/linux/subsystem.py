@@ -7,7 +7,7 @@ import importlib
 import logging
 import pkgutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.convention import AMD64
 from lichen.abi.declare import Calls, Missing
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
     from lichen.executive.io.file import File
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.wait import Result
 
 log = logging.getLogger("lichen.linux")
 
@@ -86,13 +87,14 @@ class LinuxSubsystem:
 
     # ---- calls
 
-    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Result:
         """Decode and run one call."""
         entry = self.table.get(number)
         if entry is None:
             self.missing.count(self.call_name(number))
             return -errno.ENOSYS
-        return entry.enter(thread, arguments)
+        result: Result = entry.enter(thread, arguments)
+        return result
 
     def call_name(self, number: int) -> str:
         """What people call a system call, declared or not."""

@@ -7,7 +7,7 @@ several clocks.
 from __future__ import annotations
 
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
@@ -75,7 +75,7 @@ def keeping_deadline(thread: Thread, wait: object, deadline: float, result: T | 
     return _kept(thread, wait, deadline, result) if type(result) is GeneratorType else result
 
 
-def _kept(thread: Thread, wait: object, deadline: float, blocked: Any) -> Blocks[Any]:
+def _kept(thread: Thread, wait: object, deadline: float, blocked: Blocks[T]) -> Blocks[T]:
     try:
         return (yield from blocked)
     except Interrupted:

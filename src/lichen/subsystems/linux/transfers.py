@@ -6,9 +6,9 @@ pieces lets others run in between. As on Linux, an operation that failed or woul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from lichen.abi.layout import LP64, layout
 from lichen.abi.memory import BadAddress
@@ -185,7 +185,7 @@ def _receive_long(file: File, span: Span, offset: int | None) -> Blocks[int]:
     return done
 
 
-def held(file: File, blocked: Generator[Wait, int, Any]) -> Blocks[Any]:
+def held(file: File, blocked: Blocks[T]) -> Blocks[T]:
     """Finish a parked operation, during which the file stays open whatever becomes of its descriptors."""
     file.reference()
     try:

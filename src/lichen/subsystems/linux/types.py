@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from lichen.abi.argument import Arg, show_address, show_bytes
 from lichen.abi.memory import Memory
+from lichen.executive import wait
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks
 
 PATH_LIMIT: Final = 4096
 _REMEMBERED: Final = 255
@@ -19,9 +19,7 @@ AT_FDCWD: Final = -100
 _MOST_SHOWN, _LONGEST_SHOWN = 32, 129
 """How many strings of a vector a trace shows, and how much of one."""
 
-Result = int | Blocks[int] | None
-"""What a call returns: its result, a generator when it has to wait, None when the thread went on by itself."""
-
+Result = wait.Result
 _SIGNED: Final = "({x} & 0xffffffff ^ 0x80000000) - 0x80000000"
 _SIGNED_64: Final = "({x} ^ 0x8000000000000000) - 0x8000000000000000"
 
@@ -65,7 +63,7 @@ def _show_descriptor(value: int) -> str:
     return "AT_FDCWD" if value == AT_FDCWD else str(value)
 
 
-def _show_path(path: Any) -> str:
+def _show_path(path: Path | None) -> str:
     return "NULL" if path is None else show_bytes(path.text)
 
 

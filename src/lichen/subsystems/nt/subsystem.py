@@ -8,7 +8,7 @@ import pkgutil
 import signal as posix
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.convention import X64
 from lichen.abi.declare import Calls, Missing
@@ -31,6 +31,7 @@ from lichen.subsystems.nt import (
 from lichen.subsystems.nt.entries import Entries
 from lichen.subsystems.nt.generations import generation_of
 from lichen.subsystems.nt.images import ImageCache
+from lichen.subsystems.nt.objects.synchronisation import KeyedEvent
 from lichen.subsystems.nt.parameters import read_environment
 from lichen.subsystems.nt.pe import PeFile
 from lichen.subsystems.nt.protection import PAGE_GUARD, host_protection
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.machine import MachineState
     from lichen.executive.processes import Process, Thread
+    from lichen.executive.wait import Result
 
 log = logging.getLogger("lichen.nt")
 
@@ -116,7 +118,7 @@ class NtSubsystem:
         self.images = ImageCache(platform.page_cache, machine)
         self.ntdll = self.images.open(ntdll)
         self.generation = generation_of(self.ntdll.file)
-        self.system_processes = SystemProcesses(machine)
+        self.system_processes = SystemProcesses(machine, as_nt_process)
         self.shared_data = SharedData(guests.shared_data, machine)
         numbers = self.ntdll.file.system_calls
         self.table = declare_calls().table(X64, numbers)
@@ -124,14 +126,12 @@ class NtSubsystem:
         self.missing = Missing()
         """Calls without a declaration that were made, and how often."""
         self._ticking = False
-        self.keyed_event: Any = importlib.import_module(
-            "lichen.subsystems.nt.calls.synchronisation"
-        ).KeyedEvent()
+        self.keyed_event = KeyedEvent()
         """The keyed event that is meant by a null handle."""
 
     # ---- calls
 
-    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Any:
+    def system_call(self, thread: Thread, number: int, arguments: tuple[int, ...]) -> Result:
         """Decode and run one call."""
         if thread.process.space.draining:
             thread.process.space.draining.pop(thread, None)
@@ -139,7 +139,8 @@ class NtSubsystem:
             nt_of(thread).undo.clear()
         entry = self.table.get(number)
         if entry is not None:
-            return entry.enter(thread, arguments)
+            result: Result = entry.enter(thread, arguments)
+            return result
         if number == UNIX_CALL:
             return unix_call(thread, self.generation, *arguments[:3])
         name = self.call_name(number)
@@ -234,7 +235,7 @@ class NtSubsystem:
 
     def _may_run(self, thread: Thread) -> bool:
         waits = thread.parking is not None and thread.parking.wait is not None
-        return not waits and not thread.held_back and thread.process.subsystem is self
+        return not waits and not thread.held_back and as_nt(thread) is not None
 
     # ---- signals and faults
 

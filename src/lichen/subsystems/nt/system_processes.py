@@ -7,6 +7,7 @@ Source: NtSetInformationProcess with Wine's class 1000.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lichen.executive.objects.dispatcher import EventObject
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class SystemProcesses:
-    """Those of one machine."""
+    """Those of one machine; `state_of` is None for a process that is no Windows program."""
 
-    def __init__(self, machine: MachineState) -> None:
-        self._machine = machine
+    def __init__(self, machine: MachineState, state_of: Callable[[Process], object]) -> None:
+        self._machine, self._state_of = machine, state_of
         self._serving: set[Process] = set()
         self._alone: EventObject | None = None
 
@@ -30,19 +31,19 @@ class SystemProcesses:
         if self._alone is None:
             self._alone = EventObject(manual=True, is_set=False)
         event = self._alone.reference()
-        self._tell(process.subsystem)
+        self._tell()
         return event
 
     def ended(self, process: Process) -> None:
         """A Windows program has ended."""
         self._serving.discard(process)
         if self._alone is not None:
-            self._tell(process.subsystem)
+            self._tell()
 
-    def _tell(self, subsystem: object) -> None:
+    def _tell(self) -> None:
         """Whoever serves when new programs have come gets another event: this one stays set."""
         for process in self._machine.processes.values():
-            if process.subsystem is subsystem and not process.is_zombie and process not in self._serving:
+            if self._state_of(process) is not None and not process.is_zombie and process not in self._serving:
                 return
         event, self._alone = self._alone, None
         if event is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from lichen.abi.argument import Arg, show_address
 from lichen.abi.layout import layout
 from lichen.abi.memory import Memory, PageReader
+from lichen.executive import wait
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks
 from lichen.subsystems.nt.records import MODEL
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.status import NtStatus
@@ -16,10 +16,8 @@ from lichen.subsystems.nt.status import NtStatus
 CURRENT_PROCESS: Final = 0xFFFFFFFF
 CURRENT_THREAD: Final = 0xFFFFFFFE
 
+Result = wait.Result
 OBJ_INHERIT, OBJ_CASE_INSENSITIVE, OBJ_OPENIF, OBJ_OPENLINK = 0x2, 0x40, 0x80, 0x100
-
-Result = int | Blocks[int] | None
-"""What a call returns: its status, a generator when it has to wait, None when the thread went on by itself."""
 
 _HIGHEST: Final = (1 << 8 * MODEL.pointer) - 1
 _LONGEST_TEXT: Final = 0xFFFE
@@ -95,7 +93,7 @@ def _show_handle(handle: int) -> str:
     return {CURRENT_PROCESS: "CurrentProcess", CURRENT_THREAD: "CurrentThread"}.get(handle, f"{handle:#x}")
 
 
-def _show_named(named: Any) -> str:
+def _show_named(named: Named) -> str:
     return repr(named.name) + (f" in {named.root:#x}" if named.root else "")
 
 

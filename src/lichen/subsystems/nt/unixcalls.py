@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
 from lichen.executive.status import Status
@@ -21,6 +21,7 @@ from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
+    from lichen.executive.wait import Result
     from lichen.subsystems.nt.generations import Generation
 
 log = logging.getLogger("lichen.nt.unixcalls")
@@ -37,7 +38,7 @@ _UNWIND: Final = 1
 """ntdll's code for unwinding code that no PE module has: the answer says that there is none, so it is taken for a leaf."""
 
 
-def unix_call(thread: Thread, generation: Generation, handle: int, code: int, arguments: int) -> Any:
+def unix_call(thread: Thread, generation: Generation, handle: int, code: int, arguments: int) -> Result:
     """One call of a module's Unix half; NOT_IMPLEMENTED is what the DLLs themselves fall back on."""
     code &= 0xFFFFFFFF
     if handle == KERNEL:

@@ -81,6 +81,7 @@ def make_private(thread: Thread, target: Process, start: int, end: int, protect:
         part = region.part(max(start, region.start), min(end, region.end))
         part.shared = False
         host = host_protection(protect)
+        assert part.file is not None
         with mapping(
             cache, part.file.node, part.start, part.size, host, part.offset, shared=False, writable=False
         ) as operations:

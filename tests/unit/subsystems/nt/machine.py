@@ -21,7 +21,7 @@ from lichen.executive.security.tokens import Token
 from lichen.subsystems.nt.allocations import Allocation
 from lichen.subsystems.nt.generations import WINE_10, Generation
 from lichen.subsystems.nt.protection import PAGE_READWRITE
-from lichen.subsystems.nt.state import NtProcess, NtThread
+from lichen.subsystems.nt.state import NtProcess, NtThread, as_nt_process
 from lichen.subsystems.nt.subsystem import NtSubsystem, declare_calls
 from lichen.subsystems.nt.system_processes import SystemProcesses
 from tests.unit.abi.guest import BASE, GuestMemory
@@ -73,7 +73,7 @@ class Machine:
         root = self.devices.anonymous.place(0, "root", Token.of_user(0, 0))
         self.context = FileSystemContext(root, root, Token.of_user(0, 0))
         self.state = nt.machine = machine_state(self.scheduler, nt, self.context)
-        nt.system_processes = SystemProcesses(self.state)
+        nt.system_processes = SystemProcesses(self.state, as_nt_process)
         self.thread = self.process().first_thread
 
     def process(self) -> Process:

@@ -194,6 +194,7 @@ def _map_file(thread: Thread, region: Region, writable: bool) -> int:
 @contextmanager
 def _operations(thread: Thread, region: Region, writable: bool) -> Iterator[list[Map]]:
     cache = thread.process.subsystem.platform.page_cache
+    assert region.file is not None
     node = region.file.location.node
     content = mapping(
         cache, node, region.start, region.size, region.protection, region.offset, region.shared, writable
@@ -403,11 +404,13 @@ def msync(thread: Thread, address: Address, size: Size, flags: Flags) -> int | B
     if size and not thread.process.space.is_mapped(address, end):
         raise Failure(Status.NO_MEMORY)
     shared = [
-        region for region in thread.process.space.overlapping(address, end) if region.file and region.shared
+        region.file.location.node
+        for region in thread.process.space.overlapping(address, end)
+        if region.file is not None and region.shared
     ]
-    for region in shared:
-        region.file.location.node.touch()
-    return _synced([region.file.location.node for region in shared]) if shared and flags & MS_SYNC else 0
+    for node in shared:
+        node.touch()
+    return _synced(shared) if shared and flags & MS_SYNC else 0
 
 
 def _synced(nodes: list[Node]) -> Blocks[int]:

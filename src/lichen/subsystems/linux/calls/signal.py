@@ -25,6 +25,8 @@ from lichen.subsystems.linux.state import (
     SS_DISABLE,
     SS_ONSTACK,
     AlternateStack,
+    as_linux,
+    as_linux_process,
     linux_of,
     linux_of_process,
 )
@@ -245,7 +247,7 @@ def _send_to_thread(
         raise Failure(Status.PRIVILEGE_NOT_HELD)
     if number == 0:
         return 0
-    if target.process.subsystem is not thread.process.subsystem:
+    if as_linux(target) is None:
         target.process.signal(number, thread.process)
         return 0
     information = information or sending.sent_by(number, thread.process, signals.SI_TKILL)
@@ -268,7 +270,7 @@ def rt_sigqueueinfo(thread: Thread, pid: Pid, number: Signal, information: Addre
 
 def queue_signal(thread: Thread, target: Process, number: int, information: bytes | None) -> int:
     """Send a signal with data to a process; one of another world knows of none."""
-    if information is None or target.subsystem is not thread.process.subsystem:
+    if information is None or as_linux_process(target) is None:
         target.signal(number, thread.process)
     elif number and not sending.send(target, number, information):
         raise Failure(Status.DEVICE_NOT_READY)

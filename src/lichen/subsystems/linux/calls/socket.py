@@ -5,8 +5,7 @@ Source: socket(2), bind(2), listen(2), accept(2), connect(2), getsockname(2), sh
 
 from __future__ import annotations
 
-from types import GeneratorType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import InOut, Out
 from lichen.abi.layout import i32
@@ -106,15 +105,15 @@ def accept4(thread: Thread, fd: Fd, address: Address, length: InOut[i32], flags:
     """Take the next connection, as a socket that does not block or closes on exec."""
     options = _options(flags)
     listener = socket_of(thread, fd)
-    accepted: Any = listener.accept(caller_of(thread), options)
+    accepted = listener.accept(caller_of(thread), options)
 
     def give(socket: Socket) -> int:
         return _give(thread, socket, address, length, bool(flags & O_CLOEXEC))
 
-    if type(accepted) is GeneratorType:
-        parked: Blocks[Socket] = held(listener, accepted)
-        return then(parked, give)
-    return give(accepted)
+    if isinstance(accepted, Socket):
+        return give(accepted)
+    parked: Blocks[Socket] = held(listener, accepted)
+    return then(parked, give)
 
 
 def _give(thread: Thread, socket: Socket, address: int, length: InOut[i32], close_on_exec: bool) -> int:
@@ -133,7 +132,14 @@ def connect(thread: Thread, fd: Fd, address: Address, length: Int) -> Result:
     """Connect to somebody, or choose whom datagrams go to."""
     found = socket_of(thread, fd)
     blocked = found.connect(caller_of(thread), read_address(thread, found.family, address, length))
-    return 0 if blocked is None else then(held(found, blocked), lambda _: 0)
+    if blocked is None:
+        return 0
+    parked: Blocks[None] = held(found, blocked)
+
+    def succeed(nothing: None) -> int:
+        return 0
+
+    return then(parked, succeed)
 
 
 @linux.call(amd64=51)

@@ -7,7 +7,7 @@ Source: ioctl_tty(2), ioctl_console(2), termios(3), asm-generic/ioctls.h.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import LP64, layout
 from lichen.executive.io import terminal as requests
@@ -60,7 +60,7 @@ _SPEEDS: Final = (
 """Bits per second by the number in c_cflag, whose bit 12 stands for 16; the second 0 is BOTHER."""
 
 
-def _done(answer: Any) -> int:
+def _done(answer: object) -> int:
     return 0
 
 

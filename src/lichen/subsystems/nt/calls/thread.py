@@ -74,7 +74,7 @@ def NtCreateThreadEx(
     """Start a thread."""
     room = virtual_memory.room_below(zero_bits, NtStatus.INVALID_PARAMETER_3)
     target = process_of(thread, process, ProcessAccess.CREATE_THREAD)
-    if target.subsystem is not thread.process.subsystem or as_nt_process(target) is None:
+    if as_nt_process(target) is None:
         raise Failure(Status.ACCESS_DENIED)
     creator = thread if target is thread.process else target.first_thread
     stack = stack_reserve, stack_commit
@@ -103,7 +103,7 @@ def _fill_attributes(thread: Thread, address: int, created: Thread) -> None:
 def NtTerminateThread(thread: Thread, target: Handle, code: u32) -> Result:
     """End a thread; the last one takes the process along."""
     found = thread_of(thread, target, ThreadAccess.TERMINATE) if target else thread
-    if found is not thread and found.process.subsystem is not thread.process.subsystem:
+    if as_nt(found) is None:
         raise Failure(Status.ACCESS_DENIED)
     found.exit(code)
     return None if found is thread else Status.SUCCESS

@@ -39,7 +39,7 @@ def is_shells_image(registry: Registry, image: str) -> bool:
 def started(caller: Thread, thread: Thread) -> int | Blocks[int]:
     """`caller` has let `thread` run: when that is a shell's Linux program, the call ends with the program."""
     process = thread.process
-    of_other_world = process.subsystem is not caller.process.subsystem and process.parent is caller.process
+    of_other_world = as_nt_process(process) is None and process.parent is caller.process
     if not of_other_world or process.exit_status is not None or not is_shell(caller.process):
         return Status.SUCCESS
     return _until_ended(process)
