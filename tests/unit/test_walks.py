@@ -164,6 +164,12 @@ def test_an_nt_create_enters_each_room_once(prepare: Callable[[], Callable[[], o
     assert {entry.room for entry in entries} >= ONCE
 
 
+def test_setting_a_value_enters_each_room_once() -> None:
+    entries = walk(setting_a_value())
+    assert not entered_again(entries)
+    assert "Registry.set_value" in {entry.function for entry in entries}
+
+
 def test_the_front_end_asks_the_executive_one_thing() -> None:
     asked = [entry for entry in walk(opening()) if entry.caller == "subsystems/nt" and entry.room != "abi"]
     assert [str(entry) for entry in asked] == ["executive/objects (open_handle) from subsystems/nt"]

@@ -334,10 +334,11 @@ class Registry:
             raise Failure(Status.INSUFFICIENT_RESOURCES)
         if key.is_link and (type != REG_LINK or fold(name) != fold(LINK_VALUE)):
             raise Failure(Status.ACCESS_DENIED)
-        before = key.values.get(fold(name))
+        folded, values = fold(name), key.values
+        before = values.get(folded)
         value = Value(before.name if before else name, type, data)
         self._grow(_size_of(value) - (_size_of(before) if before else 0))
-        key.values[fold(name)] = value
+        values[folded] = value
         self._touch(key, VALUES)
 
     def delete_value(self, key: Key, name: str) -> None:

@@ -89,6 +89,10 @@ class HandleTable:
             raise Failure(Status.INVALID_HANDLE)
         return slot
 
+    def named(self, number: int) -> Handle:
+        """The slot of an NT handle; INVALID_HANDLE when there is none."""
+        return self.handle((number >> 2) - 1)
+
     def place(self, index: int, object: Object, access: int = 0, inherit: bool = True) -> None:
         """Put an object into one given slot (dup2), closing what was there; the reference is the table's as in `insert`."""
         if not 0 <= index < min(self.limit, MOST_HANDLES):

@@ -11,7 +11,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.lookup import stored
 from lichen.executive.io.manager import create_file
 from lichen.executive.objects import namespace
-from lichen.executive.objects.handles import handle_of, index_of
+from lichen.executive.objects.handles import handle_of
 from lichen.executive.objects.namespace import Directory, Found
 from lichen.executive.objects.rights import FILE
 from lichen.executive.status import Failure, Status
@@ -53,7 +53,7 @@ def open_object(process: Process, root: int, names: tuple[str, ...], request: Op
 
 def reach(process: Process, root: int, names: tuple[str, ...]) -> Found:
     """As `find`, blind to case; below a handle that is no directory's the whole name is for that one's object."""
-    start = process.handles.get(index_of(root)) if root else None
+    start = process.handles.named(root).object if root else None
     if start is None or isinstance(start, Directory):
         return find(process, root, names)
     return Found(start, names)
@@ -68,7 +68,7 @@ def find(
     without; what `namespace.find` raises.
     """
     top: Directory = process.machine.namespace
-    start = process.handles.get(index_of(root)) if root else top
+    start = process.handles.named(root).object if root else top
     if not isinstance(start, Directory):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
     if names and bool(root) is not bool(names[0]):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import BadAddress
 from lichen.executive.io.file import File
-from lichen.executive.objects.handles import index_of
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import then
 from lichen.subsystems.nt.allocations import allocation_at
@@ -85,7 +84,7 @@ def _is_complaint(message: str) -> bool:
 def _error_output(process: Process) -> File | None:
     """The process's standard error, where it has one."""
     try:
-        output = process.handles.get(index_of(_error_handle(process)))
+        output = process.handles.named(_error_handle(process)).object
     except (Failure, BadAddress):
         return None
     return output if isinstance(output, File) else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.rights import SYNCHRONIZE
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
@@ -36,7 +35,7 @@ def waitable_of(thread: Thread, number: int) -> Waitable:
         return thread.process.ended
     if number == CURRENT_THREAD:
         return thread.ended
-    slot = thread.process.handles.handle(index_of(number))
+    slot = thread.process.handles.named(number)
     if not slot.access & SYNCHRONIZE:
         raise Failure(Status.ACCESS_DENIED)
     return slot.object.waitable

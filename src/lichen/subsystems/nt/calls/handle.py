@@ -54,13 +54,13 @@ def _identity(thread: Thread, number: int) -> object:
     """What a handle stands for in the end: every handle to one process has an object of its own."""
     if number in (CURRENT_PROCESS, CURRENT_THREAD):
         return thread.process if number == CURRENT_PROCESS else thread
-    return thread.process.handles.get(index_of(number)).identity
+    return thread.process.handles.named(number).object.identity
 
 
 def _type_and_references(thread: Thread, number: int) -> tuple[type[Object], int]:
     if number in (CURRENT_PROCESS, CURRENT_THREAD):
         return ProcessObject if number == CURRENT_PROCESS else ThreadObject, 1
-    found = thread.process.handles.get(index_of(number))
+    found = thread.process.handles.named(number).object
     return type(found), found.references
 
 
@@ -88,7 +88,7 @@ def NtDuplicateObject(
         made = _duplicate(thread, giver, source, target_process, access, attributes, options)
         target.write(made)
     else:
-        giver.handles.handle(index_of(source))
+        giver.handles.named(source)
     if options & _DUPLICATE_CLOSE_SOURCE and source not in (CURRENT_PROCESS, CURRENT_THREAD):
         giver.handles.close(index_of(source))
     return Status.SUCCESS
@@ -108,7 +108,7 @@ def _duplicate(
         found = ProcessObject(giver) if source == CURRENT_PROCESS else ThreadObject(thread)
         granted = found.rights.of_maker(MAXIMUM_ALLOWED if options & _DUPLICATE_SAME_ACCESS else access)
         return given_handle(thread, taker.handles, found, granted, bool(attributes & 2))
-    slot = giver.handles.handle(index_of(source))
+    slot = giver.handles.named(source)
     same = options & _DUPLICATE_SAME_ACCESS
     granted = slot.access if same else granted_again(thread.process, slot, access)
     inherit = slot.inherit if options & _DUPLICATE_SAME_ATTRIBUTES else bool(attributes & 2)
@@ -150,7 +150,7 @@ names_of_files: Final = _Subject(too_small=Status.BUFFER_OVERFLOW)
 
 @information(0, ObjectBasicInformation)
 def _basic(thread: Thread, number: int, kind: type[Object], references: int) -> ObjectBasicInformation:
-    slot = thread.process.handles.handle(index_of(number)) if number < CURRENT_THREAD else None
+    slot = thread.process.handles.named(number) if number < CURRENT_THREAD else None
     flags, access = (2 if slot.inherit else 0, slot.access) if slot else (0, PROCESS.all)
     return ObjectBasicInformation(flags, access, 1, references)
 
@@ -175,7 +175,7 @@ def _type(
 
 @information(4, HandleFlagInformation)
 def _flags(thread: Thread, number: int, kind: type[Object], references: int) -> HandleFlagInformation:
-    return HandleFlagInformation(thread.process.handles.handle(index_of(number)).inherit, 0)
+    return HandleFlagInformation(thread.process.handles.named(number).inherit, 0)
 
 
 def _text(at: int, text: str) -> tuple[UnicodeString, bytes]:
@@ -200,7 +200,7 @@ settings: Final = Settings["Thread", int]()
 
 @settings(4, HandleFlagInformation, least=0)
 def _set_flags(given: HandleFlagInformation, thread: Thread, number: int) -> None:
-    thread.process.handles.handle(index_of(number)).inherit = bool(given.inherit)
+    thread.process.handles.named(number).inherit = bool(given.inherit)
 
 
 @nt.call()
@@ -249,6 +249,6 @@ def NtSignalAndWaitForSingleObject(
     """Signal one object and wait for another as one step."""
     if signal in (CURRENT_PROCESS, CURRENT_THREAD):
         raise Failure(Status.OBJECT_TYPE_MISMATCH)
-    slot = thread.process.handles.handle(index_of(signal))
+    slot = thread.process.handles.named(signal)
     slot.object.signal(thread, slot.access)
     return wait_for(thread, (waitable_of(thread, wait),), timeout, alertable)

@@ -15,7 +15,6 @@ from lichen.abi.layout import layout, u32
 from lichen.executive.io.attributes import SPECIAL_MODE, AttributeChange, Attributes
 from lichen.executive.io.metadata import change_attributes
 from lichen.executive.io.opening import Access
-from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.rights import PROCESS, THREAD, Rights
 from lichen.executive.security.descriptors import Account, Descriptor, Part, Principal
 from lichen.executive.security.modes import as_descriptor, as_mode
@@ -86,7 +85,7 @@ def _reached(thread: Thread, number: int) -> tuple[Secured, int, Rights]:
         return thread.process, PROCESS.all, PROCESS
     if number == CURRENT_THREAD:
         return thread, THREAD.all, THREAD
-    slot = thread.process.handles.handle(index_of(number))
+    slot = thread.process.handles.named(number)
     return slot.object.secured, slot.access, slot.object.rights
 
 

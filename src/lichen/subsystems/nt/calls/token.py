@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.argument import OptionalOut, Out
 from lichen.abi.layout import layout, ptr, u32
-from lichen.executive.objects.handles import index_of
 from lichen.executive.objects.rights import ProcessAccess, ThreadAccess, TokenAccess
 from lichen.executive.security.descriptors import Known
 from lichen.executive.security.inspection import may_inspect
@@ -94,7 +93,7 @@ def NtDuplicateToken(
 ) -> int:
     """A copy of a token."""
     token = _token(thread, handle, TokenAccess.DUPLICATE)
-    asked = access or thread.process.handles.handle(index_of(handle)).access
+    asked = access or thread.process.handles.named(handle).access
     new.write(opened_handle(thread, TokenObject(token), asked))
     return Status.SUCCESS
 

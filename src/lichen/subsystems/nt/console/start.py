@@ -12,7 +12,7 @@ from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Access
 from lichen.executive.io.terminal import GetWindowSize, PseudoNumber
-from lichen.executive.objects.handles import handle_of, index_of
+from lichen.executive.objects.handles import handle_of
 from lichen.executive.status import Failure
 from lichen.subsystems.nt.console.console import Console, HiddenConsole
 from lichen.subsystems.nt.console.control import INPUT, OUTPUT
@@ -131,7 +131,7 @@ def inherit_console(process: Process, parameters: Parameters) -> None:
     if not parameters.console:
         return
     try:
-        found = process.handles.get(index_of(parameters.console & 0xFFFFFFFF))
+        found = process.handles.named(parameters.console & 0xFFFFFFFF).object
     except Failure:
         return
     if isinstance(found, ConsoleFile):

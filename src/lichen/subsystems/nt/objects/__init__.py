@@ -20,13 +20,13 @@ Kind = TypeVar("Kind", bound=Object)
 
 def handle(thread: Thread, number: int) -> Handle:
     """The slot behind a handle; INVALID_HANDLE when there is none."""
-    return thread.process.handles.handle(index_of(number))
+    return thread.process.handles.named(number)
 
 
 def _slot(thread: Thread, number: int) -> Handle:
     """As `handle`; OBJECT_TYPE_MISMATCH for a pseudo handle, which is good where a process or thread is wanted."""
     try:
-        return thread.process.handles.handle(index_of(number))
+        return thread.process.handles.named(number)
     except Failure:
         if number in (CURRENT_PROCESS, CURRENT_THREAD):
             raise Failure(Status.OBJECT_TYPE_MISMATCH) from None
