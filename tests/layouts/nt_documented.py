@@ -43,6 +43,9 @@ DOCUMENTED = {
     security.KeptFor: Documented("Lichen's own", (12, (0, 4, 8)), (12, (0, 4, 8))),
     unixcalls.TextRoom: Documented("Wine's ws2_32 and ntdll", (12, (0, 8)), (8, (0, 4))),
     unixcalls.LinkRequest: Documented("docs/decisions/012", (20, (0, 8, 16)), (12, (0, 4, 8))),
+    unixcalls.ShutdownArguments: Documented(
+        "x64 calling convention: eight bytes for each argument", (40, (0, 8, 16, 24, 32))
+    ),
     exceptions.ContextEx: Documented("CONTEXT_EX of ntddk.h", (32, (0, 4, 8, 12, 16, 20))),
     exceptions.MachineFrame: Documented("AMD64 Architecture Programmer's Manual 2", (40, (0, 8, 16, 24, 32))),
     exceptions.ExceptionFrame: Documented("ntdll", (0x5C0, (0, 0x4D0, 0x4F0, 0x588, 0x590))),
