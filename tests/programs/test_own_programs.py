@@ -12,21 +12,27 @@ import pytest
 from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.programs.conftest import Lichen, bash
+from tests.toolchain import Toolchain
 
+SOURCES = Path(__file__).parents[2] / "userland" / "windows"
 SYSTEM = "/mnt/c/windows/system32"
 
 
 def test_every_source_is_a_program(own_programs: Path) -> None:
-    sources = Path(__file__).parents[2] / "userland" / "windows"
-    assert {path.stem for path in own_programs.glob("*.exe")} >= {path.stem for path in sources.glob("*.c")}
+    assert {path.stem for path in own_programs.glob("*.exe")} >= {path.stem for path in SOURCES.glob("*.c")}
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES.glob("*.c")), ids=lambda source: source.stem)
+def test_nothing_is_warned_of(source: Path, windows_c: Toolchain) -> None:
+    libraries = "-lws2_32", "-liphlpapi", "-lnetapi32", "-lole32"
+    assert windows_c.compile(source, "-std=c11", "-municode", *libraries).exists()
 
 
 def test_without_a_compiler_nothing_fails(tmp_path: Path) -> None:
-    sources = Path(__file__).parents[2] / "userland" / "windows"
     copies = tmp_path / "userland" / "windows"
     copies.mkdir(parents=True)
     for name in ("build.py", "common.h", "shutdown.c"):
-        (copies / name).write_bytes((sources / name).read_bytes())
+        (copies / name).write_bytes((SOURCES / name).read_bytes())
     command = [sys.executable, str(copies / "build.py")]
     done = subprocess.run(command, env={"PATH": "/nowhere"}, check=False, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
