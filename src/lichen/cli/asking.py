@@ -53,8 +53,12 @@ def _ask(name: str, topic: str) -> object:
         try:
             protocol.send(connection, protocol.encode(protocol.QUERY, topic.encode()))
             message = protocol.receive(connection, bytearray())
+        except (BrokenPipeError, ConnectionResetError):
+            message = None
         except TimeoutError as late:
             raise CommandError(f"the kernel of {name} does not answer; see {places.log_of(folder)}") from late
+    if message is None and _wait_for_end(folder, _PATIENCE):
+        return None
     if message is None or message[0] != protocol.ANSWER:
         raise CommandError(
             f"the machine {name} is run by Lichen {places.facts(folder).get('version', '?')}, "

@@ -24,8 +24,8 @@ Examples:
   lichen run --fresh -- make test    ... on a throw-away machine
   lichen run cmd.exe /c ver          a Windows program, on the same machine
   lichen ps                          what runs there, and what keeps the machine running
-  lichen start; lichen stop          have it run until it is stopped, with nothing in it too
-  lichen terminate default           end the machine at once
+  lichen start                       have the machine run until it is stopped, with nothing in it too
+  lichen stop                        end it cleanly; `lichen terminate` does it at once
 
 \b
 A machine runs as long as anything in it does, and then a minute longer.

@@ -38,7 +38,10 @@ def of_machine(command: Callable[[str], None]) -> Callable[..., None]:
 @click.command()
 @of_machine
 def ps(machine: str) -> None:
-    """List the processes of a machine, of both worlds, and tell what keeps it running."""
+    """List the processes of a machine, of both worlds.
+
+    The last line tells what keeps it running.
+    """
     told, status = processes_of(machine), status_of(machine)
     if told is None or status is None:
         raise CommandError(f"the machine {machine} does not run")

@@ -25,9 +25,10 @@ _SECONDS: Final = 30
 @click.command()
 @click.argument("name", default=places.DEFAULT)
 def enable(name: str) -> None:
-    """Have a machine started whenever you log in, by systemd where that runs.
+    """Have a machine started at every login.
 
-    It is not started now. `loginctl enable-linger` makes it the host's boot instead of the login.
+    By systemd where that runs for you; else what is to be done is told. It is not started now. `loginctl enable-linger` makes it
+    the host's boot instead of the login.
     """
     places.check_name(name)
     path = _unit_path(name)
@@ -50,7 +51,7 @@ def enable(name: str) -> None:
 @click.command()
 @click.argument("name", default=places.DEFAULT)
 def disable(name: str) -> None:
-    """Undo `enable`: the machine does not start by itself any more. One that runs goes on."""
+    """Undo `enable`; a machine that runs goes on."""
     places.check_name(name)
     path = _unit_path(name)
     if not os.path.lexists(path):

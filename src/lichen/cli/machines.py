@@ -24,7 +24,7 @@ _VERBOSE: Final = ("VERSION", "KERNEL", "CORE", "SESSIONS", "PROCESSES", "KEPT R
     help="Also tell the kernel's process, core, sessions, processes, and what keeps it running.",
 )
 def list_machines(verbose: bool) -> None:
-    """List the machines of this user, and what became of those that do not run."""
+    """List the machines of this user, and how each ended that crashed."""
     places.remove_dead_fresh_machines()
     titles = ["NAME", "STATE", *(_VERBOSE if verbose else ())]
     show(titles, [_row(name, verbose) for name in places.names()])
@@ -58,9 +58,9 @@ def _row(name: str, verbose: bool) -> list[str]:
 )
 @click.option("--wait", is_flag=True, help="Stay until the machine has ended, as a service manager wants it.")
 def start(name: str, root_files: bool, wait: bool) -> None:
-    """Boot a machine, which then runs until it is stopped, even with nothing in it.
+    """Have a machine run until it is stopped, also with nothing in it.
 
-    Without this, a machine ends by itself when nothing runs on it any more.
+    Without this, a machine ends by itself when nothing runs on it any more. One that runs already is not booted again.
     """
     changed, note = start_machine(name, root_files)
     if note:
@@ -83,7 +83,10 @@ def _wait(name: str) -> None:
 @click.command()
 @click.argument("name", default=places.DEFAULT)
 def stop(name: str) -> None:
-    """End a machine cleanly: its services, then all programs are asked to end (TERM), and given five seconds."""
+    """End a machine cleanly, with time for its programs.
+
+    Its services end first; then all programs are asked to (TERM, CTRL_SHUTDOWN_EVENT), and have five seconds.
+    """
     if not end(name, cleanly=True):
         raise CommandError(f"the machine {name} does not run")
 
@@ -91,7 +94,10 @@ def stop(name: str) -> None:
 @click.command()
 @click.argument("name", default=places.DEFAULT)
 def restart(name: str) -> None:
-    """End a machine as `stop` does, and boot it again; one that was started is so again."""
+    """Stop a machine cleanly, and boot it again.
+
+    One that was started is so again; one that does not run is started.
+    """
     if os.path.isdir(places.folder_of(name)) and restart_machine(name):
         return
     _, note = start_machine(name, root_files=False)
@@ -99,16 +105,19 @@ def restart(name: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", default=places.DEFAULT)
 def terminate(name: str) -> None:
-    """End a machine at once: its programs get a hang-up, and two seconds."""
+    """End a machine at once.
+
+    Its programs get a hang-up and TERM, and two seconds. `stop` gives them more.
+    """
     if not end(name):
         raise CommandError(f"the machine {name} does not run")
 
 
 @click.command()
 def shutdown() -> None:
-    """End all machines of this user at once, as `terminate` does."""
+    """End all machines of this user at once."""
     for name in places.names():
         if os.path.isdir(places.folder_of(name)):
             end(name)
