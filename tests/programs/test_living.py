@@ -93,6 +93,16 @@ def test_a_program_whose_client_was_killed_goes_on(at_once: Lichen) -> None:
     assert at_once.run("terminate", "default").returncode == 0
 
 
+def test_a_client_that_is_killed_on_a_terminal_hangs_up(
+    at_once: Lichen, at_terminal: Callable[..., User]
+) -> None:
+    user = at_terminal("run", "--", "sh", "-c", "echo ready; sleep 1000; true")
+    user.sees(b"ready")
+    kernel = kernel_of(at_once)
+    user.process.kill()
+    eventually(lambda: not is_alive(kernel))
+
+
 def test_a_terminal_hangs_up_who_is_in_its_foreground(
     at_once: Lichen, at_terminal: Callable[..., User]
 ) -> None:

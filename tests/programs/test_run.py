@@ -280,12 +280,12 @@ def test_signals_reach_the_program(lichen: Lichen, number: int) -> None:
         assert (running.stdout.read(), running.wait(timeout=20)) == expected
 
 
-def test_a_client_that_dies_takes_its_program_along(lichen: Lichen) -> None:
-    with lichen.start("run", "--", "sh", "-c", "echo ready; sleep 1000") as running:
+def test_a_client_that_dies_takes_its_throw_away_machine_along(lichen: Lichen) -> None:
+    with lichen.start("run", "--fresh", "--", "sh", "-c", "echo ready; sleep 1000") as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"ready\n"
         running.kill()
-    eventually(lambda: b"sleep" not in lichen.run("ps").stdout)
+    eventually(lambda: lichen.machines() == [])
 
 
 # ---- what cannot be run

@@ -27,8 +27,8 @@ _SECONDS: Final = 30
 def enable(name: str) -> None:
     """Have a machine started at every login.
 
-    By systemd where that runs for you; else what is to be done is told. It is not started now. `loginctl enable-linger` makes it
-    the host's boot instead of the login.
+    By systemd where that runs for you; else what is to be done is told. It is not started now.
+    `loginctl enable-linger` makes it the host's boot instead of the login.
     """
     places.check_name(name)
     path = _unit_path(name)
