@@ -44,11 +44,15 @@ def test_the_first_request_counts(power: Power) -> None:
     assert (power.requested, power.requested_by) == (PowerAction.HALT, "first")
 
 
-def test_a_request_that_was_carried_out_gives_way(power: Power) -> None:
-    power.request(PowerAction.RESTART, "first", at_once=True)
+def test_a_machine_that_ends_hears_only_of_what_is_more_urgent(power: Power) -> None:
+    power.request(PowerAction.RESTART, "first")
     power.done()
-    assert (power.requested, power.at_once) == (None, False)
-    assert power.request(PowerAction.POWER_OFF, "second")
+    assert (power.requested, power.is_ending) == (None, True)
+    assert not power.request(PowerAction.POWER_OFF, "second")
+    assert not power.schedule(PowerAction.POWER_OFF, "second", 5)
+    assert power.request(PowerAction.POWER_OFF, "third", at_once=True)
+    power.done()
+    assert not power.request(PowerAction.RESTART, "fourth", at_once=True)
 
 
 def test_what_is_to_happen_at_once_does_not_wait_for_the_rest(power: Power) -> None:

@@ -25,8 +25,9 @@ class PowerAction(Enum):
 class Power:
     """What was asked of a machine, and what is going to be.
 
-    `requested` is the action, `requested_by` says who asked, for the log; `at_once` that no program is asked to end
-    before it is ended. `changed` is signalled while there is a request.
+    `requested` is the action until the owner takes it over, `requested_by` says who asked, for the log; `at_once` that no
+    program is asked to end before it is ended. `changed` is signalled while there is a request. `is_ending` from the first
+    request on, as there is no way back.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -34,6 +35,7 @@ class Power:
         self.requested: PowerAction | None = None
         self.requested_by = ""
         self.at_once = False
+        self.is_ending = False
         self.changed = Condition(lambda: self.requested is not None)
         self._scheduled: Timer | None = None
 
@@ -42,16 +44,17 @@ class Power:
 
         Returns whether it is this one that counts.
         """
-        if self.requested is not None and not (at_once and not self.at_once):
+        if self.is_ending and not (at_once and not self.at_once):
             return False
         self.cancel()
+        self.is_ending = True
         self.requested, self.requested_by, self.at_once = action, by, at_once
         self.changed.wake()
         return True
 
     def done(self) -> None:
-        """The request was carried out, or cannot be: another may follow."""
-        self.requested, self.requested_by, self.at_once = None, "", False
+        """The owner has begun with the request: only one that is to happen at once may follow."""
+        self.requested, self.requested_by = None, ""
 
     # ---- later
 
@@ -61,8 +64,8 @@ class Power:
         return self._scheduled is not None
 
     def schedule(self, action: PowerAction, by: str, seconds: float) -> bool:
-        """Request an action in so many seconds; False when there is another that is scheduled or requested."""
-        if self.is_scheduled or self.requested is not None:
+        """Request an action in so many seconds; False when another is scheduled, or the machine ends already."""
+        if self.is_scheduled or self.is_ending:
             return False
 
         def expired() -> None:

@@ -117,7 +117,7 @@ def _schedule(
     if (error := _refusal(thread, computer)) != SUCCESS:
         return error
     power = thread.process.machine.power
-    if power.requested is not None:
+    if power.is_ending:
         return SHUTDOWN_IN_PROGRESS
     if overrides:
         power.cancel()
