@@ -167,6 +167,7 @@ def test_windows_reads_what_it_started(
 
 
 def test_programs_that_are_left_end_with_the_machine(machine: Lichen, sleeper: Path) -> None:
-    bash(machine, f"{sleeper} >/dev/null & sleep 0.2", sleeper.parent)
+    bash(machine, f"{sleeper} >/dev/null 2>&1 &", sleeper.parent)
+    eventually(lambda: b"sleeper" in machine.run("run", "ps", "-e").stdout)
     assert machine.run("terminate", "default").returncode == 0
     eventually(lambda: b"sleeper" not in machine.run("run", "ps", "-e").stdout)
