@@ -19,6 +19,8 @@ from tests.toolchain import Toolchain, host_program
 
 NOWHERE: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 """For sessions whose programs outlive them: a pipe would be open as long as they are."""
+STUBBORN = "trap '' TERM HUP; echo ready; while :; do sleep 1; done"
+"""A program that ends only by force."""
 
 
 @pytest.fixture
@@ -342,6 +344,33 @@ def test_restart_of_a_machine_that_was_not_started(at_once: Lichen) -> None:
         running.wait(timeout=20)
     eventually(lambda: not is_alive(kernel))
     assert at_once.run("list").stdout.split()[-1] == b"stopped"
+
+
+def test_stop_and_restart_at_the_same_time(at_once: Lichen) -> None:
+    """Who stops a machine wins; a restart that comes too late starts it."""
+    assert at_once.run("start").returncode == 0
+    with at_once.start("run", "--", "sh", "-c", STUBBORN) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with at_once.start("restart") as restarting:
+            eventually(lambda: "going down: restarted" in at_once.log())
+            assert at_once.run("stop").returncode == 0
+            told, errors = restarting.communicate(timeout=20)
+            assert (told, restarting.returncode) == (b"", 1)
+            assert errors == b"lichen: the machine default has not come up again: it was stopped\n"
+    assert at_once.run("list").stdout.split()[-1] == b"stopped"
+
+
+def test_a_restart_of_a_machine_that_is_being_stopped(at_once: Lichen) -> None:
+    with at_once.start("run", "--", "sh", "-c", STUBBORN) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with at_once.start("stop") as stopping:
+            eventually(lambda: "going down: stopped" in at_once.log())
+            done = at_once.run("restart")
+            assert done.stdout == b"the machine default did not run, and has been started\n"
+            assert stopping.wait(timeout=20) == 0
+    assert kept_by(at_once) == "started"
 
 
 # ---- the end

@@ -88,6 +88,16 @@ def test_remove(lichen: Lichen) -> None:
     assert (done.returncode, done.stderr.startswith(b"lichen: there is no machine mine")) == (1, True)
 
 
+def test_nothing_is_left_of_a_machine_that_is_removed_after_a_crash(lichen: Lichen, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    lichen.environment["XDG_RUNTIME_DIR"] = str(tmp_path)
+    assert lichen.run("start").returncode == 0
+    os.kill(int(lichen.facts()["pid"]), signal.SIGKILL)
+    eventually(lambda: b"crashed" in lichen.run("list").stdout)
+    assert lichen.run("remove", "default").returncode == 0
+    assert list((tmp_path / "lichen").iterdir()) == []
+
+
 def test_what_ignores_the_hang_up_is_killed(lichen: Lichen) -> None:
     with lichen.start(
         "run", "--", "sh", "-c", "trap '' HUP TERM; echo ready; while :; do sleep 1; done"

@@ -6,16 +6,22 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.daemon import ending, places, protocol, starting
 
 if TYPE_CHECKING:
+    import socket
+
     from lichen.daemon.description import MachineFacts, ProcessFacts
 
 _PATIENCE: Final = 5.0
 """Seconds that a kernel has to answer, and to end beyond the two it gives its processes."""
+_LAST_WORDS: Final = 1.0
+"""Seconds until the host has ended a kernel that has closed its connections."""
 _PAUSE: Final = 0.01
+_MOST_ATTEMPTS: Final = 5
 _LONG_PATIENCE: Final = 60.0
 """Seconds that a machine has to go down cleanly, and to come up again."""
 
@@ -76,18 +82,61 @@ def end(name: str, cleanly: bool = False) -> bool:
     folder = folder_of(name)
     if not places.is_running(folder):
         return False
-    connection = starting.join(folder)
-    if connection is not None:
-        fields, patience = ((protocol.STOP,), _LONG_PATIENCE) if cleanly else ((), _PATIENCE)
-        with connection:
-            protocol.send(connection, protocol.encode(protocol.SHUTDOWN, *fields))
-            if _wait_for_end(folder, patience):
-                return True
-    kernel = places.facts(folder).get("pid", "")
-    if kernel.isdigit() and places.is_running(folder):
-        os.kill(int(kernel), signal.SIGKILL)
-        _wait_for_end(folder, _PATIENCE)
+    fields, patience = ((protocol.STOP,), _LONG_PATIENCE) if cleanly else ((), _PATIENCE)
+    request = protocol.encode(protocol.SHUTDOWN, *fields)
+    for _ in range(_MOST_ATTEMPTS):  # one that just boots again does not hear of it
+        connection = _join_when_booted(folder, _PATIENCE)
+        if connection is None or not _hangs_up(connection, request, patience):
+            break
+        if _wait_for_end(folder, _LAST_WORDS):
+            return True
+    _kill(folder)
     return True
+
+
+def _hangs_up(connection: socket.socket, request: bytes, patience: float) -> bool:
+    """Ask a kernel to end, and wait until it has closed the connection; False when that takes too long."""
+    connection.settimeout(patience)
+    with connection:
+        _send(connection, request)
+        try:
+            protocol.receive(connection, bytearray())
+        except TimeoutError:
+            return False
+    return True
+
+
+def _join_when_booted(folder: str, patience: float) -> socket.socket | None:
+    """A connection to a running kernel, which may be booting just now; None when it ends, or takes too long."""
+    deadline = time.monotonic() + patience
+    while (connection := starting.join(folder)) is None:
+        if not places.is_running(folder) or time.monotonic() > deadline:
+            return None
+        time.sleep(_PAUSE)
+    return connection
+
+
+def _send(connection: socket.socket, message: bytes) -> None:
+    """Send a message to a kernel that may end before it hears of it."""
+    try:
+        protocol.send(connection, message)
+    except (BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _kill(folder: str) -> None:
+    """End the kernel of a machine by force. What it wrote of itself may be about one that was there before it."""
+    kernel = places.facts(folder).get("pid", "")
+    try:
+        words = Path("/proc", kernel, "cmdline").read_bytes().split(b"\0") if kernel.isdigit() else []
+        if places.is_running(folder) and os.fsencode(folder) in words:
+            os.kill(int(kernel), signal.SIGKILL)
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    if not _wait_for_end(folder, _PATIENCE):
+        raise CommandError(
+            f"the kernel of {os.path.basename(folder)} cannot be ended; see {places.log_of(folder)}"
+        )
 
 
 def _wait_for_end(folder: str, patience: float) -> bool:
@@ -103,15 +152,19 @@ def start(name: str, root_files: bool) -> tuple[bool, str]:
     """Have a machine run until it is stopped: whether that is new, and what its kernel says of its former end, if anything."""
     places.check_name(name)
     places.remove_dead_fresh_machines()
-    connection, _ = starting.join_or_start(name, ["--root-files"] * root_files)
-    connection.settimeout(_LONG_PATIENCE)
     flags = protocol.joined([protocol.ROOT_FILES] * root_files)
-    with connection:
-        try:
-            protocol.send(connection, protocol.encode(protocol.STAY, protocol.version().encode(), flags))
-            message = protocol.receive(connection, bytearray())
-        except (TimeoutError, BrokenPipeError, ConnectionResetError):
-            message = None
+    message = None
+    for _ in range(_MOST_ATTEMPTS):
+        connection, joined = starting.join_or_start(name, ["--root-files"] * root_files)
+        connection.settimeout(_LONG_PATIENCE)
+        with connection:
+            _send(connection, protocol.encode(protocol.STAY, protocol.version().encode(), flags))
+            try:
+                message = protocol.receive(connection, bytearray())
+            except TimeoutError:
+                break
+        if message is not None or not joined:
+            break
     if message is not None and message[0] == protocol.ANSWER:
         told = json.loads(message[1][0])
         return told["changed"], told["note"]
@@ -121,25 +174,28 @@ def start(name: str, root_files: bool) -> tuple[bool, str]:
 
 
 def restart(name: str) -> bool:
-    """Have a running machine go down cleanly and come up again, and wait for that; False when it did not run."""
+    """Have a running machine go down cleanly and come up again, and wait for that; False when it stays down or did not run."""
     folder = folder_of(name)
-    connection = starting.join(folder)
+    connection = _join_when_booted(folder, _LONG_PATIENCE)
     if connection is None:
         return False
     connection.settimeout(_LONG_PATIENCE)
     with connection:
-        protocol.send(connection, protocol.encode(protocol.SHUTDOWN, protocol.RESTART))
+        _send(connection, protocol.encode(protocol.SHUTDOWN, protocol.RESTART))
         try:
-            protocol.receive(connection, bytearray())
+            message = protocol.receive(connection, bytearray())
         except TimeoutError:
             raise CommandError(f"the machine {name} does not go down; see {places.log_of(folder)}") from None
-    deadline = time.monotonic() + _LONG_PATIENCE
-    while places.is_running(folder) and time.monotonic() < deadline:
-        again = starting.join(folder)
-        if again is not None:
-            again.close()
-            return True
-        time.sleep(_PAUSE)
-    if places.facts(folder).get("how") == ending.IDLE.mark:  # it has been up, and nothing kept it
+    if message is not None and message[0] == protocol.FAILED:
+        raise CommandError(os.fsdecode(message[1][1]))
+    if message is not None and _wait_for_end(folder, _LONG_PATIENCE):
+        return False
+    again = _join_when_booted(folder, _LONG_PATIENCE)
+    if again is not None:
+        again.close()
         return True
-    raise CommandError(f"the machine {name} has not come up again; see {places.log_of(folder)}")
+    how = places.facts(folder).get("how")
+    if how == ending.IDLE.mark:  # it has been up, and nothing kept it
+        return True
+    reason = f"; see {places.log_of(folder)}" if how in (None, ending.RESTARTED.mark) else f": it was {how}"
+    raise CommandError(f"the machine {name} has not come up again{reason}")

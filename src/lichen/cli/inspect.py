@@ -13,6 +13,7 @@ from lichen.cli.asking import CommandError, processes_of, status_of
 from lichen.cli.hostcheck import findings
 from lichen.cli.tables import show
 from lichen.daemon import history, places
+from lichen.daemon.logs import printable
 
 if TYPE_CHECKING:
     from lichen.daemon.description import MachineFacts, ProcessFacts
@@ -47,7 +48,7 @@ def ps(machine: str) -> None:
         raise CommandError(f"the machine {machine} does not run")
     titles = ["PID", "PPID", "USER", "WORLD", "STATE", "AGE", "TIME", "COMMAND"]
     show(titles, [_process_row(process) for process in told])
-    click.echo(f"kept running by: {'; '.join(status['kept'])}")
+    click.echo(f"kept running by: {printable('; '.join(status['kept']))}")
 
 
 def _process_row(process: ProcessFacts) -> list[str]:
@@ -100,7 +101,7 @@ def _machine_lines(told: MachineFacts) -> list[tuple[str, str]]:
         ("extension", "in use" if told["extension"] else "not in use: pure Python"),
         ("sessions", str(told["sessions"])),
         ("processes", str(told["processes"])),
-        ("kept running by", "; ".join(told["kept"])),
+        ("kept running by", printable("; ".join(told["kept"]))),
         ("missing calls", ", ".join(missing[:_MOST_NAMED]) + more or "none that programs asked for"),
         ("kernel errors", f"{told['errors']}, see the log" if told["errors"] else "none"),
     ]

@@ -39,7 +39,10 @@ def _row(name: str, verbose: bool) -> list[str]:
     if not running:
         return [*row, *("-" * len(_VERBOSE))]
     facts = places.facts(folder)
-    told = status_of(name) or {}
+    try:
+        told = status_of(name) or {}
+    except CommandError:
+        told = {"kept": ["its kernel does not answer"]}
     return [
         *row,
         facts.get("version", "?"),
@@ -119,7 +122,7 @@ def terminate(name: str) -> None:
 def shutdown() -> None:
     """End all machines of this user at once."""
     for name in places.names():
-        if os.path.isdir(places.folder_of(name)):
+        if os.path.isdir(places.folder_of(name)):  # a throw-away one may have gone meanwhile
             end(name)
 
 

@@ -8,9 +8,15 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from lichen.daemon.logs import printable
+
 
 def show(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of text below their titles; in a terminal what is too long is cut to fit."""
+    """Print rows of text below their titles; in a terminal what is too long is cut to fit.
+
+    Programs choose their names and arguments: what would end a line or control the terminal is shown by its escape.
+    """
+    rows = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         _write([titles, *rows])
         return

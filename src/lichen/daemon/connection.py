@@ -1,4 +1,4 @@
-"""The kernel's end of a client's socket: whole messages in, short messages out, never waiting."""
+"""The kernel's end of a client's socket: whole messages in and out, never waiting."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Connection:
         self.gone: Callable[[], None] = lambda: None
         self._buffer = bytearray()
         self._descriptors: list[int] = []
+        self._unsent = bytearray()
         self.is_open = True
         connection.setblocking(False)
-        platform.watch(connection.fileno(), select.EPOLLIN, lambda events: self._ready())
+        platform.watch(connection.fileno(), select.EPOLLIN, self._ready)
 
     def peer(self) -> tuple[int, int]:
         """(process id, user id) of whoever connected."""
@@ -43,13 +44,23 @@ class Connection:
         """Send a message; a client that does not take its messages is let go."""
         if not self.is_open:
             return
-        message = protocol.encode(kind, *fields)
+        waits = bool(self._unsent)
+        self._unsent += protocol.encode(kind, *fields)
+        if not waits:
+            self._push()
+            if self._unsent:
+                self.platform.watch(self.socket.fileno(), select.EPOLLIN | select.EPOLLOUT, self._ready)
+        elif len(self._unsent) > protocol.MOST:
+            self.close()
+
+    def _push(self) -> None:
+        """Send as much as the host takes."""
         try:
-            if self.socket.send(message, socket.MSG_NOSIGNAL) == len(message):
-                return
+            del self._unsent[: self.socket.send(self._unsent, socket.MSG_NOSIGNAL)]
+        except BlockingIOError:
+            return
         except OSError:
-            pass
-        self.close()
+            self.close()
 
     def close(self) -> None:
         """Hang up. `gone` is called, as when the client does it."""
@@ -61,9 +72,19 @@ class Connection:
         for descriptor in self._descriptors:
             os.close(descriptor)
         self._descriptors.clear()
+        self._unsent.clear()
         self.gone()
 
-    def _ready(self) -> None:
+    def _ready(self, events: int) -> None:
+        if events & select.EPOLLOUT:
+            self._push()
+            if self.is_open and not self._unsent:
+                self.platform.watch(self.socket.fileno(), select.EPOLLIN, self._ready)
+        if events & ~select.EPOLLOUT and self.is_open:
+            self._take()
+
+    def _take(self) -> None:
+        """Act on what the client has sent."""
         try:
             if not self._receive():
                 self.close()

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Process
 
 
+_MOST_TEXT: Final = 1 << 20
+"""Characters of all command lines together, of which every process has its share: an answer is one message."""
+
+
 class MachineFacts(TypedDict, total=False):
     """What `status` tells; kernels of other versions may leave some out."""
 
@@ -71,11 +75,12 @@ def processes(kernel: Kernel) -> list[ProcessFacts]:
     """Every process but init, parents before children where ids allow."""
     now = kernel.machine.state.uptime()
     table = kernel.machine.state.processes
-    return [_process(process, now) for id, process in sorted(table.items()) if id != INIT]
+    share = _MOST_TEXT // len(table)
+    return [_process(process, now, share) for id, process in sorted(table.items()) if id != INIT]
 
 
-def _process(process: Process, now: float) -> ProcessFacts:
-    words = [word.decode(errors="replace") for word in process.arguments]
+def _process(process: Process, now: float, most: int) -> ProcessFacts:
+    words = b" ".join(process.arguments)[:most].decode(errors="replace")
     return {
         "id": process.id,
         "parent": process.parent.id if process.parent is not None else 0,
@@ -84,7 +89,7 @@ def _process(process: Process, now: float) -> ProcessFacts:
         "state": "zombie" if process.is_zombie else "stopped" if process.stopped else "alive",
         "age": now - process.started,
         "time": process.processor_time().total,
-        "command": " ".join(words) or process.name,
+        "command": words or process.name,
     }
 
 

@@ -33,10 +33,16 @@ class Way(NamedTuple):
     cleanly: bool = False
     """Whether services come first, and then every process is asked as its own world does it."""
     boots_again: bool = False
+    is_final: bool = False
+    """Whether it is the owner's word, so that a program of the machine cannot have that come back any more."""
 
     def at_once(self) -> Way:
         """The same without asking anybody."""
         return self._replace(grace=0.0, signals=(), cleanly=False)
+
+    def for_good(self, mark: str) -> Way:
+        """The same, after which the machine stays down, as its owner has said meanwhile."""
+        return self._replace(told="", mark=mark, boots_again=False, is_final=True)
 
 
 def _clean(told: str, mark: str, boots_again: bool = False) -> Way:
@@ -46,8 +52,8 @@ def _clean(told: str, mark: str, boots_again: bool = False) -> Way:
 _HANG_UP: Final = (signal.SIGHUP, signal.SIGTERM, signal.SIGCONT)
 IDLE: Final = Way("", "idle", _TERMINATE_GRACE)
 PROGRAM_ENDED: Final = Way("", "its program ended", _TERMINATE_GRACE, _HANG_UP)
-TERMINATED: Final = Way("is being terminated", "terminated", _TERMINATE_GRACE, _HANG_UP)
-STOPPED: Final = _clean("is being stopped", "stopped")
+TERMINATED: Final = Way("is being terminated", "terminated", _TERMINATE_GRACE, _HANG_UP, is_final=True)
+STOPPED: Final = _clean("is being stopped", "stopped")._replace(is_final=True)
 RESTARTED: Final = _clean("is going down for restart", "restarted", boots_again=True)
 OF_POWER: Final = {
     PowerAction.HALT: _clean("is going down for halt", "halted"),

@@ -218,9 +218,18 @@ class Kernel:
         return self._way is not None and self._way.boots_again and not self.fresh
 
     def go_down(self, way: ending.Way) -> None:
-        """End the machine, with whatever runs on it; what is more urgent takes the place of what has begun."""
-        if self._way is not None and way.grace >= self._way.grace:
+        """End the machine, with whatever runs on it; what is more urgent takes the place of what has begun.
+
+        That its owner has it stay down counts however urgent it is, and whatever programs ask for after that.
+        """
+        begun = self._way
+        if begun is not None and way.grace >= begun.grace:
+            if way.is_final and begun.boots_again:
+                log.info("going down: %s, and not booting again", way.mark)
+                self._way = begun.for_good(way.mark)
             return
+        if begun is not None and begun.is_final and not way.is_final:
+            way = way.for_good(begun.mark)
         log.info("going down: %s", way.mark)
         self._way = way
         self.life.over()

@@ -40,12 +40,21 @@ def home() -> str:
 
 def check_name(name: str) -> None:
     """PlaceError unless `name` may be a machine's name."""
-    plain = name.removeprefix(FRESH_PREFIX)
-    if not plain or len(name) > _LONGEST_NAME or not _NAME_CHARACTERS.issuperset(plain) or plain[0] == "-":
+    if not _is_name(name):
         raise PlaceError(
             f"{name[:_LONGEST_NAME]!r} is no name for a machine: at most {_LONGEST_NAME} letters, digits, - and _ are, "
             "and the first is no -"
         )
+
+
+def _is_name(name: str) -> bool:
+    plain = name.removeprefix(FRESH_PREFIX)
+    return (
+        bool(plain)
+        and len(name) <= _LONGEST_NAME
+        and _NAME_CHARACTERS.issuperset(plain)
+        and not plain.startswith("-")
+    )
 
 
 def machines() -> str:
@@ -135,12 +144,14 @@ def wait_for_end(folder: str) -> None:
 
 
 def names() -> Iterator[str]:
-    """Every machine that has a folder, in order."""
+    """Every machine that has a folder, in order; what else somebody has put there is none."""
     try:
         found = sorted(os.listdir(machines()))
     except (FileNotFoundError, NotADirectoryError):
         return
-    yield from found
+    for name in found:
+        if _is_name(name) and os.path.isdir(folder_of(name)):
+            yield name
 
 
 def remove_dead_fresh_machines() -> None:
@@ -166,6 +177,7 @@ def remove_if_dead(folder: str) -> bool:
         return True
     if lock is None:
         return False
+    stop_listening(folder)
     remove_tree(folder)
     os.close(lock)
     return True

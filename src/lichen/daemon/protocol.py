@@ -24,7 +24,10 @@ START: Final = 1
 RESIZE: Final = 2
 SIGNAL: Final = 3
 SHUTDOWN: Final = 4
-"""End the machine: by the field STOP or RESTART as these say, without a field at once."""
+"""End the machine: by the field STOP or RESTART as these say, without a field at once.
+
+There is an answer only to a RESTART that will not be one, as the machine is going down for good.
+"""
 QUERY: Final = 5
 CONTINUED: Final = 6
 """A shell continues the client; its field says whether in the foreground of the terminal."""

@@ -64,7 +64,7 @@ class Session:
             elif kind == protocol.CONTINUED and self.process is not None:
                 self._continue(self.process, fields[0] == b"1")
             elif kind == protocol.SHUTDOWN:
-                self.kernel.go_down(_WAYS.get(fields[0] if fields else b"", ending.TERMINATED))
+                self._shut_down(fields[0] if fields else b"")
             elif kind == protocol.STAY:
                 self._stay(fields)
             elif kind == protocol.QUERY:
@@ -79,6 +79,15 @@ class Session:
         import json
 
         self.connection.send(protocol.ANSWER, json.dumps(answer).encode())
+
+    def _shut_down(self, how: bytes) -> None:
+        way = _WAYS.get(how, ending.TERMINATED)
+        if way.boots_again and self.kernel.fresh:
+            self._fail(FAILURE, f"the throw-away machine {self.kernel.name} ends with its program")
+            return
+        self.kernel.go_down(way)
+        if way.boots_again and not self.kernel.boots_again:
+            self._answer({"boots_again": False})
 
     def _stay(self, fields: list[bytes]) -> None:
         version, flags = fields

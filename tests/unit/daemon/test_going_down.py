@@ -126,3 +126,19 @@ def test_at_once_outdoes_what_has_begun(going: type[Going]) -> None:
     assert it.took is not None
     assert it.took < ending.STOPPED.grace
     assert program.status is not None
+
+
+def test_the_owners_stop_outdoes_any_restart(going: type[Going]) -> None:
+    """One that has begun, though it is as urgent, and one that a program asks for at once."""
+    it = going([])
+    Program(it.world)
+    it.kernel.go_down(ending.RESTARTED)
+    it.kernel.go_down(ending.STOPPED)
+    assert not it.kernel.boots_again
+    it.kernel.go_down(ending.OF_POWER[PowerAction.RESTART].at_once())
+    it.run()
+    assert it.took is not None
+    assert it.took < ending.STOPPED.grace
+    assert not it.kernel.boots_again
+    assert it.kernel._way is not None
+    assert it.kernel._way.mark == "stopped"

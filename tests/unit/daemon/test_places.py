@@ -41,6 +41,14 @@ def test_what_is_no_name(name: str) -> None:
         places.check_name(name)
 
 
+def test_what_else_lies_there_is_no_machine() -> None:
+    """Nor does it keep machines from being listed, booted and shut down."""
+    places.make_folder("one")
+    Path(places.machines(), "two").touch()
+    Path(places.machines(), "three and four").mkdir()
+    assert list(places.names()) == ["one"]
+
+
 def test_folders_are_private() -> None:
     folder = places.make_folder("one")
     assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
