@@ -19,6 +19,7 @@ from lichen.daemon import places
 
 _VARIABLES: Final = ("LICHEN_HOME", "XDG_DATA_HOME", "LICHEN_WINDOWS", "LICHEN_IDLE_SECONDS")
 """What says where machines lie and how they are, which a login does not say again."""
+_FOLDERS: Final = ("LICHEN_HOME", "XDG_DATA_HOME", "LICHEN_WINDOWS")
 _SECONDS: Final = 30
 
 
@@ -31,10 +32,10 @@ def enable(name: str) -> None:
     `loginctl enable-linger` makes it the host's boot instead of the login.
     """
     places.check_name(name)
+    if name.startswith(places.FRESH_PREFIX):
+        raise CommandError(f"{name} is the name of a throw-away machine, which ends with its program")
     path = _unit_path(name)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(unit(name, _command()))
+    _write(path, unit(name, _command()))
     click.echo(f"{path} is written")
     if _answers():
         _systemctl("enable", os.path.basename(path))
@@ -99,6 +100,19 @@ def unit(name: str, command: list[str]) -> str:
     )
 
 
+def _write(path: str, text: str) -> None:
+    """Write a unit, of which nothing is there when it cannot be written whole."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    unfinished = f"{path}.new"
+    try:
+        with open(unfinished, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(unfinished, path)
+    finally:
+        if os.path.exists(unfinished):
+            os.unlink(unfinished)
+
+
 def _word(text: str) -> str:
     """A word of a unit, quoted, in which nothing is replaced but what says so."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
@@ -113,7 +127,16 @@ def crontab_line(name: str, command: list[str]) -> str:
 
 
 def _variables() -> list[tuple[str, str]]:
-    return [(name, os.environ[name]) for name in _VARIABLES if os.environ.get(name)]
+    """What is to be the same at login, where the current folder is another; CommandError when no file of theirs can say it."""
+    found = []
+    for name in _VARIABLES:
+        value = os.environ.get(name)
+        if value and name in _FOLDERS:
+            value = os.path.abspath(value)
+        if value and not value.isprintable():
+            raise CommandError(f"{name}={value!r}: neither systemd nor cron can be told of such a name")
+        found += [(name, value)] if value else []
+    return found
 
 
 def _command() -> list[str]:

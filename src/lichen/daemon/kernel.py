@@ -287,22 +287,32 @@ class Kernel:
         self.go_down(ending.STOPPED)
 
     def _end(self) -> None:
-        """Give everything back; the lock goes last, with this process."""
-        places.stop_listening(self.folder)
+        """Give everything back, also when the machine's folder cannot be written; the lock goes last, with this process."""
+        for step in (self._hang_up, self.machine.close, self._note_end, self._forget):
+            try:
+                step()
+            except OSError:
+                log.exception("something is left")
+        log.info("ended")
+
+    def _hang_up(self) -> None:
         self.listener.close()
         for session in list(self.life.sessions):
             session.machine_ended()
-        self.machine.close()
+        places.stop_listening(self.folder)
+
+    def _note_end(self) -> None:
         if self._way is None:
             history.failed(self.folder)
         else:
-            if not self.boots_again:
-                places.set_started(self.folder, False)
             history.ended(self.folder, self._way.mark)
-        # else its log is still of use, until the next start
+
+    def _forget(self) -> None:
+        """Remove what says that the machine is started; of a throw-away one all but what an error is explained by."""
+        if self._way is not None and not self.boots_again:
+            places.set_started(self.folder, False)
         if self.fresh and not self.machine.scheduler.errors:
             remove_tree(self.folder)
-        log.info("ended")
 
     # ---- what is told
 

@@ -49,8 +49,8 @@ class Life:
 
     def start(self) -> bool:
         """Have the machine stay until it is stopped; False when that was so already."""
-        was, self.is_started = self.is_started, True
         places.set_started(self._kernel.folder, True)
+        was, self.is_started = self.is_started, True
         self._rest()
         return not was
 

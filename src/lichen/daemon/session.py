@@ -95,10 +95,14 @@ class Session:
             self.kernel.check(version, protocol.parted(flags))
             if self.kernel.fresh:
                 raise LaunchError(f"the throw-away machine {self.kernel.name} ends with its program")
+            changed = self.kernel.life.start()
         except LaunchError as error:
             self._fail(error.status, str(error))
+        except OSError as error:
+            self._fail(
+                FAILURE, f"the machine {self.kernel.name} cannot be kept: {error.filename}: {error.strerror}"
+            )
         else:
-            changed = self.kernel.life.start()
             self._answer({"changed": changed, "note": self.kernel.take_note()})
 
     # ---- the program

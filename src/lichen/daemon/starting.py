@@ -47,11 +47,14 @@ def join(folder: str) -> socket.socket | None:
 def join_or_start(name: str, arguments: list[str]) -> tuple[socket.socket, bool]:
     """A connection to the machine's kernel, which is started with `arguments` when it does not run; whether it ran."""
     deadline = time.monotonic() + _PATIENCE
+    can_start = "--fresh" in arguments or not name.startswith(places.FRESH_PREFIX)
     while True:
-        folder = places.make_folder(name)
+        folder = places.make_folder(name) if can_start else places.folder_of(name)
         connection = join(folder)
         if connection is not None:
             return connection, True
+        if not can_start:
+            raise StartError(f"there is no throw-away machine {name}; `lichen list` shows those that are")
         lock = places.try_lock(folder)
         if lock is not None:
             try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from lichen.cli.login import crontab_line, unit
+from lichen.cli.asking import CommandError
+from lichen.cli.login import crontab_line, enable, unit
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +34,26 @@ def test_the_crontab_line_is_one_for_the_shell() -> None:
     shown = command.replace("'/opt/my tools/lichen'", "sh -c 'echo \"$LICHEN_HOME\" $0 $1'", 1)
     done = subprocess.run(["sh", "-c", shown], check=True, capture_output=True, text=True)
     assert done.stdout == '/a "b" 100%/$HOME start mine\n'
+
+
+def test_folders_are_named_for_wherever_a_login_begins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LICHEN_HOME", "here")
+    assert f'Environment="LICHEN_HOME={tmp_path}/here"\n' in unit("mine", ["/opt/lichen"])
+    assert f"LICHEN_HOME={tmp_path}/here " in crontab_line("mine", ["/opt/lichen"])
+
+
+@pytest.mark.parametrize("value", ["/a\nExecStart=/bin/sh", "/\udcff"])
+def test_what_no_unit_can_say(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LICHEN_HOME", value)
+    with pytest.raises(CommandError, match="LICHEN_HOME="):
+        unit("mine", ["/opt/lichen"])
+
+
+def test_throw_away_machines_are_not_for_logins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    done = CliRunner().invoke(enable, ["fresh.1-2"])
+    assert isinstance(done.exception, CommandError)
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from lichen.daemon import ending, places
+from lichen.daemon import ending, history, places
 from lichen.daemon.kernel import Kernel
 from lichen.executive.power import Power, PowerAction
 from lichen.executive.wait import Blocks, Wait
@@ -142,3 +142,24 @@ def test_the_owners_stop_outdoes_any_restart(going: type[Going]) -> None:
     assert not it.kernel.boots_again
     assert it.kernel._way is not None
     assert it.kernel._way.mark == "stopped"
+
+
+def test_a_folder_that_cannot_be_written_any_more(
+    going: type[Going], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guests end, and what can be noted of the end is."""
+
+    def refused(folder: str) -> None:
+        raise PermissionError(13, "Permission denied", folder)
+
+    it = going([])
+    closed: list[bool] = []
+    it.kernel.machine.close = lambda: closed.append(True)  # type: ignore[method-assign]
+    it.kernel.listener = cast(Any, SimpleNamespace(close=lambda: None))
+    it.session.machine_ended = lambda: None
+    history.booted(it.kernel.folder, {"pid": 1})
+    monkeypatch.setattr(places, "stop_listening", refused)
+    it.kernel.go_down(ending.STOPPED)
+    it.kernel._end()
+    assert closed
+    assert places.facts(it.kernel.folder)["how"] == "stopped"
