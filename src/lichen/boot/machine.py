@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.boot import drives
+from lichen.boot.network import HOST, MachineNetwork
 from lichen.boot.refusals import LaunchError, hint_at
 from lichen.boot.tree import Tree
 from lichen.executive import programs
@@ -45,7 +46,7 @@ from lichen.filesystems.pipe import Pipes
 from lichen.filesystems.terminal import pty
 from lichen.filesystems.terminal.console import ClientTerminal
 from lichen.platforms.native.platform import NativePlatform
-from lichen.platforms.thishost import ThisHost
+from lichen.platforms.network.host import HostOfNamespace
 from lichen.subsystems.linux import init
 from lichen.subsystems.linux.errors import errno_of
 from lichen.subsystems.linux.files import opened_for_execution
@@ -72,7 +73,8 @@ class Machine:
     """One running machine.
 
     `folder` holds its private layer, `processor` is the core that it is bound to, `root_files` says that a kernel of root
-    shows what others may not read, `state` is Lichen's folder on the host, which no guest sees.
+    shows what others may not read, `state` is Lichen's folder on the host, which no guest sees, `network` is which network it
+    is to be on: `own`, `host`, `none`, or nothing for whichever the host has to offer.
     """
 
     def __init__(
@@ -83,9 +85,10 @@ class Machine:
         state: str | None = None,
         disk_size: int | None = None,
         host: Host | None = None,
+        network: str = HOST,
     ) -> None:
         raise_descriptor_limit()
-        self.host = host or ThisHost()
+        self.host = host or HostOfNamespace(None)
         self.scheduler = Scheduler(since_boot=partial(self.host.clock, time.CLOCK_BOOTTIME))
         self._folder, self._home = Path(folder), state
         self._userland = drives.find_userland(None if state is None else Path(state))
@@ -95,6 +98,7 @@ class Machine:
         self.platform.blank_taken = self._prepare_later
         self._preparing: Timer | None = None
         self.scheduler.platform = self.platform
+        self.network = MachineNetwork(network, self.platform, self.scheduler, self.host.processors)
         self.devices = Devices(self.host.now)
         self._worker = self.devices.worker = Worker()
         self.platform.watch(self._worker.descriptor, select.POLLIN, self._worker.finished)
@@ -128,6 +132,13 @@ class Machine:
             self.state.drives.update(drives.mount_drives(self.tree, self._userland))
         if disk_size is not None:
             self.tree.disk.limit(disk_size)
+        self._see_network()
+        self.network.left = self._see_network
+
+    def _see_network(self) -> None:
+        """Have guests be told of the network that they are on; looking makes it, so nobody does while the machine boots."""
+        if isinstance(self.host, HostOfNamespace):
+            self.host.namespace = self.network.namespace
 
     def _stopping_numbers(self, state: str | None) -> tuple[int, ...]:
         cache = None if state is None else Path(state, "ntdll-numbers")
@@ -179,6 +190,7 @@ class Machine:
 
     def close(self) -> None:
         """End every guest and give everything back to the host."""
+        self.network.close()
         self.platform.close()
         self._worker.close()
         self.state.close()
@@ -188,7 +200,7 @@ class Machine:
     def _register_drivers(self) -> None:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
-        sockets.register(self.devices, self.scheduler, self.platform)
+        sockets.register(self.devices, self.scheduler, self.platform, self.network.sockets)
 
     def _mount_generated_trees(self) -> None:
         machine = Whole(self.state)

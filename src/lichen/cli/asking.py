@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -148,14 +149,20 @@ def _wait_for_end(folder: str, patience: float) -> bool:
     return True
 
 
-def start(name: str, root_files: bool) -> tuple[bool, str]:
+def start(
+    name: str, root_files: bool, network: str = "", ports: Sequence[str] = ()
+) -> tuple[bool, str]:
     """Have a machine run until it is stopped: whether that is new, and what its kernel says of its former end, if anything."""
     places.check_name(name)
     places.remove_dead_fresh_machines()
-    flags = protocol.joined([protocol.ROOT_FILES] * root_files)
+    arguments = ["--root-files"] * root_files + ([f"--network={network}"] if network else [])
+    wishes = [protocol.ROOT_FILES] * root_files
+    wishes += [protocol.NETWORK + network.encode()] if network else []
+    wishes += [protocol.PUBLISH + port.encode() for port in ports]
+    flags = protocol.joined(wishes)
     message = None
     for _ in range(_MOST_ATTEMPTS):
-        connection, joined = starting.join_or_start(name, ["--root-files"] * root_files)
+        connection, joined = starting.join_or_start(name, arguments)
         connection.settimeout(_LONG_PATIENCE)
         with connection:
             _send(connection, protocol.encode(protocol.STAY, protocol.version().encode(), flags))

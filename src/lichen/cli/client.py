@@ -38,8 +38,10 @@ def complain(text: str) -> None:
 class Client:
     """One program of a session, from its request to its exit status; `machine` is made anew when it is `fresh`."""
 
-    def __init__(self, machine: str, fresh: bool = False, root_files: bool = False) -> None:
-        self.fresh, self.root_files = fresh, root_files
+    def __init__(
+        self, machine: str, fresh: bool = False, root_files: bool = False, network: str = ""
+    ) -> None:
+        self.fresh, self.root_files, self.network = fresh, root_files, network
         self.machine = places.new_fresh_name() if fresh else machine
         self.standard = [number for number in range(3) if _is_open(number)]
         self.terminal: Terminal | None = None
@@ -74,6 +76,7 @@ class Client:
     def _attempt(self, request: bytes, descriptors: list[int]) -> int | None:
         """Run the program; None when a machine ended just as we joined it, before the program began."""
         arguments = ["--fresh"] * self.fresh + ["--root-files"] * self.root_files
+        arguments += [f"--network={self.network}"] if self.network else []
         self.connection, joined = starting.join_or_start(self.machine, arguments)
         self._buffer.clear()
         try:

@@ -98,6 +98,8 @@ def _machine_lines(told: MachineFacts) -> list[tuple[str, str]]:
         ("kernel", f"Lichen {told['version']}, host process {told['pid']}, up {duration(told['uptime'])}"),
         ("placement", f"kernel and guests share core {told['processor']}"),
         ("isolation", f"guests have namespaces of their own: {told['namespaces']}"),
+        ("network", told["network"]),
+        *([("published", ", ".join(told["ports"]))] if told["ports"] else []),
         ("extension", "in use" if told["extension"] else "not in use: pure Python"),
         ("sessions", str(told["sessions"])),
         ("processes", str(told["processes"])),

@@ -54,18 +54,43 @@ def _row(name: str, verbose: bool) -> list[str]:
     ]
 
 
+def _ports(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Ports as they are written; a usage error for one that is not."""
+    from lichen.daemon.ports import port_of
+
+    for text in values:
+        try:
+            port_of(text)
+        except (ValueError, OSError):
+            raise click.BadParameter(f"{text}: [HOSTADDR:]HOST:GUEST[/udp] is needed") from None
+    return values
+
+
 @click.command()
 @click.argument("name", default=places.DEFAULT)
 @click.option(
     "--root-files", is_flag=True, help="(As root) let the machine show files that only root may read."
 )
+@click.option(
+    "--network",
+    type=click.Choice(places.NETWORKS),
+    help="The network that the machine is on, now and when it is booted again.",
+)
+@click.option(
+    "--publish",
+    "ports",
+    multiple=True,
+    callback=_ports,
+    metavar="[HOSTADDR:]HOST:GUEST[/udp]",
+    help="Let this port of the host lead into the machine.",
+)
 @click.option("--wait", is_flag=True, help="Stay until the machine has ended, as a service manager wants it.")
-def start(name: str, root_files: bool, wait: bool) -> None:
+def start(name: str, root_files: bool, network: str | None, ports: tuple[str, ...], wait: bool) -> None:
     """Have a machine run until it is stopped, also with nothing in it.
 
     Without this, a machine ends by itself when nothing runs on it any more. One that runs already is not booted again.
     """
-    changed, note = start_machine(name, root_files)
+    changed, note = start_machine(name, root_files, network or "", ports)
     if note:
         click.echo(note)
     elif not changed:

@@ -28,6 +28,10 @@ Run PROGRAM on a machine: a path of the machine's, or a name found on its PATH.
   --env NAME=VALUE                   with this variable
   --share HOSTDIR[:GUESTDIR][:ro]    with this folder of the host, where writes reach the host
   --disk SIZE                        let the machine take no more of the host's disk (10G, 500M, or none), and keep that
+  --network own|host|none            (when the machine starts) with a network of its own, on the host's, or with the
+                                     loopback alone, and keep that; default: own if the host has a way out of it
+  --publish [HOSTADDR:]HOST:GUEST[/udp]
+                                     with this port of the host leading into the machine (HOSTADDR: 127.0.0.1)
   --trace[=FILE]                     tell each system call on standard error or in FILE
   --root-files                       (as root) let the machine show files that only root may read
 
@@ -50,15 +54,22 @@ class Options:
         """The program and its arguments; nothing for the user's login shell."""
         self.machine = places.DEFAULT
         self.fresh = self.root_files = self.help = False
-        self.user = self.folder = self.disk = ""
+        self.user = self.folder = self.disk = self.network = ""
         self.environment: list[str] = []
         self.shares: list[str] = []
+        self.ports: list[str] = []
         self.trace: str | None = None
         """A file, or nothing for standard error; None when there is to be no trace."""
 
 
-_VALUES: Final = {"--machine": "machine", "--user": "user", "--cwd": "folder", "--disk": "disk"}
-_LISTS: Final = {"--env": "environment", "--share": "shares"}
+_VALUES: Final = {
+    "--machine": "machine",
+    "--user": "user",
+    "--cwd": "folder",
+    "--disk": "disk",
+    "--network": "network",
+}
+_LISTS: Final = {"--env": "environment", "--share": "shares", "--publish": "ports"}
 _SWITCHES: Final = {"--fresh": "fresh", "--root-files": "root_files", "--help": "help", "-h": "help"}
 
 
@@ -85,6 +96,8 @@ def parse(arguments: list[str]) -> Options:
         raise UsageError("the program's name is empty" if rest else "a program is needed")
     if options.fresh and options.machine != places.DEFAULT:
         raise UsageError("--fresh and --machine exclude each other")
+    if options.network and options.network not in places.NETWORKS:
+        raise UsageError(f"--network {options.network}: own, host or none is needed")
     options.program = rest
     return options
 
@@ -133,7 +146,7 @@ def shell() -> int:
 def start(options: Options) -> int:
     """Run what the options say; every failure ends as a message and a status."""
     try:
-        client = Client(options.machine, options.fresh, options.root_files)
+        client = Client(options.machine, options.fresh, options.root_files, options.network)
         request = _request(options, client)
         trace = None if options.trace is None else _trace_descriptor(options.trace)
     except OSError as error:
@@ -163,6 +176,8 @@ def _request(options: Options, client: Client) -> protocol.Start:
     flags = [protocol.TRACE] if options.trace is not None else []
     flags += [protocol.ROOT_FILES] if options.root_files else []
     flags += [_disk(options.disk)] if options.disk else []
+    flags += [protocol.NETWORK + options.network.encode()] if options.network else []
+    flags += [_port(text) for text in options.ports]
     flags += [protocol.JOB_CONTROL] if client.stoppable else []
     program = [os.fsencode(word) for word in options.program]
     return protocol.Start(
@@ -190,6 +205,17 @@ def _disk(text: str) -> bytes:
     except ValueError:
         raise UsageError(f"--disk {text}: a size is needed, as 10G or 500M, or none") from None
     return protocol.DISK + str(size).encode()
+
+
+def _port(text: str) -> bytes:
+    """The flag for a port of the host that leads into the machine."""
+    from lichen.daemon.ports import port_of
+
+    try:
+        port_of(text)
+    except (ValueError, OSError):
+        raise UsageError(f"--publish {text}: [HOSTADDR:]HOST:GUEST[/udp] is needed") from None
+    return protocol.PUBLISH + os.fsencode(text)
 
 
 def _folder(options: Options) -> str:

@@ -66,6 +66,8 @@ def status(kernel: Kernel) -> MachineFacts:
         "extension": machine.has_extension,
         "root_files": kernel.root_files,
         "disk": machine.tree.disk.size,
+        "network": machine.network.describe(),
+        "ports": kernel.ports.describe(),
         "errors": machine.scheduler.errors,
         "missing": machine.missing_calls(),
     }

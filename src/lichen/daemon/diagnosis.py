@@ -7,6 +7,8 @@ import os
 import re
 from typing import Final
 
+from lichen.boot.refusals import LaunchError
+
 NEEDED: Final = (5, 9)
 """The oldest host that will do."""
 _REFUSALS: Final = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL)
@@ -14,6 +16,8 @@ _REFUSALS: Final = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL)
 
 def explain(error: BaseException, folder: str) -> str:
     """What to tell the user of an error during boot; the log has the rest."""
+    if isinstance(error, LaunchError):
+        return str(error)
     if not isinstance(error, OSError):
         return f"an error in Lichen's kernel; its log is {os.path.join(folder, 'log')}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -23,6 +23,7 @@ from lichen.daemon import description, diagnosis, ending, history, places, proce
 from lichen.daemon.connection import Connection
 from lichen.daemon.life import Life
 from lichen.daemon.logs import BoundedHandler
+from lichen.daemon.ports import Ports
 from lichen.daemon.session import Session
 from lichen.daemon.trace import Tracing
 from lichen.executive.scheduler import Parking
@@ -33,6 +34,8 @@ log = logging.getLogger("lichen.daemon")
 
 _LAST_WORDS: Final = 2.0
 """Seconds that clients have to hear of the end of their programs."""
+_NETWORK, _PUBLISH = "--network=", "--publish="
+"""What options begin with that say which network the machine is to be on, and which of the host's ports lead into it."""
 
 
 def main(folder: str, lock: int, connection: int, options: list[str]) -> NoReturn:
@@ -104,6 +107,7 @@ class Kernel:
         self.name = os.path.basename(folder)
         self.life = Life(self)
         self.machine: Machine
+        self.ports: Ports
         self.tracing: Tracing
         self.processor = -1
         self.listener: socket.socket
@@ -124,6 +128,7 @@ class Kernel:
             log.warning("%s", self._note)
         facts = {"pid": os.getpid(), "version": lichen.__version__, "processor": self.processor}
         history.booted(self.folder, facts)
+        network = self._option(_NETWORK)
         root = os.path.join(self.folder, "root")
         os.makedirs(root, 0o700, exist_ok=True)
         self.machine = Machine(
@@ -132,10 +137,19 @@ class Kernel:
             self.root_files,
             state=places.state_of(self.folder),
             disk_size=places.disk_size(self.folder),
+            network=next(iter(network), places.network(self.folder)),
         )
+        for kind in network:
+            places.set_network(self.folder, kind)
+        self.ports = Ports(self.machine)
+        self.ports.publish_again(self._option(_PUBLISH))
         self.tracing = Tracing(self.machine.subsystems, self.machine.scheduler)
         self.machine.subsystem_added = self.tracing.subsystem_added
         log.info("booted %s on core %d", self.name, self.processor)
+
+    def _option(self, name: str) -> list[str]:
+        """The values of an option."""
+        return [option.removeprefix(name) for option in self._options if option.startswith(name)]
 
     def serve(self, first: socket.socket | None) -> bool:
         """Serve clients until the machine is shut down; `first` is one. False when the kernel failed."""
@@ -188,6 +202,19 @@ class Kernel:
             )
         if self.is_ending:
             raise LaunchError(f"the machine {self.name} is going down")
+        kind = self.machine.network.plan.kind
+        for wanted in protocol.values(flags, protocol.NETWORK):
+            if wanted != kind:
+                raise LaunchError(
+                    f"the machine {self.name} runs with --network {kind}, not {wanted}: "
+                    f"end it first, with `lichen terminate {self.name}`",
+                )
+
+    def grant(self, flags: list[bytes]) -> None:
+        """Have what a client, who was checked, wants of the network: ports (LaunchError), and the same the next time."""
+        for kind in protocol.values(flags, protocol.NETWORK):
+            places.set_network(self.folder, kind)
+        self.ports.publish(protocol.values(flags, protocol.PUBLISH))
 
     def take_note(self) -> str:
         """What the first client is to be told of the machine's former end; nothing after that."""
@@ -268,7 +295,9 @@ class Kernel:
         logging.shutdown()
         os.set_inheritable(self.lock, True)
         os.sched_setaffinity(0, self._allowed)
-        words = starting.kernel_command(self.folder, self.lock, -1, self._options)
+        options = [option for option in self._options if not option.startswith(_PUBLISH)]
+        options += [_PUBLISH + text for text in self.ports.texts()]
+        words = starting.kernel_command(self.folder, self.lock, -1, options)
         os.execv(words[0], words)
 
     def _stop(self) -> None:
@@ -296,6 +325,7 @@ class Kernel:
         log.info("ended")
 
     def _hang_up(self) -> None:
+        self.ports.close()
         self.listener.close()
         for session in list(self.life.sessions):
             session.machine_ended()

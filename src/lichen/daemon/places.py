@@ -1,7 +1,8 @@
 """Where things of a machine lie on the host, and how one tells from there whether it runs.
 
 A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, `running` with what its kernel says of itself,
-`disk` with the size that its user gave it, and `started`, which is there while it is to stay until it is stopped.
+`disk` with the size that its user gave it, `network` with the network that its user chose for it, and `started`, which is there
+while it is to stay until it is stopped.
 The kernel holds a lock on `lock` all its life, which the host drops however it dies; so "is it running" needs no guess.
 """
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = "default"
 FRESH_PREFIX: Final = "fresh."
 """Names of throw-away machines; no user's machine can have one."""
+NETWORKS: Final = ("own", "host", "none")
 _LONGEST_NAME: Final = 64
 _BACKLOG: Final = 64
 _NAME_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
@@ -227,10 +229,29 @@ def disk_size(folder: str) -> int | None:
 
 def set_disk_size(folder: str, size: int) -> None:
     """Keep a machine's size for its next start; 0: it has none."""
-    path = os.path.join(folder, "disk")
+    _keep(folder, "disk", str(size))
+
+
+def network(folder: str) -> str:
+    """The network that a machine is to be on, as its user said once; nothing when nobody has."""
+    try:
+        with open(os.path.join(folder, "network")) as file:
+            text = file.read().strip()
+    except FileNotFoundError:
+        return ""
+    return text if text in NETWORKS else ""
+
+
+def set_network(folder: str, network: str) -> None:
+    """Keep a machine's network for its next start."""
+    _keep(folder, "network", network)
+
+
+def _keep(folder: str, name: str, text: str) -> None:
+    path = os.path.join(folder, name)
     unfinished = f"{path}.new"
     with open(unfinished, "w") as file:
-        file.write(f"{size}\n")
+        file.write(f"{text}\n")
     os.replace(unfinished, path)
 
 

@@ -55,6 +55,10 @@ STOP: Final = b"stop"
 RESTART: Final = b"restart"
 DISK: Final = b"disk="
 """Begins a flag of START: the bytes of the host's disk that the machine may take from now on, 0 for all."""
+NETWORK: Final = b"network="
+"""Begins a flag of START: the network that the machine must be on."""
+PUBLISH: Final = b"publish="
+"""Begins a flag of START: a port of the host that is to lead into the machine."""
 _START_FIELDS: Final = 12
 _HEAD: Final = struct.Struct("<4sII")
 WORD: Final = struct.Struct("<I")
@@ -102,6 +106,11 @@ def _fields(body: bytes) -> list[bytes]:
         fields.append(body[at : at + length])
         at += length
     return fields
+
+
+def values(flags: Iterable[bytes], name: bytes) -> list[str]:
+    """What the flags say that begin with `name`."""
+    return [flag.removeprefix(name).decode(errors="replace") for flag in flags if flag.startswith(name)]
 
 
 def joined(strings: Iterable[bytes]) -> bytes:

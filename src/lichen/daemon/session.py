@@ -92,9 +92,11 @@ class Session:
     def _stay(self, fields: list[bytes]) -> None:
         version, flags = fields
         try:
-            self.kernel.check(version, protocol.parted(flags))
+            wishes = protocol.parted(flags)
+            self.kernel.check(version, wishes)
             if self.kernel.fresh:
                 raise LaunchError(f"the throw-away machine {self.kernel.name} ends with its program")
+            self.kernel.grant(wishes)
             changed = self.kernel.life.start()
         except LaunchError as error:
             self._fail(error.status, str(error))
@@ -111,6 +113,7 @@ class Session:
         """Start the program; takes the descriptors that it uses out of the list."""
         try:
             self.kernel.check(request.version, request.flags)
+            self.kernel.grant(request.flags)
             launch = self._launch(request, descriptors)
             self.process = start(self.kernel.machine, launch)
         except LaunchError as error:

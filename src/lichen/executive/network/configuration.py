@@ -7,7 +7,10 @@ scopes and states have Linux's numbers, and the front-ends turn them into their 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from lichen.executive.wait import Changes
 
 
 class InterfaceFlag:
@@ -111,4 +114,11 @@ class Configuration(Protocol):
     def neighbours(self) -> list[Neighbour]: ...
 
     def change(self, request: Change) -> None:
-        """Do as a request says; PRIVILEGE_NOT_HELD where the network is not the machine's own."""
+        """Do as a request says; PRIVILEGE_NOT_HELD where the network is not the machine's own.
+
+        Otherwise whatever the host says of such a request: OBJECT_NAME_COLLISION for what is there, ADDRESS_NOT_EXIST, ...
+        """
+
+    @property
+    def changed(self) -> Changes:
+        """Signalled whenever something of all this has changed, since it was first asked for."""

@@ -7,6 +7,7 @@ is a value of the family: never a record of bytes, and never a name of the host.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lichen.executive.io.attributes import Kind
@@ -67,6 +68,7 @@ class Level:
     UDP: Final = 17
     IP_6: Final = 41
     ICMP_6: Final = 58
+    RAW: Final = 255
     NETLINK: Final = 270
 
 
@@ -304,6 +306,8 @@ class Families:
     def __init__(self) -> None:
         self._families: dict[int, Family] = {}
         self.configuration: Configuration | None = None
+        self.prepare: Callable[[], Blocks[None] | None] = lambda: None
+        """Waits until the network is there; asked before a socket of it is made, as it may come with the first."""
 
     def register(self, number: int, family: Family) -> None:
         self._families[number] = family
@@ -314,3 +318,18 @@ class Families:
         if family is None:
             raise Failure(Status.FAMILY_NOT_SUPPORTED)
         return family
+
+    def create(
+        self, caller: Caller, number: int, type: int, protocol: int, options: int
+    ) -> Socket | Blocks[Socket]:
+        """A new socket of a family, once the network is there that it reaches."""
+        family = self.get(number)
+        prepared = None if number == AddressFamily.LOCAL else self.prepare()
+        if prepared is None:
+            return family.create(caller, type, protocol, options)
+        return _prepared(prepared, lambda: family.create(caller, type, protocol, options))
+
+
+def _prepared(prepared: Blocks[None], create: Callable[[], Socket]) -> Blocks[Socket]:
+    yield from prepared
+    return create()

@@ -29,6 +29,7 @@ class Capability:
     LINUX_IMMUTABLE: Final = 9
     NET_BIND_SERVICE: Final = 10
     NET_ADMIN: Final = 12
+    NET_RAW: Final = 13
     IPC_LOCK: Final = 14
     SYS_CHROOT: Final = 18
     SYS_PTRACE: Final = 19

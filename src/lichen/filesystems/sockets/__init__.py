@@ -5,23 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lichen.executive.network.sockets import AddressFamily
-from lichen.filesystems.sockets.configuration import HostConfiguration
+from lichen.filesystems.sockets.configuration import NetworkConfiguration
 from lichen.filesystems.sockets.events import HostEvents
 from lichen.filesystems.sockets.internet import InternetSockets
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.filesystems.sockets.netlink import NetlinkSockets
+from lichen.filesystems.sockets.network import HostNetwork
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Platform
     from lichen.executive.io.device import Devices
     from lichen.executive.scheduler import Scheduler
+    from lichen.filesystems.sockets.network import Network
 
 
-def register(devices: Devices, scheduler: Scheduler, platform: Platform) -> None:
-    """Let a machine have every family that there is a driver for."""
+def register(
+    devices: Devices, scheduler: Scheduler, platform: Platform, network: Network | None = None
+) -> None:
+    """Let a machine have every family that there is a driver for, on a network: the host's unless another is said."""
+    network = network or HostNetwork()
     families, events = devices.families, HostEvents(platform)
-    families.configuration = HostConfiguration()
+    families.configuration = NetworkConfiguration(network, platform)
+    families.prepare = network.prepare
     families.register(AddressFamily.LOCAL, LocalSockets(scheduler))
-    families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events))
+    families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events, network))
     for family in (AddressFamily.INTERNET, AddressFamily.INTERNET_6):
-        families.register(family, InternetSockets(family, scheduler, events))
+        families.register(family, InternetSockets(family, scheduler, events, network))

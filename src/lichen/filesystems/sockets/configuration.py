@@ -1,4 +1,4 @@
-"""What the host tells of its network, as the executive's values; nothing of it is changed.
+"""What the host tells of a machine's network, as the executive's values, and changes of it where it is the machine's own.
 
 A question is asked anew each time, by a socket of its own: those who ask are tools that look once.
 
@@ -9,50 +9,54 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
-from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from lichen.executive.io.opening import Poll
 from lichen.executive.network.configuration import (
+    Add,
     Change,
     Interface,
     InterfaceAddress,
     Neighbour,
+    Remove,
     Route,
+    SetInterface,
 )
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Changes
 from lichen.filesystems.hostcalls import hosted
+from lichen.filesystems.sockets import rtnetlink
+from lichen.filesystems.sockets.rtnetlink import Kind, RequestFlag, attribute
 
-_HEADER: Final = struct.Struct("=IHHII")
-"""struct nlmsghdr: length, type, flags, sequence, port."""
-_ATTRIBUTE: Final = struct.Struct("=HH")
-_INTERFACE: Final = struct.Struct("=BxHiII")
-"""struct ifinfomsg: family, kind, index, flags, change."""
-_ADDRESS: Final = struct.Struct("=BBBBI")
-"""struct ifaddrmsg: family, prefix length, flags, scope, index."""
-_ROUTE: Final = struct.Struct("=BBBBBBBBI")
-"""struct rtmsg: family, destination and source length, TOS, table, protocol, scope, type, flags."""
-_NEIGHBOUR: Final = struct.Struct("=BxxxiHBB")
-"""struct ndmsg: family, index, state, flags, type."""
-_GET_LINK, _GET_ADDRESS, _GET_ROUTE, _GET_NEIGHBOUR = 18, 22, 26, 30
-_REQUEST_DUMP: Final = 0x301
-_ERROR, _DONE = 2, 3
-_NESTED: Final = 0x3FFF
-"""The bits of an attribute's type without its flags."""
-_ROOM: Final = 1 << 16
+if TYPE_CHECKING:
+    from lichen.executive.interfaces import Platform
+    from lichen.filesystems.sockets.network import Network
+
+_KEPT_FLAGS: Final = 0xFFFF
+"""The flags of an interface that a request may set."""
 _ROUTE_CACHED: Final = 0x200
-_WIDTHS: Final = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
+_WIDTHS: Final = {4: int(socket.AF_INET), 16: int(socket.AF_INET6)}
+_FAMILIES: Final = {family: width for width, family in _WIDTHS.items()}
+_LARGEST_TABLE: Final = 255
+_NEW: Final = RequestFlag.ACKNOWLEDGE | RequestFlag.CREATE | RequestFlag.EXCLUSIVE
+_TYPE: Final = socket.SOCK_RAW | socket.SOCK_CLOEXEC
 
 _Attributes = dict[int, bytes]
 
 
-class HostConfiguration:
-    """The network of the host, which guests see."""
+class NetworkConfiguration:
+    """The network that a machine is on; its own can be changed."""
+
+    def __init__(self, network: Network, platform: Platform) -> None:
+        self._network, self._platform = network, platform
+        self._changes: Changes | None = None
+
+    # ---- questions
 
     def interfaces(self) -> list[Interface]:
         found = []
-        for data, more in _dump(_GET_LINK, _INTERFACE.size):
-            _, kind, index, flags, _ = _INTERFACE.unpack(data)
+        for data, more in self._dump(Kind.GET_LINK, rtnetlink.INTERFACE.size):
+            _, kind, index, flags, _ = rtnetlink.INTERFACE.unpack(data)
             found.append(
                 Interface(
                     index,
@@ -69,11 +73,11 @@ class HostConfiguration:
 
     def addresses(self) -> list[InterfaceAddress]:
         found = []
-        for data, more in _dump(_GET_ADDRESS, _ADDRESS.size):
-            family, length, _, scope, index = _ADDRESS.unpack(data)
+        for data, more in self._dump(Kind.GET_ADDRESS, rtnetlink.ADDRESS.size):
+            family, length, _, scope, index = rtnetlink.ADDRESS.unpack(data)
             far = more.get(1)  # IFA_ADDRESS: of the other end, where there is one
             host = more.get(2, far)  # IFA_LOCAL
-            if family in _WIDTHS and host is not None:
+            if family in _FAMILIES and host is not None:
                 label = os.fsdecode(more.get(3, b"").rstrip(b"\0"))  # IFA_LABEL
                 broadcast = more.get(4)  # IFA_BROADCAST
                 peer = far if far != host else None
@@ -82,13 +86,13 @@ class HostConfiguration:
 
     def routes(self) -> list[Route]:
         found = []
-        for data, more in _dump(_GET_ROUTE, _ROUTE.size):
-            family, length, _, _, table, protocol, scope, kind, flags = _ROUTE.unpack(data)
-            if family not in _WIDTHS or flags & _ROUTE_CACHED:
+        for data, more in self._dump(Kind.GET_ROUTE, rtnetlink.ROUTE.size):
+            family, length, _, _, table, protocol, scope, kind, flags = rtnetlink.ROUTE.unpack(data)
+            if family not in _FAMILIES or flags & _ROUTE_CACHED:
                 continue
             found.append(
                 Route(
-                    more.get(1, bytes(_WIDTHS[family])),  # RTA_DST
+                    more.get(1, bytes(_FAMILIES[family])),  # RTA_DST
                     length,
                     more.get(5),  # RTA_GATEWAY
                     _number(more.get(4)),  # RTA_OIF
@@ -104,47 +108,134 @@ class HostConfiguration:
 
     def neighbours(self) -> list[Neighbour]:
         found = []
-        for data, more in _dump(_GET_NEIGHBOUR, _NEIGHBOUR.size):
-            family, index, state, _, _ = _NEIGHBOUR.unpack(data)
-            if family in _WIDTHS and 1 in more:  # NDA_DST
+        for data, more in self._dump(Kind.GET_NEIGHBOUR, rtnetlink.NEIGHBOUR.size):
+            family, index, state, _, _ = rtnetlink.NEIGHBOUR.unpack(data)
+            if family in _FAMILIES and 1 in more:  # NDA_DST
                 found.append(Neighbour(index, more[1], more.get(2, b""), state))  # NDA_LLADDR
         return found
 
+    @hosted
+    def _dump(self, question: int, size: int) -> list[tuple[bytes, _Attributes]]:
+        """All that the host answers to a question: records of `size` bytes, and the attributes of each."""
+        with self._network.socket(socket.AF_NETLINK, _TYPE, socket.NETLINK_ROUTE) as host:
+            answers = rtnetlink.ask(host, rtnetlink.request(question, RequestFlag.DUMP, bytes(size)))
+            return [(data[:size], dict(rtnetlink.attributes(data[size:]))) for data in answers]
+
+    # ---- requests
+
+    @hosted
     def change(self, request: Change) -> None:
-        raise Failure(Status.PRIVILEGE_NOT_HELD)
+        if not self._network.is_own:
+            raise Failure(Status.PRIVILEGE_NOT_HELD)
+        message = _message(request)
+        with self._network.socket(socket.AF_NETLINK, _TYPE, socket.NETLINK_ROUTE) as host:
+            for _ in rtnetlink.ask(host, message):
+                continue
+
+    # ---- changes
+
+    @property
+    def changed(self) -> Changes:
+        if self._changes is None:
+            self._changes = self._listen()
+        return self._changes
+
+    @hosted
+    def _listen(self) -> Changes:
+        """Have the host tell of changes, from now on."""
+        changes = Changes()
+        heard = self._network.socket(socket.AF_NETLINK, _TYPE | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        heard.bind((0, rtnetlink.ALL_GROUPS))
+
+        def hear(events: int) -> None:
+            while True:
+                try:
+                    heard.recv(rtnetlink.ROOM)
+                except BlockingIOError:
+                    break
+                except OSError:  # there was more than it keeps
+                    continue
+            changes.notify()
+
+        self._platform.watch(heard.fileno(), Poll.READABLE, hear)
+        return changes
 
 
 def _number(data: bytes | None, default: int = 0) -> int:
     return int.from_bytes(data, "little") if data is not None else default
 
 
-@hosted
-def _dump(question: int, size: int) -> list[tuple[bytes, _Attributes]]:
-    """All that the host answers to a question: records of `size` bytes, and the attributes of each."""
-    found: list[tuple[bytes, _Attributes]] = []
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as host:
-        host.send(_HEADER.pack(_HEADER.size + size, question, _REQUEST_DUMP, 0, 0) + bytes(size))
-        while True:
-            for type, data in _messages(host.recv(_ROOM)):
-                if type == _DONE:
-                    return found
-                if type == _ERROR:
-                    number = -struct.unpack_from("=i", data)[0]
-                    raise OSError(number, os.strerror(number))
-                found.append((data[:size], dict(_attributes(data[size:]))))
+def _message(request: Change) -> bytes:
+    """The host's message for a request."""
+    if isinstance(request, SetInterface):
+        return rtnetlink.request(Kind.NEW_LINK, RequestFlag.ACKNOWLEDGE, _interface(request))
+    value = request.value
+    if isinstance(value, InterfaceAddress):
+        kind, body = Kind.NEW_ADDRESS, _address(value)
+    elif isinstance(value, Route):
+        kind, body = Kind.NEW_ROUTE, _route(value)
+    else:
+        kind, body = Kind.NEW_NEIGHBOUR, _neighbour(value)
+    if isinstance(request, Remove):
+        return rtnetlink.request(kind + 1, RequestFlag.ACKNOWLEDGE, body)
+    assert isinstance(request, Add)
+    return rtnetlink.request(kind, _NEW, body)
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    start = 0
-    while start + _HEADER.size <= len(data):
-        length, type, _, _, _ = _HEADER.unpack_from(data, start)
-        yield type, data[start + _HEADER.size : start + length]
-        start += length + 3 & ~3
+def _family(host: bytes) -> int:
+    family = _WIDTHS.get(len(host))
+    if family is None:
+        raise Failure(Status.INVALID_PARAMETER)
+    return family
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    start = 0
-    while start + _ATTRIBUTE.size <= len(data):
-        length, type = _ATTRIBUTE.unpack_from(data, start)
-        yield type & _NESTED, data[start + _ATTRIBUTE.size : start + length]
-        start += max(length, _ATTRIBUTE.size) + 3 & ~3
+def _unsigned(value: int | None) -> int | None:
+    """A number that the host takes as 32 bits; INVALID_PARAMETER for another."""
+    if value is not None and not 0 <= value < 1 << 32:
+        raise Failure(Status.INVALID_PARAMETER)
+    return value
+
+
+def _interface(request: SetInterface) -> bytes:
+    flags, mask = (0, 0) if request.flags is None else (request.flags & _KEPT_FLAGS, _KEPT_FLAGS)
+    return (
+        rtnetlink.INTERFACE.pack(0, 0, request.index, flags, mask)
+        + attribute(1, request.hardware_address)  # IFLA_ADDRESS
+        + attribute(3, request.name)  # IFLA_IFNAME
+        + attribute(4, _unsigned(request.mtu))  # IFLA_MTU
+        + attribute(13, _unsigned(request.queue_length))  # IFLA_TXQLEN
+    )
+
+
+def _address(address: InterfaceAddress) -> bytes:
+    family = _family(address.host)
+    return (
+        rtnetlink.ADDRESS.pack(family, address.prefix_length, 0, address.scope, address.interface)
+        + attribute(1, address.peer or address.host)  # IFA_ADDRESS
+        + attribute(2, address.host)  # IFA_LOCAL
+        + attribute(3, (address.label if family == socket.AF_INET else "") or None)  # IFA_LABEL
+        + attribute(4, address.broadcast)  # IFA_BROADCAST
+    )
+
+
+def _route(route: Route) -> bytes:
+    family = _family(route.destination)
+    table = route.table if route.table <= _LARGEST_TABLE else 0
+    of_route = (table, route.protocol, route.scope, route.type, 0)
+    return (
+        rtnetlink.ROUTE.pack(family, route.prefix_length, 0, 0, *of_route)
+        + attribute(1, route.destination if route.prefix_length else None)  # RTA_DST
+        + attribute(4, route.interface or None)  # RTA_OIF
+        + attribute(5, route.gateway)  # RTA_GATEWAY
+        + attribute(6, _unsigned(route.metric) or None)  # RTA_PRIORITY
+        + attribute(7, route.source)  # RTA_PREFSRC
+        + attribute(15, _unsigned(route.table))  # RTA_TABLE
+    )
+
+
+def _neighbour(neighbour: Neighbour) -> bytes:
+    return (
+        rtnetlink.NEIGHBOUR.pack(_family(neighbour.host), neighbour.interface, neighbour.state, 0, 0)
+        + attribute(1, neighbour.host)  # NDA_DST
+        + attribute(2, neighbour.hardware_address or None)  # NDA_LLADDR
+    )

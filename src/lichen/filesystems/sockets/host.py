@@ -132,8 +132,8 @@ class HostSocket(Socket):
         """A connection that was accepted."""
         raise NotImplementedError
 
-    def check_message(self, message: Message) -> None:
-        """Fail for a message that guests may not send."""
+    def check_message(self, caller: Caller | None, message: Message) -> None:
+        """Fail for a message that guests may not send; nobody is named when it is written as to a file."""
 
     # ---- readiness
 
@@ -267,7 +267,7 @@ class HostSocket(Socket):
     # ---- messages
 
     def send(self, caller: Caller | None, message: Message) -> int | Blocks[int]:
-        self.check_message(message)
+        self.check_message(caller, message)
         flags = message.flags & _SENT | socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
         target = () if message.address is None else (self.to_host(message.address),)
         controls = [

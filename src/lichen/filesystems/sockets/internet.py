@@ -1,9 +1,9 @@
-"""Sockets to the world: TCP, UDP and echo requests over IPv4 and IPv6, on the host's network.
+"""Sockets to the world: TCP, UDP and echo requests over IPv4 and IPv6; raw packets too, on a network of the machine's own.
 
 A guest's address is a number, never a name, so nothing here asks a resolver. Options are those that concern the socket
-alone; what would change the host (interfaces, routes, raw packets) is not to be had.
+alone.
 
-Source: ip(7), ipv6(7), tcp(7), udp(7), icmp(7).
+Source: ip(7), ipv6(7), tcp(7), udp(7), icmp(7), raw(7).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from lichen.filesystems.sockets.host import HostAddress, HostSocket
 
 if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
+    from lichen.filesystems.sockets.network import Network
 
 _FIRST_UNPRIVILEGED_PORT: Final = 1024
 _PROTOCOLS: Final = {
@@ -42,6 +43,7 @@ _PROTOCOLS: Final = {
     ),
 }
 """Others would have the host load what it may never have needed."""
+_RAW: Final = range(1, 256)
 
 
 def _options(level: int, *names: int) -> frozenset[tuple[int, int]]:
@@ -68,6 +70,9 @@ _IP: Final = _options(
     Level.IP,
     1,  # IP_TOS
     2,  # IP_TTL
+    3,  # IP_HDRINCL
+    6,  # IP_RECVOPTS
+    7,  # IP_RETOPTS
     8,  # IP_PKTINFO
     10,  # IP_MTU_DISCOVER
     11,  # IP_RECVERR
@@ -86,10 +91,12 @@ _IP: Final = _options(
 )
 _IP_6: Final = _options(
     Level.IP_6,
+    7,  # IPV6_CHECKSUM
     *range(16, 22),  # IPV6_UNICAST_HOPS ... IPV6_LEAVE_GROUP
     *range(23, 27),  # IPV6_MTU_DISCOVER ... IPV6_V6ONLY
     29,  # IPV6_MULTICAST_ALL
     *range(42, 48),  # MCAST_JOIN_GROUP ... MCAST_LEAVE_SOURCE_GROUP
+    36,  # IPV6_HDRINCL
     49,  # IPV6_RECVPKTINFO
     50,  # IPV6_PKTINFO
     51,  # IPV6_RECVHOPLIMIT
@@ -119,7 +126,8 @@ _UDP: Final = _options(
     103,  # UDP_SEGMENT
     104,  # UDP_GRO
 )
-_WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP
+_FILTERS: Final = _options(Level.RAW, 1) | _options(Level.ICMP_6, 1)  # ICMP_FILTER ICMP6_FILTER
+_WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP | _FILTERS
 _READABLE: Final = (
     _WRITABLE
     | _options(Level.SOCKET, SocketOption.ACCEPTS_CONNECTIONS, SocketOption.SEND_LOW_WATER)
@@ -128,7 +136,7 @@ _READABLE: Final = (
 
 
 class InternetSocket(HostSocket):
-    """A TCP, UDP or ICMP echo socket."""
+    """A TCP, UDP, ICMP echo or raw socket."""
 
     __slots__ = ()
 
@@ -165,18 +173,22 @@ class InternetSocket(HostSocket):
 class InternetSockets:
     """The driver of AF_INET or AF_INET6."""
 
-    def __init__(self, family: int, scheduler: Scheduler, events: HostEvents) -> None:
-        self._family, self._scheduler, self._events = family, scheduler, events
+    def __init__(self, family: int, scheduler: Scheduler, events: HostEvents, network: Network) -> None:
+        self._family, self._scheduler, self._events, self._network = family, scheduler, events, network
 
     @hosted
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> InternetSocket:
         if type == SocketType.RAW:
-            raise Failure(Status.PRIVILEGE_NOT_HELD)
-        if type not in _PROTOCOLS:
+            if not self._network.is_own or not caller.context.token.has(Capability.NET_RAW):
+                raise Failure(Status.PRIVILEGE_NOT_HELD)
+            if protocol not in _RAW:
+                raise Failure(Status.PROTOCOL_NOT_SUPPORTED)
+        elif type not in _PROTOCOLS:
             raise Failure(Status.SOCKET_TYPE_NOT_SUPPORTED)
-        if protocol not in _PROTOCOLS[type]:
+        elif protocol not in _PROTOCOLS[type]:
             raise Failure(Status.PROTOCOL_NOT_SUPPORTED)
-        host = socket.socket(self._family, type | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
+        flags = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        host = self._network.socket(self._family, type | flags, protocol)
         try:
             require_room(host.fileno())
             return InternetSocket(caller, host, self._scheduler, self._events, options)

@@ -1,4 +1,4 @@
-"""Asking the host about its network (AF_NETLINK, NETLINK_ROUTE): requests that only look are passed on, no others.
+"""Asking the host about a network and changing it (AF_NETLINK, NETLINK_ROUTE), as far as `route_messages` lets pass.
 
 A socket without a port number gets one that is drawn at random: what the host would choose is a process id of the host's.
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from lichen.executive.network.sockets import (
@@ -22,23 +21,21 @@ from lichen.executive.network.sockets import (
     SocketOption,
     SocketType,
 )
+from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.hostcalls import hosted
 from lichen.filesystems.hostlimits import require_room
+from lichen.filesystems.sockets import route_messages
 from lichen.filesystems.sockets.events import HostEvents
 from lichen.filesystems.sockets.host import HostAddress, HostSocket
 
 if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
+    from lichen.filesystems.sockets.network import Network
 
 ROUTE: Final = 0
 _TYPES: Final = (SocketType.RAW, SocketType.DATAGRAM)
-_HEADER: Final = struct.Struct("=IHHII")
-_FIRST_TYPE: Final = 16
-"""Types below are the netlink protocol's own."""
-_GET: Final = 2
-"""The two low bits of a type that asks."""
 _TRIES: Final = 16
 _WRITABLE: Final = frozenset(
     [(Level.SOCKET, SocketOption.SEND_BUFFER), (Level.SOCKET, SocketOption.RECEIVE_BUFFER)]
@@ -48,13 +45,25 @@ _LIST_MEMBERSHIPS: Final = 9
 
 
 class NetlinkSocket(HostSocket):
-    """One that looks at the host's network."""
+    """One that looks at a network, and (`administers`) may change it."""
 
-    __slots__ = ()
+    __slots__ = ("_administers",)
 
     readable_options = _WRITABLE | {(Level.NETLINK, _LIST_MEMBERSHIPS)}
     writable_options = _WRITABLE
     control_levels = frozenset((Level.NETLINK,))
+
+    def __init__(
+        self,
+        caller: Caller,
+        host: socket.socket,
+        scheduler: Scheduler,
+        events: HostEvents,
+        options: int,
+        administers: bool,
+    ) -> None:
+        super().__init__(caller, host, scheduler, events, options)
+        self._administers = administers
 
     def bind(self, caller: Caller, address: Address) -> None:
         if not isinstance(address, NetlinkAddress):
@@ -93,25 +102,20 @@ class NetlinkSocket(HostSocket):
     def from_host(self, address: Any) -> NetlinkAddress | None:
         return NetlinkAddress(*address) if address else None
 
-    def check_message(self, message: Message) -> None:
-        """PRIVILEGE_NOT_HELD for everything but questions to the host's kernel."""
+    def check_message(self, caller: Caller | None, message: Message) -> None:
+        """Let pass what `route_messages` does; as on Linux, who opened the socket and who uses it must both be privileged."""
         if isinstance(message.address, NetlinkAddress) and (message.address.port or message.address.groups):
             raise Failure(Status.PRIVILEGE_NOT_HELD)
-        start, data = 0, message.data
-        while start + _HEADER.size <= len(data):
-            length, type, _, _, _ = _HEADER.unpack_from(data, start)
-            if not _HEADER.size <= length <= len(data) - start:
-                break  # the host reads no further either
-            if type >= _FIRST_TYPE and type & 3 != _GET:
-                raise Failure(Status.PRIVILEGE_NOT_HELD)
-            start += length + 3 & ~3
+        token = None if caller is None else caller.context.token
+        may_change = self._administers and (token is None or token.has(Capability.NET_ADMIN))
+        route_messages.check(message.data, may_change)
 
 
 class NetlinkSockets:
     """The driver of AF_NETLINK."""
 
-    def __init__(self, scheduler: Scheduler, events: HostEvents) -> None:
-        self._scheduler, self._events = scheduler, events
+    def __init__(self, scheduler: Scheduler, events: HostEvents, network: Network) -> None:
+        self._scheduler, self._events, self._network = scheduler, events, network
 
     @hosted
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> NetlinkSocket:
@@ -120,10 +124,11 @@ class NetlinkSockets:
         if protocol != ROUTE:
             raise Failure(Status.PROTOCOL_NOT_SUPPORTED)
         flags = socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-        host = socket.socket(AddressFamily.NETLINK, type | flags, protocol)
+        host = self._network.socket(AddressFamily.NETLINK, type | flags, protocol)
+        administers = self._network.is_own and caller.context.token.has(Capability.NET_ADMIN)
         try:
             require_room(host.fileno())
-            return NetlinkSocket(caller, host, self._scheduler, self._events, options)
+            return NetlinkSocket(caller, host, self._scheduler, self._events, options, administers)
         except BaseException:
             host.close()
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from typing import Any, cast
 
 import pytest
 
@@ -20,8 +21,10 @@ from lichen.executive.network.configuration import (
 )
 from lichen.executive.network.sockets import AddressFamily, SocketType
 from lichen.executive.status import Status
-from lichen.filesystems.sockets.configuration import HostConfiguration
+from lichen.executive.wait import Changes
+from lichen.filesystems.sockets.configuration import NetworkConfiguration
 from lichen.filesystems.sockets.localfamily import LocalSockets
+from lichen.filesystems.sockets.network import HostNetwork
 from lichen.subsystems.linux.calls import netdevice
 from tests.unit.subsystems.linux.machine import BAD, ROOT, USER, Machine
 from tests.unit.trees import status_of
@@ -48,6 +51,10 @@ class Network:
 
     def neighbours(self) -> list[Neighbour]:
         return []
+
+    @property
+    def changed(self) -> Changes:
+        return Changes()
 
     def change(self, request: Change) -> None:
         self.requests.append(request)
@@ -144,7 +151,7 @@ def test_what_cannot_be_is_refused(network: Network) -> None:
 
 
 def test_the_host_is_looked_at_and_left_alone() -> None:
-    host = HostConfiguration()
+    host = NetworkConfiguration(HostNetwork(), cast(Any, None))
     loopback = next(interface for interface in host.interfaces() if interface.name == "lo")
     assert (loopback.index, loopback.kind) == (socket.if_nametoindex("lo"), 772)
     of_loopback = [each for each in host.addresses() if each.interface == loopback.index]

@@ -53,12 +53,12 @@ def _options(flags: int) -> int:
 
 
 @linux.call(amd64=41, partial="no raw sockets, and of netlink only questions about the network")
-def socket(thread: Thread, family: Int, type: Int, protocol: Int) -> int:
+def socket(thread: Thread, family: Int, type: Int, protocol: Int) -> Result:
     """Make a socket."""
     options = _options(type & ~_TYPE_MASK)
-    driver = thread.process.files.devices.families.get(family)
-    made = driver.create(caller_of(thread), type & _TYPE_MASK, protocol, options)
-    return install(thread, made, bool(type & O_CLOEXEC))
+    families = thread.process.files.devices.families
+    made = families.create(caller_of(thread), family, type & _TYPE_MASK, protocol, options)
+    return then(made, lambda socket: install(thread, socket, bool(type & O_CLOEXEC)))
 
 
 @linux.call(amd64=53)
