@@ -77,6 +77,7 @@ IN_C = {
     records.SockaddrIn6: InC("struct sockaddr_in6", ("netinet/in.h",), "sin6_"),
     records.Ifreq: InC("struct ifreq", ("net/if.h",), members={"name": "ifr_name", "data": "ifr_ifru"}),
     records.Ifconf: InC("struct ifconf", ("net/if.h",), "ifc_", {"buf": "ifc_ifcu"}),
+    records.Rtentry: InC("struct rtentry", ("net/route.h",), "rt_", {"class_": "rt_class"}),
     records.Msghdr: InC("struct user_msghdr", prefix="msg_", text=USER_MSGHDR),
     records.Mmsghdr: InC("struct mmsghdr", ("sys/socket.h",), "msg_"),
     records.Cmsghdr: InC("struct cmsghdr", ("sys/socket.h",), "cmsg_"),

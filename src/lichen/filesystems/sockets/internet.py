@@ -70,7 +70,6 @@ _IP: Final = _options(
     Level.IP,
     1,  # IP_TOS
     2,  # IP_TTL
-    3,  # IP_HDRINCL
     6,  # IP_RECVOPTS
     7,  # IP_RETOPTS
     8,  # IP_PKTINFO
@@ -91,12 +90,10 @@ _IP: Final = _options(
 )
 _IP_6: Final = _options(
     Level.IP_6,
-    7,  # IPV6_CHECKSUM
     *range(16, 22),  # IPV6_UNICAST_HOPS ... IPV6_LEAVE_GROUP
     *range(23, 27),  # IPV6_MTU_DISCOVER ... IPV6_V6ONLY
     29,  # IPV6_MULTICAST_ALL
     *range(42, 48),  # MCAST_JOIN_GROUP ... MCAST_LEAVE_SOURCE_GROUP
-    36,  # IPV6_HDRINCL
     49,  # IPV6_RECVPKTINFO
     50,  # IPV6_PKTINFO
     51,  # IPV6_RECVHOPLIMIT
@@ -126,8 +123,13 @@ _UDP: Final = _options(
     103,  # UDP_SEGMENT
     104,  # UDP_GRO
 )
-_FILTERS: Final = _options(Level.RAW, 1) | _options(Level.ICMP_6, 1)  # ICMP_FILTER ICMP6_FILTER
-_WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP | _FILTERS
+_WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP
+_OF_PACKETS: Final = (
+    _options(Level.IP, 3)  # IP_HDRINCL
+    | _options(Level.IP_6, 7, 36)  # IPV6_CHECKSUM IPV6_HDRINCL
+    | _options(Level.RAW, 1)  # ICMP_FILTER
+    | _options(Level.ICMP_6, 1)  # ICMP6_FILTER
+)
 _READABLE: Final = (
     _WRITABLE
     | _options(Level.SOCKET, SocketOption.ACCEPTS_CONNECTIONS, SocketOption.SEND_LOW_WATER)
@@ -136,7 +138,7 @@ _READABLE: Final = (
 
 
 class InternetSocket(HostSocket):
-    """A TCP, UDP, ICMP echo or raw socket."""
+    """A TCP, UDP or ICMP echo socket."""
 
     __slots__ = ()
 
@@ -170,6 +172,15 @@ class InternetSocket(HostSocket):
         return InternetSocket(caller, host, self.scheduler, self.events, options)
 
 
+class RawSocket(InternetSocket):
+    """Packets of one protocol as they are."""
+
+    __slots__ = ()
+
+    readable_options = _READABLE | _OF_PACKETS
+    writable_options = _WRITABLE | _OF_PACKETS
+
+
 class InternetSockets:
     """The driver of AF_INET or AF_INET6."""
 
@@ -191,7 +202,8 @@ class InternetSockets:
         host = self._network.socket(self._family, type | flags, protocol)
         try:
             require_room(host.fileno())
-            return InternetSocket(caller, host, self._scheduler, self._events, options)
+            kind = RawSocket if type == SocketType.RAW else InternetSocket
+            return kind(caller, host, self._scheduler, self._events, options)
         except BaseException:
             host.close()
             raise

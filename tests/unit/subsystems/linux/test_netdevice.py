@@ -114,7 +114,11 @@ def test_an_interface_is_to_change(
     ("request_", "host", "after"),
     [
         (netdevice.SIOCSIFADDR, "10.9.9.9", HERE._replace(host=bytes((10, 9, 9, 9)))),
-        (netdevice.SIOCSIFNETMASK, "255.255.255.0", HERE._replace(prefix_length=24)),
+        (
+            netdevice.SIOCSIFNETMASK,
+            "255.255.255.0",
+            HERE._replace(prefix_length=24, broadcast=bytes((10, 1, 2, 255))),
+        ),
         (netdevice.SIOCSIFBRDADDR, "10.1.2.255", HERE._replace(broadcast=bytes((10, 1, 2, 255)))),
         (netdevice.SIOCSIFDSTADDR, "10.1.2.9", HERE._replace(peer=bytes((10, 1, 2, 9)))),
     ],
@@ -131,7 +135,8 @@ def test_a_first_address_has_the_mask_of_its_class() -> None:
     network = Network()
     machine, fd = machine_of(network)
     assert ask(machine, fd, netdevice.SIOCSIFADDR, record("wire:1", address("192.168.1.2"))) == 0
-    assert network.requests == [Add(InterfaceAddress(3, bytes((192, 168, 1, 2)), 24, 0, "wire:1"))]
+    everybody = bytes((192, 168, 1, 255))
+    assert network.requests == [Add(InterfaceAddress(3, bytes((192, 168, 1, 2)), 24, 0, "wire:1", everybody))]
     assert (
         ask(machine, fd, netdevice.SIOCSIFNETMASK, record("wire", address("255.0.0.0")))
         == -errno.EADDRNOTAVAIL

@@ -15,6 +15,7 @@ from lichen.executive.network.configuration import (
     Configuration,
     Interface,
     InterfaceAddress,
+    InterfaceFlag,
     Remove,
     SetInterface,
 )
@@ -45,13 +46,16 @@ _NAME: Final = 16
 _HARDWARE_ADDRESS: Final = 14
 _IPV4: Final = 4
 _BITS: Final = 32
-_UNIVERSE: Final = 0
-"""The scope of an address that is good everywhere."""
+_UNIVERSE, _HOST = 0, 254
+"""The scopes of addresses that are good everywhere, and within the machine."""
+_LOOPBACK_NET: Final = 127
+_LONGEST_BROADCAST: Final = 30
+"""The longest prefix that leaves room for an address of all."""
 _CLASSES: Final = ((128, 8), (192, 16), (224, 24))
 """The first byte beyond a class of old, and its prefix length."""
 
 
-def _configuration(thread: Thread, file: File) -> Configuration:
+def configuration_of(thread: Thread, file: File) -> Configuration:
     """Whom to ask about the network; NOT_A_TERMINAL (ENOTTY) when `file` is no socket."""
     configuration = thread.process.files.devices.families.configuration
     if not isinstance(file, Socket) or configuration is None:
@@ -73,7 +77,7 @@ def _int(data: bytes) -> int:
     return int.from_bytes(data[: _INT.size], "little", signed=True)
 
 
-def _interface(configuration: Configuration, name: str) -> Interface:
+def interface_named(configuration: Configuration, name: str) -> Interface:
     """The interface of a name, or of that of one of its addresses (`eth0:1`); NO_DEVICE."""
     device = name.partition(":")[0]
     for interface in configuration.interfaces():
@@ -84,7 +88,7 @@ def _interface(configuration: Configuration, name: str) -> Interface:
 
 def _address(configuration: Configuration, name: str) -> InterfaceAddress:
     """The first IPv4 address that goes by a name; ADDRESS_NOT_EXIST."""
-    interface = _interface(configuration, name)
+    interface = interface_named(configuration, name)
     for address in _ipv4(configuration):
         if address.interface == interface.index and address.label == name:
             return address
@@ -99,7 +103,7 @@ def _mask(prefix_length: int) -> bytes:
     return (~((1 << _BITS - prefix_length) - 1) & 0xFFFFFFFF).to_bytes(_IPV4, "big")
 
 
-def _prefix_length(mask: bytes) -> int:
+def prefix_length_of(mask: bytes) -> int:
     """How many bits a mask has; INVALID_PARAMETER for one with a hole."""
     length = int.from_bytes(mask, "big").bit_count()
     if _mask(length) != mask:
@@ -144,10 +148,10 @@ def _answer(question: int) -> Handler:
     """What is asked of an interface, or of its first IPv4 address, is told in the union of the record that asks."""
 
     def answer(thread: Thread, file: File, argument: int) -> Result:
-        configuration = _configuration(thread, file)
+        configuration = configuration_of(thread, file)
         name, _ = _request(thread, argument)
         if question in _OF_INTERFACE:
-            data = _OF_INTERFACE[question](_interface(configuration, name))
+            data = _OF_INTERFACE[question](interface_named(configuration, name))
         else:
             data = _sockaddr(_OF_ADDRESS[question](_address(configuration, name)))
         thread.memory.write(argument + _NAME, data.ljust(_UNION, b"\0")[:_UNION])
@@ -162,7 +166,7 @@ for _number in (*_OF_INTERFACE, *_OF_ADDRESS):
 
 @declare_ioctl(SIOCGIFNAME)
 def _name(thread: Thread, file: File, argument: int) -> Result:
-    configuration = _configuration(thread, file)
+    configuration = configuration_of(thread, file)
     index = _int(_request(thread, argument)[1])
     for interface in configuration.interfaces():
         if interface.index == index:
@@ -174,7 +178,7 @@ def _name(thread: Thread, file: File, argument: int) -> Result:
 @declare_ioctl(SIOCGIFCONF)
 def _list(thread: Thread, file: File, argument: int) -> Result:
     """The IPv4 addresses of all interfaces, as far as there is room; only the size without a place to put them."""
-    configuration = _configuration(thread, file)
+    configuration = configuration_of(thread, file)
     request = _IFCONF.unpack(thread.memory.read(argument, _IFCONF.size))
     addresses = configuration.addresses()
     data = b"".join(
@@ -197,51 +201,92 @@ _SET_INTERFACE: Final[dict[int, Callable[[int, bytes], SetInterface]]] = {
     SIOCSIFNAME: lambda index, data: SetInterface(index, name=_text(data[:_NAME])),
     SIOCSIFHWADDR: lambda index, data: SetInterface(index, hardware_address=data[2 : 2 + _HARDWARE_ADDRESS]),
 }
+
+
+def _class_address(interface: Interface, host: bytes, label: str) -> InterfaceAddress:
+    """An address as it is given without more: with the mask of its class, and the address of all where there is one."""
+    scope = _HOST if host[0] == _LOOPBACK_NET else _UNIVERSE
+    address = InterfaceAddress(interface.index, host, _class_of(host), scope, label)
+    return address._replace(
+        broadcast=_everybody(address) if interface.flags & InterfaceFlag.BROADCAST else None
+    )
+
+
+def _everybody(address: InterfaceAddress) -> bytes | None:
+    """The address of all in an address's network."""
+    if address.prefix_length > _LONGEST_BROADCAST:
+        return None
+    mask = _mask(address.prefix_length)
+    return bytes(part | ~bits & 0xFF for part, bits in zip(address.host, mask, strict=True))
+
+
+def _masked(address: InterfaceAddress, mask: bytes) -> InterfaceAddress:
+    """The address with another mask; an address of all that was the usual one is again."""
+    after = address._replace(prefix_length=prefix_length_of(mask))
+    usual = address.broadcast is not None and address.broadcast == _everybody(address)
+    return after._replace(broadcast=_everybody(after)) if usual else after
+
+
 _SET_ADDRESS: Final[dict[int, Callable[[InterfaceAddress, bytes], InterfaceAddress]]] = {
-    SIOCSIFADDR: lambda address, host: address._replace(host=host),
     SIOCSIFDSTADDR: lambda address, host: address._replace(peer=host),
     SIOCSIFBRDADDR: lambda address, host: address._replace(broadcast=host),
-    SIOCSIFNETMASK: lambda address, host: address._replace(prefix_length=_prefix_length(host)),
+    SIOCSIFNETMASK: _masked,
 }
 
 
 def _change(thread: Thread, file: File, argument: int) -> tuple[Configuration, str, bytes]:
     """Whom to ask for a change, and of what; PRIVILEGE_NOT_HELD for those who may not."""
-    configuration = _configuration(thread, file)
+    return administered(thread, file), *_request(thread, argument)
+
+
+def administered(thread: Thread, file: File) -> Configuration:
+    """Whom to ask for a change; PRIVILEGE_NOT_HELD for those who may not."""
+    configuration = configuration_of(thread, file)
     if not thread.process.files.token.has(Capability.NET_ADMIN):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
-    return configuration, *_request(thread, argument)
+    return configuration
 
 
 def _set_interface(request: int) -> Handler:
     def change(thread: Thread, file: File, argument: int) -> Result:
         configuration, name, data = _change(thread, file, argument)
-        configuration.change(_SET_INTERFACE[request](_interface(configuration, name).index, data))
+        configuration.change(_SET_INTERFACE[request](interface_named(configuration, name).index, data))
         return 0
 
     return change
 
 
 def _set_address(request: int) -> Handler:
-    """An address takes the place of the one that goes by the same name; only SIOCSIFADDR makes a first one."""
+    """An address takes the place of the one that goes by the same name."""
 
     def change(thread: Thread, file: File, argument: int) -> Result:
         configuration, name, data = _change(thread, file, argument)
-        host = _SOCKADDR_IN.unpack(data[: _SOCKADDR_IN.size]).addr
-        try:
-            before = _address(configuration, name)
-        except Failure as failure:
-            if request != SIOCSIFADDR or failure.status != Status.ADDRESS_NOT_EXIST:
-                raise
-            index = _interface(configuration, name).index
-            configuration.change(Add(InterfaceAddress(index, host, _class_of(host), _UNIVERSE, name)))
-            return 0
-        after = _SET_ADDRESS[request](before, host)
+        before = _address(configuration, name)
+        after = _SET_ADDRESS[request](before, _host(data))
         configuration.change(Remove(before))
         configuration.change(Add(after))
         return 0
 
     return change
+
+
+def _host(data: bytes) -> bytes:
+    """The address in a union."""
+    return _SOCKADDR_IN.unpack(data[: _SOCKADDR_IN.size]).addr
+
+
+@declare_ioctl(SIOCSIFADDR)
+def _give_address(thread: Thread, file: File, argument: int) -> Result:
+    """Have an address, in place of the one that goes by the same name; 0.0.0.0: have none any more."""
+    configuration, name, data = _change(thread, file, argument)
+    interface, host = interface_named(configuration, name), _host(data)
+    for address in _ipv4(configuration):
+        if address.interface == interface.index and address.label == name:
+            configuration.change(Remove(address))
+            break
+    if any(host):
+        configuration.change(Add(_class_address(interface, host, name)))
+    return 0
 
 
 for _number in _SET_INTERFACE:
