@@ -44,13 +44,16 @@ def test_git_clones_over_http(lichen: Lichen, server: str, tmp_path: Path) -> No
     for words in (["add", "file"], ["commit", "-q", "-m", "first"], ["update-server-info"]):
         subprocess.run([git, "-C", work, *words], check=True, env={**os.environ, **nobody})
     script = f"cd /tmp; git clone -q {server}/work/.git copy && cat copy/file && git -C copy log --format=%s"
-    done = lichen.run("run", "--", "bash", "-c", script)
+    done = lichen.run("run", "--network", "host", "--", "bash", "-c", script)
     assert (done.stdout, done.stderr) == (b"content\nfirst\n", b"")
 
 
 def test_python_reads_a_page(lichen: Lichen, server: str) -> None:
     script = f"import sys, urllib.request as r; sys.stdout.buffer.write(r.urlopen('{server}/page').read())"
-    assert lichen.run("run", "--", "python3", "-c", script).stdout == bytes(range(256)) * 4096
+    assert (
+        lichen.run("run", "--network", "host", "--", "python3", "-c", script).stdout
+        == bytes(range(256)) * 4096
+    )
 
 
 def test_guests_serve_each_other(lichen: Lichen) -> None:
@@ -60,4 +63,4 @@ def test_guests_serve_each_other(lichen: Lichen) -> None:
         until port=$(grep -o 'port [0-9]*' log); do sleep 0.1; done
         python3 -c "{reader}" "http://127.0.0.1:${{port#port }}/page"
         kill $!"""
-    assert lichen.run("run", "--", "bash", "-c", script).stdout == b"b'served\\n'\n"
+    assert lichen.run("run", "--network", "host", "--", "bash", "-c", script).stdout == b"b'served\\n'\n"

@@ -149,9 +149,7 @@ def _wait_for_end(folder: str, patience: float) -> bool:
     return True
 
 
-def start(
-    name: str, root_files: bool, network: str = "", ports: Sequence[str] = ()
-) -> tuple[bool, str]:
+def start(name: str, root_files: bool, network: str = "", ports: Sequence[str] = ()) -> tuple[bool, str]:
     """Have a machine run until it is stopped: whether that is new, and what its kernel says of its former end, if anything."""
     places.check_name(name)
     places.remove_dead_fresh_machines()

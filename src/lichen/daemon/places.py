@@ -1,8 +1,8 @@
 """Where things of a machine lie on the host, and how one tells from there whether it runs.
 
 A machine is a folder: `root` (its private layer), `log`, `lock`, `socket`, `running` with what its kernel says of itself,
-`disk` with the size that its user gave it, `network` with the network that its user chose for it, and `started`, which is there
-while it is to stay until it is stopped.
+`disk` with the size that its user gave it, `network` with the network that its user chose for it, and `started`, which is
+there while it is to stay until it is stopped.
 The kernel holds a lock on `lock` all its life, which the host drops however it dies; so "is it running" needs no guess.
 """
 

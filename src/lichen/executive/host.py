@@ -32,6 +32,9 @@ class Host(Protocol):
     def read(self, path: str) -> bytes:
         """A file that speaks of hardware, of the network or of a setting, never of processes; empty when there is none."""
 
+    def set(self, path: str, text: bytes) -> None:
+        """Change a setting; PRIVILEGE_NOT_HELD for all but those of a network that is the machine's own."""
+
     def has(self, path: str) -> bool:
         """Whether there is such a file."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from lichen.executive.status import Failure, Status
+
 
 class ThisHost:
     """Its processors are those that the process may be run on when this is made: a platform may bind it to one later."""
@@ -33,6 +35,9 @@ class ThisHost:
                 return file.read()
         except OSError:
             return b""
+
+    def set(self, path: str, text: bytes) -> None:
+        raise Failure(Status.PRIVILEGE_NOT_HELD)
 
     def has(self, path: str) -> bool:
         return os.path.exists(path)

@@ -6,10 +6,12 @@ import contextlib
 import os
 from typing import Final
 
+from lichen.executive.status import Failure
 from lichen.platforms.network.namespace import Namespace
 from lichen.platforms.thishost import ThisHost
 
-_OF_NETWORK: Final = ("/proc/self/net/", "/proc/sys/net/", "/sys/class/net/")
+_SETTINGS: Final = "/proc/sys/net/"
+_OF_NETWORK: Final = ("/proc/self/net/", _SETTINGS, "/sys/class/net/")
 
 
 class HostOfNamespace(ThisHost):
@@ -26,9 +28,12 @@ class HostOfNamespace(ThisHost):
             return file.read()
         return b""
 
-    def write(self, path: str, text: bytes) -> None:
-        """Change a setting of the network; OSError."""
-        if self.namespace is None or not path.startswith(_OF_NETWORK):
-            raise PermissionError(1, os.strerror(1))
-        with open(self.namespace.open(path, os.O_WRONLY), "wb", buffering=0) as file:
-            file.write(text)
+    def set(self, path: str, text: bytes) -> None:
+        if self.namespace is None or not path.startswith(_SETTINGS):
+            super().set(path, text)
+            return
+        try:
+            with open(self.namespace.open(path, os.O_WRONLY), "wb", buffering=0) as file:
+                file.write(text)
+        except OSError as error:
+            raise Failure.from_host(error) from None

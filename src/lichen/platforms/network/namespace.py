@@ -46,9 +46,11 @@ class Namespace:
         """Whether there is a way out now."""
         self.out_failure = ""
         """Why there is no way out, although there should be one."""
+        self.process = 0
+        """The process in the namespace, or the last one that was."""
         self._namespaces: tuple[int, int] | None = None
         self._process: int | None = None
-        """A descriptor of the process in the namespace."""
+        """A descriptor of that process while there is one."""
         self._requests: socket.socket
         self._events: socket.socket
 
@@ -73,7 +75,7 @@ class Namespace:
             server.run(its_requests, its_events, self.way_out, self._namespaces, self.processors, parent)
         its_requests.close()
         its_events.close()
-        self._pid, self._process = process, os.pidfd_open(process)
+        self.process, self._process = process, os.pidfd_open(process)
         self._requests, self._events = requests, events
         requests.settimeout(_PATIENCE)
         events.setblocking(False)
@@ -137,7 +139,7 @@ class Namespace:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._process, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):  # the platform may have been told of its end
-            os.waitpid(self._pid, 0)
+            os.waitpid(self.process, 0)
         os.close(self._process)
         self._process, self.out = None, False
 

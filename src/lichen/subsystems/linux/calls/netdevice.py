@@ -195,7 +195,6 @@ def _list(thread: Thread, file: File, argument: int) -> Result:
 # ---- requests
 
 _SET_INTERFACE: Final[dict[int, Callable[[int, bytes], SetInterface]]] = {
-    SIOCSIFFLAGS: lambda index, data: SetInterface(index, flags=int.from_bytes(data[:2], "little")),
     SIOCSIFMTU: lambda index, data: SetInterface(index, mtu=_int(data)),
     SIOCSIFTXQLEN: lambda index, data: SetInterface(index, queue_length=_int(data)),
     SIOCSIFNAME: lambda index, data: SetInterface(index, name=_text(data[:_NAME])),
@@ -273,6 +272,21 @@ def _set_address(request: int) -> Handler:
 def _host(data: bytes) -> bytes:
     """The address in a union."""
     return _SOCKADDR_IN.unpack(data[: _SOCKADDR_IN.size]).addr
+
+
+@declare_ioctl(SIOCSIFFLAGS)
+def _set_flags(thread: Thread, file: File, argument: int) -> Result:
+    """Flags of an interface; of one of its addresses (`lo:1`) only that it is not to be any more has a meaning."""
+    configuration, name, data = _change(thread, file, argument)
+    flags = int.from_bytes(data[:2], "little")
+    if ":" not in name:
+        index = interface_named(configuration, name).index
+        configuration.change(SetInterface(index, flags=flags))
+    else:
+        address = _address(configuration, name)
+        if not flags & InterfaceFlag.UP:
+            configuration.change(Remove(address))
+    return 0
 
 
 @declare_ioctl(SIOCSIFADDR)

@@ -2,7 +2,7 @@
 
 What is said here is what the executive does. A limit of the executive's may be set as low as Linux lets it be, and up again as
 far as it goes; a setting that is the host's can be written only as it is, which changes nothing: to change it would be to
-change the host.
+change the host. Those of a network that is the machine's own are changed.
 
 Source: proc(5); Documentation/admin-guide/sysctl of Linux.
 """
@@ -67,7 +67,11 @@ def _settings_of_host(host: Host, folder: str, names: Iterable[str]) -> Entries:
 
 
 def _of_host(path: str) -> Text[Whole]:
-    return _unchanging(lambda machine: machine.host.read(path))
+    def write(machine: Whole, text: bytes) -> None:
+        if text.split() != machine.host.read(path).split():
+            machine.host.set(path, text)
+
+    return Text(lambda machine: machine.host.read(path), write, mode=_WRITABLE)
 
 
 def _limit(attribute: str, least: int, most: int) -> Text[Whole]:
@@ -226,7 +230,7 @@ _OF_INTERFACES: Final = {
 
 
 def _network(system: System) -> Entries:
-    """All of it is the host's, as the network is, but for how many may wait to be accepted."""
+    """All of it is the network's, the host's or the machine's, but for how many may wait to be accepted."""
     host, somaxconn = system.host, _limit("backlog", 0, system.most_backlog())
     core: Entries = {**_settings_of_host(host, "net/core", _CORE), "somaxconn": somaxconn}
     return {

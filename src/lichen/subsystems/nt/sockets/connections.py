@@ -5,7 +5,7 @@ Source: winsock2.h, mswsock.h (AcceptEx, ConnectEx).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import GeneratorType
 from typing import TYPE_CHECKING, Final
@@ -46,11 +46,22 @@ def _not_waiting(socket: Socket) -> Iterator[None]:
         socket.options &= ~Options.NONBLOCKING
 
 
-def create(request: Request) -> int:
+def create(request: Request) -> Result:
     family, type, protocol, _ = _CREATE.unpack(request.need(_CREATE.size))
-    with translated():
-        request.file.create(request.caller, family, type, protocol)
-    return request.answer()
+
+    def made(_: None) -> int:
+        with translated():
+            request.file.create(request.caller, family, type, protocol)
+        return request.answer()
+
+    prepared = request.caller.context.devices.families.prepare()
+    return made(None) if prepared is None else _after(prepared, made)
+
+
+def _after(prepared: Blocks[None], made: Callable[[None], int]) -> Blocks[int]:
+    """Make a socket when the network is there that it is of."""
+    yield from prepared
+    return made(None)
 
 
 def bind(request: Request) -> int:
