@@ -110,9 +110,9 @@ def test_ip_changes_addresses_routes_and_neighbours(own: Lichen) -> None:
         ip address add 10.77.0.1/24 dev lo; ip address add fd77::1/64 dev lo
         ip link set lo mtu 9000; ip link set lo alias mine
         ip route add 10.78.0.0/16 dev lo metric 7 mtu 1400
-        ip rule add from 10.77.0.0/24 table 100; ip neighbour add 10.77.0.5 lladdr 2:0:0:0:0:5 dev lo nud permanent
+        ip rule add from 10.77.0.0/24 table 100
         ip -brief address show lo; ip route show 10.78.0.0/16; ip rule show table 100
-        ip neighbour show nud permanent; cat /sys/class/net/lo/mtu
+        cat /sys/class/net/lo/mtu
         ip route delete 10.78.0.0/16; ip address delete 10.77.0.1/24 dev lo; ip rule delete table 100
         ip -brief -4 address show lo; ip route show 10.78.0.0/16; ip rule show table 100"""
     lines = [line.split() for line in output(own, "bash", "-c", script).splitlines()]
@@ -120,7 +120,6 @@ def test_ip_changes_addresses_routes_and_neighbours(own: Lichen) -> None:
         ["lo", "UNKNOWN", "127.0.0.1/8", "10.77.0.1/24", "fd77::1/64", "::1/128"],
         ["10.78.0.0/16", "dev", "lo", "scope", "link", "metric", "7", "mtu", "1400"],
         ["32765:", "from", "10.77.0.0/24", "lookup", "100"],
-        ["10.77.0.5", "dev", "lo", "lladdr", "02:00:00:00:00:05", "PERMANENT"],
         ["9000"],
         ["lo", "UNKNOWN", "127.0.0.1/8"],
     ]
@@ -135,12 +134,22 @@ def test_links_are_made(own: Lichen) -> None:
         pytest.skip("the host has no veth or bridge")
     assert (made.returncode, made.stderr) == (0, b"")
     script = """ip link set right master bridge0 up && ip link set left up && ip address add 10.77.1.1/24 dev left
+        ip neighbour add 10.77.1.5 lladdr 2:0:0:0:0:5 dev left nud permanent; ip neighbour show nud permanent
         cat /sys/class/net/left/operstate; grep -c -e left -e right -e bridge0 /proc/net/dev
         ip link delete left; ls /sys/class/net"""
-    told = output(own, "bash", "-c", script).split()
+    neighbour, *told = output(own, "bash", "-c", script).splitlines()
+    assert neighbour.split() == ["10.77.1.5", "dev", "left", "lladdr", "02:00:00:00:00:05", "PERMANENT"]
     assert told[:2] == ["up", "3"]
     assert "left" not in told[2:]
     assert {"bridge0", "lo"} <= set(told[2:])
+
+
+def test_what_takes_the_hosts_memory_is_bounded(own: Lichen) -> None:
+    host_program("ip", "iproute2")
+    script = """for n in $(seq 0 9000); do echo route add 10.$((n / 256)).$((n % 256)).0/24 dev lo; done > /tmp/many
+        ip -force -batch /tmp/many 2>&1 | grep -c 'Cannot send'; ip route | wc -l"""
+    refused, there = output(own, "bash", "-c", script).split()
+    assert (int(refused) > 500, int(there) <= 8192) == (True, True)
 
 
 def test_what_is_the_hosts_is_not_reached_by_messages(own: Lichen) -> None:

@@ -21,6 +21,7 @@ def findings() -> list[Finding]:
         _host(),
         _tracing(),
         _namespaces(),
+        _way_out(),
         _extension(),
         _linux_userland(),
         _windows_userland(),
@@ -57,6 +58,17 @@ def _namespaces() -> Finding:
     if status == 0:
         return "namespaces", "permitted"
     return "namespaces", "not permitted; guests are kept in by system call filters alone"
+
+
+def _way_out() -> Finding:
+    """What could lead out of a machine's own network."""
+    from lichen.platforms.network import wayout
+
+    found = wayout.find()
+    obstacle = wayout.obstacle(found)
+    if obstacle or found is None:
+        return "way out", f"none, so machines are on the host's network by default: {obstacle}"
+    return "way out", f"{found.path}, of a network of a machine's own"
 
 
 def _extension() -> Finding:

@@ -112,7 +112,7 @@ def test_a_second_message_is_looked_at_too() -> None:
     with pytest.raises(Failure) as caught:
         route_messages.check(both, may_change=False)
     assert caught.value.status == Status.PRIVILEGE_NOT_HELD
-    assert route_messages.check(both, may_change=True) == [Kind.GET_LINK, Kind.DELETE_LINK]
+    assert route_messages.check(both, may_change=True) == [(Kind.GET_LINK, 1), (Kind.DELETE_LINK, 1)]
 
 
 def test_what_the_host_would_not_read_is_not_looked_at() -> None:

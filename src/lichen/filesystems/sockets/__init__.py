@@ -25,9 +25,9 @@ def register(
     """Let a machine have every family that there is a driver for, on a network: the host's unless another is said."""
     network = network or HostNetwork()
     families, events = devices.families, HostEvents(platform)
-    families.configuration = NetworkConfiguration(network, platform)
+    families.configuration = configuration = NetworkConfiguration(network, platform)
     families.prepare = network.prepare
     families.register(AddressFamily.LOCAL, LocalSockets(scheduler))
-    families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events, network))
+    families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events, network, configuration))
     for family in (AddressFamily.INTERNET, AddressFamily.INTERNET_6):
         families.register(family, InternetSockets(family, scheduler, events, network))

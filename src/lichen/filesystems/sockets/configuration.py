@@ -39,6 +39,12 @@ _WIDTHS: Final = {4: int(socket.AF_INET), 16: int(socket.AF_INET6)}
 _FAMILIES: Final = {family: width for width, family in _WIDTHS.items()}
 _LARGEST_TABLE: Final = 255
 _NEW: Final = RequestFlag.ACKNOWLEDGE | RequestFlag.CREATE | RequestFlag.EXCLUSIVE
+_MADE: Final = (Kind.NEW_LINK, Kind.NEW_ADDRESS, Kind.NEW_ROUTE, Kind.NEW_NEIGHBOUR, Kind.NEW_RULE)
+_COUNTED: Final = (Kind.GET_ADDRESS, Kind.GET_ROUTE, Kind.GET_NEIGHBOUR, Kind.GET_RULE)
+_MOST_LINKS: Final = 128
+_MOST: Final = 8192
+"""Addresses, routes, neighbours and rules together."""
+_CREDIT: Final = 256
 _TYPE: Final = socket.SOCK_RAW | socket.SOCK_CLOEXEC
 
 _Attributes = dict[int, bytes]
@@ -50,6 +56,8 @@ class NetworkConfiguration:
     def __init__(self, network: Network, platform: Platform) -> None:
         self._network, self._platform = network, platform
         self._changes: Changes | None = None
+        self._credit = 0
+        """Things that may be added before those that there are must be counted."""
 
     # ---- questions
 
@@ -123,11 +131,34 @@ class NetworkConfiguration:
 
     # ---- requests
 
+    def require_room(self, type: int, flags: int) -> None:
+        """INSUFFICIENT_RESOURCES for one more thing than a machine may have, as each takes memory of the host (G7)."""
+        if type not in _MADE or not flags & RequestFlag.CREATE:
+            return
+        self._credit -= 1
+        if type == Kind.NEW_LINK:
+            full = self._count(Kind.GET_LINK) >= _MOST_LINKS
+        elif self._credit > 0:
+            return
+        else:
+            there = sum(map(self._count, _COUNTED))
+            self._credit, full = min(_CREDIT, _MOST - there), there >= _MOST
+        if full:
+            raise Failure(Status.INSUFFICIENT_RESOURCES)
+
+    @hosted
+    def _count(self, question: int) -> int:
+        with self._network.socket(socket.AF_NETLINK, _TYPE, socket.NETLINK_ROUTE) as host:
+            body = bytes(rtnetlink.INTERFACE.size)
+            return sum(1 for _ in rtnetlink.ask(host, rtnetlink.request(question, RequestFlag.DUMP, body)))
+
     @hosted
     def change(self, request: Change) -> None:
         if not self._network.is_own:
             raise Failure(Status.PRIVILEGE_NOT_HELD)
         message = _message(request)
+        if isinstance(request, Add):
+            self.require_room(Kind.NEW_ROUTE, RequestFlag.CREATE)
         with self._network.socket(socket.AF_NETLINK, _TYPE, socket.NETLINK_ROUTE) as host:
             for _ in rtnetlink.ask(host, message):
                 continue

@@ -32,6 +32,7 @@ from lichen.filesystems.sockets.host import HostAddress, HostSocket
 
 if TYPE_CHECKING:
     from lichen.executive.scheduler import Scheduler
+    from lichen.filesystems.sockets.configuration import NetworkConfiguration
     from lichen.filesystems.sockets.network import Network
 
 ROUTE: Final = 0
@@ -47,7 +48,7 @@ _LIST_MEMBERSHIPS: Final = 9
 class NetlinkSocket(HostSocket):
     """One that looks at a network, and (`administers`) may change it."""
 
-    __slots__ = ("_administers",)
+    __slots__ = ("_administers", "_configuration")
 
     readable_options = _WRITABLE | {(Level.NETLINK, _LIST_MEMBERSHIPS)}
     writable_options = _WRITABLE
@@ -61,9 +62,10 @@ class NetlinkSocket(HostSocket):
         events: HostEvents,
         options: int,
         administers: bool,
+        configuration: NetworkConfiguration,
     ) -> None:
         super().__init__(caller, host, scheduler, events, options)
-        self._administers = administers
+        self._administers, self._configuration = administers, configuration
 
     def bind(self, caller: Caller, address: Address) -> None:
         if not isinstance(address, NetlinkAddress):
@@ -108,14 +110,18 @@ class NetlinkSocket(HostSocket):
             raise Failure(Status.PRIVILEGE_NOT_HELD)
         token = None if caller is None else caller.context.token
         may_change = self._administers and (token is None or token.has(Capability.NET_ADMIN))
-        route_messages.check(message.data, may_change)
+        for type, flags in route_messages.check(message.data, may_change):
+            self._configuration.require_room(type, flags)
 
 
 class NetlinkSockets:
     """The driver of AF_NETLINK."""
 
-    def __init__(self, scheduler: Scheduler, events: HostEvents, network: Network) -> None:
+    def __init__(
+        self, scheduler: Scheduler, events: HostEvents, network: Network, configuration: NetworkConfiguration
+    ) -> None:
         self._scheduler, self._events, self._network = scheduler, events, network
+        self._configuration = configuration
 
     @hosted
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> NetlinkSocket:
@@ -128,7 +134,9 @@ class NetlinkSockets:
         administers = self._network.is_own and caller.context.token.has(Capability.NET_ADMIN)
         try:
             require_room(host.fileno())
-            return NetlinkSocket(caller, host, self._scheduler, self._events, options, administers)
+            return NetlinkSocket(
+                caller, host, self._scheduler, self._events, options, administers, self._configuration
+            )
         except BaseException:
             host.close()
             raise

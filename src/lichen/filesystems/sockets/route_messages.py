@@ -174,19 +174,19 @@ _SHORT_QUESTION: Final = 4
 """A question may be no longer than the family, and how that is filled up."""
 
 
-def check(data: bytes, may_change: bool) -> list[int]:
-    """The types of all messages that guests may send.
+def check(data: bytes, may_change: bool) -> list[tuple[int, int]]:
+    """Types and flags of the messages, all of which guests may send.
 
     PRIVILEGE_NOT_HELD for a change by who may not, NOT_SUPPORTED for what is not passed on, INVALID_PARAMETER for what does
     not fit together.
     """
-    start, found = 0, list[int]()
+    start, found = 0, list[tuple[int, int]]()
     while start + HEADER.size <= len(data):
-        length, type, _, _, _ = HEADER.unpack_from(data, start)
+        length, type, flags, _, _ = HEADER.unpack_from(data, start)
         if not HEADER.size <= length <= len(data) - start:
             break  # the host reads no further either
         if type >= Kind.FIRST:
-            found.append(type)
+            found.append((type, flags))
             _check_one(type, data[start + HEADER.size : start + length], may_change)
         start += length + 3 & ~3
     return found

@@ -14,6 +14,7 @@ import select
 import signal
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
@@ -23,7 +24,8 @@ from lichen.platforms.network.wayout import WayOut
 log = logging.getLogger("lichen.network")
 
 _PATIENCE: Final = 2.0
-"""Seconds that the process in the namespace has for an answer, which takes it a tenth of a millisecond."""
+"""Seconds that the process in the namespace has for an answer, which takes it a tenth of a millisecond, and the way out."""
+_CLOSED: Final = socket.MSG_CMSG_CLOEXEC
 
 
 class Watcher(Protocol):
@@ -59,7 +61,10 @@ class Namespace:
         """Whether all that is to come has come: the namespace, and the way out if there is to be one."""
         if self._process is None:
             return bool(self.failure)
-        return self._namespaces is not None and (self.way_out is None or self.out or bool(self.out_failure))
+        if self._namespaces is None:
+            return False
+        late = time.monotonic() > self._begun + _PATIENCE
+        return self.way_out is None or self.out or bool(self.out_failure) or late
 
     def begin(self) -> None:
         """Have a process in the namespace; it is not waited for. Where it could not be, nobody tries again."""
@@ -70,11 +75,14 @@ class Namespace:
         requests, its_requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         events, its_events = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()
-        process = os.fork()
+        with warnings.catch_warnings():  # the fork does not use what another thread may hold
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process = os.fork()
         if process == 0:
             server.run(its_requests, its_events, self.way_out, self._namespaces, self.processors, parent)
         its_requests.close()
         its_events.close()
+        self._begun = time.monotonic()
         self.process, self._process = process, os.pidfd_open(process)
         self._requests, self._events = requests, events
         requests.settimeout(_PATIENCE)
@@ -97,7 +105,7 @@ class Namespace:
     def _hear_one(self) -> bool:
         """Take in one thing that is told; False when there is none now."""
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._events, server.MOST + 1, 2)
+            message, descriptors, _, _ = socket.recv_fds(self._events, server.MOST + 1, 2, _CLOSED)
         except BlockingIOError:
             return False
         except OSError:
@@ -173,7 +181,7 @@ class Namespace:
                 break
             try:
                 self._requests.send(message)
-                reply, descriptors, _, _ = socket.recv_fds(self._requests, server.REPLY.size, 1)
+                reply, descriptors, _, _ = socket.recv_fds(self._requests, server.REPLY.size, 1, _CLOSED)
             except (BrokenPipeError, ConnectionResetError, TimeoutError):
                 reply, descriptors = b"", []
             if not reply:

@@ -19,7 +19,7 @@ from lichen.executive.network.configuration import (
     Remove,
     SetInterface,
 )
-from lichen.executive.network.sockets import AtMark, InternetAddress, Socket
+from lichen.executive.network.sockets import AddressFamily, AtMark, InternetAddress, Socket
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.linux.records import Ifconf, Ifreq, SockaddrIn
@@ -243,6 +243,8 @@ def administered(thread: Thread, file: File) -> Configuration:
     configuration = configuration_of(thread, file)
     if not thread.process.files.token.has(Capability.NET_ADMIN):
         raise Failure(Status.PRIVILEGE_NOT_HELD)
+    if isinstance(file, Socket) and file.family == AddressFamily.INTERNET_6:  # whose records are others
+        raise Failure(Status.NOT_SUPPORTED)
     return configuration
 
 

@@ -52,7 +52,10 @@ def _options(flags: int) -> int:
     return Options.NONBLOCKING if flags & O_NONBLOCK else 0
 
 
-@linux.call(amd64=41, partial="no raw sockets, and of netlink only questions about the network")
+@linux.call(
+    amd64=41,
+    partial="no packet sockets; raw sockets and changes by netlink only on a network of the machine's own",
+)
 def socket(thread: Thread, family: Int, type: Int, protocol: Int) -> Result:
     """Make a socket."""
     options = _options(type & ~_TYPE_MASK)
