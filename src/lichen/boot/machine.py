@@ -190,6 +190,7 @@ class Machine:
 
     def close(self) -> None:
         """End every guest and give everything back to the host."""
+        self._configuration.close()
         self.network.close()
         self.platform.close()
         self._worker.close()
@@ -200,7 +201,9 @@ class Machine:
     def _register_drivers(self) -> None:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
-        sockets.register(self.devices, self.scheduler, self.platform, self.network.sockets)
+        self._configuration = sockets.register(
+            self.devices, self.scheduler, self.platform, self.network.sockets
+        )
 
     def _mount_generated_trees(self) -> None:
         machine = Whole(self.state)

@@ -11,15 +11,29 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from lichen.executive.status import Failure
+from lichen.executive.network.configuration import Add, InterfaceAddress, Remove, Route, SetInterface
+from lichen.executive.status import Failure, Status
+from lichen.filesystems.sockets.configuration import NetworkConfiguration
+from lichen.filesystems.sockets.network import OwnNetwork
+from lichen.filesystems.sockets.rtnetlink import Kind, RequestFlag
 from lichen.platforms.network import wayout
 from lichen.platforms.network.host import HostOfNamespace
 from lichen.platforms.network.namespace import Namespace
 from lichen.platforms.network.wayout import WayOut
 from tests.toolchain import host_program
+
+
+def status_of(operation: Callable[..., object], *arguments: object) -> int:
+    """The status of an operation."""
+    try:
+        operation(*arguments)
+    except Failure as failure:
+        return failure.status
+    return Status.SUCCESS
 
 
 class Loop:
@@ -191,6 +205,61 @@ time.sleep(1000)
             with pytest.raises(Failure):
                 host.set(path, b"1\n")
         assert HostOfNamespace(None).read(name) == before
+
+
+@needs_namespaces
+class TestConfiguration:
+    """The executive's requests, carried out in a namespace."""
+
+    @pytest.fixture
+    def configuration(self, loop: Loop, namespace: Namespace) -> Iterator[NetworkConfiguration]:
+        network = OwnNetwork(namespace, cast(Any, None), is_choice=True)
+        made = NetworkConfiguration(network, cast(Any, loop))
+        yield made
+        made.close()
+
+    def test_addresses_routes_and_interfaces_change(self, configuration: NetworkConfiguration) -> None:
+        (loopback,) = (each for each in configuration.interfaces() if each.name == "lo")
+        address = InterfaceAddress(
+            loopback.index, bytes((10, 7, 0, 1)), 24, 0, "lo:x", bytes((10, 7, 0, 255))
+        )
+        newer = InterfaceAddress(loopback.index, b"\xfd" + bytes(14) + b"\1", 64, 0, "")
+        route = Route(bytes((10, 8, 0, 0)), 16, None, loopback.index, None, 9, 254, 3, 253, 1)
+        for value in (address, newer, route):
+            configuration.change(Add(value))
+        assert address in configuration.addresses()
+        assert newer in configuration.addresses()
+        assert route in configuration.routes()
+        for value in (address, newer, route):
+            assert status_of(configuration.change, Add(value)) == Status.OBJECT_NAME_COLLISION
+            configuration.change(Remove(value))
+            assert status_of(configuration.change, Remove(value)) != Status.SUCCESS
+        configuration.change(SetInterface(loopback.index, flags=0, mtu=9000, queue_length=5))
+        (after,) = (each for each in configuration.interfaces() if each.name == "lo")
+        assert (after.flags & 1, after.mtu, after.queue_length) == (0, 9000, 5)
+        assert status_of(configuration.change, SetInterface(77, mtu=9000)) == Status.NO_DEVICE
+        assert status_of(configuration.change, SetInterface(1, mtu=-1)) == Status.INVALID_PARAMETER
+
+    def test_whoever_waits_is_told(self, loop: Loop, configuration: NetworkConfiguration) -> None:
+        before = configuration.changed.generation
+        configuration.change(SetInterface(1, mtu=9000))
+        loop.until(lambda: configuration.changed.generation > before)
+
+    def test_what_takes_the_hosts_memory_is_bounded(
+        self, configuration: NetworkConfiguration, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("lichen.filesystems.sockets.configuration._MOST", 40)
+        monkeypatch.setattr("lichen.filesystems.sockets.configuration._CREDIT", 8)
+        made = 0
+        for number in range(60):
+            route = Route(bytes((10, number, 0, 0)), 16, None, 1, None, 0, 254, 3, 253, 1)
+            status = status_of(configuration.change, Add(route))
+            made += status == Status.SUCCESS
+            assert status in (Status.SUCCESS, Status.NO_MEMORY)
+        assert 10 < made <= 40
+        configuration.require_room(Kind.NEW_LINK, 0)
+        monkeypatch.setattr("lichen.filesystems.sockets.configuration._MOST_LINKS", 1)
+        assert status_of(configuration.require_room, Kind.NEW_LINK, RequestFlag.CREATE) == Status.NO_MEMORY
 
 
 def test_a_host_that_refuses_is_asked_once(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

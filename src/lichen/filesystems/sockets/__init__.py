@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 def register(
     devices: Devices, scheduler: Scheduler, platform: Platform, network: Network | None = None
-) -> None:
-    """Let a machine have every family that there is a driver for, on a network: the host's unless another is said."""
+) -> NetworkConfiguration:
+    """Let a machine have every family that there is a driver for, on a network: the host's unless another is said.
+
+    Returns who knows that network, to be closed with the machine.
+    """
     network = network or HostNetwork()
     families, events = devices.families, HostEvents(platform)
     families.configuration = configuration = NetworkConfiguration(network, platform)
@@ -31,3 +34,4 @@ def register(
     families.register(AddressFamily.NETLINK, NetlinkSockets(scheduler, events, network, configuration))
     for family in (AddressFamily.INTERNET, AddressFamily.INTERNET_6):
         families.register(family, InternetSockets(family, scheduler, events, network))
+    return configuration

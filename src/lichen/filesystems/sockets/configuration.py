@@ -56,6 +56,7 @@ class NetworkConfiguration:
     def __init__(self, network: Network, platform: Platform) -> None:
         self._network, self._platform = network, platform
         self._changes: Changes | None = None
+        self._heard: socket.socket | None = None
         self._credit = 0
         """Things that may be added before those that there are must be counted."""
 
@@ -132,7 +133,7 @@ class NetworkConfiguration:
     # ---- requests
 
     def require_room(self, type: int, flags: int) -> None:
-        """INSUFFICIENT_RESOURCES for one more thing than a machine may have, as each takes memory of the host (G7)."""
+        """NO_MEMORY for one more thing than a machine may have, as each takes memory of the host (G7)."""
         if type not in _MADE or not flags & RequestFlag.CREATE:
             return
         self._credit -= 1
@@ -144,7 +145,7 @@ class NetworkConfiguration:
             there = sum(map(self._count, _COUNTED))
             self._credit, full = min(_CREDIT, _MOST - there), there >= _MOST
         if full:
-            raise Failure(Status.INSUFFICIENT_RESOURCES)
+            raise Failure(Status.NO_MEMORY)
 
     @hosted
     def _count(self, question: int) -> int:
@@ -175,7 +176,8 @@ class NetworkConfiguration:
     def _listen(self) -> Changes:
         """Have the host tell of changes, from now on."""
         changes = Changes()
-        heard = self._network.socket(socket.AF_NETLINK, _TYPE | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE)
+        type = _TYPE | socket.SOCK_NONBLOCK
+        self._heard = heard = self._network.socket(socket.AF_NETLINK, type, socket.NETLINK_ROUTE)
         heard.bind((0, rtnetlink.ALL_GROUPS))
 
         def hear(events: int) -> None:
@@ -190,6 +192,13 @@ class NetworkConfiguration:
 
         self._platform.watch(heard.fileno(), Poll.READABLE, hear)
         return changes
+
+    def close(self) -> None:
+        """Hear no more of changes."""
+        if self._heard is not None:
+            self._platform.unwatch(self._heard.fileno())
+            self._heard.close()
+            self._heard = None
 
 
 def _number(data: bytes | None, default: int = 0) -> int:
