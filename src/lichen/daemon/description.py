@@ -33,6 +33,8 @@ class MachineFacts(TypedDict, total=False):
     extension: bool
     root_files: bool
     disk: int | None
+    network: str
+    ports: list[str]
     errors: int
     missing: dict[str, dict[str, int]]
 
