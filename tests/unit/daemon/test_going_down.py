@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written_any_more(
     it = going([])
     closed: list[bool] = []
     it.kernel.machine.close = lambda: closed.append(True)  # type: ignore[method-assign]
-    it.kernel.listener = cast(Any, SimpleNamespace(close=lambda: None))
+    it.kernel.listener = it.kernel.ports = cast(Any, SimpleNamespace(close=lambda: None))
     it.session.machine_ended = lambda: None
     history.booted(it.kernel.folder, {"pid": 1})
     monkeypatch.setattr(places, "stop_listening", refused)
