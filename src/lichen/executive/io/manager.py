@@ -34,6 +34,8 @@ _OUTCOMES: Final = {
     Disposition.OVERWRITE_IF: Outcome.OVERWRITTEN,
 }
 _EMPTIED: Final = frozenset(_OUTCOMES.values())
+_OF_CONTENT: Final = Access.READ | Access.CONTENT | Access.EXECUTE
+"""What nobody has of a socket's name; for anything else it can be opened."""
 _HELD: Final = frozenset({Kind.REGULAR, Kind.DIRECTORY, Kind.SYMLINK})
 """Kinds whose content is the file system's own: a read-only one protects it, and those who have it open may deny it."""
 _DEVICES: Final = frozenset({Kind.CHARACTER, Kind.BLOCK})
@@ -87,7 +89,7 @@ def open_location(context: FileSystemContext, location: Location, open: Open) ->
         _check_image(node.image_uses(), open)
     if (node.files and node.kind in _HELD) or node.delete_pending:
         _check_sharing(location, open)
-    if node.kind == Kind.SYMLINK:
+    if node.kind == Kind.SYMLINK or (node.kind == Kind.SOCKET and not access & _OF_CONTENT):
         return _opened(PathFile(location, open), outcome)
     if outcome != Outcome.OPENED and node.kind == Kind.REGULAR:
         node.change(AttributeChange(size=0, flags=None if options & Options.POSIX else open.flags))

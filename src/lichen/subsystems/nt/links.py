@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
 SYMBOLIC_LINK, JUNCTION = 0xA000000C, 0xA0000003
+LOCAL_SOCKET: Final = 0x80000023
 _RELATIVE: Final = 1
 _HEAD: Final = layout(ReparseData, MODEL)
 _SYMBOLIC_LINK, _JUNCTION = layout(SymbolicLinkData, MODEL), layout(JunctionData, MODEL)
@@ -75,7 +76,9 @@ def attributes_of(thread: Thread, file: File) -> Attributes:
 
 
 def tag_of(node: Node) -> int:
-    """The reparse tag of an object; 0 for what is no link."""
+    """The reparse tag of an object; 0 for what is no reparse point."""
+    if node.kind == Kind.SOCKET:
+        return LOCAL_SOCKET
     if node.kind != Kind.SYMLINK:
         return 0
     try:
@@ -117,7 +120,7 @@ def _given(file: File, data: bytes) -> tuple[int, int, int]:
         raise Failure(NtStatus.REPARSE_DATA_INVALID)
     tag, length, _ = _HEAD.unpack(data)
     known = tag_of(file.node)
-    if known not in (0, tag):
+    if known not in (0, tag) or known == LOCAL_SOCKET:
         raise Failure(NtStatus.REPARSE_TAG_MISMATCH)
     return tag, length, known
 
@@ -130,6 +133,8 @@ def get_point(file: File, request: DeviceRequest) -> Answer:
         raise Failure(NtStatus.NOT_A_REPARSE_POINT)
     if room < _HEAD.size:
         raise Failure(Status.BUFFER_TOO_SMALL)
+    if tag == LOCAL_SOCKET:
+        return Status.SUCCESS, _HEAD.pack(ReparseData(tag, 0, 0))
     target = file.node.target()
     if target.absolute:
         letter, rest = names.drive_above(process, target.components)

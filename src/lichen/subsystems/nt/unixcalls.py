@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
-from lichen.executive.status import Status
+from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt import crash, links, power
+from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
 from lichen.subsystems.nt.resolving import get_address_information, get_host_by_name
 from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.state import nt_of_process
 from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
 
@@ -30,7 +32,7 @@ UNIX_CALL: Final = 0x2000
 HANDLE_BASE: Final = 0x77000000
 KERNEL: Final = HANDLE_BASE - 1
 """The handle by which what is mended in Wine's DLLs asks the kernel itself (mends)."""
-MAKE_SYMBOLIC_LINK: Final = 0
+MAKE_SYMBOLIC_LINK, IS_SOCKET = 0, 8
 _WSAEFAULT: Final = 10014
 _ROOM, _LINK = layout(TextRoom, MODEL), layout(LinkRequest, MODEL)
 _NTDLL: Final = "ntdll.dll"
@@ -63,6 +65,8 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
 def _kernel_call(thread: Thread, code: int, arguments: int) -> int:
     if code == MAKE_SYMBOLIC_LINK:
         return _make_symbolic_link(thread, arguments)
+    if code == IS_SOCKET:
+        return _is_socket(thread, ULONG64.read(thread.memory, arguments))
     answer = power.answer(thread, code, arguments)
     return Status.NOT_IMPLEMENTED if answer is None else answer
 
@@ -82,6 +86,15 @@ def _make_symbolic_link(thread: Thread, arguments: int) -> int:
     path = read_text(thread.memory, target)
     links.make_symbolic_link(thread, Named(0, read_string(thread.memory, name), 0), path, flags)
     return Status.SUCCESS
+
+
+def _is_socket(thread: Thread, handle: int) -> int:
+    """Whether a handle is one of a socket."""
+    try:
+        file = file_of(thread, handle)
+    except Failure:
+        return 0
+    return int(isinstance(file, AfdFile) and file.socket is not None)
 
 
 def _host_name(thread: Thread, arguments: int) -> int:

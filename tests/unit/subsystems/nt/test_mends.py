@@ -27,7 +27,9 @@ def library(name: str, **directories: tuple[int, int]) -> pe.PeFile:
     return pe.PeFile(**{**file.__dict__, "directories": tuple(known)})
 
 
-@pytest.mark.parametrize("name", ["kernelbase.dll", "shell32.dll", "advapi32.dll", "user32.dll", "other.dll"])
+@pytest.mark.parametrize(
+    "name", ["kernelbase.dll", "shell32.dll", "ws2_32.dll", "advapi32.dll", "user32.dll", "other.dll"]
+)
 @pytest.mark.parametrize(
     "directories",
     [
@@ -55,6 +57,7 @@ MENDED = (
     "user32.dll",
     "kernel32.dll",
     "powrprof.dll",
+    "ws2_32.dll",
 )
 
 

@@ -324,6 +324,8 @@ def flags_of(attributes: Attributes) -> int:
         flags |= 0x10
     elif attributes.kind == Kind.SYMLINK:
         flags |= 0x400 if flags & Flag.DIRECTORY else 0x420
+    elif attributes.kind == Kind.SOCKET:
+        flags |= 0x420  # a reparse point, as it is on Windows
     elif attributes.kind == Kind.REGULAR:
         flags |= 0x20
     if attributes.kind == Kind.REGULAR and not attributes.mode & 0o222:

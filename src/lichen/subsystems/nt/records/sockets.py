@@ -26,11 +26,48 @@ class TcpKeepalive(NamedTuple):
     keepaliveinterval: u32
 
 
+class GroupSource(NamedTuple):
+    """IP_MREQ_SOURCE, in network order."""
+
+    group: Annotated[bytes, Bytes(4, align=4)]
+    source: Annotated[bytes, Bytes(4, align=4)]
+    interface: Annotated[bytes, Bytes(4, align=4)]
+
+
 class WsaBuffer(NamedTuple):
     """WSABUF."""
 
     len: u32
     buf: ptr
+
+
+class Message(NamedTuple):
+    """WSAMSG."""
+
+    name: ptr
+    name_length: i32
+    buffers: ptr
+    buffer_count: u32
+    control: WsaBuffer
+    flags: u32
+
+
+@open_ended()
+class ControlHeader(NamedTuple):
+    """WSACMSGHDR."""
+
+    length: ptr
+    level: i32
+    type: i32
+
+
+class InterfaceInformation(NamedTuple):
+    """INTERFACE_INFO; each address has the room of the largest one."""
+
+    flags: u32
+    address: Annotated[bytes, Bytes(24)]
+    broadcast: Annotated[bytes, Bytes(24)]
+    mask: Annotated[bytes, Bytes(24)]
 
 
 # ---- requests to AFD
@@ -100,6 +137,20 @@ class AfdEvents(NamedTuple):
 
     flags: u32
     status: Annotated[tuple[int, ...], Array(u32, 13)]
+
+
+class AfdTransmit(NamedTuple):
+    """struct afd_transmit_params; offset -2 is where the file stands, a length of 0 all that is left of it."""
+
+    offset: i64
+    head: u64
+    tail: u64
+    head_length: u32
+    tail_length: u32
+    file: u32
+    file_length: u32
+    buffer_size: u32
+    flags: u32
 
 
 class AfdReceiveMessage(NamedTuple):

@@ -59,17 +59,21 @@ class AfdFile(File):
     __slots__ = (
         "bound",
         "changed",
-        "connected",
+        "clock",
+        "connected_at",
         "connecting",
+        "deferred",
         "error",
         "exclusive",
         "kind",
         "listening",
         "nonblocking",
+        "polled_alone",
         "reuses",
         "selection",
         "sending_ended",
         "socket",
+        "was_used",
     )
 
     def __init__(self, process: Process, open: Open) -> None:
@@ -81,8 +85,15 @@ class AfdFile(File):
         self.kind = (0, 0, 0)
         """Winsock's family, type and protocol."""
         self.nonblocking = self.bound = self.listening = self.connecting = self.sending_ended = False
-        self.connected = False
-        """Whether a stream has, or had, a peer."""
+        self.clock = process.machine.scheduler.clock
+        self.connected_at: float | None = None
+        """When a stream got the peer that it has, or had."""
+        self.deferred: Socket | None = None
+        """A connection that a program has seen and not taken: the next one that is accepted."""
+        self.polled_alone: Event | None = None
+        """Ends the poll that wants to be the only one of this socket."""
+        self.was_used = False
+        """Whether it has had a connection that its program let go in order to make another one."""
         self.reuses = self.exclusive = False
         """What a program asked of its port (SO_REUSEADDR, SO_EXCLUSIVEADDRUSE), to be told again."""
         self.error = 0
@@ -96,8 +107,9 @@ class AfdFile(File):
         if self.selection is not None:
             self.selection.end()
         super().closed()
-        if self.socket is not None:
-            self.socket.release()
+        for socket in (self.deferred, self.socket):
+            if socket is not None:
+                socket.release()
 
     @property
     def made(self) -> Socket:
@@ -114,6 +126,11 @@ class AfdFile(File):
     @property
     def is_stream(self) -> bool:
         return self.made.type == SocketType.STREAM
+
+    @property
+    def connected(self) -> bool:
+        """Whether a stream has, or had, a peer."""
+        return self.connected_at is not None
 
     # ---- as a file
 
@@ -140,11 +157,13 @@ class AfdFile(File):
     ) -> None:
         """Change into another kind of end, of which those hear who wait for it."""
         if socket is not None:
-            before, self.socket, self.bound, self.connected = self.socket, socket, True, True
+            before, self.socket, self.bound, self.connected_at = self.socket, socket, True, self.clock()
             if before is not None:
                 before.release()
         if connecting is not None:
             self.connecting = connecting
+            if not connecting:
+                self.bound, self.connected_at = True, self.clock()
         self.listening |= listening
         changed, self.changed = self.changed, Event()
         changed.set()
@@ -164,19 +183,40 @@ class AfdFile(File):
         found = addresses.FAMILIES.get(family)
         if found is None:
             raise Failure(Status.FAMILY_NOT_SUPPORTED)
+        if found == AddressFamily.LOCAL and type != SocketType.STREAM:
+            raise Failure(Status.SOCKET_TYPE_NOT_SUPPORTED)
         driver = caller.context.devices.families.get(found)
         self.socket = driver.create(caller, type, protocol, 0)
         self.kind = (family, type, self.socket.protocol)
-        if (
-            self.is_stream and found != AddressFamily.LOCAL
-        ):  # a port whose last connections still rest is free, to Windows
-            self.socket.set_option(caller, Level.SOCKET, SocketOption.REUSE_ADDRESS, _YES)
         if found == AddressFamily.INTERNET_6:
             self.socket.set_option(caller, Level.IP_6, _V6_ONLY, _YES)
 
+    def begin_anew(self, caller: Caller) -> None:
+        """Be as when it was made, for another connection."""
+        before, self.socket = self.made, None
+        self.bound = self.connecting = self.listening = self.sending_ended = False
+        self.connected_at, self.error, self.was_used = None, 0, True
+        try:
+            self.create(caller, *self.kind)
+        finally:
+            before.release()
+            self.become()
+
     def bind(self, caller: Caller, address: Address) -> None:
-        self.made.bind(caller, address)
+        """Take a name. A stream's port whose last connections still rest is free, to Windows."""
+        try:
+            self.made.bind(caller, address)
+        except Failure as failure:
+            if failure.status != Status.ADDRESS_IN_USE or not self.is_stream:
+                raise
+            self.share_rest(caller)
+            self.made.bind(caller, address)
         self.bound = True
+
+    def share_rest(self, caller: Caller) -> None:
+        """Have others take the port once nothing of it is left but connections that rest."""
+        if self.is_stream and self.made.family != AddressFamily.LOCAL:
+            self.made.set_option(caller, Level.SOCKET, SocketOption.REUSE_ADDRESS, _YES)
 
     def bind_by_use(self, caller: Caller) -> None:
         """Take any name, unless there is one."""
@@ -189,7 +229,8 @@ class AfdFile(File):
             return
         self.connecting = False
         self.error = self.made.pending_error()
-        self.connected = not self.error
+        if not self.error:
+            self.connected_at = self.clock()
 
     @property
     def is_connected(self) -> bool:
@@ -224,7 +265,7 @@ class AfdFile(File):
         if polled & Poll.PRIORITY:
             found |= OUT_OF_BAND
         if self.listening:
-            return found | (ACCEPT if polled & Poll.READABLE else 0)
+            return found | (ACCEPT if polled & Poll.READABLE or self.deferred is not None else 0)
         if not self.is_stream:
             return found | (READ if polled & Poll.READABLE else 0) | (WRITE if polled & Poll.WRITABLE else 0)
         if self.connecting or not self.connected:

@@ -11,11 +11,19 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
-from lichen.executive.io.opening import Access, Open, Options
-from lichen.executive.network.sockets import Address, InternetAddress, Message, ShutDown, Socket
+from lichen.executive.io.opening import Access, Open, Options, Poll
+from lichen.executive.network.sockets import (
+    Address,
+    AddressFamily,
+    InternetAddress,
+    LocalAddress,
+    Message,
+    ShutDown,
+    Socket,
+)
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, then
+from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import LONG, MODEL, ULONG
 from lichen.subsystems.nt.records.sockets import AfdAcceptInto, AfdConnect, AfdCreate, AfdListen
@@ -31,6 +39,9 @@ if TYPE_CHECKING:
 _CREATE, _LISTEN = layout(AfdCreate, MODEL), layout(AfdListen, MODEL)
 _ACCEPT_INTO, _CONNECT = layout(AfdAcceptInto, MODEL), layout(AfdConnect, MODEL)
 _ACCESS: Final = Access.READ | Access.WRITE | Access.SYNCHRONIZE | Access.READ_ATTRIBUTES
+REUSE: Final = 0x100
+"""With the way that ends: the socket is to be free then. `mends` puts it there for DisconnectEx."""
+_OVER: Final = Poll.READ_HANGUP | Poll.HANGUP | Poll.ERROR
 _LARGEST_BACKLOG: Final = 4096
 _LARGEST_FIRST: Final = 1 << 20
 """Bytes that an accept waits for, or a connect sends."""
@@ -70,8 +81,10 @@ def bind(request: Request) -> int:
         raise Failure(NtStatus.ADDRESS_ALREADY_ASSOCIATED)
     address = request.address(request.need(ULONG.size + 2)[ULONG.size :])
     with translated():
+        if isinstance(address, LocalAddress):
+            address = addresses.for_linux(request.thread.process, address)
         file.bind(request.caller, address)
-        return request.answer(addresses.encode(file.made.local_address()))
+    return request.answer(request.name(file.made.local_address())[: request.room])
 
 
 def listen(request: Request) -> int:
@@ -80,6 +93,7 @@ def listen(request: Request) -> int:
     if not file.bound:
         raise Failure(Status.INVALID_PARAMETER)
     with translated():
+        file.share_rest(request.caller)
         file.made.listen(request.caller, min(backlog, _LARGEST_BACKLOG))
     file.become(listening=True)
     return request.answer()
@@ -94,6 +108,9 @@ def _connection(request: Request) -> Socket | Blocks[Socket]:
     if not file.listening:
         raise Failure(Status.INVALID_PARAMETER)
     file.rearm(ACCEPT)
+    if (deferred := file.deferred) is not None:
+        file.deferred = None
+        return deferred
     with translated():
         return file.made.accept(request.caller, 0)
 
@@ -120,6 +137,19 @@ def accept(request: Request) -> Result:
         return request.finish(_connection(request), accepted)
 
 
+def defer(request: Request) -> int:
+    """Have a connection that was accepted be the next one to be accepted again: its program has only looked at it."""
+    handle = ULONG.unpack(request.need(ULONG.size))
+    taken = file_of(request.thread, handle)
+    file = request.file
+    if not isinstance(taken, AfdFile) or not file.listening or file.deferred is not None:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.deferred = taken.made
+    taken.made.reference()
+    file.become()
+    return request.answer()
+
+
 def accept_into(request: Request) -> Result:
     """AcceptEx: a connection for a socket that is there, its first data and both names."""
     handle, first, local_room = _ACCEPT_INTO.unpack(request.need(_ACCEPT_INTO.size))
@@ -134,7 +164,7 @@ def accept_into(request: Request) -> Result:
         memory.write(request.output, data)
         socket = file.made
         for room, address in ((local_room, socket.local_address()), (remote_room, socket.peer_address())):
-            _tell_name(request, place, room, address)
+            _tell_name(request, place, room, request.name(address, room - LONG.size))
             place += room
         return request.completion.end(Status.SUCCESS, len(data))
 
@@ -159,8 +189,7 @@ def _holding(file: AfdFile, operation: Blocks[int]) -> Blocks[int]:
         file.release()
 
 
-def _tell_name(request: Request, place: int, room: int, address: Address) -> None:
-    name = addresses.encode(address)
+def _tell_name(request: Request, place: int, room: int, name: bytes) -> None:
     if room >= LONG.size + len(name):
         request.thread.memory.write(place, LONG.pack(len(name)) + name)
 
@@ -175,6 +204,8 @@ def connect(request: Request) -> Result:
     rest = request.data[_CONNECT.size :]
     if size > len(rest) or len(rest) - size > _LARGEST_FIRST:
         raise Failure(Status.INVALID_PARAMETER)
+    if not plainly and file.was_used:
+        file.bind_by_use(request.caller)
     if file.listening or (not plainly and not file.bound):
         raise Failure(Status.INVALID_PARAMETER)
     if file.connecting:
@@ -190,8 +221,7 @@ def connect(request: Request) -> Result:
         operation = file.made.connect(request.caller, _reachable(address))
 
     def connected(_: None) -> int | Blocks[int]:
-        file.bound = file.connected = True
-        file.become()
+        file.become(connecting=False)
         if not rest[size:]:
             return 0
         return file.made.send(request.caller, Message(rest[size:]))
@@ -201,8 +231,11 @@ def connect(request: Request) -> Result:
     )
 
 
-def _begin_to_connect(request: Request, address: InternetAddress) -> int:
-    """Start to connect; whoever waits for the socket learns how it went."""
+def _begin_to_connect(request: Request, address: Address) -> int:
+    """Start to connect; whoever waits for the socket learns how it went.
+
+    A local socket's connection is made at once. Windows says of it too that it is only begun, and programs rely on that.
+    """
     file = request.file
     with _not_waiting(file.made), translated():
         try:
@@ -212,14 +245,15 @@ def _begin_to_connect(request: Request, address: InternetAddress) -> int:
                 file.bound = True
                 file.become(connecting=True)
             raise
-    file.bound = file.connected = True
-    file.become()
+    file.become(connecting=False)
+    if isinstance(address, LocalAddress):
+        raise Failure(Status.DEVICE_NOT_READY)
     return request.completion.end(Status.SUCCESS, 0)
 
 
-def _reachable(address: InternetAddress) -> InternetAddress:
+def _reachable(address: Address) -> Address:
     """The address to connect to; nobody is at port 0 or at no host, and Windows does not take it for the loopback."""
-    if not (address.port and any(address.host)):
+    if isinstance(address, InternetAddress) and not (address.port and any(address.host)):
         raise Failure(Status.ADDRESS_NOT_EXIST)
     return address
 
@@ -231,17 +265,40 @@ def local_name(request: Request) -> int:
     if not request.file.bound:
         raise Failure(Status.INVALID_PARAMETER)
     with translated():
-        return request.answer(addresses.encode(request.file.made.local_address()))
+        address = request.file.made.local_address()
+    return _tell(request, request.name(address))
+
+
+def _tell(request: Request, name: bytes) -> int:
+    if request.room < len(name):
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    return request.answer(name)
 
 
 def peer_name(request: Request) -> int:
     with translated():
-        return request.answer(addresses.encode(request.file.made.peer_address()))
+        address = request.file.made.peer_address()
+    return _tell(request, request.name(address))
 
 
-def shut_down(request: Request) -> int:
+def peer_process(request: Request) -> int:
+    """The process at the other end of a local connection (SIO_AF_UNIX_GETPEERPID)."""
+    if request.file.made.family != AddressFamily.LOCAL:
+        raise Failure(Status.NOT_SUPPORTED)
+    credentials = request.file.made.peer_credentials()
+    if credentials is None:
+        raise Failure(NtStatus.CONNECTION_UNKNOWN)
+    if request.room < ULONG.size:
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    return request.answer(ULONG.pack(credentials.process))
+
+
+def shut_down(request: Request) -> Result:
+    """End one or both ways of a connection; DisconnectEx may ask for the socket to be free for another one then."""
     how = ULONG.unpack(request.need(ULONG.size))
     file = request.file
+    if how == ShutDown.SEND | REUSE and file.is_stream and file.connected:
+        return request.finish(let_go(request), lambda _: request.completion.end(Status.SUCCESS, 0))  # type: ignore[arg-type]
     if how > ShutDown.BOTH:
         raise Failure(Status.INVALID_PARAMETER)
     if file.is_stream and not file.connected:
@@ -250,3 +307,19 @@ def shut_down(request: Request) -> int:
         file.made.shut_down(how)
     file.sending_ended |= how != ShutDown.RECEIVE
     return request.completion.end(Status.SUCCESS, 0)
+
+
+def let_go(request: Request) -> Blocks[None]:
+    """End a connection, wait until the peer has done so too, and be a socket without one again."""
+    file = request.file
+    before = file.made
+    file.reference()
+    try:
+        if not file.sending_ended:
+            before.shut_down(ShutDown.SEND)
+            file.sending_ended = True
+        while not before.poll() & _OVER:
+            yield Wait((before.ready(_OVER),))
+        file.begin_anew(request.caller)
+    finally:
+        file.release()

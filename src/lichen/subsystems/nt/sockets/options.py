@@ -12,7 +12,7 @@ from lichen.abi.layout import layout
 from lichen.executive.network.sockets import AddressFamily, Level, SocketOption
 from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.records import LONG, MODEL, ULONG
-from lichen.subsystems.nt.records.sockets import Linger, TcpKeepalive
+from lichen.subsystems.nt.records.sockets import GroupSource, Linger, TcpKeepalive
 from lichen.subsystems.nt.sockets.errors import number_of, status_of, translated
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _LINGER: Final = layout(Linger, MODEL)
 _MILLISECONDS: Final = 1000
 _KEEP_ALIVE: Final = layout(TcpKeepalive, MODEL)
 _KEEP_IDLE, _KEEP_INTERVAL = 4, 5
+_PACKET_INFORMATION: Final = 8
 _DISCOVER, _MUST_FRAGMENT, _NEVER_FRAGMENT = 10, 0, 2
 """IP_MTU_DISCOVER, and those of its values that are Windows' IP_DONTFRAGMENT."""
 
@@ -40,12 +41,18 @@ _INTS: Final = {
     251: (Level.IP, 34, True),
     252: (Level.IP, 33, False),  # IP_MULTICAST_TTL
     253: (Level.IP, 33, True),
+    256: (Level.IP, _PACKET_INFORMATION, False),
+    257: (Level.IP, _PACKET_INFORMATION, True),
     258: (Level.IP, 1, False),  # IP_TOS
     259: (Level.IP, 1, True),
     260: (Level.IP, 2, False),  # IP_TTL
     261: (Level.IP, 2, True),
+    266: (Level.IP_6, 62, False),  # IPV6_DONTFRAG
+    267: (Level.IP_6, 62, True),
     269: (Level.IP_6, 18, False),  # IPV6_MULTICAST_HOPS
     270: (Level.IP_6, 18, True),
+    271: (Level.IP_6, 17, False),  # IPV6_MULTICAST_IF
+    272: (Level.IP_6, 17, True),
     273: (Level.IP_6, 19, False),  # IPV6_MULTICAST_LOOP
     274: (Level.IP_6, 19, True),
     275: (Level.IP_6, 16, False),  # IPV6_UNICAST_HOPS
@@ -54,6 +61,16 @@ _INTS: Final = {
     280: (Level.IP_6, 26, True),
     284: (Level.TCP, 1, False),  # TCP_NODELAY
     285: (Level.TCP, 1, True),
+    286: (Level.IP_6, 51, False),  # IPV6_RECVHOPLIMIT
+    287: (Level.IP_6, 51, True),
+    288: (Level.IP_6, 49, False),  # IPV6_RECVPKTINFO
+    289: (Level.IP_6, 49, True),
+    290: (Level.IP_6, 66, False),  # IPV6_RECVTCLASS
+    291: (Level.IP_6, 66, True),
+    293: (Level.IP, 12, False),  # IP_RECVTTL
+    294: (Level.IP, 12, True),
+    295: (Level.IP, 13, False),  # IP_RECVTOS
+    296: (Level.IP, 13, True),
     299: (Level.TCP, _KEEP_IDLE, False),
     300: (Level.TCP, _KEEP_IDLE, True),
     301: (Level.TCP, 6, False),  # TCP_KEEPCNT
@@ -74,6 +91,17 @@ _DOUBLED: Final = {
     236: SocketOption.SEND_BUFFER,
 }
 """Sizes of which the executive tells twice what was set."""
+_OF_SOURCES: Final = {
+    240: 39,  # IP_ADD_SOURCE_MEMBERSHIP
+    241: 38,  # IP_BLOCK_SOURCE
+    245: 40,  # IP_DROP_SOURCE_MEMBERSHIP
+    262: 37,  # IP_UNBLOCK_SOURCE
+}
+"""What is set for a group and one of those who send to it."""
+_SOURCE: Final = layout(GroupSource, MODEL)
+_MULTICAST_INTERFACE, _OUTGOING, _OUTGOING_6 = 32, 50, 76
+"""IP_MULTICAST_IF, IP_UNICAST_IF, IPV6_UNICAST_IF"""
+_NEVER: Final = 0xFFFFFFFF
 _LONGEST: Final = 256
 _LONGEST_SILENCE: Final = 32767
 """Seconds that the executive's sockets can wait before they ask."""
@@ -96,6 +124,8 @@ def handler(code: int) -> Callable[[Request], int] | None:
         return lambda request: _set(request, level, name, request.data[:_LONGEST])
     if number in _DOUBLED:
         return lambda request: _tell_size(request, _DOUBLED[number])
+    if number in _OF_SOURCES:
+        return lambda request: _set_source(request, _OF_SOURCES[number])
     return _OTHERS.get(number)
 
 
@@ -186,7 +216,10 @@ def _tell_reuse(request: Request) -> int:
 def _set_reuse(request: Request) -> int:
     """Windows lets a socket share a port whose owner has not asked for it alone; a stream's port is free once it rests."""
     file = request.file
-    file.reuses = bool(_given_int(request))
+    asked = bool(_given_int(request))
+    if asked and file.exclusive:
+        raise Failure(Status.INVALID_PARAMETER)
+    file.reuses = asked
     if file.is_stream:
         return request.completion.end(Status.SUCCESS, 0)
     return _set(request, Level.SOCKET, SocketOption.REUSE_ADDRESS, LONG.pack(file.reuses))
@@ -197,7 +230,10 @@ def _tell_exclusive(request: Request) -> int:
 
 
 def _set_exclusive(request: Request) -> int:
-    request.file.exclusive = bool(_given_int(request))
+    asked = bool(_given_int(request))
+    if asked and request.file.reuses:
+        raise Failure(Status.INVALID_PARAMETER)
+    request.file.exclusive = asked
     return request.completion.end(Status.SUCCESS, 0)
 
 
@@ -214,7 +250,9 @@ def _set_whole(request: Request) -> int:
 
 def keep_alive(request: Request) -> int:
     """SIO_KEEPALIVE_VALS: whether, after how many milliseconds of silence, and how often then."""
-    on, idle, interval = _KEEP_ALIVE.unpack(request.need(_KEEP_ALIVE.size))
+    if len(request.data) < _KEEP_ALIVE.size:
+        raise Failure(Status.BUFFER_TOO_SMALL)
+    on, idle, interval = _KEEP_ALIVE.unpack(request.data)
     with translated():
         socket = request.file.made
         socket.set_option(request.caller, Level.SOCKET, SocketOption.KEEP_ALIVE, LONG.pack(bool(on)))
@@ -228,7 +266,48 @@ def _tell_multicast_interface(request: Request) -> int:
     if request.file.made.family != AddressFamily.INTERNET:
         raise Failure(Status.NOT_SUPPORTED)
     with translated():
-        return _tell(request, request.file.made.option(Level.IP, 32, 4))
+        return _tell(request, request.file.made.option(Level.IP, _MULTICAST_INTERFACE, 4))
+
+
+def _set_multicast_interface(request: Request) -> int:
+    """An interface by one of its addresses, or by its number where the address's first byte is zero."""
+    given = request.need(4)[:4]
+    index = int.from_bytes(given, "big") if not given[0] else 0
+    value = bytes(8) + LONG.pack(index) if index else given
+    return _set(request, Level.IP, _MULTICAST_INTERFACE, value)
+
+
+def _set_source(request: Request, name: int) -> int:
+    """IP_MREQ_SOURCE: group, source, interface; the executive's has the last two the other way around."""
+    group, source, interface = _SOURCE.unpack(request.need(_SOURCE.size))
+    return _set(request, Level.IP, name, group + interface + source)
+
+
+def _tell_outgoing(request: Request) -> int:
+    """IP_UNICAST_IF: the number of the interface, in network order."""
+    with translated():
+        return _tell(request, request.file.made.option(Level.IP, _OUTGOING, LONG.size)[::-1])
+
+
+def _set_outgoing(request: Request) -> int:
+    return _set(request, Level.IP, _OUTGOING, request.need(LONG.size)[: LONG.size])
+
+
+def _tell_outgoing_6(request: Request) -> int:
+    """IPV6_UNICAST_IF: here in the order of the machine."""
+    with translated():
+        return _tell(request, request.file.made.option(Level.IP_6, _OUTGOING_6, LONG.size))
+
+
+def _set_outgoing_6(request: Request) -> int:
+    return _set(request, Level.IP_6, _OUTGOING_6, request.need(LONG.size)[: LONG.size][::-1])
+
+
+def _tell_connect_time(request: Request) -> int:
+    """How many seconds ago the connection was made; all ones when there is none."""
+    since = request.file.connected_at
+    clock = request.thread.process.machine.scheduler.clock
+    return _tell(request, ULONG.pack(_NEVER if since is None else int(clock() - since) & _NEVER))
 
 
 _OTHERS: Final[dict[int, Callable[[Request], int]]] = {
@@ -241,9 +320,15 @@ _OTHERS: Final[dict[int, Callable[[Request], int]]] = {
     234: _set_reuse,
     242: _tell_whole,
     243: _set_whole,
-    237: _set_send_timeout,
-    238: _tell_send_timeout,
+    237: _tell_send_timeout,
+    238: _set_send_timeout,
     248: _tell_multicast_interface,
+    249: _set_multicast_interface,
+    263: _tell_outgoing,
+    264: _set_outgoing,
+    277: _tell_outgoing_6,
+    278: _set_outgoing_6,
+    292: _tell_connect_time,
     297: _tell_exclusive,
     298: _set_exclusive,
 }

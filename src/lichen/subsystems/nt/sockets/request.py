@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import GeneratorType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from lichen.executive.network.sockets import Caller, InternetAddress
+from lichen.executive.network.sockets import Address, AddressFamily, Caller, LocalAddress
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 from lichen.subsystems.nt.sockets import addresses
@@ -37,9 +37,19 @@ class Request(NamedTuple):
     def caller(self) -> Caller:
         return Caller(self.thread.process.files, self.thread.process.id)
 
-    def address(self, data: bytes) -> InternetAddress:
+    def address(self, data: bytes) -> Address:
         """The address in a sockaddr, for this socket."""
-        return addresses.decode(data, self.file.made.family)
+        family = self.file.made.family
+        if family == AddressFamily.LOCAL:
+            return addresses.decode_local(self.thread, data)
+        return addresses.decode(data, family)
+
+    def name(self, address: Address | None, room: int | None = None) -> bytes:
+        """The sockaddr of an address, as it goes where there is so much room; nothing for what has none."""
+        if isinstance(address, LocalAddress):
+            room = self.room if room is None else room
+            return addresses.encode_local(self.thread.process, address, room)
+        return addresses.encode(address)
 
     def need(self, size: int) -> bytes:
         """What the caller gave; INVALID_PARAMETER when that is less than `size` bytes."""

@@ -47,7 +47,7 @@ _CONNECT_ERROR_BIT: Final = CONNECT_ERROR.bit_length() - 1
 
 def poll(request: Request) -> Result:
     """Wait until one of several sockets is ready for what is asked of it."""
-    timeout, count, *_ = _HEAD.unpack(request.need(_HEAD.size))
+    timeout, count, alone, _ = _HEAD.unpack(request.need(_HEAD.size))
     if not 0 < count <= _MOST_SOCKETS:
         raise Failure(Status.INVALID_PARAMETER)
     entries = _ENTRY.unpack_array(
@@ -57,10 +57,19 @@ def poll(request: Request) -> Result:
         (handle, object_of(request.thread, handle, AfdFile, 0), flags | _ALWAYS)
         for handle, flags, _ in entries
     ]
+    end = _only_poll(asked[0][1]) if alone else None
     answer = _answer(timeout, asked)
     if answer is not None or timeout == 0:
         return request.answer(answer or _HEAD.pack(AfdPoll(timeout, 0, 0)))
-    return request.finish(_polled(request, timeout, asked), lambda status: status)
+    return request.finish(_polled(request, timeout, asked, end), lambda status: status)
+
+
+def _only_poll(file: AfdFile) -> Event:
+    """End the poll of a socket that wants to be the only one; what ends the next that does."""
+    before, file.polled_alone = file.polled_alone, Event()
+    if before is not None:
+        before.set()
+    return file.polled_alone
 
 
 _Asked = list[tuple[int, AfdFile, int]]
@@ -76,12 +85,14 @@ def _answer(timeout: int, asked: _Asked) -> bytes | None:
     return _HEAD.pack(AfdPoll(timeout, len(found) // _ENTRY.size, 0)) + found if found else None
 
 
-def _polled(request: Request, timeout: int, asked: _Asked) -> Blocks[int]:
+def _polled(request: Request, timeout: int, asked: _Asked, end: Event | None) -> Blocks[int]:
     machine = request.thread.process.machine
     deadline = _deadline(machine, timeout)
     while True:
         objects = tuple(each for _, file, flags in asked for each in file.waits(flags))
-        index = yield Wait(objects, deadline)
+        index = yield Wait(objects if end is None else (*objects, end), deadline)
+        if end is not None and end.is_set:
+            return request.answer(_HEAD.pack(AfdPoll(timeout, 0, 0)))
         if (answer := _answer(timeout, asked)) is not None:
             return request.answer(answer)
         if index == TIMED_OUT:

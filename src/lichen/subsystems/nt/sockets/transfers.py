@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.abi.layout import layout
-from lichen.executive.network.sockets import Message, MessageFlag, Received
+from lichen.executive.io.opening import Poll
+from lichen.executive.network.sockets import Control, Level, Message, MessageFlag, Received, SocketOption
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, then
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait, then
 from lichen.subsystems.nt.records import LONG, MODEL, ULONG
 from lichen.subsystems.nt.records.sockets import AfdReceive, AfdReceiveMessage, AfdSendMessage, WsaBuffer
-from lichen.subsystems.nt.sockets import addresses
+from lichen.subsystems.nt.records.sockets import Message as WsaMessage
+from lichen.subsystems.nt.sockets import controls
 from lichen.subsystems.nt.sockets.afd import OUT_OF_BAND, READ, WRITE, AfdFile
 from lichen.subsystems.nt.sockets.errors import translated
 from lichen.subsystems.nt.status import NtStatus
@@ -34,6 +36,10 @@ _CONTROL_TRUNCATED: Final = 0x200
 _NATIVE_NORMAL, _NATIVE_EXPEDITED, _NATIVE_PEEK = 0x20, 0x40, 0x80
 _NATIVE_OVERLAPPED: Final = 0x2
 _LONGEST_ADDRESS: Final = 128
+_MESSAGE: Final = layout(WsaMessage, MODEL)
+_MOST_CONTROL: Final = 1 << 13
+WITH_CONTROL: Final = 0x40000000
+"""Says that a WSAMSG is given in place of the buffers, as `mends` has it of WSASendMsg, which keeps control data to itself."""
 
 
 class _Buffers(NamedTuple):
@@ -90,7 +96,7 @@ def _late(file: AfdFile, later: int, timeout: float | None) -> int:
 def receive(request: Request) -> Result:
     """WSARecv, WSARecvFrom."""
     memory = request.thread.memory
-    _, address, address_size, flags_at, later, count, buffers_at = _RECEIVE.unpack(
+    control, address, address_size, flags_at, later, count, buffers_at = _RECEIVE.unpack(
         request.need(_RECEIVE.size)
     )
     buffers = _Buffers.read(memory, buffers_at, count)
@@ -99,9 +105,10 @@ def receive(request: Request) -> Result:
     def received(message: Received) -> int:
         buffers.scatter(memory, message.data)
         if address and address_size and message.address is not None:
-            _tell_address(memory, address, address_size, message)
+            _tell_address(request, address, address_size, message)
+        cut_control = _tell_controls(memory, control, message) if control else False
         if flags_at:
-            told = _CONTROL_TRUNCATED if message.flags & MessageFlag.CONTROL_TRUNCATED else 0
+            told = _CONTROL_TRUNCATED if cut_control else 0
             memory.write(flags_at, ULONG.pack(told))
         cut = message.flags & MessageFlag.TRUNCATED
         return request.completion.end(Status.BUFFER_OVERFLOW if cut else Status.SUCCESS, len(message.data))
@@ -146,6 +153,8 @@ def _begin(file: AfdFile, size: int, flags: int, later: int) -> Received | Block
         if flags & bit:
             asked |= flag
     file.rearm(READ | OUT_OF_BAND)
+    if flags & _OUT_OF_BAND:
+        return _urgent(file, min(size, _AT_ONCE), asked)
     if not later:
         return socket.receive(min(size, _AT_ONCE), asked)
     timeout, socket.receive_timeout = socket.receive_timeout, None
@@ -155,12 +164,46 @@ def _begin(file: AfdFile, size: int, flags: int, later: int) -> Received | Block
         socket.receive_timeout = timeout
 
 
-def _tell_address(memory: Memory, address: int, size_at: int, message: Received) -> None:
+def _urgent(file: AfdFile, size: int, flags: int) -> Received | Blocks[Received]:
+    """Receive the urgent byte; INVALID_PARAMETER where it comes among the others."""
+    socket = file.made
+    try:
+        return socket.receive(size, flags)
+    except Failure as failure:
+        inline = socket.option(Level.SOCKET, SocketOption.OUT_OF_BAND_INLINE, LONG.size)
+        if failure.status != Status.INVALID_PARAMETER or any(inline):
+            raise
+    if flags & MessageFlag.DO_NOT_WAIT:
+        raise Failure(Status.DEVICE_NOT_READY)
+    return _urgent_later(file, size, flags)
+
+
+def _urgent_later(file: AfdFile, size: int, flags: int) -> Blocks[Received]:
+    socket = file.made
+    deadline = None if socket.receive_timeout is None else file.clock() + socket.receive_timeout
+    if (yield Wait((socket.ready(Poll.PRIORITY | Poll.ERROR | Poll.HANGUP),), deadline)) == TIMED_OUT:
+        raise Failure(Status.DEVICE_NOT_READY)
+    found = socket.receive(size, flags)
+    return found if isinstance(found, Received) else (yield from found)
+
+
+def _tell_address(request: Request, address: int, size_at: int, message: Received) -> None:
+    memory = request.thread.memory
     room = LONG.read(memory, size_at)
-    name = addresses.encode(message.address)
+    name = request.name(message.address, room)
     if room > 0:
         memory.write(address, name[:room])
     memory.write(size_at, LONG.pack(len(name)))
+
+
+def _tell_controls(memory: Memory, place: int, message: Received) -> bool:
+    """Fill a WSABUF with what came along; whether that was cut."""
+    room, at = _BUFFER.read(memory, place)
+    data, cut = controls.encode(message.controls, room)
+    if data:
+        memory.write(at, data)
+    memory.write(place, ULONG.pack(len(data)))
+    return cut or bool(message.flags & MessageFlag.CONTROL_TRUNCATED)
 
 
 # ---- sending
@@ -170,6 +213,10 @@ def send(request: Request) -> Result:
     """WSASend, WSASendTo."""
     memory, file = request.thread.memory, request.file
     address, size, flags, later, count, buffers_at = _SEND.unpack(request.need(_SEND.size))
+    along: tuple[Control, ...] = ()
+    if flags & WITH_CONTROL:
+        _, _, buffers_at, count, (length, control), _ = _MESSAGE.read(memory, buffers_at)
+        along = controls.decode(memory.read(control, min(length, _MOST_CONTROL)))
     buffers = _Buffers.read(memory, buffers_at, count)
     if file.sending_ended:
         raise Failure(Status.PIPE_DISCONNECTED)
@@ -186,7 +233,7 @@ def send(request: Request) -> Result:
     asked |= MessageFlag.DO_NOT_ROUTE if flags & _DO_NOT_ROUTE else 0
 
     def next_part(done: int) -> int | Blocks[int]:
-        return socket.send(request.caller, Message(buffers.gather(memory, done), to, asked))
+        return socket.send(request.caller, Message(buffers.gather(memory, done), to, asked, controls=along))
 
     def rest(done: int) -> int | Blocks[int]:
         """A stream takes all of it, in parts; one that may not wait as much as there is room for."""
