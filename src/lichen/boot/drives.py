@@ -18,7 +18,7 @@ from lichen.executive.io.file import File
 from lichen.executive.io.location import Location
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.manager import create_file
-from lichen.executive.io.names import Name, make_directory, remove
+from lichen.executive.io.names import Name, make_directory, remove, symlink
 from lichen.executive.io.opening import Access, Disposition, Open
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.host import HostFileSystem
@@ -41,6 +41,13 @@ _BETTER: Final = ("sort.exe",)
 """Programs of ours that do more than those that the userland may have: Wine 10's sort knows no /O."""
 _PROGRAM_FOLDERS: Final = ("bin", "system32")
 _FOLDERS: Final = ("windows", "windows/system32", "Program Files")
+_DATABASES: Final = {
+    "hosts": "hosts",
+    "networks": "networks",
+    "protocol": "protocols",
+    "services": "services",
+}
+"""Files that Windows has in drivers\\etc, and what they are in /etc: their lines are the same."""
 _PROFILE: Final = ("", "/AppData", "/AppData/Local", "/AppData/Roaming")
 _OPEN_FOLDERS: Final = ("windows/temp", "ProgramData", "users", "users/Public")
 """Where everybody may make something, and nobody may touch what others made."""
@@ -117,6 +124,7 @@ def mount_drives(tree: Tree, found: userland.Userland) -> dict[str, Location]:
     _copy_extra_libraries(found, context)
     _provide(context, found)
     _provide_programs(context, layer)
+    _link_databases(context)
     return {"C": find(context, context.root, ("mnt", "c")), "Z": context.root}
 
 
@@ -168,6 +176,16 @@ def _copy_extra_libraries(found: userland.Userland, context: FileSystemContext) 
             file = cast(File, create_file(context, context.root, target, create))
             file.write(content())
             file.release()
+
+
+def _link_databases(context: FileSystemContext) -> None:
+    """Have Windows' files about the network be those of Linux, once: both worlds know the same names (027)."""
+    folder = ("mnt", "c", "windows", "system32", "drivers")
+    with suppress(Failure):
+        make_directory(context, Name(context.root, folder), 0o755)
+        make_directory(context, Name(context.root, (*folder, "etc")), 0o755)
+        for name, target in _DATABASES.items():
+            symlink(context, f"/etc/{target}", Name(context.root, (*folder, "etc", name)))
 
 
 def _folder(context: FileSystemContext, path: tuple[str, ...]) -> Location | None:

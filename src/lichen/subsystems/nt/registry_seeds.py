@@ -56,7 +56,10 @@ def tell_name(registry: Registry, host_name: str) -> None:
 def seed(registry: Registry, user_sid: str, user: str) -> None:
     """Fill an empty registry."""
     strings: dict[str, dict[str, str]] = {
-        _SYSTEM + "Services/Tcpip/Parameters": {"Domain": ""},
+        _SYSTEM + "Services/Tcpip/Parameters": {
+            "Domain": "",
+            "DataBasePath": "C:\\windows\\System32\\drivers\\etc",
+        },
         _SYSTEM + "Control/Nls/CodePage": {"ACP": "65001", "OEMCP": "65001", "MACCP": "10000"},
         _SYSTEM + "Control/Nls/Language": {"Default": "0409", "InstallLanguage": "0409"},
         _VERSION: {

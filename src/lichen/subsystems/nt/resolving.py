@@ -1,107 +1,182 @@
-"""Names of hosts for ws2_32: numeric addresses, `localhost` and the machine's own name; a Unix half would ask the C library.
+"""Names of hosts for ws2_32, whose Unix half would ask the C library: the machine's files first, then its name servers.
 
-Runtimes ask for numeric addresses at start, before they use any network. Names that only a name server knows are answered
-as if none could be reached.
+Whoever asks for what only a server knows waits as in any call that blocks, and nobody else does.
 
 Source: ws2tcpip.h, winerror.h; the layouts are those of ws2_32's calls into its Unix half.
 """
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Callable
+from types import GeneratorType
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
 from lichen.executive.network.sockets import InternetAddress
+from lichen.executive.status import Failure, Interrupted
+from lichen.executive.wait import Blocks, then
+from lichen.subsystems.nt.hostnames import AF_INET, AF_INET6, AF_UNSPEC, Host, Names, Refused
 from lichen.subsystems.nt.records import MODEL, POINTER, ULONG
 from lichen.subsystems.nt.records.host_names import (
     AddressHints,
     AddressInfo,
+    AddressOfHost,
     AddressRequest,
     Hostent,
     HostRequest,
+    NameRequest,
 )
-from lichen.subsystems.nt.sockets.addresses import encode
+from lichen.subsystems.nt.sockets.addresses import FAMILIES, SIZES, decode, encode
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
 
-_AF_UNSPEC: Final = 0
-_AF_INET: Final = 2
-_AF_INET6: Final = 23
-_AI_PASSIVE: Final = 0x1
 _AI_CANONNAME: Final = 0x2
-_AI_NUMERICHOST: Final = 0x4
+_NAME_REQUIRED, _NUMERIC_HOST, _NUMERIC_SERVICE, _NO_DOMAIN, _DATAGRAM = 0x4, 0x2, 0x8, 0x1, 0x10
+"""NI_*"""
+_SOCK_DGRAM: Final = 2
+_SIZES: Final = {4: AF_INET, 16: AF_INET6}
 
 _ERROR_INSUFFICIENT_BUFFER: Final = 122
+_WSAEFAULT: Final = 10014
 _WSAEINVAL: Final = 10022
 _WSAEAFNOSUPPORT: Final = 10047
-_WSATYPE_NOT_FOUND: Final = 10109
+_WSATRY_AGAIN: Final = 11002
 _WSAHOST_NOT_FOUND: Final = 11001
-_WSANO_RECOVERY: Final = 11003
 
 _LONGEST: Final = 1025
 """NI_MAXHOST, of a host's name with its end."""
+_LONGEST_NAME: Final = 128
+"""Of a sockaddr that may be any."""
 _PARAMETERS, _HINTS = layout(AddressRequest, MODEL), layout(AddressHints, MODEL)
 _ADDRINFO, _HOSTENT = layout(AddressInfo, MODEL), layout(Hostent, MODEL)
-_BY_NAME: Final = layout(HostRequest, MODEL)
-_ANY: Final = {_AF_INET6: "::", _AF_INET: "0.0.0.0"}
-_LOOPBACK: Final = {_AF_INET6: "::1", _AF_INET: "127.0.0.1"}
+_BY_NAME, _BY_ADDRESS = layout(HostRequest, MODEL), layout(AddressOfHost, MODEL)
+_NAME_INFO: Final = layout(NameRequest, MODEL)
 
 
-class _Refused(Exception):
-    """What is asked for has no answer but Winsock's error, the first argument."""
+def _answered(ask: Callable[[], Host | Blocks[Host]], tell: Callable[[Host], int]) -> int | Blocks[int]:
+    """Tell what was found; Winsock's error where nothing was."""
+    try:
+        found = ask()
+        if type(found) is GeneratorType:
+            return _answered_later(found, tell)
+        assert isinstance(found, Host)
+        return tell(found)
+    except Refused as refused:
+        return refused.error
 
 
-class _Address(NamedTuple):
-    family: int
-    binary: bytes
-    scope: int = 0
+def _answered_later(asking: Blocks[Host], tell: Callable[[Host], int]) -> Blocks[int]:
+    try:
+        found = yield from asking
+    except Refused as refused:
+        return refused.error
+    except Interrupted:
+        return _WSATRY_AGAIN
+    return tell(found)
 
-    def encode(self, port: int) -> bytes:
-        """SOCKADDR_IN or SOCKADDR_IN6."""
-        return encode(InternetAddress(self.binary, port, scope=self.scope))
 
-
-def get_address_information(thread: Thread, arguments: int) -> int:
+def get_address_information(thread: Thread, arguments: int) -> int | Blocks[int]:
     """getaddrinfo: 0, Winsock's error, or ERROR_INSUFFICIENT_BUFFER with the size that is needed."""
     memory = thread.memory
     node_at, service_at, hints_at, info_at, size_at = _PARAMETERS.read(memory, arguments)
     flags, family, kind, protocol = (
-        _HINTS.read(memory, hints_at) if hints_at else AddressHints(0, _AF_UNSPEC, 0, 0)
+        _HINTS.read(memory, hints_at) if hints_at else AddressHints(0, AF_UNSPEC, 0, 0)
     )
-    node = memory.cstring(node_at, _LONGEST).decode("utf-8", "replace") if node_at else None
-    service = memory.cstring(service_at, _LONGEST).decode("utf-8", "replace") if service_at else None
-    try:
-        addresses = _addresses(node, service, flags, family, thread.process.machine.system.host_name)
-        port = _port(service)
-    except _Refused as refused:
-        (error,) = refused.args
-        return int(error)
-    canonical = (node or "").encode() + b"\0" if flags & _AI_CANONNAME else b""
-    data = _encoded(info_at, addresses, (kind, protocol), port, canonical)
-    return _given(thread, info_at, size_at, data)
+    node, service = (_text(thread, at) if at else None for at in (node_at, service_at))
+    names = Names(thread)
+
+    def tell(found: Host) -> int:
+        port = names.port(service, kind, flags)
+        canonical = found.name.encode() + b"\0" if flags & _AI_CANONNAME else b""
+        data = _encoded(info_at, found, (kind, protocol), port, canonical)
+        return _given(thread, info_at, size_at, data)
+
+    def checked(found: Host) -> int:
+        try:
+            return tell(found)
+        except Refused as refused:
+            return refused.error
+
+    return _answered(lambda: names.find(node, service, flags, family), checked)
 
 
-def get_host_by_name(thread: Thread, arguments: int) -> int:
+def get_host_by_name(thread: Thread, arguments: int) -> int | Blocks[int]:
     """gethostbyname, which knows IPv4 alone: 0, Winsock's error, or ERROR_INSUFFICIENT_BUFFER with the size."""
+    name_at, host_at, size_at = _BY_NAME.read(thread.memory, arguments)
+    name = _text(thread, name_at)
+    return _answered(
+        lambda: Names(thread).find(name, None, 0, AF_INET),
+        lambda found: _give_host(thread, found, host_at, size_at),
+    )
+
+
+def get_host_by_address(thread: Thread, arguments: int) -> int | Blocks[int]:
+    """gethostbyaddr: 0, Winsock's error, or ERROR_INSUFFICIENT_BUFFER with the size."""
+    address_at, size, family, host_at, size_at = _BY_ADDRESS.read(thread.memory, arguments)
+    if _SIZES.get(size) != family:
+        return _WSAEAFNOSUPPORT if family not in (AF_INET, AF_INET6) else _WSAEFAULT
+    address = InternetAddress(thread.memory.read(address_at, size), 0)
+    return _answered(
+        lambda: Names(thread).name_of(address),
+        lambda found: _give_host(thread, found, host_at, size_at),
+    )
+
+
+def get_name_information(thread: Thread, arguments: int) -> int | Blocks[int]:
+    """getnameinfo: the name of a host and of a service, or their numbers; 0, or Winsock's error."""
     memory = thread.memory
-    name_at, host_at, size_at = _BY_NAME.read(memory, arguments)
-    name = memory.cstring(name_at, _LONGEST)
+    address_at, size, host_at, host_room, service_at, service_room, flags = _NAME_INFO.read(memory, arguments)
+    data = memory.read(address_at, min(size, _LONGEST_NAME))
+    family = int.from_bytes(data[:2], "little")
+    if size < SIZES.get(family, 0) or len(data) < 2:
+        return _WSAEFAULT
+    if family not in SIZES:
+        return _WSAEAFNOSUPPORT
     try:
-        text = name.decode("utf-8", "replace")
-        addresses = _addresses(text, None, 0, _AF_INET, thread.process.machine.system.host_name)
-    except _Refused as refused:
-        (error,) = refused.args
-        return int(error)
-    lists = host_at + _HOSTENT.size  # no aliases, and the addresses, each list with its end
-    binaries = lists + POINTER.size * (len(addresses) + 2)
-    name_place = binaries + 4 * len(addresses)
-    places = (0, *(binaries + 4 * number for number in range(len(addresses))), 0)
-    head = _HOSTENT.pack(Hostent(name_place, lists, _AF_INET, 4, lists + POINTER.size))
-    data = head + b"".join(map(POINTER.pack, places))
-    data += b"".join(address.binary for address in addresses) + name + b"\0"
-    return _given(thread, host_at, size_at, data)
+        address = decode(data, FAMILIES[family])
+    except Failure:
+        return _WSAEINVAL
+    names = Names(thread)
+
+    def tell(found: Host) -> int:
+        host = found.name.partition(".")[0] if flags & _NO_DOMAIN else found.name
+        service = names.service(address.port, bool(flags & _DATAGRAM), bool(flags & _NUMERIC_SERVICE))
+        for text, at, room in ((host, host_at, host_room), (service, service_at, service_room)):
+            if at and room:
+                data = text.encode() + b"\0"
+                if len(data) > room:
+                    return _ERROR_INSUFFICIENT_BUFFER
+                memory.write(at, data)
+        return 0
+
+    numeric = names.text_of(address)
+    if flags & _NUMERIC_HOST or not host_at or not host_room:
+        return tell(Host(numeric, ()))
+
+    def found_or_number(found: int | Host) -> int:
+        if (
+            isinstance(found, int)
+            and found in (_WSAHOST_NOT_FOUND, _WSATRY_AGAIN)
+            and not flags & _NAME_REQUIRED
+        ):
+            return tell(Host(numeric, ()))
+        return found if isinstance(found, int) else tell(found)
+
+    named: list[Host] = []
+
+    def keep(found: Host) -> int:
+        named.append(found)
+        return 0
+
+    return then(
+        _answered(lambda: names.name_of(address), keep),
+        lambda error: found_or_number(named[0] if named else error),
+    )
+
+
+def _text(thread: Thread, at: int) -> str:
+    return thread.memory.cstring(at, _LONGEST).decode("utf-8", "replace")
 
 
 def _given(thread: Thread, at: int, size_at: int, data: bytes) -> int:
@@ -114,67 +189,39 @@ def _given(thread: Thread, at: int, size_at: int, data: bytes) -> int:
     return 0
 
 
-def _addresses(
-    node: str | None, service: str | None, flags: int, family: int, own_name: str
-) -> list[_Address]:
-    if family not in (_AF_UNSPEC, _AF_INET, _AF_INET6):
-        raise _Refused(_WSAEAFNOSUPPORT)
-    if node is None:
-        if service is None:
-            raise _Refused(_WSAHOST_NOT_FOUND)
-        if flags & _AI_CANONNAME:
-            raise _Refused(_WSAEINVAL)
-        return _of_families(_ANY if flags & _AI_PASSIVE else _LOOPBACK, family)
-    if (numeric := _numeric(node)) is not None:
-        if family not in (_AF_UNSPEC, numeric.family):
-            raise _Refused(_WSAHOST_NOT_FOUND)
-        return [numeric]
-    if flags & _AI_NUMERICHOST or not node:
-        raise _Refused(_WSAHOST_NOT_FOUND)
-    if node.lower().rstrip(".") in ("localhost", own_name.lower()):
-        return _of_families(_LOOPBACK, family)
-    raise _Refused(_WSANO_RECOVERY)
+def _give_host(thread: Thread, host: Host, at: int, size_at: int) -> int:
+    """A HOSTENT: its two lists, each with its end, what they lead to, and the name."""
+    size = len(host.addresses[0].host)
+    aliases = [alias.encode() + b"\0" for alias in host.aliases]
+    lists = at + _HOSTENT.size
+    binaries = lists + POINTER.size * (len(aliases) + 1 + len(host.addresses) + 1)
+    texts = binaries + size * len(host.addresses)
+    alias_places, place = [], texts
+    for alias in aliases:
+        alias_places.append(place)
+        place += len(alias)
+    places = (
+        *alias_places,
+        0,
+        *(binaries + size * number for number in range(len(host.addresses))),
+        0,
+    )
+    addresses_at = lists + POINTER.size * (len(aliases) + 1)
+    data = _HOSTENT.pack(Hostent(place, lists, _SIZES[size], size, addresses_at))
+    data += b"".join(map(POINTER.pack, places))
+    data += b"".join(address.host for address in host.addresses) + b"".join(aliases)
+    return _given(thread, at, size_at, data + host.name.encode() + b"\0")
 
 
-def _of_families(addresses: dict[int, str], family: int) -> list[_Address]:
-    return [
-        _Address(each, socket.inet_pton(socket.AF_INET if each == _AF_INET else socket.AF_INET6, text))
-        for each, text in addresses.items()
-        if family in (_AF_UNSPEC, each)
-    ]
-
-
-def _numeric(text: str) -> _Address | None:
-    """The address that a text is, if it is one: in the forms of inet_aton, or of inet_pton with a numeric scope."""
-    host, _, scope = text.partition("%")
-    try:
-        if not scope and not any(map(str.isspace, text)):
-            return _Address(_AF_INET, socket.inet_aton(text))
-    except (OSError, ValueError):
-        pass
-    try:
-        return _Address(_AF_INET6, socket.inet_pton(socket.AF_INET6, host), int(scope or "0") & 0xFFFFFFFF)
-    except (OSError, ValueError):
-        return None
-
-
-def _port(service: str | None) -> int:
-    if not service:
-        return 0
-    if not (service.isascii() and service.isdigit()) or int(service) > 0xFFFF:
-        raise _Refused(_WSATYPE_NOT_FOUND)
-    return int(service)
-
-
-def _encoded(at: int, addresses: list[_Address], what: tuple[int, int], port: int, canonical: bytes) -> bytes:
+def _encoded(at: int, found: Host, what: tuple[int, int], port: int, canonical: bytes) -> bytes:
     """A list of ADDRINFO as it lies at `at`: the entries, their addresses, and the name that the first of them tells."""
-    binaries = [address.encode(port) for address in addresses]
-    place = at + len(addresses) * _ADDRINFO.size
+    binaries = [encode(address._replace(port=port)) for address in found.addresses]
+    place = at + len(binaries) * _ADDRINFO.size
     name_at = place + sum(map(len, binaries)) if canonical else 0
     entries = b""
-    for number, (address, binary) in enumerate(zip(addresses, binaries, strict=True)):
-        following = at + (number + 1) * _ADDRINFO.size if number + 1 < len(addresses) else 0
-        hints = AddressHints(0, address.family, *what)
+    for number, (address, binary) in enumerate(zip(found.addresses, binaries, strict=True)):
+        following = at + (number + 1) * _ADDRINFO.size if number + 1 < len(binaries) else 0
+        hints = AddressHints(0, _SIZES[len(address.host)], *what)
         entries += _ADDRINFO.pack(AddressInfo(hints, len(binary), 0 if number else name_at, place, following))
         place += len(binary)
     return entries + b"".join(binaries) + canonical

@@ -13,6 +13,7 @@ from lichen.executive.wait import Waitable
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Platform
     from lichen.executive.io.file import File
+    from lichen.executive.network.sockets import InternetAddress
     from lichen.executive.processes import Process, Thread
     from lichen.executive.scheduler import Parking
     from lichen.subsystems.nt.entries import Entries
@@ -121,6 +122,8 @@ class NtProcess:
     """What it had done when it was last refused a window."""
     gives_up: bool = False
     window_calls: dict[int, str] | None = None
+    name_servers: tuple[InternetAddress, ...] = ()
+    """Whom it asks for names instead of the machine's servers."""
     unix_modules: list[str] = field(default_factory=list)
     """Modules that asked for unix calls; their handles are numbers from this list."""
     pending: dict[Parking, Pending] = field(default_factory=dict)

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.nt import crash, links, power
+from lichen.executive.wait import Blocks
+from lichen.subsystems.nt import crash, links, name_servers, power
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
-from lichen.subsystems.nt.resolving import get_address_information, get_host_by_name
+from lichen.subsystems.nt.resolving import (
+    get_address_information,
+    get_host_by_address,
+    get_host_by_name,
+    get_name_information,
+)
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.state import nt_of_process
@@ -112,10 +118,16 @@ def _attached(thread: Thread, arguments: int) -> int:
     return Status.SUCCESS
 
 
-_ANSWERS: Final[dict[tuple[str, int], Callable[[Thread, int], int]]] = {
+_ANSWERS: Final[dict[tuple[str, int], Callable[[Thread, int], int | Blocks[int]]]] = {
     ("ws2_32.dll", 0): get_address_information,
+    ("ws2_32.dll", 1): get_host_by_address,
     ("ws2_32.dll", 2): get_host_by_name,
     ("ws2_32.dll", 3): _host_name,
+    ("ws2_32.dll", 4): get_name_information,
+    ("dnsapi.dll", 0): name_servers.get_search_list,
+    ("dnsapi.dll", 1): name_servers.get_servers,
+    ("dnsapi.dll", 2): name_servers.set_servers,
+    ("dnsapi.dll", 3): name_servers.query,
     ("win32u.dll", 0): _attached,
     ("opengl32.dll", 0): _attached,
     ("winevulkan.dll", 0): _attached,
