@@ -67,12 +67,21 @@ def test_java_makes_a_key(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "store.p12").read_bytes()[:1] == b"\x30"
 
 
-def test_semgrep_finds_its_libraries(run: Run) -> None:
-    """Its core has seventeen of them beside it. To search it needs local sockets, which Windows programs do not have yet."""
+def test_semgrep_searches(run: Run, tmp_path: Path) -> None:
+    """Its core has seventeen libraries beside it, and wakes itself by a pair of local sockets."""
     wheel = unpacked_wheel("semgrep", "1.185.0")
     (folder,) = wheel.glob("*.data/purelib/semgrep/bin")
-    version, *_ = run("$1/semgrep-core.exe -version", folder)
+    (tmp_path / "rules.yml").write_text(
+        "rules: [{id: same, pattern: $X == $X, message: m, languages: [python], severity: ERROR}]"
+    )
+    (tmp_path / "searched.py").write_text("a = 1\nif a == a:\n    pass\n")
+    version, found = run(
+        "$1/semgrep-core.exe -version; $1/semgrep-core.exe -rules rules.yml -lang python -json_nodots searched.py",
+        folder,
+    )
     assert version.startswith("semgrep-core version: 1.185.0 ")
+    (result,) = json.loads(found)["results"]
+    assert (result["check_id"], result["start"]["line"]) == ("same", 2)
 
 
 # ---- programs that start many others
