@@ -12,7 +12,7 @@ from typing import Final
 from lichen.subsystems.nt import userland
 from tests.fuzz.fuzzer import Fuzzer, Report, host_descriptors
 from tests.fuzz.linux import LinuxHalf
-from tests.fuzz.nt import NtHalf
+from tests.fuzz.nt import NtHalf, SocketHalf
 from tests.fuzz.world import World
 
 SKIPPED: Final = 77
@@ -27,16 +27,21 @@ def fuzz_linux(calls: int, seed: int) -> Report:
     return _run(half, calls, seed)
 
 
-def fuzz_nt(calls: int, seed: int) -> Report:
+def fuzz_nt(calls: int, seed: int, kind: type[NtHalf] = NtHalf) -> Report:
     """Calls of NT processes; SKIPPED without a Windows userland, whose ntdll says which numbers the calls have."""
     found = userland.find("/")
     if found is None:
         print("no Windows userland")
         sys.exit(SKIPPED)
-    half = NtHalf(World(), random.Random(seed), found)
+    half = kind(World(), random.Random(seed), found)
     report = _run(half, calls, seed)
     half.close()
     return report
+
+
+def fuzz_sockets(calls: int, seed: int) -> Report:
+    """Requests to sockets of NT processes."""
+    return fuzz_nt(calls, seed, SocketHalf)
 
 
 def _run(half: LinuxHalf | NtHalf, calls: int, seed: int) -> Report:
@@ -46,7 +51,11 @@ def _run(half: LinuxHalf | NtHalf, calls: int, seed: int) -> Report:
     return report
 
 
-HALVES: Final[Mapping[str, Callable[[int, int], Report]]] = {"linux": fuzz_linux, "nt": fuzz_nt}
+HALVES: Final[Mapping[str, Callable[[int, int], Report]]] = {
+    "linux": fuzz_linux,
+    "nt": fuzz_nt,
+    "sockets": fuzz_sockets,
+}
 
 
 def main() -> int:

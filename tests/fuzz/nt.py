@@ -32,11 +32,13 @@ from lichen.subsystems.nt.named_pipes import NamedPipes
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.shared_data import system_time
+from lichen.subsystems.nt.sockets import requests as sockets
 from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import NtSubsystem
 from tests.fuzz.arguments import WORD, Source
 from tests.fuzz.guests import ARENA, SIZE, Guest
 from tests.fuzz.nt_recipes import NEVER, PROGRAM, RECIPES, UNANSWERED
+from tests.fuzz.socket_recipes import SOCKET_RECIPES
 from tests.fuzz.world import ROOT, USER, World
 
 _NAMES: Final = (
@@ -179,6 +181,7 @@ class NtHalf:
             world.state.namespace, world.state.drives, find(context, context.root, ("dev", "null"))
         )
         world.state.namespace.make("Device").insert("NamedPipe", NamedPipes())
+        sockets.install(world.state.namespace)
         create = Open(Access.READ | Access.WRITE, Disposition.CREATE, mode=0o755)
         self.ntdll = cast(File, create_file(context, context.root, ("ntdll.dll",), create))
         self.ntdll.write(found.ntdll.read_bytes())
@@ -284,3 +287,12 @@ class NtHalf:
         guest: Any = thread.guest
         guest.call(self.number(name), raw)
         self.world.scheduler.system_call(guest, self.number(name), raw)
+
+
+class SocketHalf(NtHalf):
+    """Nothing but what sockets are asked for."""
+
+    def __init__(self, world: World, generator: random.Random, found: userland.Userland) -> None:
+        super().__init__(world, generator, found)
+        self.calls = {name: self.calls[name] for name in SOCKET_RECIPES}
+        self.recipes, self.never, self.unanswered = SOCKET_RECIPES, {}, frozenset()

@@ -16,7 +16,6 @@ from tests.fuzz.recipes import Recipe, Steps, Unready
 
 NEVER: Final[Mapping[str, str]] = {
     "NtCancelSynchronousIoFile": "the thread that waits would have to be another one",
-    "NtDeviceIoControlFile": "no device takes requests",
     "NtDisplayString": "there is no boot screen",
     "NtOpenThreadToken": "threads do not impersonate",
     "NtOpenThreadTokenEx": "threads do not impersonate",

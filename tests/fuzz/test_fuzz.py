@@ -21,7 +21,8 @@ SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
 @pytest.mark.timeout(60 + CALLS // 100)
 @pytest.mark.parametrize("half", HALVES)
 def test_calls_that_lie_do_no_harm(half: str) -> None:
-    command = [sys.executable, "-m", "tests.fuzz", half, str(CALLS), str(SEED)]
+    calls = CALLS // 5 if half == "sockets" else CALLS  # as few as they are
+    command = [sys.executable, "-m", "tests.fuzz", half, str(calls), str(SEED)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode == 77:
         pytest.skip(run.stdout.strip())

@@ -125,6 +125,7 @@ class Selection:
         """What has been told and not been rearmed; and of it, what nobody has asked for yet."""
         self.statuses = [0] * _STATUSES
         self._rearmed = Event(manual=False)
+        self._ended = False
         self._parking: Parking = scheduler.spawn(self._watch())
 
     def of(self, file: AfdFile) -> Selection:
@@ -133,6 +134,7 @@ class Selection:
 
     def end(self) -> None:
         """Tell no more."""
+        self._ended = True  # whoever was woken already cannot be interrupted
         self.scheduler.interrupt(self._parking)
         self.event.release()
 
@@ -143,12 +145,12 @@ class Selection:
 
     def _watch(self) -> Blocks[None]:
         try:
-            while True:
+            while not self._ended:
                 if news := self.file.flags() & self.mask & ~self.told:
                     self._tell(news)
                 left = self.mask & ~self.told
                 yield Wait((*self.file.waits(left), self._rearmed) if left else (self._rearmed,))
-                if not self.file.flags() & self.mask & ~self.told:
+                if not self._ended and not self.file.flags() & self.mask & ~self.told:
                     yield Wait((self._rearmed,), self.scheduler.clock() + _PAUSE)
         except Interrupted:
             return
