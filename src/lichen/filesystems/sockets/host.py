@@ -67,6 +67,8 @@ _ANSWERED: Final = (
     | MessageFlag.ERROR_QUEUE
 )
 """The flags of a message that a receiver is told."""
+_AT_ONCE: Final = int(socket.MSG_DONTWAIT)
+_QUIETLY: Final = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
 _LARGEST_MESSAGE: Final = 1 << 16
 _CONTROL_ROOM: Final = 1 << 12
 _LONGEST_OPTION: Final = 1024
@@ -268,7 +270,7 @@ class HostSocket(Socket):
 
     def send(self, caller: Caller | None, message: Message) -> int | Blocks[int]:
         self.check_message(caller, message)
-        flags = message.flags & _SENT | socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+        flags = message.flags & _SENT | _QUIETLY
         target = () if message.address is None else (self.to_host(message.address),)
         controls = [
             (each.level, each.type, each.data)
@@ -304,7 +306,7 @@ class HostSocket(Socket):
         return send_rest()
 
     def receive(self, size: int, flags: int = 0) -> Received | Blocks[Received]:
-        passed = flags & _RECEIVED | socket.MSG_DONTWAIT
+        passed = flags & _RECEIVED | _AT_ONCE
         stream = self.type == SocketType.STREAM
 
         def receive() -> Received:

@@ -150,7 +150,7 @@ class Selection:
                     self._tell(news)
                 left = self.mask & ~self.told
                 yield Wait((*self.file.waits(left), self._rearmed) if left else (self._rearmed,))
-                if not self._ended and not self.file.flags() & self.mask & ~self.told:
+                if not self.file.flags() & self.mask & ~self.told:
                     yield Wait((self._rearmed,), self.scheduler.clock() + _PAUSE)
         except Interrupted:
             return

@@ -18,7 +18,7 @@ from lichen.subsystems.nt.records.sockets import AfdReceive, AfdReceiveMessage, 
 from lichen.subsystems.nt.records.sockets import Message as WsaMessage
 from lichen.subsystems.nt.sockets import controls
 from lichen.subsystems.nt.sockets.afd import OUT_OF_BAND, READ, WRITE, AfdFile
-from lichen.subsystems.nt.sockets.errors import translated
+from lichen.subsystems.nt.sockets.errors import status_of, translated
 from lichen.subsystems.nt.status import NtStatus
 
 if TYPE_CHECKING:
@@ -43,23 +43,27 @@ WITH_CONTROL: Final = 0x40000000
 
 
 class _Buffers(NamedTuple):
-    """(address, size) of each."""
+    """(address, size) of each, and the size of all; nearly always there is one."""
 
     places: tuple[tuple[int, int], ...]
-
-    @property
-    def size(self) -> int:
-        return sum(size for _, size in self.places)
+    size: int
 
     @classmethod
     def read(cls, memory: Memory, address: int, count: int) -> _Buffers:
+        if count == 1:
+            size, place = _BUFFER.read(memory, address)
+            return cls(((place, size),), size)
         if count > _MOST_BUFFERS:
             raise Failure(Status.INVALID_PARAMETER)
         data = memory.read(address, count * _BUFFER.size) if count else b""
-        return cls(tuple((place, size) for size, place in _BUFFER.unpack_array(data)))
+        places = tuple((place, size) for size, place in _BUFFER.unpack_array(data))
+        return cls(places, sum(size for _, size in places))
 
     def gather(self, memory: Memory, start: int) -> bytes:
         """What is in them from `start` on, as much as is copied in one go."""
+        if len(self.places) == 1:
+            ((place, size),) = self.places
+            return memory.read(place + start, min(size - start, _AT_ONCE))
         parts, room = [], _AT_ONCE
         for place, size in self.places:
             if start >= size:
@@ -107,14 +111,16 @@ def receive(request: Request) -> Result:
         if address and address_size and message.address is not None:
             _tell_address(request, address, address_size, message)
         cut_control = _tell_controls(memory, control, message) if control else False
-        if flags_at:
-            told = _CONTROL_TRUNCATED if cut_control else 0
+        told = _CONTROL_TRUNCATED if cut_control else 0
+        if flags_at and told != flags:
             memory.write(flags_at, ULONG.pack(told))
         cut = message.flags & MessageFlag.TRUNCATED
         return request.completion.end(Status.BUFFER_OVERFLOW if cut else Status.SUCCESS, len(message.data))
 
-    with translated():
+    try:
         operation = _begin(request.file, buffers.size, flags, later)
+    except Failure as failure:
+        raise Failure(status_of(failure)) from None
     timeout = request.file.made.receive_timeout
     return request.finish(operation, received, _late(request.file, later, timeout))
 
@@ -242,12 +248,11 @@ def send(request: Request) -> Result:
         return _remaining(next_part, done, buffers.size)
 
     try:
-        with translated():
-            operation = then(next_part(0), rest)
+        operation = then(next_part(0), rest)
     except Failure as failure:
         if failure.status == Status.DEVICE_NOT_READY:
             file.rearm(WRITE)
-        raise
+        raise Failure(status_of(failure)) from None
     late = _late(file, later, socket.send_timeout)
     return request.finish(operation, lambda done: request.completion.end(Status.SUCCESS, done), late)
 
