@@ -175,6 +175,29 @@ static void along(void)
     closesocket(two);
 }
 
+static void nothing(void)
+{
+    struct sockaddr_in name;
+    OVERLAPPED operation = {.hEvent = CreateEventA(NULL, TRUE, FALSE, NULL)};
+    WSABUF none = {0, NULL};
+    DWORD size = 7, flags = 0;
+    u_long on = 1;
+    char text[4];
+    SOCKET server = bound(SOCK_STREAM, &name), client = socket(AF_INET, SOCK_STREAM, 0), other;
+
+    connect(client, (struct sockaddr *)&name, sizeof name);
+    other = accept(server, NULL, NULL);
+    check(WSARecv(other, &none, 1, NULL, &flags, &operation, NULL) == -1 && WSAGetLastError() == WSA_IO_PENDING,
+          "to receive no bytes is to wait for some");
+    send(client, "ab", 2, 0);
+    check(done(other, &operation, &size) && size == 0 && recv(other, text, 4, 0) == 2, "which are left where they are");
+    ioctlsocket(other, FIONBIO, &on);
+    check(recv(other, text, 0, 0) == -1 && WSAGetLastError() == WSAEWOULDBLOCK, "who does not wait is told that there are none");
+    closesocket(client);
+    closesocket(other);
+    closesocket(server);
+}
+
 static void names(void)
 {
     struct sockaddr_in name = loopback(0);
@@ -202,6 +225,7 @@ int main(void)
     hard();
     again();
     along();
+    nothing();
     names();
     return 0;
 }

@@ -31,6 +31,7 @@ _AFD_RECEIVE, _BUFFER = layout(AfdReceive, MODEL), layout(WsaBuffer, MODEL)
 _MOST_BUFFERS: Final = 1024
 _AT_ONCE: Final = 1 << 20
 """Bytes that are copied in one go."""
+_ARRIVAL: Final = Poll.READABLE | Poll.READ_HANGUP | Poll.HANGUP | Poll.ERROR
 _OUT_OF_BAND, _PEEK, _DO_NOT_ROUTE, _WAIT_FOR_ALL = 0x1, 0x2, 0x4, 0x8
 _CONTROL_TRUNCATED: Final = 0x200
 _NATIVE_NORMAL, _NATIVE_EXPEDITED, _NATIVE_PEEK = 0x20, 0x40, 0x80
@@ -161,6 +162,8 @@ def _begin(file: AfdFile, size: int, flags: int, later: int) -> Received | Block
     file.rearm(READ | OUT_OF_BAND)
     if flags & _OUT_OF_BAND:
         return _urgent(file, min(size, _AT_ONCE), asked)
+    if not size and file.is_stream:
+        return _nothing(file, asked, bool(later))
     if not later:
         return socket.receive(min(size, _AT_ONCE), asked)
     timeout, socket.receive_timeout = socket.receive_timeout, None
@@ -168,6 +171,22 @@ def _begin(file: AfdFile, size: int, flags: int, later: int) -> Received | Block
         return socket.receive(min(size, _AT_ONCE), asked)
     finally:
         socket.receive_timeout = timeout
+
+
+def _nothing(file: AfdFile, flags: int, later: bool) -> Received | Blocks[Received]:
+    """Receive no bytes, which is to wait until there are some, or an end: so programs wait without giving a buffer."""
+    if file.made.poll() & _ARRIVAL:
+        return Received(b"", 0)
+    if flags & MessageFlag.DO_NOT_WAIT:
+        raise Failure(Status.DEVICE_NOT_READY)
+    return _nothing_later(file, None if later else file.made.receive_timeout)
+
+
+def _nothing_later(file: AfdFile, timeout: float | None) -> Blocks[Received]:
+    deadline = None if timeout is None else file.clock() + timeout
+    if (yield Wait((file.made.ready(_ARRIVAL),), deadline)) == TIMED_OUT:
+        raise Failure(Status.DEVICE_NOT_READY)
+    return Received(b"", 0)
 
 
 def _urgent(file: AfdFile, size: int, flags: int) -> Received | Blocks[Received]:
