@@ -195,7 +195,8 @@ class NtHalf:
         self.numbers = self.nt.ntdll.file.system_calls
         self.calls = {entry.call.name: entry.call for entry in self.nt.table.values()}
         self.source = NtSource(generator)
-        self.recipes, self.never, self.unanswered = RECIPES, NEVER, UNANSWERED
+        self.recipes = {**RECIPES, "NtDeviceIoControlFile": SOCKET_RECIPES["NtDeviceIoControlFile"]}
+        self.never, self.unanswered = NEVER, UNANSWERED
 
     def _open_registry(self) -> Registry:
         scheduler = self.world.scheduler
@@ -295,4 +296,4 @@ class SocketHalf(NtHalf):
     def __init__(self, world: World, generator: random.Random, found: userland.Userland) -> None:
         super().__init__(world, generator, found)
         self.calls = {name: self.calls[name] for name in SOCKET_RECIPES}
-        self.recipes, self.never, self.unanswered = SOCKET_RECIPES, {}, frozenset()
+        self.recipes, self.never, self.unanswered = {**SOCKET_RECIPES}, {}, frozenset()
