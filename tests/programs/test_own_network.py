@@ -340,6 +340,19 @@ def test_published_ports_lead_in(lichen: Lichen) -> None:
         socket.create_connection(("127.0.0.1", port))
 
 
+def test_ports_come_again_with_the_machine(lichen: Lichen) -> None:
+    port = free_port()
+    assert lichen.run("start", "--network", "own", "--publish", f"{port}:7").returncode == 0
+    assert lichen.run("start", "--publish", "7").returncode == 2
+    assert lichen.run("restart").returncode == 0
+    client = start_echo(lichen, 7)
+    with socket.create_connection(("127.0.0.1", port)) as stream:
+        stream.sendall(b"x")
+        assert stream.recv(1) == b"x"
+    end(client)
+    assert network_of(lichen).startswith("own")
+
+
 @pytest.mark.parametrize(
     "text", ["80", "0:80", "80:70000", "x:80:80", "1.2.3.4:80", "80:80/sctp", "1:2:3:4", "[::1]80:80"]
 )
@@ -433,3 +446,19 @@ def test_by_default_a_machine_has_its_own_where_there_is_a_way_out(lichen: Liche
     assert network.startswith(f"host ({obstacle}" if obstacle else "own, out by ")
     done = lichen.run("run", "--fresh", "cat", "/proc/net/dev", variables={"PATH": os.environ["PATH"]})
     assert done.returncode == 0
+
+
+def test_a_machine_that_nobody_chose_it_for_does_without_it(lichen: Lichen, tmp_path: Path) -> None:
+    """When the way out fails, it is on the host's network from its first socket on; one that chose has no way out."""
+    if obstacle := wayout.obstacle(wayout.WayOut("pasta", "")):
+        pytest.skip(obstacle)
+    (tmp_path / "pasta").write_text("#!/bin/sh\necho no door here >&2\nexit 1\n")
+    (tmp_path / "pasta").chmod(0o755)
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ask = f"import socket; socket.create_connection({server.getsockname()!r})"
+        assert lichen.run("run", "python3", "-c", ask, variables=path).returncode == 0
+        assert network_of(lichen) == "host (pasta: no door here)"
+        words = ("run", "--machine", "other", "--network", "own", "python3", "-c", ask)
+        assert b"ConnectionRefusedError" in lichen.run(*words, variables=path).stderr
+        assert network_of(lichen, "other") == "own, and no way out now (pasta: no door here)"

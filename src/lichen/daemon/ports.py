@@ -127,13 +127,12 @@ class Ports:
                 log.warning("%s", error)
 
     def texts(self) -> list[str]:
-        """How the ports are written."""
+        """How the ports are written; after `close`, those that there were."""
         return [port.text for port in self._open]
 
     def close(self) -> None:
         for relay in self._open.values():
             relay.close()
-        self._open.clear()
 
     def describe(self) -> list[str]:
         return [f"{port} -> {port.guest}" for port in self._open]
