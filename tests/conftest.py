@@ -14,12 +14,13 @@ from tests.leftovers import nothing_left
 from tests.toolchain import Toolchain, program_folder
 
 userlands.choose()
-for _number in (
-    signal.SIGINT,
-    signal.SIGQUIT,
-):  # a shell has those that it starts behind it ignore them, and their children
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGQUIT, signal.SIG_DFL),
+    (signal.SIGHUP, lambda number, frame: None),
+):  # a shell has those that it starts behind it ignore the first two, nohup the third, and so do their children
     if signal.getsignal(_number) == signal.SIG_IGN:
-        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(_number, _handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -202,5 +202,5 @@ def restart(name: str) -> bool:
     how = places.facts(folder).get("how")
     if how == ending.IDLE.mark:  # it has been up, and nothing kept it
         return True
-    reason = f"; see {places.log_of(folder)}" if how in (None, ending.RESTARTED.mark) else f": it was {how}"
+    reason = f"; see {places.log_of(folder)}" if how is None else f": it was {how}"
     raise CommandError(f"the machine {name} has not come up again{reason}")

@@ -90,11 +90,20 @@ def _process(process: Process, now: float, most: int) -> ProcessFacts:
         "parent": process.parent.id if process.parent is not None else 0,
         "user": process.files.token.euid,
         "kind": process.subsystem.name,
-        "state": "zombie" if process.is_zombie else "stopped" if process.stopped else "alive",
+        "state": _state(process),
         "age": now - process.started,
         "time": process.processor_time().total,
         "command": words or process.name,
     }
+
+
+def _state(process: Process) -> str:
+    if process.is_zombie:
+        return "zombie"
+    if process.stopped:
+        return "stopped"
+    threads = process.threads.values()
+    return "suspended" if threads and all(thread.suspended for thread in threads) else "alive"
 
 
 TOPICS: Final[dict[str, Callable[[Kernel], object]]] = {"status": status, "processes": processes}

@@ -49,7 +49,7 @@ def main(folder: str, lock: int, connection: int, options: list[str]) -> NoRetur
     status = 1
     try:
         kernel = Kernel(folder, lock, options)
-        kernel.boot(ticks)
+        kernel.boot(ticks, comes_back=client is None)
     except Exception as error:  # a throw-away machine's folder stays for its log, until the next start
         log.exception("the machine could not be booted")
         if client is None:
@@ -119,10 +119,10 @@ class Kernel:
         self._session_ended = Changes()
         self._allowed = processor.allowed()
 
-    def boot(self, ticks: processor.Ticks) -> None:
-        """Build the machine on the core that is least busy (since `ticks` were taken)."""
+    def boot(self, ticks: processor.Ticks, comes_back: bool = False) -> None:
+        """Build the machine on the core that is least busy (since `ticks` were taken); it may come back from a restart."""
         self.processor = processor.choose(ticks, processor.busy_ticks(), self._allowed)
-        crash = history.crash(self.folder)
+        crash = None if comes_back else history.crash(self.folder)
         if crash is not None and self.life.is_started:
             self._note = f"the machine {self.name} had {crash}; it has been booted again"
             log.warning("%s", self._note)
@@ -288,6 +288,8 @@ class Kernel:
             log.info("%s is requested by %s", power.requested.value, power.requested_by)
             way = ending.OF_POWER[power.requested]
             self.go_down(way.at_once() if power.at_once else way)
+            if power.at_once:
+                return
 
     def boot_again(self) -> NoReturn:
         """Be executed anew, as the kernel of the same machine; only the lock stays."""
@@ -332,9 +334,10 @@ class Kernel:
         places.stop_listening(self.folder)
 
     def _note_end(self) -> None:
+        """Note how the machine ended; a restart has not ended it, so who is killed before it is over has crashed."""
         if self._way is None:
             history.failed(self.folder)
-        else:
+        elif not self.boots_again:
             history.ended(self.folder, self._way.mark)
 
     def _forget(self) -> None:

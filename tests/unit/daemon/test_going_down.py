@@ -114,6 +114,15 @@ def test_a_throw_away_machine_is_not_booted_again(going: type[Going]) -> None:
     assert not it.kernel.boots_again
 
 
+def test_what_happens_at_once_happens_once(going: type[Going], caplog: pytest.LogCaptureFixture) -> None:
+    it = going([])
+    obeying(it)
+    with caplog.at_level("INFO"):
+        it.power.request(PowerAction.HALT, "somebody", at_once=True)
+        it.run()
+    assert caplog.messages == ["halt is requested by somebody", "going down: halted"]
+
+
 def test_at_once_outdoes_what_has_begun(going: type[Going]) -> None:
     it = going([])
     program = Program(it.world)
@@ -163,3 +172,14 @@ def test_a_folder_that_cannot_be_written_any_more(
     it.kernel._end()
     assert closed
     assert places.facts(it.kernel.folder)["how"] == "stopped"
+
+
+def test_who_is_killed_before_it_has_come_back_has_crashed(going: type[Going]) -> None:
+    it = going([])
+    it.kernel.machine.close = lambda: None  # type: ignore[method-assign]
+    it.kernel.listener = it.kernel.ports = cast(Any, SimpleNamespace(close=lambda: None))
+    it.session.machine_ended = lambda: None
+    history.booted(it.kernel.folder, {"pid": 1})
+    it.kernel.go_down(ending.RESTARTED)
+    it.kernel._end()
+    assert "its kernel was killed" in str(history.crash(it.kernel.folder))
