@@ -30,6 +30,7 @@ from lichen.executive.io.manager import create_file
 from lichen.executive.io.names import Name, make_node
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.machine import MachineState
+from lichen.executive.network.sockets import AddressFamily
 from lichen.executive.processes import INIT, Process
 from lichen.executive.scheduler import Scheduler, Timer
 from lichen.executive.security.tokens import Token
@@ -53,6 +54,7 @@ from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs
 from lichen.subsystems.linux.procfs import tree as procfs
 from lichen.subsystems.linux.procfs.subjects import Whole
+from lichen.subsystems.linux.sockdiag.socket import DiagnosisSockets
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
 
@@ -204,6 +206,9 @@ class Machine:
         self._configuration = sockets.register(
             self.devices, self.scheduler, self.platform, self.network.sockets
         )
+        families = self.devices.families
+        others = families.get(AddressFamily.NETLINK)
+        families.register(AddressFamily.NETLINK, DiagnosisSockets(self.scheduler, others))
 
     def _mount_generated_trees(self) -> None:
         machine = Whole(self.state)

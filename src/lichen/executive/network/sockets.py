@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import Data, File
 from lichen.executive.io.opening import Access, Open, Options
+from lichen.executive.network.table import BufferUse, ConnectionState, Queues, SocketTable
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, then
 
@@ -203,7 +204,7 @@ class Received(NamedTuple):
 class Socket(File):
     """A socket of any family. Options that a front-end knows as times are attributes, in seconds."""
 
-    __slots__ = ("family", "protocol", "receive_timeout", "send_timeout", "type")
+    __slots__ = ("family", "protocol", "receive_timeout", "send_timeout", "table", "type")
 
     def __init__(
         self, context: FileSystemContext, family: int, type: int, protocol: int, options: int = 0
@@ -213,6 +214,12 @@ class Socket(File):
         self.family, self.type, self.protocol = family, type, protocol
         self.receive_timeout: float | None = None
         self.send_timeout: float | None = None
+        self.table = context.devices.families.sockets
+        self.table.add(self)
+
+    def closed(self) -> None:
+        self.table.remove(self)
+        super().closed()
 
     # ---- connections and names
 
@@ -240,6 +247,48 @@ class Socket(File):
 
     def shut_down(self, how: int) -> None:
         """End one or both ways of a connection."""
+        raise Failure(Status.NOT_SUPPORTED)
+
+    # ---- what is told of it
+
+    def connection_state(self) -> int:
+        """One of ConnectionState."""
+        try:
+            self.peer_address()
+        except Failure:
+            return ConnectionState.CLOSED
+        return ConnectionState.ESTABLISHED
+
+    def queues(self) -> Queues:
+        """What waits in it."""
+        return Queues()
+
+    def buffer_use(self) -> BufferUse:
+        """The memory that its messages use."""
+        return BufferUse()
+
+    def ways_ended(self) -> int:
+        """Which ways of a connection have ended: 1 receiving, 2 sending."""
+        return 0
+
+    def connected_to(self) -> Socket | None:
+        """The other end of a connection within the machine."""
+        return None
+
+    def connecting(self) -> list[Socket]:
+        """Who waits for being accepted, of connections within the machine."""
+        return []
+
+    def place_of_name(self) -> tuple[int, int] | None:
+        """The file id and device of the file that is a local socket's name."""
+        return None
+
+    def transport(self) -> bytes:
+        """What TCP knows of a connection, as Linux's struct tcp_info; empty for another protocol."""
+        return b""
+
+    def abort(self) -> None:
+        """End a connection at once, whoever uses it; NOT_SUPPORTED."""
         raise Failure(Status.NOT_SUPPORTED)
 
     # ---- messages
@@ -305,6 +354,7 @@ class Families:
 
     def __init__(self) -> None:
         self._families: dict[int, Family] = {}
+        self.sockets = SocketTable()
         self.configuration: Configuration | None = None
         self.prepare: Callable[[], Blocks[None] | None] = lambda: None
         """Waits until the network is there; asked before a socket of it is made, as it may come with the first."""

@@ -66,6 +66,11 @@ class Object(Guarded):
         """What the object stands for in the end."""
         return self
 
+    @property
+    def plain(self) -> Object:
+        """What others get to see in the object's place, where it is one world's way to something that both have."""
+        return self
+
     def full_name(self) -> str | None:
         """The name in the namespace, empty for what has none there; None for a file, which is named by its place."""
         names: list[str] = []

@@ -22,6 +22,7 @@ from lichen.executive.network.sockets import (
     Received,
     Socket,
 )
+from lichen.executive.network.table import Queues
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.sockets.local import BOTH, RECEIVING, SENDING, LocalSocket
@@ -129,6 +130,12 @@ class ConnectedSocket(LocalSocket):
         socket.options = options
         self._joiners.wake()
         return socket
+
+    def queues(self) -> Queues:
+        return Queues(len(self.embryos), self._backlog) if self.is_listening else super().queues()
+
+    def connecting(self) -> list[Socket]:
+        return [embryo.peer for embryo in self.embryos if embryo.peer is not None]
 
     def peer_address(self) -> Address:
         if self.peer is None:

@@ -35,6 +35,7 @@ from lichen.executive.network.sockets import (
     SocketOption,
     SocketType,
 )
+from lichen.executive.network.table import BufferUse, ConnectionState, Queues
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait
 from lichen.filesystems.hostcalls import disconnect, hosted
@@ -77,6 +78,18 @@ _PAUSE: Final = 0.001
 _LINGER: Final = struct.Struct("=ii")
 _AT_MARK: Final = 0x8905  # SIOCATMARK
 _INT: Final = struct.Struct("=i")
+_ACCEPT_QUEUE: Final = struct.Struct("=II")
+_ACCEPT_QUEUE_AT: Final = 24
+"""Where tcpi_unacked and tcpi_sacked are, which tell of who listens how many wait, and how many may."""
+_SO_MEMINFO: Final = 55
+_MEMORY: Final = struct.Struct("=9I")
+_RECEIVING, _SENDING = 1, 2
+_SENDING_ENDED: Final = (
+    ConnectionState.FIN_WAIT_1,
+    ConnectionState.FIN_WAIT_2,
+    ConnectionState.CLOSING,
+    ConnectionState.LAST_ACK,
+)
 _FORCED: Final = {
     SocketOption.SEND_BUFFER_FORCE: SocketOption.SEND_BUFFER,
     SocketOption.RECEIVE_BUFFER_FORCE: SocketOption.RECEIVE_BUFFER,
@@ -265,6 +278,46 @@ class HostSocket(Socket):
         if how not in (ShutDown.RECEIVE, ShutDown.SEND, ShutDown.BOTH):
             raise Failure(Status.INVALID_PARAMETER)
         self.host.shutdown(how)
+
+    # ---- what is told of it
+
+    def transport(self) -> bytes:
+        if self.type != SocketType.STREAM or self.protocol != socket.IPPROTO_TCP:
+            return b""
+        return self.host.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LONGEST_OPTION)
+
+    def connection_state(self) -> int:
+        transport = self.transport()
+        return transport[0] if transport else super().connection_state()
+
+    @hosted
+    def queues(self) -> Queues:
+        transport = self.transport()
+        if not transport:
+            use = self.buffer_use()
+            return Queues(use.received, use.sent)
+        if transport[0] == ConnectionState.LISTEN:
+            return Queues(*_ACCEPT_QUEUE.unpack_from(transport, _ACCEPT_QUEUE_AT))
+        return Queues(self._ask(termios.FIONREAD), self._ask(termios.TIOCOUTQ))
+
+    @hosted
+    def buffer_use(self) -> BufferUse:
+        return BufferUse(*_MEMORY.unpack(self.host.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMORY.size)))
+
+    def ways_ended(self) -> int:
+        found = self.poll()
+        if found & Poll.HANGUP:
+            return _RECEIVING | _SENDING
+        ended = _RECEIVING if found & Poll.READ_HANGUP else 0
+        return ended | (_SENDING if self.connection_state() in _SENDING_ENDED else 0)
+
+    @hosted
+    def abort(self) -> None:
+        """TCP breaks off, and the peer learns of it; of other protocols the host has no way to end what is bound."""
+        if not self.transport():
+            raise Failure(Status.NOT_SUPPORTED)
+        disconnect(self.host.fileno())
+        self.notify()
 
     # ---- messages
 

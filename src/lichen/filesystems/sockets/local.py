@@ -32,6 +32,7 @@ from lichen.executive.network.sockets import (
     Socket,
     SocketOption,
 )
+from lichen.executive.network.table import BufferUse, ConnectionState, Queues
 from lichen.executive.security import modes
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
@@ -436,6 +437,33 @@ class LocalSocket(Socket):
 
     def peer_credentials(self) -> Credentials | None:
         return self.partner
+
+    # ---- what is told of it
+
+    def connection_state(self) -> int:
+        if self.is_listening:
+            return ConnectionState.LISTEN
+        return ConnectionState.CLOSED if self.peer is None else ConnectionState.ESTABLISHED
+
+    def queues(self) -> Queues:
+        return Queues(self.bytes_available(), self.sent)
+
+    def buffer_use(self) -> BufferUse:
+        waiting = sum(item.charge for item in self.inbox)
+        limit = self._options.get(SocketOption.RECEIVE_BUFFER, DEFAULT_BUFFER)
+        return BufferUse(waiting, limit, self.sent, self.send_buffer)
+
+    def ways_ended(self) -> int:
+        return self.shut
+
+    def connected_to(self) -> Socket | None:
+        return None if self.peer is None or self.peer.dead else self.peer
+
+    def place_of_name(self) -> tuple[int, int] | None:
+        if self._place is None:
+            return None
+        attributes = self._place.node.attributes()
+        return attributes.file_id, attributes.device
 
     def control(self, request: object) -> object:
         if isinstance(request, BytesAvailable):

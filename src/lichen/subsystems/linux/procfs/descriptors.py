@@ -43,7 +43,7 @@ def text(descriptor: Descriptor) -> str:
 
 def follow(descriptor: Descriptor) -> Location:
     """The place of a file. Objects that are no files have a place all the same, one for each type, of which stat tells."""
-    found = descriptor.handle.object
+    found = descriptor.handle.object.plain
     if isinstance(found, File):
         return found.location
     places = descriptor.task.machine.places_of_types
@@ -70,7 +70,7 @@ def mode(descriptor: Descriptor) -> int:
 def information(descriptor: Descriptor) -> bytes:
     """fdinfo: position, flags, mount, inode, locks, and what only a file of its kind has."""
     handle = descriptor.handle
-    file = handle.object
+    file = handle.object.plain
     if not isinstance(file, File):
         return b"pos:\t0\nflags:\t02\nmnt_id:\t0\nino:\t0\n"
     flags = status_flags(file) | (0 if handle.inherit else OpenFlag.CLOEXEC)

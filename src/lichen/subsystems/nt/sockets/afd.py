@@ -120,7 +120,6 @@ class AfdFile(File):
 
     @property
     def plain(self) -> File:
-        """What a Linux program gets in place of the handle."""
         return self if self.socket is None else self.socket
 
     @property
