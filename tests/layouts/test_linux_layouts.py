@@ -11,6 +11,7 @@ import pytest
 from lichen.abi.layout import LP64, is_record
 from lichen.subsystems.linux import records, siginfo
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
+from lichen.subsystems.linux.sockdiag import records as sockdiag
 from tests.layouts.compiler import InC, differences
 from tests.toolchain import host_program
 
@@ -27,6 +28,8 @@ struct user_msghdr {
     void *msg_control; size_t msg_controllen; unsigned msg_flags;
 };
 """
+INET_DIAG = ("linux/inet_diag.h",)
+REQUEST_MEMBERS = {"family": "sdiag_family", "protocol": "sdiag_protocol", "pad": "pad", "id": "id"}
 CLONE = ("linux/types.h", "linux/sched.h")
 
 IN_C = {
@@ -82,6 +85,21 @@ IN_C = {
     records.Mmsghdr: InC("struct mmsghdr", ("sys/socket.h",), "msg_"),
     records.Cmsghdr: InC("struct cmsghdr", ("sys/socket.h",), "cmsg_"),
     records.Ucred: InC("struct ucred", ("sys/socket.h",)),
+    sockdiag.NetlinkHeader: InC("struct nlmsghdr", ("linux/netlink.h",), "nlmsg_"),
+    sockdiag.NetlinkAttribute: InC("struct nlattr", ("linux/netlink.h",), "nla_"),
+    sockdiag.SockDiagRequest: InC("struct sock_diag_req", ("linux/sock_diag.h",), "sdiag_"),
+    sockdiag.InetSocketId: InC("struct inet_diag_sockid", INET_DIAG, "idiag_", {"interface": "idiag_if"}),
+    sockdiag.InetRequest: InC("struct inet_diag_req_v2", INET_DIAG, "idiag_", REQUEST_MEMBERS),
+    sockdiag.OldInetRequest: InC("struct inet_diag_req", INET_DIAG, "idiag_", {"id": "id"}),
+    sockdiag.InetAnswer: InC("struct inet_diag_msg", INET_DIAG, "idiag_", {"id": "id"}),
+    sockdiag.InetOperation: InC("struct inet_diag_bc_op", INET_DIAG),
+    sockdiag.InetHostCondition: InC("struct inet_diag_hostcond", INET_DIAG, end="addr"),
+    sockdiag.UnixRequest: InC("struct unix_diag_req", ("linux/unix_diag.h",), "udiag_", REQUEST_MEMBERS),
+    sockdiag.UnixAnswer: InC("struct unix_diag_msg", ("linux/unix_diag.h",), "udiag_", {"pad": "pad"}),
+    sockdiag.NetlinkRequest: InC(
+        "struct netlink_diag_req", ("linux/netlink_diag.h",), "ndiag_", REQUEST_MEMBERS
+    ),
+    sockdiag.NetlinkAnswer: InC("struct netlink_diag_msg", ("linux/netlink_diag.h",), "ndiag_"),
 }
 
 
@@ -93,7 +111,12 @@ def test_record_is_laid_out_as_in_c(record: type, declared: InC) -> None:
 
 
 def test_every_record_is_compared() -> None:
-    ours = {value for module in (records, siginfo) for value in vars(module).values() if is_record(value)}
+    ours = {
+        value
+        for module in (records, siginfo, sockdiag)
+        for value in vars(module).values()
+        if is_record(value)
+    }
     assert ours - set(IN_C) == set()
 
 

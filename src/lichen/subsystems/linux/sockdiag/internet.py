@@ -23,7 +23,7 @@ from lichen.executive.network.sockets import (
 from lichen.executive.network.table import BufferUse, ConnectionState
 from lichen.executive.status import Failure
 from lichen.subsystems.linux.sockdiag.filters import Filter
-from lichen.subsystems.linux.sockdiag.messages import Refused, attribute, attributes
+from lichen.subsystems.linux.sockdiag.messages import Ended, Refused, attribute, attributes
 from lichen.subsystems.linux.sockdiag.records import InetAnswer, InetRequest, InetSocketId, OldInetRequest
 
 REQUEST = layout_of(InetRequest, LP64)
@@ -61,7 +61,7 @@ def _kind(request: InetRequest, more: dict[int, bytes]) -> tuple[int, int]:
     if len(full := more.get(_FULL_PROTOCOL, b"")) >= 4:
         protocol = int.from_bytes(full[:4], "little")
     if protocol not in _TYPES:
-        raise Refused(errno.ENOENT)
+        raise Ended(errno.ENOENT)
     return _TYPES[protocol], protocol
 
 
@@ -74,8 +74,8 @@ def _candidates(sockets: Iterable[Socket], type: int, protocol: int) -> Iterator
 def dump(sockets: Iterable[Socket], request: InetRequest, more: bytes) -> Iterator[bytes]:
     """An answer for each socket in the states and with the ports that are asked for."""
     found = attributes(more)
-    type, protocol = _kind(request, found)
     chooser = Filter(found[_BYTECODE]) if _BYTECODE in found else None
+    type, protocol = _kind(request, found)
 
     def answers() -> Iterator[bytes]:
         for socket in _candidates(sockets, type, protocol):
@@ -101,8 +101,11 @@ def _is_asked_for(endpoint: Endpoint, request: InetRequest) -> bool:
 
 
 def find(sockets: Iterable[Socket], request: InetRequest) -> Socket:
-    """The one socket that is asked for by its addresses; ENOENT, ESTALE when it is another one than before."""
-    type, protocol = _kind(request, {})
+    """The one socket that is asked for by its addresses, and that is no other than before; ENOENT."""
+    try:
+        type, protocol = _kind(request, {})
+    except Ended:
+        raise Refused(errno.ENOENT) from None
     if request.family not in _WIDTHS:
         raise Refused(errno.EINVAL)
     fallback = None
@@ -112,18 +115,18 @@ def find(sockets: Iterable[Socket], request: InetRequest) -> Socket:
         if endpoint.family != request.family or not endpoint.is_known or id.sport != request.id.sport:
             continue
         if id[:4] == request.id[:4]:
-            return _unless_stale(socket, request)
+            return _unless_another(socket, request)
         passive = id.dport == bytes(2) and id.src in (bytes(16), request.id.src)
         if passive and (type != SocketType.STREAM or endpoint.state == ConnectionState.LISTEN):
             fallback = socket
     if fallback is None:
         raise Refused(errno.ENOENT)
-    return _unless_stale(fallback, request)
+    return _unless_another(fallback, request)
 
 
-def _unless_stale(socket: Socket, request: InetRequest) -> Socket:
+def _unless_another(socket: Socket, request: InetRequest) -> Socket:
     if request.id.cookie not in (_ANY_COOKIE, _cookie(socket.attributes().file_id)):
-        raise Refused(errno.ESTALE)
+        raise Refused(errno.ENOENT)
     return socket
 
 

@@ -29,6 +29,10 @@ class Refused(Exception):
     """What is asked for is answered with an error, whose number in Linux is the first argument."""
 
 
+class Ended(Refused):
+    """The same of a dump that ends before it has begun: its end tells the error."""
+
+
 class Request(NamedTuple):
     """A message, and its bytes as they came."""
 
@@ -51,9 +55,9 @@ class Request(NamedTuple):
             ERROR, _NUMBER.pack(-number) + (self.whole if number else self.whole[: HEADER.size]), 0, port
         )
 
-    def done(self, port: int) -> bytes:
-        """The end of a dump."""
-        return self.answer(DONE, _NUMBER.pack(0), MULTI, port)
+    def done(self, number: int, port: int) -> bytes:
+        """The end of a dump, and the error that ended it if there was one."""
+        return self.answer(DONE, _NUMBER.pack(-number), MULTI, port)
 
 
 def requests(data: bytes) -> Iterator[Request]:

@@ -14,7 +14,7 @@ from lichen.executive.network.endpoints import endpoint_of
 from lichen.executive.network.sockets import AddressFamily, NetlinkAddress, Socket
 from lichen.executive.network.table import ConnectionState
 from lichen.subsystems.linux.sockdiag.internet import pack_buffers
-from lichen.subsystems.linux.sockdiag.messages import Refused, attribute
+from lichen.subsystems.linux.sockdiag.messages import Ended, attribute
 from lichen.subsystems.linux.sockdiag.records import NetlinkAnswer, NetlinkRequest
 
 REQUEST = layout_of(NetlinkRequest, LP64)
@@ -28,7 +28,7 @@ _MOST_PROTOCOLS: Final = 32
 def dump(sockets: Iterable[Socket], request: NetlinkRequest) -> Iterator[bytes]:
     """An answer for each socket of a protocol, or of all; ENOENT for a protocol that there cannot be."""
     if _MOST_PROTOCOLS <= request.protocol != _EVERY_PROTOCOL:
-        raise Refused(errno.ENOENT)
+        raise Ended(errno.ENOENT)
 
     def answers() -> Iterator[bytes]:
         for socket in sockets:

@@ -38,6 +38,7 @@ from lichen.subsystems.linux.sockdiag.messages import (
     FIRST_TYPE,
     MULTI,
     REQUEST,
+    Ended,
     Refused,
     Request,
     requests,
@@ -142,6 +143,9 @@ class DiagnosisSocket(Socket):
                     raise Refused(errno.EBUSY)
                 self._dump = self._datagrams(request, found)
                 return
+        except Ended as ended:
+            self._answers.append(request.done(ended.args[0], self.port))
+            return
         except Refused as refused:
             self._answers.append(request.error(refused.args[0], self.port))
             return
@@ -160,7 +164,7 @@ class DiagnosisSocket(Socket):
             parts.append(request.answer(BY_FAMILY, body, MULTI, self.port))
             size += len(parts[-1])
         self._dump = None
-        yield b"".join((*parts, request.done(self.port)))
+        yield b"".join((*parts, request.done(0, self.port)))
 
     def _first(self) -> bytes | None:
         """The datagram that is read next."""
