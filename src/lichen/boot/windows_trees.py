@@ -19,6 +19,7 @@ from lichen.subsystems.nt import mount_manager, registry_seeds, time_zone
 from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import fill_namespace
 from lichen.subsystems.nt.named_pipes import NamedPipes
+from lichen.subsystems.nt.network import device as network
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.sids import sid_text, user_sid
 from lichen.subsystems.nt.sockets import requests
@@ -40,6 +41,7 @@ def make_namespace(context: FileSystemContext, drives: dict[str, Location]) -> D
     console_files.install(root)
     mount_manager.install(root, tuple(drives))
     requests.install(root)
+    network.install(root)
     return root
 
 

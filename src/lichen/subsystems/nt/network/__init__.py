@@ -1,0 +1,1 @@
+"""NSI: the network as Windows' IP helper asks for it, in tables of the executive's values."""
