@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from lichen.subsystems.nt.pe import SECTION_EXECUTE, PeFile
-from lichen.subsystems.nt.records import LONG
+from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, SECTION_EXECUTE, SECTION_READ, PeFile
+from lichen.subsystems.nt.records import LONG, ULONG
 
 CALL: Final = b"\xff\x15"
 """A call by way of a pointer, as all calls of other DLLs are."""
@@ -61,6 +61,52 @@ class ImageCode:
         self.free = (at + len(code) + 15) & -16
         return at
 
+    def stored(self, data: bytes) -> int | None:
+        """Put what is only read where there is room for it behind what a section holds: its address."""
+        for section in self.file.sections:
+            if not section.characteristics & SECTION_READ or section.characteristics & SECTION_EXECUTE:
+                continue
+            start, end = section.address + section.size, (section.address + section.size + _PAGE - 1) & -_PAGE
+            used = len(self.image[start:end].rstrip(b"\0"))
+            at = (start + used + 7) & -8 if used else (start + 7) & -8
+            if at + len(data) < end:
+                self.image[at : at + len(data)] = data
+                return at
+        return None
+
+    def add_exports(self, functions: dict[str, int]) -> None:
+        """Export functions at these addresses too, or none of them; the tables that say so lie elsewhere then."""
+        directory = self.file.directory(EXPORT_DIRECTORY)[0]
+        if not directory or not functions:
+            return
+        count, named = (ULONG.unpack(self.image, directory + at) for at in (20, 24))
+        places = [ULONG.unpack(self.image, directory + at) for at in (28, 32, 36)]
+        table, names, ordinals = (
+            bytes(self.image[at : at + size])
+            for at, size in zip(places, (4 * count, 4 * named, 2 * named), strict=True)
+        )
+        entries = [
+            (self._text(at), at, number) for at, number in zip(*_numbers(names, ordinals), strict=True)
+        ]
+        texts = [(name, self.stored(name.encode() + b"\0")) for name in functions]
+        entries += [(name.encode(), at or 0, count + number) for number, (name, at) in enumerate(texts)]
+        entries.sort()
+        table += b"".join(map(ULONG.pack, functions.values()))
+        stored = (
+            self.stored(table),
+            self.stored(b"".join(ULONG.pack(at) for _, at, _ in entries)),
+            self.stored(b"".join(number.to_bytes(2, "little") for _, _, number in entries)),
+        )
+        if None in stored or any(at is None for _, at in texts):
+            return
+        counts = count + len(functions), len(entries)
+        self.image[directory + 20 : directory + 40] = b"".join(
+            map(ULONG.pack, (*counts, *map(int, filter(None, stored))))
+        )
+
+    def _text(self, at: int) -> bytes:
+        return bytes(self.image[at : self.image.find(b"\0", at)])
+
     def branch(self, operation: bytes, at: int, to: int) -> None:
         """Jump or call from `at` to another place."""
         self.image[at : at + 5] = operation + LONG.pack(to - (at + 5))
@@ -97,3 +143,9 @@ class ImageCode:
             else:
                 self.branch(b"\xe8" if found["branch"] == b"\x15" else b"\xe9", at, to)
                 self.image[at + 5] = 0x90  # nop
+
+
+def _numbers(names: bytes, ordinals: bytes) -> tuple[list[int], list[int]]:
+    """The addresses of names, and the numbers of the functions that they are of."""
+    places = [ULONG.unpack(names, at) for at in range(0, len(names), ULONG.size)]
+    return places, [int.from_bytes(ordinals[at : at + 2], "little") for at in range(0, len(ordinals), 2)]

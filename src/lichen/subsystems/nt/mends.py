@@ -3,7 +3,8 @@
 kernelbase: CreateSymbolicLinkW says that it made a link and makes no call at all; CreateFileW drops the flag that asks for
 a link itself; FindNextFileW tells no reparse tag. shell32: the deletion of a directory, which `rd /s` is, walks through links
 and deletes what is behind them. cmd.exe: so do `del /s` and `dir /s`, for ever where links lead around.
-ws2_32: its sockets are not only those of the internet (`socket_mends`, 020).
+ws2_32: its sockets are not only those of the internet (`socket_mends`, 020). iphlpapi: what would change the network is missing
+(`network.mends`, 032).
 
 A mend looks for the fault that it cures, and leaves a DLL alone that does not have it: Wine's may be of any age.
 """
@@ -18,6 +19,7 @@ from typing import Final
 from lichen.executive.status import Failure
 from lichen.subsystems.nt import socket_mends, stub_mends
 from lichen.subsystems.nt.image_code import CALL, ImageCode, Part
+from lichen.subsystems.nt.network import mends as network_mends
 from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, PeFile
 from lichen.subsystems.nt.records import LONG, ULONG, ULONG64
 from lichen.subsystems.nt.unixcalls import KERNEL, MAKE_SYMBOLIC_LINK
@@ -51,6 +53,8 @@ def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
             mending.deletion()
         elif mending.name == "ws2_32.dll":
             socket_mends.mend(mending, dispatcher)
+        elif mending.name == network_mends.NAME:
+            network_mends.mend(mending, dispatcher)
         elif not file.is_dll:
             mending.walks()
         stub_mends.mend(mending, mending.name, dispatcher)

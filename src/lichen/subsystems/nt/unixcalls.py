@@ -14,6 +14,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import crash, links, name_servers, power
 from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt.network import setters
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
 from lichen.subsystems.nt.resolving import (
@@ -74,6 +75,8 @@ def _kernel_call(thread: Thread, code: int, arguments: int) -> int:
     if code == IS_SOCKET:
         return _is_socket(thread, ULONG64.read(thread.memory, arguments))
     answer = power.answer(thread, code, arguments)
+    if answer is None:
+        answer = setters.answer(thread, code, arguments)
     return Status.NOT_IMPLEMENTED if answer is None else answer
 
 

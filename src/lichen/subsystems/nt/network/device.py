@@ -132,7 +132,7 @@ def _get_one(request: DeviceRequest) -> Result:
 
 def _await_change(request: DeviceRequest) -> Result:
     """End when the network has changed."""
-    if len(request.data) != _AWAIT.size:
+    if len(request.data) < _AWAIT.size:
         raise Failure(Status.INVALID_PARAMETER)
     asked = _AWAIT.unpack(request.data)
     _table(asked.module, asked.table)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from lichen.abi.layout import layout_of, u16
 from lichen.executive.network.endpoints import endpoint_of
 from lichen.executive.network.sockets import AddressFamily, Level
 from lichen.subsystems.nt.network.tables import Row, Table, packer, size
-from lichen.subsystems.nt.records import ULONG
+from lichen.subsystems.nt.records import MODEL, ULONG
 from lichen.subsystems.nt.records.network import (
     IcmpStatistics,
     IpStatistics,
@@ -19,11 +20,13 @@ from lichen.subsystems.nt.records.network import (
     TcpStatistics,
     UdpStatistics,
 )
+from lichen.subsystems.nt.sockets.addresses import AF_INET, AF_INET6
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
 
-_IPV4: Final = 4
+_IPV4, _IPV6 = 4, 16
+_FAMILY: Final = layout_of(u16, MODEL)
 _KINDS: Final = {
     "DestUnreachs": 3,
     "TimeExcds": 11,
@@ -97,16 +100,22 @@ def _ip(width: int, machine: MachineState) -> list[Row]:
     return [Row(b"", state=_IP.pack(found), nature=timeout)]
 
 
+def _known(machine: MachineState, family: int, protocol: int) -> int:
+    """How many sockets of its own a machine has that the network knows of."""
+    sockets = machine.processes.init.files.devices.families.sockets.of(family)
+    return sum(endpoint_of(socket).is_known for socket in sockets if socket.protocol == protocol)
+
+
 def _tcp(machine: MachineState) -> list[Row]:
-    """Both families together, but for the connections, which are the machine's own."""
+    """Segments are counted of both families together, and told with IPv4; the connections are the machine's own."""
     counts = _counts(machine, _IPV4)
 
     def count(name: str) -> int:
         return counts.get("Tcp" + name, 0)
 
-    table = machine.processes.init.files.devices.families.sockets
-    sockets = table.of(AddressFamily.INTERNET, AddressFamily.INTERNET_6)
-    connections = sum(endpoint_of(socket).is_known for socket in sockets if socket.protocol == Level.TCP)
+    limits = TcpLimits(
+        count("RtoAlgorithm"), _u32(count("RtoMin")), _u32(count("RtoMax")), _u32(count("MaxConn") or -1), 0
+    )
     found = TcpStatistics(
         _u32(count("ActiveOpens")),
         _u32(count("PassiveOpens")),
@@ -119,33 +128,34 @@ def _tcp(machine: MachineState) -> list[Row]:
         _u32(count("RetransSegs")),
         _u32(count("OutRsts")),
         _u32(count("InErrs")),
-        connections,
+        _known(machine, AddressFamily.INTERNET, Level.TCP),
         b"",
     )
-    limits = TcpLimits(
-        count("RtoAlgorithm"), _u32(count("RtoMin")), _u32(count("RtoMax")), _u32(count("MaxConn") or -1), 0
-    )
-    return [Row(b"", state=_TCP.pack(found), nature=_LIMITS.pack(limits))]
+    newer = TcpStatistics(*(0,) * 11, _known(machine, AddressFamily.INTERNET_6, Level.TCP), b"")
+    return [
+        Row(_FAMILY.pack(family), state=_TCP.pack(each), nature=_LIMITS.pack(limits))
+        for family, each in ((AF_INET, found), (AF_INET6, newer))
+    ]
 
 
 def _udp(machine: MachineState) -> list[Row]:
-    counts = _counts(machine, _IPV4)
+    return [
+        Row(_FAMILY.pack(AF_INET), state=_udp_of(machine, _IPV4, "Udp", AddressFamily.INTERNET)),
+        Row(_FAMILY.pack(AF_INET6), state=_udp_of(machine, _IPV6, "Udp6", AddressFamily.INTERNET_6)),
+    ]
 
-    def count(name: str) -> int:
-        return counts.get("Udp" + name, 0)
 
-    table = machine.processes.init.files.devices.families.sockets
-    sockets = table.of(AddressFamily.INTERNET, AddressFamily.INTERNET_6)
-    bound = sum(endpoint_of(socket).is_known for socket in sockets if socket.protocol == Level.UDP)
+def _udp_of(machine: MachineState, width: int, prefix: str, family: int) -> bytes:
+    counts = _counts(machine, width)
     found = UdpStatistics(
-        count("InDatagrams"),
-        _u32(count("NoPorts")),
-        _u32(count("InErrors")),
-        count("OutDatagrams"),
-        bound,
+        counts.get(prefix + "InDatagrams", 0),
+        _u32(counts.get(prefix + "NoPorts", 0)),
+        _u32(counts.get(prefix + "InErrors", 0)),
+        counts.get(prefix + "OutDatagrams", 0),
+        _known(machine, family, Level.UDP),
         b"",
     )
-    return [Row(b"", state=_UDP.pack(found))]
+    return _UDP.pack(found)
 
 
 def tables(width: int) -> dict[int, Table]:
@@ -156,5 +166,5 @@ def tables(width: int) -> dict[int, Table]:
     }
 
 
-OF_TCP: Final = Table(0, 0, (size(TcpStatistics),), size(TcpLimits), _tcp, is_list=False)
-OF_UDP: Final = Table(0, 0, (size(UdpStatistics),), 0, _udp, is_list=False)
+OF_TCP: Final = Table(_FAMILY.size, 0, (size(TcpStatistics),), size(TcpLimits), _tcp, is_list=False)
+OF_UDP: Final = Table(_FAMILY.size, 0, (size(UdpStatistics),), 0, _udp, is_list=False)
