@@ -140,10 +140,7 @@ def _await_change(request: DeviceRequest) -> Result:
 
 
 def _changed(request: DeviceRequest) -> Blocks[int]:
-    changes = configuration(request.thread.process.machine).changes()
-    seen = changes.generation
-    while changes.generation == seen:
-        yield Wait((changes,))
+    yield Wait((configuration(request.thread.process.machine).changed,))
     return request.operation.end(Status.SUCCESS, 0)
 
 
