@@ -100,7 +100,7 @@ def _neighbours(width: int, machine: MachineState) -> list[Row]:
     return [
         _neighbour(neighbour, known[neighbour.interface])
         for neighbour in configuration(machine).neighbours()
-        if len(neighbour.host) == width and neighbour.interface in known
+        if len(neighbour.host) == width and neighbour.interface in known and any(neighbour.host)
     ]
 
 
