@@ -21,7 +21,7 @@ from lichen.executive.network.sockets import (
     SocketType,
 )
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Wait
+from lichen.executive.wait import TIMED_OUT, Blocks, Wait, then
 from lichen.subsystems.nt.network.tables import packer
 from lichen.subsystems.nt.records.network_requests import EchoReply, EchoReply32, EchoRequest
 from lichen.subsystems.nt.sockets.addresses import decode
@@ -91,9 +91,11 @@ def send(request: DeviceRequest) -> Result:
         raise Failure(Status.INVALID_ADDRESS)
     process = request.thread.process
     caller = Caller(process.files, process.id)
-    driver = process.files.devices.families.get(AddressFamily.INTERNET)
-    socket = driver.create(caller, SocketType.DATAGRAM, _ICMP, 0)
-    return request.operation.carry_out(_exchange(request, asked, caller, socket, target, data))
+    families = process.files.devices.families
+    made = families.create(caller, AddressFamily.INTERNET, SocketType.DATAGRAM, _ICMP, 0)
+    return request.operation.carry_out(
+        then(made, lambda socket: _exchange(request, asked, caller, socket, target, data))
+    )
 
 
 def _exchange(
