@@ -13,6 +13,8 @@ from lichen.subsystems.nt.records import (
     images,
     jobs,
     links,
+    network,
+    network_requests,
     objects,
     pipes,
     processes,
@@ -53,7 +55,72 @@ def _of_reparse(kind: str) -> dict[str, str]:
     return dict(zip(fields, (f"{kind}ReparseBuffer.{name}" for name in written), strict=True))
 
 
+Helper = partial(InC, headers=("winsock2.h", "ws2tcpip.h", "iphlpapi.h", "icmpapi.h"), camel=True)
+OF_INTERFACES = {"luid": "InterfaceLuid", "interface": "InterfaceIndex"}
+
 IN_C = {
+    network.CountedString: Helper("IF_COUNTED_STRING"),
+    network.PhysicalAddress: Helper("IF_PHYSICAL_ADDRESS"),
+    network_requests.EchoReply: Helper(
+        "ICMP_ECHO_REPLY",
+        members={
+            "replies": "Reserved",
+            **{name: f"Options.{name.capitalize()}" for name in ("ttl", "tos", "flags")},
+            "options_size": "Options.OptionsSize",
+            "options": "Options.OptionsData",
+        },
+    ),
+    network_requests.IpForwardRow: Helper(
+        "MIB_IPFORWARDROW",
+        members={
+            "destination": "dwForwardDest",
+            "interface": "dwForwardIfIndex",
+            "protocol": "dwForwardProto",
+            "next_hop_system": "dwForwardNextHopAS",
+            **{
+                name: "dwForward" + "".join(part.capitalize() for part in name.split("_"))
+                for name in ("mask", "policy", "next_hop", "type", "age")
+            },
+        },
+        only=tuple(name for name in network_requests.IpForwardRow._fields if name != "metrics"),
+    ),
+    network_requests.IpNetRow: Helper(
+        "MIB_IPNETROW",
+        members={
+            "interface": "dwIndex",
+            "length": "dwPhysAddrLen",
+            "physical_address": "bPhysAddr",
+            "address": "dwAddr",
+            "type": "dwType",
+        },
+    ),
+    network_requests.UnicastRow: Helper(
+        "MIB_UNICASTIPADDRESS_ROW",
+        members={
+            **OF_INTERFACES,
+            "prefix_length": "OnLinkPrefixLength",
+            "duplicates": "DadState",
+            "scope": "ScopeId",
+            "created": "CreationTimeStamp",
+        },
+    ),
+    network_requests.IpForwardRow2: Helper(
+        "MIB_IPFORWARD_ROW2",
+        members={
+            **OF_INTERFACES,
+            "destination": "DestinationPrefix.Prefix",
+            "prefix_length": "DestinationPrefix.PrefixLength",
+            "autoconfigured": "AutoconfigureAddress",
+        },
+    ),
+    network_requests.IpNetRow2: Helper(
+        "MIB_IPNET_ROW2",
+        members={
+            **OF_INTERFACES,
+            "length": "PhysicalAddressLength",
+            "reachable_time": "ReachabilityTime",
+        },
+    ),
     host_names.AddressInfo: Sockets("ADDRINFOA", prefix="ai_", only=("addrlen", "canonname", "addr", "next")),
     host_names.AddressHints: Sockets("ADDRINFOA", prefix="ai_", end="ai_addrlen"),
     host_names.Hostent: Sockets("HOSTENT", prefix="h_", members={"addr_list": "h_addr_list"}),

@@ -19,9 +19,11 @@ from lichen.subsystems.nt.records import (
     common,
     exceptions,
 )
+from tests.layouts import nt_documented
 from tests.layouts.compiler import InC, assertions, complaints, preamble
-from tests.layouts.nt_documented import DOCUMENTED, Documented
+from tests.layouts.nt_documented import Documented
 from tests.layouts.nt_headers import IN_C, Windows
+from tests.layouts.nt_network import NETWORK
 from tests.toolchain import host_program
 
 COMPILER, PACKAGE = "x86_64-w64-mingw32-gcc", "gcc-mingw-w64-x86-64"
@@ -36,6 +38,7 @@ def _kernel_headers() -> Path:
     return Path(next(word for word in run.stdout.split() if word.endswith("/wdm.h"))).parent
 
 
+DOCUMENTED = {**nt_documented.DOCUMENTED, **NETWORK}
 OF_X64 = {exceptions.FloatSave, exceptions.Context}
 """What x86 has in another form."""
 PLACES = sorted({(declared.headers, declared.text) for declared in IN_C.values()})

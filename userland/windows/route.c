@@ -41,11 +41,29 @@ static int print(const struct asked *asked) {
     return 0;
 }
 
-/* The interface through which a gateway is reached. */
+/* Whether a host lies within a prefix. */
+static int is_within(const SOCKADDR_INET *host, const IP_ADDRESS_PREFIX *prefix) {
+    const unsigned char *one = host_of(host), *other = host_of(&prefix->Prefix);
+    for (unsigned bit = 0; bit < prefix->PrefixLength; bit++)
+        if ((one[bit / 8] ^ other[bit / 8]) >> (7 - bit % 8) & 1)
+            return 0;
+    return 1;
+}
+
+/* The interface through which a gateway is reached, by the longest prefix that it lies within; 0 when there is none. */
 static NET_IFINDEX way_to(const SOCKADDR_INET *gateway) {
-    DWORD index = 0;
-    SOCKADDR_INET copy = *gateway;
-    return GetBestInterfaceEx((struct sockaddr *)&copy, &index) ? 0 : index;
+    MIB_IPFORWARD_TABLE2 *table = routes_of(gateway->si_family);
+    NET_IFINDEX found = 0;
+    int longest = -1;
+    for (ULONG each = 0; table && each < table->NumEntries; each++) {
+        MIB_IPFORWARD_ROW2 *row = &table->Table[each];
+        if (is_within(gateway, &row->DestinationPrefix) && row->DestinationPrefix.PrefixLength > longest) {
+            longest = row->DestinationPrefix.PrefixLength;
+            found = row->InterfaceIndex;
+        }
+    }
+    FreeMibTable(table);
+    return found;
 }
 
 /* Fill a row from the words; 0 after a message. */
