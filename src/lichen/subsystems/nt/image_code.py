@@ -6,12 +6,18 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from lichen.abi.layout import layout, layout_of, u16
+from lichen.executive.status import Failure, Status
 from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, SECTION_EXECUTE, SECTION_READ, PeFile
-from lichen.subsystems.nt.records import LONG, ULONG
+from lichen.subsystems.nt.records import LONG, MODEL, ULONG
+from lichen.subsystems.nt.records.images import ImageExportDirectory
 
 CALL: Final = b"\xff\x15"
 """A call by way of a pointer, as all calls of other DLLs are."""
 _PAGE: Final = 0x1000
+_MOST_EXPORTS: Final = 1 << 16
+_EXPORTS: Final = layout(ImageExportDirectory, MODEL)
+_ORDINAL: Final = layout_of(u16, MODEL)
 _USES: Final = re.compile(
     rb"(?:\xff(?P<branch>[\x15\x25])|[\x48\x4c](?P<load>\x8b)[\x05\x0d\x15\x1d\x25\x2d\x35\x3d])(....)",
     re.DOTALL,
@@ -61,8 +67,8 @@ class ImageCode:
         self.free = (at + len(code) + 15) & -16
         return at
 
-    def stored(self, data: bytes) -> int | None:
-        """Put what is only read where there is room for it behind what a section holds: its address."""
+    def stored(self, data: bytes) -> int:
+        """Put what is only read where there is room for it behind what a section holds: its address. NO_MEMORY."""
         for section in self.file.sections:
             if not section.characteristics & SECTION_READ or section.characteristics & SECTION_EXECUTE:
                 continue
@@ -72,37 +78,44 @@ class ImageCode:
             if at + len(data) < end:
                 self.image[at : at + len(data)] = data
                 return at
-        return None
+        raise Failure(Status.NO_MEMORY)
 
     def add_exports(self, functions: dict[str, int]) -> None:
         """Export functions at these addresses too, or none of them; the tables that say so lie elsewhere then."""
         directory = self.file.directory(EXPORT_DIRECTORY)[0]
         if not directory or not functions:
             return
-        count, named = (ULONG.unpack(self.image, directory + at) for at in (20, 24))
-        places = [ULONG.unpack(self.image, directory + at) for at in (28, 32, 36)]
-        table, names, ordinals = (
-            bytes(self.image[at : at + size])
-            for at, size in zip(places, (4 * count, 4 * named, 2 * named), strict=True)
-        )
-        entries = [
-            (self._text(at), at, number) for at, number in zip(*_numbers(names, ordinals), strict=True)
-        ]
-        texts = [(name, self.stored(name.encode() + b"\0")) for name in functions]
-        entries += [(name.encode(), at or 0, count + number) for number, (name, at) in enumerate(texts)]
+        known = _EXPORTS.unpack(self.image, directory)
+        table = self._table(known.address_of_functions, known.number_of_functions, ULONG.size)
+        names = self._table(known.address_of_names, known.number_of_names, ULONG.size)
+        ordinals = self._table(known.address_of_name_ordinals, known.number_of_names, _ORDINAL.size)
+        numbered = zip(ULONG.unpack_array(names), _ORDINAL.unpack_array(ordinals), strict=True)
+        entries = [(self._text(at), at, number) for at, number in numbered]
+        for name, address in functions.items():
+            at = self.stored(name.encode() + b"\0")
+            entries.append((name.encode(), at, len(table) // ULONG.size))
+            table += ULONG.pack(address)
         entries.sort()
-        table += b"".join(map(ULONG.pack, functions.values()))
-        stored = (
+        places = (
             self.stored(table),
             self.stored(b"".join(ULONG.pack(at) for _, at, _ in entries)),
-            self.stored(b"".join(number.to_bytes(2, "little") for _, _, number in entries)),
+            self.stored(b"".join(_ORDINAL.pack(number) for _, _, number in entries)),
         )
-        if None in stored or any(at is None for _, at in texts):
-            return
-        counts = count + len(functions), len(entries)
-        self.image[directory + 20 : directory + 40] = b"".join(
-            map(ULONG.pack, (*counts, *map(int, filter(None, stored))))
+        new = known._replace(
+            number_of_functions=len(table) // ULONG.size,
+            number_of_names=len(entries),
+            address_of_functions=places[0],
+            address_of_names=places[1],
+            address_of_name_ordinals=places[2],
         )
+        self.image[directory : directory + _EXPORTS.size] = _EXPORTS.pack(new)
+
+    def _table(self, at: int, count: int, size: int) -> bytes:
+        """A table of the export directory; INVALID_IMAGE_FORMAT when it is not all there."""
+        data = bytes(self.image[at : at + count * size])
+        if count > _MOST_EXPORTS or len(data) != count * size:
+            raise Failure(Status.INVALID_IMAGE_FORMAT)
+        return data
 
     def _text(self, at: int) -> bytes:
         return bytes(self.image[at : self.image.find(b"\0", at)])
@@ -143,9 +156,3 @@ class ImageCode:
             else:
                 self.branch(b"\xe8" if found["branch"] == b"\x15" else b"\xe9", at, to)
                 self.image[at + 5] = 0x90  # nop
-
-
-def _numbers(names: bytes, ordinals: bytes) -> tuple[list[int], list[int]]:
-    """The addresses of names, and the numbers of the functions that they are of."""
-    places = [ULONG.unpack(names, at) for at in range(0, len(names), ULONG.size)]
-    return places, [int.from_bytes(ordinals[at : at + 2], "little") for at in range(0, len(ordinals), 2)]
