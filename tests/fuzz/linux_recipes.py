@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, Final
 
 from lichen.executive.interfaces import PAGE
@@ -35,6 +36,7 @@ _CHILD_SIGNAL: Final = 17
 _SET: Final = struct.pack("<Q", 1 << _SIGNAL - 1)
 _OPEN: Final = 0o102
 _FRAME: Final = 1024
+_turns: Final = count()
 
 
 def _file(s: Steps, content: bytes = b"content") -> int:
@@ -215,6 +217,15 @@ def _strings(s: Steps) -> int:
     return s.put(struct.pack("<2Q", s.text("program"), 0))
 
 
+def _asking(s: Steps) -> tuple[int, ...]:
+    """A datagram to a peer, or a request to sock_diag for all local sockets."""
+    if next(_turns) % 2:
+        return _datagrams(s)[0], s.put(), 4, 0, 0, 0
+    fd = s.call("socket", 16, 3, 4)
+    request = struct.pack("<IHHIIBBHIII8x", 40, 20, 0x301, 1, 0, 1, 0, 0, 0xFFF, 0, 0x7F)
+    return fd, s.put(request), len(request), 0, 0, 0
+
+
 RECIPES: Final[Mapping[str, Recipe]] = {
     "accept": _accept,
     "accept4": _accept,
@@ -308,7 +319,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "sendfile": lambda s: (_pair(s)[1], _file(s), 0, 4),
     "sendmmsg": lambda s: (_datagrams(s)[0], _messages(s), 1, 0),
     "sendmsg": lambda s: (_datagrams(s)[0], _message(s), 0),
-    "sendto": lambda s: (_datagrams(s)[0], s.put(), 4, 0, 0, 0),
+    "sendto": _asking,
     "set_robust_list": lambda s: (s.put(bytes(24)), 24),
     "setpgid": lambda s: (s.call("fork"), 0),
     "setsockopt": lambda s: (s.call("socket", 1, 1, 0), 1, 8, s.put(struct.pack("<i", 4096)), 4),

@@ -29,6 +29,7 @@ from lichen.subsystems.nt.allocations import Allocation
 from lichen.subsystems.nt.devices import fill_namespace
 from lichen.subsystems.nt.loader import HIGHEST_ADDRESS, PeLoader
 from lichen.subsystems.nt.named_pipes import NamedPipes
+from lichen.subsystems.nt.network import device as network
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.shared_data import system_time
@@ -40,6 +41,7 @@ from tests.fuzz.guests import ARENA, SIZE, Guest
 from tests.fuzz.nt_recipes import NEVER, PROGRAM, RECIPES, UNANSWERED
 from tests.fuzz.socket_recipes import SOCKET_RECIPES
 from tests.fuzz.world import ROOT, USER, World
+from tests.unit.subsystems.nt.nsi import Network
 
 _NAMES: Final = (
     *(f"\\??\\C:\\{name}" for name in "abcdA"),
@@ -182,6 +184,8 @@ class NtHalf:
         )
         world.state.namespace.make("Device").insert("NamedPipe", NamedPipes())
         sockets.install(world.state.namespace)
+        network.install(world.state.namespace)
+        world.devices.families.configuration = cast(Any, Network())
         create = Open(Access.READ | Access.WRITE, Disposition.CREATE, mode=0o755)
         self.ntdll = cast(File, create_file(context, context.root, ("ntdll.dll",), create))
         self.ntdll.write(found.ntdll.read_bytes())

@@ -228,6 +228,14 @@ def _of_key(s: Steps, *before: int) -> tuple[int, ...]:
     return _key(s), *before, s.put(bytes(_ROOM)), _ROOM, s.put()
 
 
+def _asking(s: Steps) -> tuple[int, ...]:
+    """How many interfaces there are, of NSI."""
+    nsi = _made(s, "NtOpenFile", 0x100000, _named(s, "\\??\\Nsi"), s.put(), 7, 0x20)
+    module = struct.pack("<HxxI16s", 24, 1, bytes.fromhex("114a00eb1a9bd41191230050047759bc"))
+    request = module + struct.pack("<8I", 1, 1, 0, 0, 0, 0, 0, 0)
+    return nsi, 0, 0, 0, s.put(), 0x121000, s.put(request), len(request), s.put(), 4
+
+
 _EVENT: Final = ("NtCreateEvent", _EVERYTHING, 0, 0)
 _NO_LIST: Final = struct.pack("<BxH16x", 1, 0x8004)
 """A security descriptor with a null DACL: everybody may do everything."""
@@ -274,6 +282,7 @@ RECIPES: Final[Mapping[str, Recipe]] = {
     "NtCreateTimer": lambda s: (s.put(), _EVERYTHING, 0, 0),
     "NtCreateUserProcess": _new_process,
     "NtDeleteValueKey": lambda s: (_key(s), _text(s, "value")),
+    "NtDeviceIoControlFile": _asking,
     "NtDuplicateObject": lambda s: (PROCESS, _folder(s), PROCESS, s.put(), 0, 0, 2),
     "NtEnumerateKey": lambda s: _of_key(s, 0, 0),
     "NtEnumerateValueKey": lambda s: _of_key(s, 0, 1),

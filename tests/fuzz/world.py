@@ -34,10 +34,12 @@ from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
+from lichen.subsystems.linux.sockdiag.socket import DiagnosisSockets
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
 from tests.fuzz.guests import ARENA, SIZE, Guest, Platform
 from tests.fuzz.linux_recipes import PROGRAM
+from tests.unit.subsystems.linux.test_sockdiag import Refusing
 
 USER: Final = Token.of_user(1000, 1000, (7, 1000))
 ROOT: Final = Token.of_user(0, 0)
@@ -57,6 +59,7 @@ class World:
         simple_devices.register(self.devices)
         Pipes().register(self.devices)
         self.devices.families.register(AddressFamily.LOCAL, LocalSockets(self.scheduler))
+        self.devices.families.register(AddressFamily.NETLINK, DiagnosisSockets(self.scheduler, Refusing()))
         self.mounts: list[Mount] = []
         root = Mount(MemoryFileSystem(32, self.devices, 0o755, capacity=_CAPACITY), "root")
         self.mounts.append(root)

@@ -95,6 +95,7 @@ static const struct error_words {
     {ERROR_NO_SHUTDOWN_IN_PROGRESS,
      L"Unable to abort the system shutdown because no shutdown was in progress."},
     {ERROR_NOT_FOUND, L"Element not found."},
+    {ERROR_OBJECT_ALREADY_EXISTS, L"The object already exists."},
     {1190, L"A system shutdown has already been scheduled."},
     {1191, L"The system shutdown cannot be initiated because there are other users logged on to the computer."},
     {ERROR_PRIVILEGE_NOT_HELD, L"A required privilege is not held by the client."},

@@ -17,7 +17,7 @@ static int usage(void) {
              L"  command    PRINT   shows routes; the destination may have * and ?\n"
              L"             ADD     adds a route\n"
              L"             DELETE  deletes routes\n"
-             L"             CHANGE  changes the metric of a route\n\n"
+             L"             CHANGE  changes the gateway or the metric of a route\n\n"
              L"Examples: route print 10.*\n"
              L"          route add 10.1.0.0 mask 255.255.0.0 192.168.1.1 metric 3 if 2\n"
              L"          route -6 add 2001:db8::/32 fe80::1 if 2\n"
@@ -123,24 +123,41 @@ static int is_meant(const MIB_IPFORWARD_ROW2 *row, const MIB_IPFORWARD_ROW2 *wan
     if ((asked->mask || wcschr(asked->destination, L'/')) &&
         row->DestinationPrefix.PrefixLength != wanted->DestinationPrefix.PrefixLength)
         return 0;
-    if (asked->gateway && memcmp(host_of(&row->NextHop), host_of(&wanted->NextHop), row->NextHop.si_family == AF_INET ? 4 : 16))
+    if (asked->gateway && _wcsicmp(asked->command, L"change") && memcmp(host_of(&row->NextHop), host_of(&wanted->NextHop), row->NextHop.si_family == AF_INET ? 4 : 16))
         return 0;
     return !asked->interface_index || row->InterfaceIndex == asked->interface_index;
 }
 
-/* Delete, or change the metric of, the routes that are meant. */
-static int each_meant(const struct asked *asked, const char *function, const wchar_t *what) {
+/* Put a route in the place of another; the old one stays when the new one cannot be. */
+static DWORD exchange(MIB_IPFORWARD_ROW2 *before, const MIB_IPFORWARD_ROW2 *wanted, const struct asked *asked) {
+    MIB_IPFORWARD_ROW2 after = *before;
+    if (asked->gateway) {
+        after.NextHop = wanted->NextHop;
+        if (!asked->interface_index && !(after.InterfaceIndex = way_to(&after.NextHop)))
+            return ERROR_INVALID_PARAMETER;
+        after.InterfaceLuid.Value = 0;
+    }
+    if (asked->has_metric)
+        after.Metric = asked->metric;
+    DWORD error = with_route("DeleteIpForwardEntry2", before);
+    if (!error && (error = with_route("CreateIpForwardEntry2", &after)))
+        with_route("CreateIpForwardEntry2", before);
+    return error;
+}
+
+/* Delete or change the routes that are meant. */
+static int each_meant(const struct asked *asked, const wchar_t *what) {
     MIB_IPFORWARD_ROW2 wanted;
     DWORD error = ERROR_NOT_FOUND;
+    int changes = !_wcsicmp(asked->command, L"change");
     if (!read_row(asked, &wanted, what))
         return 1;
     MIB_IPFORWARD_TABLE2 *table = routes_of(wanted.DestinationPrefix.Prefix.si_family);
-    for (ULONG each = 0; table && each < table->NumEntries && (!error || error == ERROR_NOT_FOUND); each++)
-        if (is_meant(&table->Table[each], &wanted, asked)) {
-            if (asked->has_metric)
-                table->Table[each].Metric = asked->metric;
-            error = with_route(function, &table->Table[each]);
-        }
+    for (ULONG each = 0; table && each < table->NumEntries && (!error || error == ERROR_NOT_FOUND); each++) {
+        MIB_IPFORWARD_ROW2 *row = &table->Table[each];
+        if (is_meant(row, &wanted, asked))
+            error = changes ? exchange(row, &wanted, asked) : with_route("DeleteIpForwardEntry2", row);
+    }
     FreeMibTable(table);
     return done(error, what);
 }
@@ -187,8 +204,8 @@ int wmain(int count, wchar_t **words) {
     if (!_wcsicmp(asked.command, L"add"))
         return add(&asked);
     if (!_wcsicmp(asked.command, L"delete"))
-        return asked.destination ? each_meant(&asked, "DeleteIpForwardEntry2", L"deletion") : usage();
+        return asked.destination ? each_meant(&asked, L"deletion") : usage();
     if (!_wcsicmp(asked.command, L"change"))
-        return asked.destination ? each_meant(&asked, "SetIpForwardEntry2", L"change") : usage();
+        return asked.destination ? each_meant(&asked, L"change") : usage();
     return usage();
 }

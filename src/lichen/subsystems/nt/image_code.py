@@ -33,6 +33,8 @@ class ImageCode:
 
     def __init__(self, file: PeFile, image: bytearray) -> None:
         self.file, self.image = file, image
+        self._filled: dict[int, int] = {}
+        """How far the room behind each section is used."""
         self.start = self.section_end = self.free = self.end = 0
         for section in file.sections:
             if section.characteristics & SECTION_EXECUTE:
@@ -72,11 +74,11 @@ class ImageCode:
         for section in self.file.sections:
             if not section.characteristics & SECTION_READ or section.characteristics & SECTION_EXECUTE:
                 continue
-            start, end = section.address + section.size, (section.address + section.size + _PAGE - 1) & -_PAGE
-            used = len(self.image[start:end].rstrip(b"\0"))
-            at = (start + used + 7) & -8 if used else (start + 7) & -8
-            if at + len(data) < end:
+            end = (section.address + section.size + _PAGE - 1) & -_PAGE
+            at = (self._filled.get(section.address, section.address + section.size) + 7) & -8
+            if at + len(data) <= end and not any(self.image[at : at + len(data)]):
                 self.image[at : at + len(data)] = data
+                self._filled[section.address] = at + len(data)
                 return at
         raise Failure(Status.NO_MEMORY)
 

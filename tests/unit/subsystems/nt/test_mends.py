@@ -9,6 +9,7 @@ import pytest
 from lichen.boot.drives import find_userland
 from lichen.subsystems.nt import mends, pe, shell_patches
 from lichen.subsystems.nt.forwarder import build
+from lichen.subsystems.nt.network import setters
 
 DISPATCHER = 0x7FFFFFFF00D0
 EXPORTS = dict.fromkeys(("CreateFileW", "CreateSymbolicLinkW", "FindNextFileW"), "other.Function")
@@ -104,3 +105,27 @@ def test_functions_do_not_overlap() -> None:
     struct.pack_into("<15I", image, 0x1000, *(value for entry in table for value in entry))
     file.__dict__["image"] = bytes(image)
     assert file.functions == {0x10: 0x20, 0x20: 0x28}
+
+
+def test_iphlpapi_asks_the_kernel_by_more_functions_than_it_had() -> None:
+    found = find_userland()
+    if found is None or not found.is_current:
+        pytest.skip("needs Wine 10")
+    file = pe.parse((found.system / "iphlpapi.dll").read_bytes())
+    image = bytearray(file.image)
+    mends.mend(file, image, DISPATCHER)
+    mended = pe.parse(file.data)
+    vars(mended)["image"] = bytes(image)
+    assert mended.exports.items() >= file.exports.items()
+    assert set(mended.exports) == {*file.exports, *setters.FUNCTIONS}
+    assert list(mended.exports) == sorted(mended.exports)
+    for name, number in setters.CODES.items():
+        assert image[mended.exports[name] :][:5] == b"\xb8" + struct.pack("<I", number)
+    assert image[file.exports["GetIfTable2Ex"] :][:16] == file.image[file.exports["GetIfTable2Ex"] :][:16]
+
+
+def test_exports_are_not_added_where_there_is_no_room() -> None:
+    file = library("iphlpapi.dll")
+    image = bytearray(file.image)
+    mends.mend(file, image, DISPATCHER)
+    assert image == file.image

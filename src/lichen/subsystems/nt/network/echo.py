@@ -115,7 +115,7 @@ def _exchange(
             socket.send(caller, Message(packet, InternetAddress(target.host, 0), MessageFlag.DO_NOT_WAIT))
             outcome = yield from _answer(socket, begun + asked.timeout / 1000)
         except Failure as failure:
-            outcome = _Outcome(_STATUSES.get(failure.status, _GENERAL_FAILURE))
+            outcome = _Outcome(_STATUSES.get(failure.status, _GENERAL_FAILURE), replies=0)
         reply = _packed(request, asked, outcome, int((clock() - begun) * 1000))
         request.thread.memory.write(request.output, reply)
         return request.operation.end(Status.SUCCESS, len(reply))

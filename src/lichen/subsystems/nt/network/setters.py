@@ -150,9 +150,7 @@ def _same_route(network: Configuration, wanted: Route) -> Route:
 def _route(call: _Call) -> Route:
     row = call.row(_FORWARD)
     interface = index_of(call.machine, 0, row.interface)
-    gateway = row.next_hop
-    if any(address.host == gateway for address in call.network.addresses()):
-        gateway = bytes(_IPV4)  # one's own address stands for what is on the link
+    gateway = _on_link(call, row.next_hop)
     metric = row.metrics[0] if row.metrics[0] != 0xFFFFFFFF else 0
     return _new_route(row.destination, _prefix_length(row.mask), gateway, interface, metric)
 
@@ -160,7 +158,14 @@ def _route(call: _Call) -> Route:
 def _route_2(call: _Call) -> Route:
     row = call.row(_FORWARD_2)
     interface = index_of(call.machine, row.luid, row.interface)
-    return _new_route(_host(row.destination), row.prefix_length, _host(row.next_hop), interface, row.metric)
+    gateway = _on_link(call, _host(row.next_hop))
+    return _new_route(_host(row.destination), row.prefix_length, gateway, interface, row.metric)
+
+
+def _on_link(call: _Call, gateway: bytes) -> bytes:
+    """The gateway, or none: one's own address stands for what is on the link."""
+    is_own = any(address.host == gateway for address in call.network.addresses())
+    return bytes(len(gateway)) if is_own else gateway
 
 
 def _creates(read: Callable[[_Call], Route]) -> Callable[[_Call], None]:
