@@ -44,7 +44,11 @@ BEYOND_WINE = {
     "strict": "Wine opens the token of a process by any handle, and extends a file's handle when it is duplicated",
     "locks": "Wine's locks are the host's, which one process does not hold against itself",
 }
+LIBRARIES = ("-lws2_32", "-liphlpapi")
 if wine.release() < _NEWER:
+    BEYOND_WINE["network"] = (
+        "Wine 8 tells no changes, no neighbours of both families, and sometimes no owners"
+    )
     BEYOND_WINE["placeholders"] = "Wine 8 has no placeholders"
 else:
     BEYOND_WINE["access"] = "Wine 10 tells where a process's memory is by a handle without the right"
@@ -66,7 +70,7 @@ def _userland() -> None:
 
 @each_topic
 def test_holds_in_a_machine(source: Path, windows_c: Toolchain, run_as_guest: Run) -> None:
-    _holds(run_as_guest(windows_c.compile(source, "-lws2_32")))
+    _holds(run_as_guest(windows_c.compile(source, *LIBRARIES)))
 
 
 @pytest.mark.parametrize("topic", ON_OLDER_WINE)
@@ -94,7 +98,7 @@ def _holds(run: subprocess.CompletedProcess[bytes]) -> None:
 def test_wine_prints_the_same(
     source: Path, windows_c: Toolchain, run_as_guest: Run, run_under_wine: Run
 ) -> None:
-    program = windows_c.compile(source, "-lws2_32")
+    program = windows_c.compile(source, *LIBRARIES)
     wine, guest = run_under_wine(program), run_as_guest(program)
     assert guest.stdout.decode(errors="replace") == wine.stdout.decode(errors="replace")
     assert guest.returncode == wine.returncode

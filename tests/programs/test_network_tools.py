@@ -10,6 +10,7 @@ import pytest
 
 from lichen.boot.drives import find_userland
 from tests import userlands
+from tests.administration import works
 from tests.programs.conftest import Lichen
 from tests.toolchain import Toolchain, host_program
 
@@ -57,6 +58,7 @@ def listener(windows_c: Toolchain) -> Path:
     return windows_c.compile(WINDOWS / "listener.c", "-lws2_32")
 
 
+@works("Network", "see who listens, and whose program it is", "linux", "ss -ltnp")
 def test_ss_shows_windows_programs(network: Lichen, listener: Path) -> None:
     host_program("ss", "iproute2")
     script = (
@@ -74,6 +76,8 @@ def test_ss_shows_windows_programs(network: Lichen, listener: Path) -> None:
     assert sum(line.startswith("socket:[") for line in rest) == 2
 
 
+@works("Network", "see who listens, and whose program it is", "linux", "netstat -ltnp")
+@works("Network", "see who listens, and whose program it is", "linux", "lsof -i")
 def test_netstat_and_lsof_show_windows_programs(network: Lichen, listener: Path) -> None:
     host_program("netstat", "net-tools")
     host_program("lsof")
@@ -90,6 +94,7 @@ def test_netstat_and_lsof_show_windows_programs(network: Lichen, listener: Path)
 # ---- a server of Linux, seen by Windows
 
 
+@works("Network", "see who listens, and whose program it is", "windows", "netstat -ano")
 def test_netstat_of_windows_shows_linux_programs(network: Lichen, tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text(SERVER)
     script = STARTED % f"exec python3 {tmp_path}/server.py" + "echo $pid $tcp $udp $more; netstat.exe -ano"
@@ -112,6 +117,7 @@ def test_netstat_of_windows_shows_what_it_is_asked_for(network: Lichen) -> None:
 # ---- connections that are broken off
 
 
+@works("Network", "break a connection off", "linux", "ss -K dport = PORT")
 def test_ss_breaks_a_connection_off_for_who_may(network: Lichen, tmp_path: Path) -> None:
     host_program("ss", "iproute2")
     (tmp_path / "peer.py").write_text(
@@ -132,6 +138,7 @@ def test_ss_breaks_a_connection_off_for_who_may(network: Lichen, tmp_path: Path)
 # ---- what the network is
 
 
+@works("Network", "see the addresses", "windows", "ipconfig /all")
 def test_wines_tools_tell_the_same_addresses(network: Lichen) -> None:
     host_program("ip", "iproute2")
     added = "ip link set lo up; ip addr add 10.20.30.40/24 dev lo; "
@@ -141,6 +148,7 @@ def test_wines_tools_tell_the_same_addresses(network: Lichen) -> None:
     assert found[-1] == lines(network, "hostname")[0].upper()
 
 
+@works("Network", "see whether a host answers", "windows", "ping 127.0.0.1")
 def test_ping_of_windows_reaches_the_loopback(network: Lichen) -> None:
     found = lines(network, "ping.exe -n 1 127.0.0.1; echo $?; ping.exe -n 1 -w 50 10.255.255.1")
     assert any(line.startswith("Reply from 127.0.0.1: bytes=32 time<1ms TTL=64") for line in found)
@@ -148,6 +156,10 @@ def test_ping_of_windows_reaches_the_loopback(network: Lichen) -> None:
     assert any(line.endswith("Lost = 1 (100% loss)") for line in found)
 
 
+@works("Network", "see the routes", "windows", "route print")
+@works("Network", "add or delete a route", "windows", "route add 10.77.0.0 mask 255.255.0.0 127.0.0.1")
+@works("Network", "add or delete a route", "windows", "route delete 10.77.0.0")
+@works("Network", "add or delete a route", "linux", "ip route add 10.88.0.0/16 dev lo")
 def test_route_changes_what_linux_sees(network: Lichen) -> None:
     host_program("ip", "iproute2")
     script = """
@@ -175,6 +187,12 @@ def test_route_changes_what_linux_sees(network: Lichen) -> None:
     ]
 
 
+@works(
+    "Network",
+    "add or delete an address",
+    "windows",
+    "netsh interface ipv4 add address lo 10.9.9.9 255.255.255.0",
+)
 def test_netsh_changes_what_linux_sees(network: Lichen) -> None:
     host_program("ip", "iproute2")
     script = """
@@ -209,14 +227,14 @@ def test_netsh_changes_what_linux_sees(network: Lichen) -> None:
 def test_arp_changes_what_linux_sees(network: Lichen) -> None:
     host_program("ip", "iproute2")
     script = """
-        ip link add wire type dummy 2>/dev/null || { echo none; exit; }
-        ip addr add 10.5.0.1/24 dev wire; ip link set wire up
+        ip link add wire type veth peer name rest 2>/dev/null || { echo none; exit; }
+        ip addr add 10.5.0.1/24 dev wire; ip link set rest up; ip link set wire up
         arp.exe -s 10.5.0.9 00-11-22-33-44-55 10.5.0.1; echo $?; ip neigh show 10.5.0.9
         arp.exe -a | grep 10.5.0.9; arp.exe -a 10.5.0.8; echo $?
         arp.exe -d 10.5.0.9; echo $?; ip neigh show 10.5.0.9; arp.exe -s 10.5.0.9 what; echo $?; ip link del wire"""
     found = lines(network, script)
     if found == ["none"]:
-        pytest.skip("needs a host with dummy interfaces")
+        pytest.skip("needs a host with veth interfaces")
     assert [line.split() for line in found] == [
         ["0"],
         ["10.5.0.9", "dev", "wire", "lladdr", "00:11:22:33:44:55", "PERMANENT"],
