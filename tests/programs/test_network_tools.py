@@ -249,10 +249,20 @@ def test_arp_changes_what_linux_sees(network: Lichen) -> None:
 
 def test_windows_programs_hear_of_what_linux_changes(network: Lichen, windows_c: Toolchain) -> None:
     host_program("ip", "iproute2")
-    awaiting = windows_c.compile(WINDOWS / "awaiting.c", "-liphlpapi")
-    script = f"""coproc waiting {{ {awaiting}; }}; read -r line <&${{waiting[0]}}; echo $line
-        ip addr add 10.40.0.1/24 dev lo; read -r line <&${{waiting[0]}}; echo $line; ip addr del 10.40.0.1/24 dev lo"""
-    assert lines(network, script, awaiting.parent) == ["waiting 997", "changed 0"]
+    awaiting = windows_c.compile(WINDOWS / "awaiting.c", "-liphlpapi", "-lws2_32")
+    script = f"""coproc waiting {{ exec {awaiting}; }}; exec 5<&${{waiting[0]}}
+        while read -r line <&5; do
+            echo "$line"
+            [[ $line = waiting* ]] && ip addr add 10.40.0.1/24 dev lo
+        done; ip addr del 10.40.0.1/24 dev lo"""
+    assert lines(network, script, awaiting.parent) == [
+        "997 87",
+        "interfaces are watched 7 3",
+        "waiting",
+        "address 10.40.0.1 8 1",
+        "changed 0",
+        "0 0 87",
+    ]
 
 
 def test_who_may_not_changes_nothing(network: Lichen) -> None:

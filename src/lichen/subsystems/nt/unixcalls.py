@@ -14,7 +14,7 @@ from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import crash, links, name_servers, power
 from lichen.subsystems.nt.objects import file_of
-from lichen.subsystems.nt.network import setters
+from lichen.subsystems.nt.network import notifications, setters
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
 from lichen.subsystems.nt.resolving import (
@@ -26,7 +26,7 @@ from lichen.subsystems.nt.resolving import (
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.state import nt_of_process
-from lichen.subsystems.nt.types import Named, read_string, read_text, to_bytes
+from lichen.subsystems.nt.types import Named, Result, read_string, read_text, to_bytes
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -69,15 +69,15 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
     return Status.NOT_IMPLEMENTED
 
 
-def _kernel_call(thread: Thread, code: int, arguments: int) -> int:
+def _kernel_call(thread: Thread, code: int, arguments: int) -> Result:
     if code == MAKE_SYMBOLIC_LINK:
         return _make_symbolic_link(thread, arguments)
     if code == IS_SOCKET:
         return _is_socket(thread, ULONG64.read(thread.memory, arguments))
-    answer = power.answer(thread, code, arguments)
-    if answer is None:
-        answer = setters.answer(thread, code, arguments)
-    return Status.NOT_IMPLEMENTED if answer is None else answer
+    for answers in (power.answer, setters.answer, notifications.answer):
+        if (answer := answers(thread, code, arguments)) is not None:
+            return answer
+    return Status.NOT_IMPLEMENTED
 
 
 def _module(thread: Thread, handle: int) -> str:

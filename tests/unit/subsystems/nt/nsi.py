@@ -24,6 +24,7 @@ from lichen.executive.status import Failure
 from lichen.executive.wait import Changes
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from lichen.subsystems.nt.network.device import NsiFile
+from lichen.subsystems.nt.state import NtProcess
 from tests.unit.kernel import Kernel
 
 BASE = 0x10000
@@ -128,9 +129,14 @@ class Machine(Kernel):
         self.state: Any = SimpleNamespace(
             processes=processes, system=self.system, scheduler=self.scheduler, uptime=lambda: 100.0
         )
-        process = SimpleNamespace(machine=self.state, files=self.context, id=8)
+        nobody: Any = None
+        process = SimpleNamespace(
+            machine=self.state, files=self.context, id=8, state=NtProcess(nobody, nobody, 0, 0, 0, 0, "a.exe")
+        )
         self.running: Any = SimpleNamespace(process=process, memory=self.memory)
         self.operation: Any = None
+        self.started: list[tuple[int, int]] = []
+        """Where threads began that a test has only counted, and with what."""
         self.nsi = NsiFile(cast(Any, process), Open())
 
     def ask(self, code: int, data: bytes, room: int = 4096) -> tuple[int, bytes]:

@@ -233,3 +233,22 @@ class IpNetRow2(NamedTuple):
     state: u32
     flags: u8
     reachable_time: u32
+
+
+@padded_to(168)
+class IpInterfaceKey(NamedTuple):
+    """MIB_IPINTERFACE_ROW, of which a notification tells no more than whose it is."""
+
+    family: u16
+    luid: u64
+    interface: u32
+
+
+class Notification(NamedTuple):
+    """Lichen's own: what the loop that calls functions back gives the kernel, and gets; the row follows."""
+
+    handle: ptr
+    function: ptr
+    context: ptr
+    type: u32
+    row: ptr
