@@ -104,6 +104,11 @@ IN_C = {
             "created": "CreationTimeStamp",
         },
     ),
+    network_requests.IpInterfaceKey: Helper(
+        "MIB_IPINTERFACE_ROW",
+        members={"family": "Family", **OF_INTERFACES},
+        only=("family", "luid", "interface"),
+    ),
     network_requests.IpForwardRow2: Helper(
         "MIB_IPFORWARD_ROW2",
         members={

@@ -1,4 +1,4 @@
-"""The records of NSI and of name servers, which no public header declares; x64 and x86 differ in pointers alone."""
+"""The records of NSI, which no public header declares; x64 and x86 differ in pointers alone."""
 
 from __future__ import annotations
 
@@ -88,10 +88,7 @@ NETWORK = {
     network_requests.EchoReply32: of_both(
         "documentation of ICMP_ECHO_REPLY32", 28, (0, 4, 8, 12, 14, 16, 20, 21, 22, 23, 24)
     ),
-    network_requests.SearchListRequest: Documented("Wine's dnsapi", (16, (0, 8)), (8, (0, 4))),
-    network_requests.ServerListRequest: Documented("Wine's dnsapi", (24, (0, 8, 16)), (12, (0, 4, 8))),
-    network_requests.DnsAddressArray: of_both(
-        "documentation of DNS_ADDR_ARRAY", 32, (0, 4, 8, 12, 14, 16, 20, 24, 28)
+    network_requests.Notification: Documented(
+        "Lichen's own", (40, (0, 8, 16, 24, 32)), (20, (0, 4, 8, 12, 16))
     ),
-    network_requests.DnsAddress: of_both("documentation of DNS_ADDR", 64, (0, 32, 36)),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from lichen.executive.io.attributes import Kind
+from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.file import Data, File
 from lichen.executive.io.opening import Access, Open, Options
 from lichen.executive.network.table import BufferUse, ConnectionState, Queues, SocketTable
@@ -279,8 +279,8 @@ class Socket(File):
         """Who waits for being accepted, of connections within the machine."""
         return []
 
-    def place_of_name(self) -> tuple[int, int] | None:
-        """The file id and device of the file that is a local socket's name."""
+    def name_in_tree(self) -> Attributes | None:
+        """What is known of the file that is a local socket's name."""
         return None
 
     def transport(self) -> bytes:
@@ -354,7 +354,7 @@ class Families:
 
     def __init__(self) -> None:
         self._families: dict[int, Family] = {}
-        self.sockets = SocketTable()
+        self.sockets: SocketTable[Socket] = SocketTable()
         self.configuration: Configuration | None = None
         self.prepare: Callable[[], Blocks[None] | None] = lambda: None
         """Waits until the network is there; asked before a socket of it is made, as it may come with the first."""

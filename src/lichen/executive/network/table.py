@@ -7,10 +7,16 @@ somebody looks. States have the numbers of Linux's TCP.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from lichen.executive.network.sockets import Socket
+
+class OfFamily(Protocol):
+    """What is of a family of protocols, as sockets are."""
+
+    family: int
+
+
+S = TypeVar("S", bound=OfFamily)
 
 
 class ConnectionState:
@@ -50,24 +56,24 @@ class BufferUse(NamedTuple):
     drops: int = 0
 
 
-class SocketTable:
+class SocketTable(Generic[S]):
     """Every socket that there is, the oldest first."""
 
     def __init__(self) -> None:
-        self._sockets: dict[Socket, None] = {}
+        self._sockets: dict[S, None] = {}
 
-    def __iter__(self) -> Iterator[Socket]:
+    def __iter__(self) -> Iterator[S]:
         return iter(list(self._sockets))
 
     def __len__(self) -> int:
         return len(self._sockets)
 
-    def add(self, socket: Socket) -> None:
+    def add(self, socket: S) -> None:
         self._sockets[socket] = None
 
-    def remove(self, socket: Socket) -> None:
+    def remove(self, socket: S) -> None:
         self._sockets.pop(socket, None)
 
-    def of(self, *families: int) -> list[Socket]:
+    def of(self, *families: int) -> list[S]:
         """The sockets of some families."""
         return [socket for socket in self._sockets if socket.family in families]

@@ -12,7 +12,7 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Final, Protocol
 
-from lichen.executive.io.attributes import Kind
+from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.file import Pollers
 from lichen.executive.io.lookup import Walk, find
 from lichen.executive.io.names import Name, make_node
@@ -459,11 +459,8 @@ class LocalSocket(Socket):
     def connected_to(self) -> Socket | None:
         return None if self.peer is None or self.peer.dead else self.peer
 
-    def place_of_name(self) -> tuple[int, int] | None:
-        if self._place is None:
-            return None
-        attributes = self._place.node.attributes()
-        return attributes.file_id, attributes.device
+    def name_in_tree(self) -> Attributes | None:
+        return None if self._place is None else self._place.node.attributes()
 
     def control(self, request: object) -> object:
         if isinstance(request, BytesAvailable):

@@ -3,8 +3,8 @@
 kernelbase: CreateSymbolicLinkW says that it made a link and makes no call at all; CreateFileW drops the flag that asks for
 a link itself; FindNextFileW tells no reparse tag. shell32: the deletion of a directory, which `rd /s` is, walks through links
 and deletes what is behind them. cmd.exe: so do `del /s` and `dir /s`, for ever where links lead around.
-ws2_32: its sockets are not only those of the internet (`socket_mends`, 020). iphlpapi: what would change the network is missing
-(`network.mends`, 032).
+ws2_32: its sockets are not only those of the internet (`socket_mends`, 020). iphlpapi: what would change the network is
+missing (`network.mends`, 032).
 
 A mend looks for the fault that it cures, and leaves a DLL alone that does not have it: Wine's may be of any age.
 """

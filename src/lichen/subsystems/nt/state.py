@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lichen.executive.scheduler import Parking
     from lichen.subsystems.nt.entries import Entries
     from lichen.subsystems.nt.images import Image, ImageCache
-    from lichen.subsystems.nt.network.notifications import Registration
     from lichen.subsystems.nt.records.exceptions import Context, ExceptionRecord
     from lichen.subsystems.nt.system_processes import SystemProcesses
 
@@ -129,7 +128,7 @@ class NtProcess:
     """Modules that asked for unix calls; their handles are numbers from this list."""
     pending: dict[Parking, Pending] = field(default_factory=dict)
     """I/O that goes on, by its task."""
-    notifications: dict[int, Registration] = field(default_factory=dict)
+    notifications: dict[int, object] = field(default_factory=dict)
     """Functions that are called back when the network changes, by their handles."""
     left_memory: list[tuple[int, int]] = field(default_factory=list)
     """(address, size) of what threads left that ended, to be unmapped by the next one that stops anyway."""

@@ -13,8 +13,8 @@ from lichen.abi.layout import layout
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks
 from lichen.subsystems.nt import crash, links, name_servers, power
-from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.network import notifications, setters
+from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
 from lichen.subsystems.nt.resolving import (

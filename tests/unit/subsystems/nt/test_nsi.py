@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from lichen.abi.layout import LLP64, layout
-from lichen.executive.io.names import make_directory
 from lichen.executive.network.configuration import (
     Add,
     InterfaceAddress,
@@ -21,8 +20,7 @@ from lichen.executive.network.configuration import (
 )
 from lichen.executive.network.sockets import InternetAddress
 from lichen.executive.status import Status
-from lichen.filesystems.memory_files import MemoryFileSystem
-from lichen.subsystems.nt.network import names, setters
+from lichen.subsystems.nt.network import setters
 from lichen.subsystems.nt.network.device import TABLES
 from lichen.subsystems.nt.network.tables import IPV4, IPV6, NDIS, TCP, UDP
 from lichen.subsystems.nt.records.network_requests import (
@@ -43,7 +41,6 @@ from tests.unit.subsystems.nt.nsi import (
     Machine,
     module_id,
 )
-from tests.unit.trees import context_of, name, write
 
 ROUTER = bytes.fromhex("fe80") + bytes(13) + b"\x77"
 LUID = struct.pack("<Q", 6 << 48 | 2 << 24)
@@ -335,17 +332,3 @@ def test_calls_that_lie_do_no_harm(machine: Machine) -> None:
         assert error in {0, 2, 5, 50, 87, 998, 1168, 5010}, function
     assert setters.answer(machine.running, 1, ARGUMENTS) is None
     assert setters.answer(machine.running, setters.CODES["SetIpNetEntry"], 0) == setters.NO_ACCESS
-
-
-# ---- name servers
-
-
-def test_servers_and_domains_are_those_of_resolv_conf() -> None:
-    context = context_of(MemoryFileSystem(60, Machine().devices, 0o755))
-    assert (names.servers(context), names.domains(context)) == ([], [])
-    make_directory(context, name(context, "etc"), 0o755)
-    text = b"# none\nnameserver 10.0.0.53\nnameserver what\nnameserver fe80::1%eth0\ndomain old\nsearch one two\nnameserver\n"
-    write(context, "etc/resolv.conf", text + b"nameserver 1.1.1.1\nnameserver 2.2.2.2\n\xff\xfe")
-    hosts = [each.host for each in names.servers(context)]
-    assert hosts == [bytes((10, 0, 0, 53)), bytes.fromhex("fe80") + bytes(13) + b"\1", bytes((1, 1, 1, 1))]
-    assert names.domains(context) == ["one", "two"]

@@ -52,7 +52,7 @@ _NO_THRESHOLD: Final = 0x7FFFFFFF
 _Chooses = Callable[[Endpoint], bool]
 
 
-def _table(task: Task) -> SocketTable:
+def _table(task: Task) -> SocketTable[Socket]:
     return task.machine.state.processes.init.files.devices.families.sockets
 
 
@@ -188,7 +188,7 @@ def _counts_6(task: Task) -> bytes:
     return "".join(f"{row}\n" for row in rows).encode()
 
 
-def _count(table: SocketTable, family: int) -> list[int]:
+def _count(table: SocketTable[Socket], family: int) -> list[int]:
     known = [endpoint for socket in table.of(family) if (endpoint := endpoint_of(socket)).is_known]
     return [sum(map(chooses, known)) for chooses in (_is_stream, _is_datagram, _is_partial, _is_raw)]
 

@@ -63,8 +63,8 @@ def _attributes(socket: Socket, endpoint: Endpoint, show: int) -> Iterator[tuple
     if show >> _NAME & 1 and isinstance(name, LocalAddress) and name.text:
         end = b"\0" if name.name is not None else b""
         yield _NAME, name.text + end
-    if show >> _PLACE & 1 and (node := socket.place_of_name()) is not None:
-        yield _PLACE, struct.pack("<II", node[0] & 0xFFFFFFFF, node[1] & 0xFFFFFFFF)
+    if show >> _PLACE & 1 and (file := socket.name_in_tree()) is not None:
+        yield _PLACE, struct.pack("<II", file.file_id & 0xFFFFFFFF, file.device & 0xFFFFFFFF)
     if show >> _PEER & 1 and (peer := socket.connected_to()) is not None:
         yield _PEER, _inode(peer)
     if show >> _CONNECTING & 1 and endpoint.state == ConnectionState.LISTEN:

@@ -1,136 +1,51 @@
 """Functions of iphlpapi that call a program back when the network changes (NotifyIpInterfaceChange and its like, 032).
 
 A thread of the program's waits in the kernel for what is to be told, and calls back: the loop that it runs is put into
-iphlpapi when that is loaded (mends). What has changed is seen by comparing what there is with what was told last.
+iphlpapi when that is loaded (mends).
 
-Source: netioapi.h; the functions' pages in Microsoft's documentation for what a row tells.
+Source: netioapi.h.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from lichen.abi.memory import BadAddress
 from lichen.executive.status import Failure
-from lichen.executive.wait import Blocks, Event, Wait
+from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt import threads
-from lichen.subsystems.nt.network.interfaces import luid_of, luids
 from lichen.subsystems.nt.network.setters import INVALID_PARAMETER, NO_ACCESS, SUCCESS
 from lichen.subsystems.nt.network.tables import configuration, packer
-from lichen.subsystems.nt.records import POINTER
-from lichen.subsystems.nt.records.network_requests import (
-    IpForwardRow2,
-    IpInterfaceKey,
-    Notification,
-    UnicastRow,
+from lichen.subsystems.nt.network.watching import (
+    FIRST,
+    Look,
+    Registration,
+    Told,
+    addresses,
+    interfaces,
+    routes,
 )
+from lichen.subsystems.nt.records import POINTER
+from lichen.subsystems.nt.records.network_requests import Notification
 from lichen.subsystems.nt.sockets.addresses import AF_INET, AF_INET6
 from lichen.subsystems.nt.state import nt_of_process
 
 if TYPE_CHECKING:
-    from lichen.executive.machine import MachineState
     from lichen.executive.processes import Thread
     from lichen.subsystems.nt.types import Result
 
 NOT_ENOUGH_MEMORY: Final = 8
 _ENDED: Final = 1
 """What the loop is told when there is nothing more to tell."""
-_CHANGED, _ADDED, _DELETED, _FIRST = range(4)
-"""MIB_NOTIFICATION_TYPE."""
 _FAMILIES: Final = {0: (4, 16), AF_INET: (4,), AF_INET6: (16,)}
-_NUMBERS: Final = {4: AF_INET, 16: AF_INET6}
 _MOST: Final = 64
 """Functions that a process may have called back."""
-_INTERFACE, _UNICAST, _ROUTE = packer(IpInterfaceKey), packer(UnicastRow), packer(IpForwardRow2)
 _NOTIFICATION = packer(Notification)
 
-_Things = dict[bytes, object]
-"""Rows as they are told, with what else there is to be known of each."""
-
-
-def _inet(host: bytes) -> bytes:
-    if len(host) == 4:
-        return AF_INET.to_bytes(2, "little") + bytes(2) + host
-    return AF_INET6.to_bytes(2, "little") + bytes(6) + host
-
-
-def _interfaces(machine: MachineState, widths: tuple[int, ...]) -> _Things:
-    found = configuration(machine).interfaces()
-    return {
-        _INTERFACE.pack(IpInterfaceKey(_NUMBERS[width], luid_of(each), each.index)): each
-        for each in found
-        for width in widths
-    }
-
-
-def _addresses(machine: MachineState, widths: tuple[int, ...]) -> _Things:
-    known = luids(machine)
-    found: _Things = {}
-    for each in configuration(machine).addresses():
-        if len(each.host) in widths:
-            place = (_inet(each.host), known.get(each.interface, 0), each.interface)
-            found[_UNICAST.pack(UnicastRow(*place, 0, 0, 0, 0, each.prefix_length, 0, 0, 0, 0))] = each
-    return found
-
-
-def _routes(machine: MachineState, widths: tuple[int, ...]) -> _Things:
-    known = luids(machine)
-    found: _Things = {}
-    for each in configuration(machine).routes():
-        if len(each.destination) in widths:
-            place = (
-                known.get(each.interface, 0),
-                each.interface,
-                _inet(each.destination),
-                each.prefix_length,
-            )
-            row = IpForwardRow2(*place, _inet(each.gateway or bytes(len(each.destination))), *(0,) * 11)
-            found[_ROUTE.pack(row)] = each
-    return found
-
-
-class Told(NamedTuple):
-    """One call back: what has happened, and to which row; none when it only says that from now on is told."""
-
-    type: int
-    row: bytes = b""
-
-
-class Registration:
-    """A function that is to be called back."""
-
-    def __init__(
-        self,
-        machine: MachineState,
-        look: Callable[[MachineState, tuple[int, ...]], _Things],
-        widths: tuple[int, ...],
-        function: int,
-        context: int,
-    ) -> None:
-        self._machine, self._look, self._widths = machine, look, widths
-        self.function, self.context = function, context
-        self.ended = Event()
-        self.waiting: deque[Told] = deque()
-        self._known = look(machine, widths)
-
-    def compare(self) -> None:
-        """See what has changed since this was done last."""
-        now = self._look(self._machine, self._widths)
-        before, self._known = self._known, now
-        self.waiting += [Told(_DELETED, row) for row in before if row not in now]
-        for row, thing in now.items():
-            if row not in before:
-                self.waiting.append(Told(_ADDED, row))
-            elif before[row] != thing:
-                self.waiting.append(Told(_CHANGED, row))
-
-
 _KINDS: Final = {
-    "NotifyIpInterfaceChange": _interfaces,
-    "NotifyUnicastIpAddressChange": _addresses,
-    "NotifyRouteChange2": _routes,
+    "NotifyIpInterfaceChange": interfaces,
+    "NotifyUnicastIpAddressChange": addresses,
+    "NotifyRouteChange2": routes,
 }
 FIRST_CODE: Final = 0x180
 CODES: Final = {name: FIRST_CODE + number for number, name in enumerate(_KINDS)}
@@ -157,9 +72,7 @@ def answer(thread: Thread, code: int, arguments: int) -> Result:
     return None
 
 
-def _register(
-    thread: Thread, look: Callable[[MachineState, tuple[int, ...]], _Things], arguments: int
-) -> int:
+def _register(thread: Thread, look: Look, arguments: int) -> int:
     """Family, function, context, the loop with whether something is to be told at once, where the handle goes."""
     family, function, context, loop, handle_at = (
         POINTER.read(thread.memory, arguments + number * POINTER.size) for number in range(5)
@@ -172,7 +85,7 @@ def _register(
         return NOT_ENOUGH_MEMORY
     registration = Registration(thread.process.machine, look, widths, function, context)
     if loop & 1:
-        registration.waiting.append(Told(_FIRST))
+        registration.waiting.append(Told(FIRST))
     handle = max(state.notifications, default=0) + 1
     thread.memory.write(handle_at, POINTER.pack(handle))
     threads.create(thread, loop & ~1, handle, (0, 0), False)
@@ -183,7 +96,7 @@ def _register(
 def _cancel(thread: Thread, arguments: int) -> int:
     handle = POINTER.read(thread.memory, arguments)
     registration = nt_of_process(thread.process).notifications.pop(handle, None)
-    if registration is None:
+    if not isinstance(registration, Registration):
         return INVALID_PARAMETER
     registration.ended.set()
     return SUCCESS
@@ -193,7 +106,9 @@ def _next(thread: Thread, arguments: int) -> int | Blocks[int]:
     """Wait for what the function with a handle is to be told."""
     handle = POINTER.read(thread.memory, arguments)
     registration = nt_of_process(thread.process).notifications.get(handle)
-    return _ENDED if registration is None else _wait(thread, arguments, handle, registration)
+    if not isinstance(registration, Registration):
+        return _ENDED
+    return _wait(thread, arguments, handle, registration)
 
 
 def _wait(thread: Thread, arguments: int, handle: int, registration: Registration) -> Blocks[int]:

@@ -1,13 +1,13 @@
-"""What is asked of NSI and of name servers, and the rows that iphlpapi sets.
+"""What is asked of NSI, and the rows that iphlpapi sets.
 
-Source: what iphlpapi, nsi and dnsapi of Wine 8 and 10 pass; netioapi.h, iprtrmib.h, ipmib.h, windns.h, icmpapi.h.
+Source: what iphlpapi and nsi of Wine 8 and 10 pass; netioapi.h, iprtrmib.h, ipmib.h, icmpapi.h.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
-from lichen.abi.layout import Array, Bytes, open_ended, packed, padded_to, ptr, u8, u16, u32, u64
+from lichen.abi.layout import Array, Bytes, open_ended, padded_to, ptr, u8, u16, u32, u64
 from lichen.subsystems.nt.records.network import Guid, Inet, IPv4
 
 
@@ -111,48 +111,6 @@ class EchoReply32(NamedTuple):
     flags: u8
     options_size: u8
     options: u32
-
-
-# ---- what dnsapi asks its Unix half
-
-
-class SearchListRequest(NamedTuple):
-    """Where the list goes, and where its size is."""
-
-    list: ptr
-    size: ptr
-
-
-class ServerListRequest(NamedTuple):
-    """The family that is wanted, where the DNS_ADDR_ARRAY goes, and where its size is."""
-
-    family: u16
-    servers: ptr
-    size: ptr
-
-
-@open_ended(8)
-class DnsAddressArray(NamedTuple):
-    """The head of DNS_ADDR_ARRAY."""
-
-    most: u32
-    servers: u32
-    tag: u32
-    family: u16
-    reserved: u16
-    flags: u32
-    match_flag: u32
-    reserved_2: u32
-    reserved_3: u32
-
-
-@packed
-class DnsAddress(NamedTuple):
-    """DNS_ADDR: a sockaddr, and its size in the first word of what follows."""
-
-    address: Annotated[bytes, Bytes(32)]
-    length: u32
-    rest: Annotated[bytes, Bytes(28)]
 
 
 # ---- rows that iphlpapi sets
