@@ -1,5 +1,6 @@
 /* What a socket that accept makes has of the listening one: whether it waits, and the event that it tells of what. */
 #include <winsock2.h>
+#include <mswsock.h>
 #include <ws2tcpip.h>
 #include "check.h"
 
@@ -96,6 +97,33 @@ static void inherits_its_event(void)
     WSACloseEvent(event);
 }
 
+static void ends_with_the_socket_it_was_to_make(void)
+{
+    GUID id = WSAID_ACCEPTEX;
+    LPFN_ACCEPTEX accept_ex;
+    SOCKET listening = listener(), made = socket(AF_INET, SOCK_STREAM, IPPROTO_TCP), other;
+    OVERLAPPED state = {0};
+    char names[2 * (sizeof(struct sockaddr_in) + 16)], letter;
+    DWORD size;
+
+    state.hEvent = CreateEventW(NULL, TRUE, FALSE, NULL);
+    WSAIoctl(listening, SIO_GET_EXTENSION_FUNCTION_POINTER, &id, sizeof id, &accept_ex, sizeof accept_ex, &size, NULL, NULL);
+    check(!accept_ex(listening, made, names, 0, sizeof names / 2, sizeof names / 2, &size, &state) &&
+          WSAGetLastError() == ERROR_IO_PENDING, "AcceptEx waits for somebody");
+    closesocket(made);
+    check(WaitForSingleObject(state.hEvent, 10000) == WAIT_OBJECT_0, "and no longer when its socket is closed");
+    check(!GetOverlappedResult((HANDLE)listening, &state, &size, FALSE) && GetLastError() == ERROR_OPERATION_ABORTED,
+          "as an operation that was given up");
+    other = client();
+    made = accept(listening, NULL, NULL);
+    send(other, "x", 1, 0);
+    check(made != INVALID_SOCKET && recv(made, &letter, 1, 0) == 1, "and takes nobody who comes then");
+    closesocket(made);
+    closesocket(other);
+    closesocket(listening);
+    CloseHandle(state.hEvent);
+}
+
 int main(void)
 {
     WSADATA data;
@@ -103,6 +131,7 @@ int main(void)
     WSAStartup(MAKEWORD(2, 2), &data);
     inherits_that_it_does_not_wait();
     inherits_its_event();
+    ends_with_the_socket_it_was_to_make();
     WSACleanup();
     return 0;
 }

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import GeneratorType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.layout import layout
 from lichen.executive.io.opening import Access, Open, Options, Poll
@@ -23,7 +24,7 @@ from lichen.executive.network.sockets import (
 )
 from lichen.executive.objects.handles import handle_of
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import Blocks, Wait, then
+from lichen.executive.wait import Blocks, Event, Wait, then
 from lichen.subsystems.nt.objects import file_of
 from lichen.subsystems.nt.records import LONG, MODEL, ULONG
 from lichen.subsystems.nt.records.sockets import AfdAcceptInto, AfdConnect, AfdCreate, AfdListen
@@ -176,17 +177,32 @@ def accept_into(request: Request) -> Result:
 
     operation = then(_connection(request), accepted)
     if type(operation) is GeneratorType:
-        file.reference()
-        operation = _holding(file, operation)
+        operation = _until_closed(file, operation)
     return request.finish(operation, lambda status: status)
 
 
-def _holding(file: AfdFile, operation: Blocks[int]) -> Blocks[int]:
-    """Carry out an operation that ends in a file which its program may close meanwhile."""
+def _until_closed(file: AfdFile, operation: Blocks[int]) -> Blocks[int]:
+    """Carry out an operation that ends in a file: CANCELLED when its program closes that meanwhile."""
+    gone = Event()
+
+    def closed() -> None:
+        gone.set()
+
+    if file.when_closed is None:
+        file.when_closed = {}
+    file.when_closed[closed] = None
     try:
-        return (yield from operation)
+        wait = next(operation)
+        while True:
+            index = yield replace(wait, objects=(*wait.objects, gone))
+            if gone.is_set:
+                raise Failure(Status.CANCELLED)
+            wait = operation.send(index)
+    except StopIteration as end:
+        return cast(int, end.value)
     finally:
-        file.release()
+        operation.close()
+        file.when_closed.pop(closed, None)
 
 
 def _tell_name(request: Request, place: int, room: int, name: bytes) -> None:
