@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import socket
+import struct
 import time
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.daemon import ending, places, protocol, starting
 
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Iterator
 
     from lichen.daemon.description import MachineFacts, ProcessFacts
 
@@ -23,6 +27,7 @@ _LAST_WORDS: Final = 1.0
 """Seconds until the host has ended a kernel that has closed its connections."""
 _PAUSE: Final = 0.01
 _MOST_ATTEMPTS: Final = 5
+_CREDENTIALS: Final = struct.Struct("=iII")
 _LONG_PATIENCE: Final = 60.0
 """Seconds that a machine has to go down cleanly, and to come up again."""
 
@@ -87,23 +92,44 @@ def end(name: str, cleanly: bool = False) -> bool:
     request = protocol.encode(protocol.SHUTDOWN, *fields)
     for _ in range(_MOST_ATTEMPTS):  # one that just boots again does not hear of it
         connection = _join_when_booted(folder, _PATIENCE)
-        if connection is None or not _hangs_up(connection, request, patience):
+        if connection is None:
             break
-        if _wait_for_end(folder, _LAST_WORDS):
-            return True
+        with connection, _process_of(connection) as process:
+            if not _hangs_up(connection, request, patience):
+                break
+            if _has_ended(process, _LAST_WORDS):
+                return True
     _kill(folder)
     return True
+
+
+@contextmanager
+def _process_of(connection: socket.socket) -> Iterator[int]:
+    """A descriptor of the kernel's process: the lock may be another one's as soon as that has ended."""
+    size = _CREDENTIALS.size
+    pid, _, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        process = os.open(os.devnull, os.O_RDONLY)  # has ended already, and can be read as well
+    try:
+        yield process
+    finally:
+        os.close(process)
+
+
+def _has_ended(process: int, patience: float) -> bool:
+    return bool(select.select([process], [], [], patience)[0])
 
 
 def _hangs_up(connection: socket.socket, request: bytes, patience: float) -> bool:
     """Ask a kernel to end, and wait until it has closed the connection; False when that takes too long."""
     connection.settimeout(patience)
-    with connection:
-        _send(connection, request)
-        try:
-            protocol.receive(connection, bytearray())
-        except TimeoutError:
-            return False
+    _send(connection, request)
+    try:
+        protocol.receive(connection, bytearray())
+    except TimeoutError:
+        return False
     return True
 
 
@@ -185,16 +211,16 @@ def restart(name: str) -> bool:
     if connection is None:
         return False
     connection.settimeout(_LONG_PATIENCE)
-    with connection:
+    with connection, _process_of(connection) as process:
         _send(connection, protocol.encode(protocol.SHUTDOWN, protocol.RESTART))
         try:
             message = protocol.receive(connection, bytearray())
         except TimeoutError:
             raise CommandError(f"the machine {name} does not go down; see {places.log_of(folder)}") from None
-    if message is not None and message[0] == protocol.FAILED:
-        raise CommandError(os.fsdecode(message[1][1]))
-    if message is not None and _wait_for_end(folder, _LONG_PATIENCE):
-        return False
+        if message is not None and message[0] == protocol.FAILED:
+            raise CommandError(os.fsdecode(message[1][1]))
+        if message is not None and _has_ended(process, _LONG_PATIENCE):
+            return False
     again = _join_when_booted(folder, _LONG_PATIENCE)
     if again is not None:
         again.close()
