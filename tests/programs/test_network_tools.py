@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lichen]:
 def lines(machine: Lichen, script: str, *shared: Path) -> list[str]:
     """What a shell prints that sees some folders by their own names, and does not become its last command."""
     shares = [word for path in shared for word in ("--share", f"{path}:{path}:ro")]
-    done = machine.run("run", *shares, "--", "bash", "-c", f"exec 2>&1; {script}\ntrue", seconds=60)
+    done = machine.run(
+        "run", "--user", "root", *shares, "--", "bash", "-c", f"exec 2>&1; {script}\ntrue", seconds=60
+    )
     return done.stdout.decode().replace("\r", "").splitlines()
 
 
@@ -112,6 +115,17 @@ def test_netstat_of_windows_shows_what_it_is_asked_for(network: Lichen) -> None:
     for title in ("Interface Statistics", "TCP Statistics for IPv4", "ICMPv4 Statistics", "IPv4 Route Table"):
         assert title in found
     assert found[-1] == "1"
+
+
+def test_sockets_of_the_host_are_nobodys_to_see(lichen: Lichen) -> None:
+    host_program("ss", "iproute2")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        script = "ss -Htan; ss -Huan; ss -Hxa; cat /proc/net/tcp /proc/net/unix; netstat -tan"
+        done = lichen.run("run", "--fresh", "--network", "host", "--", "bash", "-c", script)
+        text = done.stdout.decode()
+        for port in (f":{server.getsockname()[1]}", f":{server.getsockname()[1]:04X}"):
+            assert port not in text
+        assert len(text.splitlines()) < 8
 
 
 # ---- connections that are broken off

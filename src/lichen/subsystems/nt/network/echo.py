@@ -6,6 +6,7 @@ Source: icmpapi.h, ipexport.h; icmp(7), ip(7) "IP_RECVERR".
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.io.opening import Poll
@@ -21,7 +22,7 @@ from lichen.executive.network.sockets import (
     SocketType,
 )
 from lichen.executive.status import Failure, Status
-from lichen.executive.wait import TIMED_OUT, Blocks, Wait, then
+from lichen.executive.wait import Blocks, Wait, then
 from lichen.subsystems.nt.network.tables import packer
 from lichen.subsystems.nt.records.network_requests import EchoReply, EchoReply32, EchoRequest
 from lichen.subsystems.nt.sockets.addresses import decode
@@ -42,6 +43,8 @@ _DO_NOT_FRAGMENT: Final = 2
 _ALWAYS: Final = 2
 _LARGEST: Final = 65500
 _SEQUENCE: Final = 1
+_PAUSE: Final = 0.001
+"""For this long it rests when a socket that is called ready has nothing to tell."""
 _GENERAL_FAILURE, _TIMED_OUT, _NET_UNREACHABLE, _HOST_UNREACHABLE = 11050, 11010, 11002, 11003
 _PROTOCOL_UNREACHABLE, _PORT_UNREACHABLE, _TOO_BIG, _BAD_ROUTE = 11004, 11005, 11009, 11012
 _EXPIRED, _EXPIRED_REASSEMBLING, _PARAMETER_PROBLEM = 11013, 11014, 11015
@@ -113,7 +116,7 @@ def _exchange(
             _prepare(caller, socket, asked)
             packet = _HEADER.pack(_ECHO, 0, 0, 0, _SEQUENCE) + data
             socket.send(caller, Message(packet, InternetAddress(target.host, 0), MessageFlag.DO_NOT_WAIT))
-            outcome = yield from _answer(socket, begun + asked.timeout / 1000)
+            outcome = yield from _answer(socket, clock, begun + asked.timeout / 1000)
         except Failure as failure:
             outcome = _Outcome(_STATUSES.get(failure.status, _GENERAL_FAILURE), replies=0)
         reply = _packed(request, asked, outcome, int((clock() - begun) * 1000))
@@ -135,14 +138,20 @@ def _prepare(caller: Caller, socket: Socket, asked: EchoRequest) -> None:
         socket.set_option(caller, Level.IP, name, _INT.pack(value))
 
 
-def _answer(socket: Socket, deadline: float) -> Blocks[_Outcome]:
+def _answer(socket: Socket, clock: Callable[[], float], deadline: float) -> Blocks[_Outcome]:
+    """Wait for an answer; what comes that is none is passed over, and not looked at all the time."""
     ready = Wait((socket.ready(Poll.READABLE | Poll.ERROR | Poll.HANGUP),), deadline)
-    while True:
-        outcome = _reported(socket) or _replied(socket)
+    while clock() < deadline:
+        yield ready
+        outcome = _told(socket)
         if outcome is not None:
             return outcome
-        if (yield ready) == TIMED_OUT:
-            return _reported(socket) or _replied(socket) or _Outcome(_TIMED_OUT, replies=0)
+        yield Wait((), clock() + _PAUSE)
+    return _told(socket) or _Outcome(_TIMED_OUT, replies=0)
+
+
+def _told(socket: Socket) -> _Outcome | None:
+    return _reported(socket) or _replied(socket)
 
 
 def _taken(socket: Socket, flags: int) -> Received | None:
