@@ -171,12 +171,16 @@ def _systemctl(*words: str) -> None:
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["systemctl", "--user", *words],
-        check=False,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_SECONDS,
-        stdin=subprocess.DEVNULL,
-    )
+    command = ["systemctl", "--user", *words]
+    try:
+        return subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"no answer for {_SECONDS} seconds")

@@ -6,6 +6,7 @@ keeps a host. Without any of these it waits for its next session, and ends.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -116,6 +117,7 @@ class Life:
 
 def _idle_seconds() -> float:
     try:
-        return float(os.environ["LICHEN_IDLE_SECONDS"])
+        seconds = float(os.environ["LICHEN_IDLE_SECONDS"])
     except (KeyError, ValueError):
         return _IDLE
+    return seconds if math.isfinite(seconds) else _IDLE

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from lichen.cli import login
 from lichen.cli.asking import CommandError
 from lichen.cli.login import crontab_line, enable, unit
 
@@ -57,3 +59,16 @@ def test_throw_away_machines_are_not_for_logins(monkeypatch: pytest.MonkeyPatch,
     done = CliRunner().invoke(enable, ["fresh.1-2"])
     assert isinstance(done.exception, CommandError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_systemd_that_hangs_is_one_that_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "systemctl").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(login, "_SECONDS", 0.1)
+    done = CliRunner().invoke(enable, ["mine"])
+    assert done.exception is None
+    assert "systemd does not answer" in done.output

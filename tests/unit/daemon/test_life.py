@@ -166,8 +166,11 @@ def test_a_machine_that_goes_down_is_not_watched() -> None:
     assert daemon.went == []
 
 
-def test_idle_seconds_that_make_no_sense_are_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "LICHEN_IDLE_SECONDS", "soon")
+@pytest.mark.parametrize("text", ["soon", "nan", "inf"])
+def test_idle_seconds_that_make_no_sense_are_the_usual_ones(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setitem(os.environ, "LICHEN_IDLE_SECONDS", text)
     daemon = Daemon()
     daemon.leaves(daemon.session())
     assert daemon.life.reasons() == ["idle, ends in 60 s"]
