@@ -427,6 +427,54 @@ for host in ("127.0.0.1", "127.0.0.2"):
         assert output(leads_out, "python3", "-c", script).split() == ["111", "111"]
 
 
+_AROUND = """
+import os, socket, struct, subprocess, sys
+(index,) = [index for index, name in socket.if_nameindex() if name != "lo"]
+port, cases = int(sys.argv[1]), {}
+four, six = (socket.socket(family, socket.SOCK_DGRAM) for family in (socket.AF_INET, socket.AF_INET6))
+there, there6 = ("127.0.0.1", port), ("::1", port)
+if os.getuid():
+    cases["information"] = lambda: four.sendmsg([b"1"], [(0, 8, struct.pack("=i8x", index))], 0, there)
+    cases["information 6"] = lambda: six.sendmsg([b"2"], [(41, 50, struct.pack("=16xi", index))], 0, there6)
+    option = struct.pack("!i", index)
+    cases["interface"] = lambda: (four.setsockopt(0, 50, option), four.sendto(b"3", there))
+    cases["interface 6"] = lambda: (six.setsockopt(41, 76, option), six.sendto(b"4", there6))
+else:
+    def raw(host):
+        header = struct.pack("!BBHHHBBH4s4s", 69, 0, 29, 0, 0, 9, 17, 0, socket.inet_aton("192.0.2.9"), host)
+        packets = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        packets.sendto(header + struct.pack("!4H", 9, port, 9, 0) + b"5", ("198.51.100.1", 0))
+    for host in ("127.0.0.1", "127.9.9.9", "0.0.0.0"):
+        cases[host] = lambda host=host: raw(socket.inet_aton(host))
+    def routed():
+        subprocess.run(["ip", "address", "delete", "127.0.0.1/8", "dev", "lo"], check=True)
+        four.sendto(b"6", there)
+    cases["routed"] = routed
+for name, send in cases.items():
+    try:
+        send()
+        print(name, "was sent")
+    except OSError as error:
+        print(name, error.errno)
+"""
+
+
+def test_the_hosts_loopback_is_not_reached_around_the_routes(leads_out: Lichen) -> None:
+    """By who names the interface to send by, writes headers, or takes the loopback's addresses away."""
+    host_program("ip", "iproute2")
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
+        server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        server.bind(("::", 0))
+        port = str(server.getsockname()[1])
+        told = output(leads_out, "python3", "-c", _AROUND, port, user="nobody")
+        assert told == "information 1\ninformation 6 1\ninterface 1\ninterface 6 1\n"
+        told = output(leads_out, "python3", "-c", _AROUND, port)
+        assert told == "127.0.0.1 1\n127.9.9.9 1\n0.0.0.0 1\nrouted 1\n"
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.recv(9)
+
+
 def test_the_way_out_is_killed(leads_out: Lichen) -> None:
     """The machine goes on with its loopback, and says what became of the rest."""
     host_program("ip", "iproute2")

@@ -24,6 +24,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
+from lichen.platforms.network import egress
 from lichen.platforms.network.wayout import WayOut
 
 REQUEST: Final = struct.Struct("=iiii")
@@ -68,12 +69,25 @@ def run(
         _show_interfaces()
         made = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in ("user", "net")]
         socket.send_fds(events, [MADE], made)
+        if out is not None and (obstacle := _obstacle()):
+            out.give_up()
+            events.send(LOST + obstacle)
+            out = None
         _serve(requests, events, out, joined)
     except BaseException as error:
         with contextlib.suppress(OSError):
             events.send(FAILED + _text(error))
     finally:
         os._exit(0)
+
+
+def _obstacle() -> bytes:
+    """Why nothing may lead out: the host would let through what is meant for its own loopback."""
+    try:
+        egress.keep_in()
+    except OSError as error:
+        return b"the host's loopback cannot be kept apart (nf_tables): " + _text(error)
+    return b""
 
 
 def _text(error: BaseException) -> bytes:
@@ -178,6 +192,11 @@ class _Out:
     def begin(self, with_user: bool) -> None:
         os.write(self._go, _ONE_USER if with_user else _NO_USER)
         os.close(self._go)
+
+    def give_up(self) -> None:
+        """End it before it has begun."""
+        signal.pidfd_send_signal(self.end, signal.SIGKILL)
+        os.waitpid(self.process, 0)
 
     def hear(self) -> bool:
         """Keep the last of what it says; False when it will say no more."""
