@@ -508,6 +508,16 @@ def test_a_client_notes_when_its_kernel_was_killed(lichen: Lichen) -> None:
     assert b"crashed after" not in shown
 
 
+def test_who_waits_for_the_end_sees_a_crash(lichen: Lichen) -> None:
+    with lichen.start("start", "--wait") as waiting:
+        eventually(lambda: lichen.run("ps").returncode == 0)
+        os.kill(kernel_of(lichen), signal.SIGKILL)
+        _, errors = waiting.communicate(timeout=20)
+    assert waiting.returncode == 1
+    assert errors.startswith(b"lichen: the machine default crashed ")
+    assert b"after" not in errors
+
+
 # ---- at login
 
 

@@ -103,6 +103,7 @@ def _wait(name: str) -> None:
     """Until the machine has ended; CommandError when it crashed."""
     folder = folder_of(name)
     places.wait_for_end(folder)
+    history.seen_dead(folder)
     crash = history.crash(folder)
     if crash is not None:
         raise CommandError(f"the machine {name} {crash}")
