@@ -198,6 +198,21 @@ static void nothing(void)
     closesocket(server);
 }
 
+static void apart(void)
+{
+    struct sockaddr_in name, nobody = {0};
+    int size = sizeof name;
+    SOCKET one = bound(SOCK_DGRAM, &name), two = socket(AF_INET, SOCK_DGRAM, 0);
+
+    connect(two, (struct sockaddr *)&name, sizeof name);
+    check(!getpeername(two, (struct sockaddr *)&name, &size) && !connect(two, (struct sockaddr *)&nobody, sizeof nobody),
+          "datagrams that had a peer");
+    check(getpeername(two, (struct sockaddr *)&name, &size) == -1 && WSAGetLastError() == WSAENOTCONN, "have none");
+    check(send(two, "x", 1, 0) == -1 && WSAGetLastError() == WSAENOTCONN, "and go nowhere by themselves");
+    closesocket(one);
+    closesocket(two);
+}
+
 static void names(void)
 {
     struct sockaddr_in name = loopback(0);
@@ -226,6 +241,7 @@ int main(void)
     again();
     along();
     nothing();
+    apart();
     names();
     return 0;
 }

@@ -230,6 +230,10 @@ def connect(request: Request) -> Result:
             raise Failure(Status.INVALID_PARAMETER)
     if file.is_stream and file.is_connected:
         raise Failure(Status.CONNECTION_ACTIVE)
+    if not file.is_stream and not any(rest[2:size]) and size > 2:  # the address of nobody: a peer no longer
+        with translated():
+            file.made.connect(request.caller, None)
+        return request.completion.end(Status.SUCCESS, 0)
     address = request.address(rest[:size])
     if plainly and file.nonblocking:
         return _begin_to_connect(request, address)
