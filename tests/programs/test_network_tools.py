@@ -272,9 +272,9 @@ def test_windows_programs_hear_of_what_linux_changes(network: Lichen, windows_c:
     assert lines(network, script, awaiting.parent) == [
         "997 87",
         "interfaces are watched 7 3",
-        "waiting",
+        "waiting 997",
         "address 10.40.0.1 8 1",
-        "changed 0",
+        "changed 0 0",
         "0 0 87",
     ]
 

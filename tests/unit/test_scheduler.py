@@ -119,6 +119,14 @@ def test_a_pulse_lets_those_go_who_wait_now(kernel: Kernel) -> None:
     assert event.reset()
 
 
+def test_a_change_is_news_for_each_of_several_tasks(kernel: Kernel) -> None:
+    changes = Changes()
+    calls = [kernel.start(waiting(changes)) for _ in range(3)]
+    changes.notify()
+    kernel.settle()
+    assert [call.ended for call in calls] == [True, True, True]
+
+
 def test_conditions_ends_and_changes(kernel: Kernel) -> None:
     state: list[int] = []
     condition, ended, changes = Condition(lambda: bool(state)), Ended(), Changes()

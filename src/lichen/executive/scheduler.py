@@ -54,17 +54,18 @@ class Parking:
 
     def satisfied(self) -> int | None:
         """The index of the object that satisfies the wait now, whose state is thereby consumed; else None."""
-        wait, thread = self.wait, self.thread
+        wait = self.wait
+        waiter = self if self.thread is None else self.thread  # each of the kernel's tasks waits for itself
         assert wait is not None
         if wait.all:
-            if not all(item.signalled(thread) for item in wait.objects):
+            if not all(item.signalled(waiter) for item in wait.objects):
                 return None
             for item in wait.objects:
-                item.acquire(thread)
+                item.acquire(waiter)
             return 0
         for index, item in enumerate(wait.objects):
-            if item.signalled(thread):
-                item.acquire(thread)
+            if item.signalled(waiter):
+                item.acquire(waiter)
                 return index
         return None
 

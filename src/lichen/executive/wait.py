@@ -35,7 +35,7 @@ class Waitable:
         self.waiters: dict[Waiter, None] = {}
 
     def signalled(self, waiter: object) -> bool:
-        """Whether a wait by `waiter` (an executive thread) is satisfied now."""
+        """Whether a wait by `waiter` (an executive thread, or a task of the kernel's) is satisfied now."""
         raise NotImplementedError
 
     def acquire(self, waiter: object) -> None:

@@ -25,7 +25,10 @@ static VOID WINAPI address_changed(void *context, MIB_UNICASTIPADDRESS_ROW *row,
 
 int main(void)
 {
-    OVERLAPPED overlapped = {0};
+    OVERLAPPED overlapped = {0}, asking = {0};
+    WSADATA data;
+    SOCKET asks;
+    DWORD size;
     HANDLE handle = NULL, interfaces = NULL, addresses = NULL;
 
     overlapped.hEvent = CreateEventA(NULL, TRUE, FALSE, NULL);
@@ -35,11 +38,16 @@ int main(void)
     if (NotifyIpInterfaceChange(AF_INET, interface_changed, (void *)7, TRUE, &interfaces) ||
         NotifyUnicastIpAddressChange(AF_INET, address_changed, (void *)8, FALSE, &addresses))
         return 1;
+    WSAStartup(MAKEWORD(2, 2), &data);
+    asking.hEvent = CreateEventA(NULL, TRUE, FALSE, NULL);
+    asks = socket(AF_INET, SOCK_DGRAM, 0);
+    WSAIoctl(asks, SIO_ADDRESS_LIST_CHANGE, NULL, 0, NULL, 0, &size, &asking, NULL);
     WaitForSingleObject(called, 20000);
-    printf("waiting\n");
+    printf("waiting %d\n", WSAGetLastError());
     fflush(stdout);
     WaitForSingleObject(called, 20000);
-    printf("changed %lu\n", WaitForSingleObject(overlapped.hEvent, 20000));
+    printf("changed %lu", WaitForSingleObject(overlapped.hEvent, 20000));
+    printf(" %lu\n", WaitForSingleObject(asking.hEvent, 20000));
     printf("%lu %lu", CancelMibChangeNotify2(interfaces), CancelMibChangeNotify2(addresses));
     printf(" %lu\n", CancelMibChangeNotify2(addresses));
     return 0;

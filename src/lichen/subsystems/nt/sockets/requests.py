@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from lichen.abi.layout import layout
 from lichen.executive.io.opening import Access, Open
 from lichen.executive.io.requests import BytesAvailable
-from lichen.executive.network.configuration import InterfaceFlag
+from lichen.executive.network.configuration import Configuration, InterfaceFlag
 from lichen.executive.network.sockets import AtMark, InternetAddress
 from lichen.executive.status import Failure, Status
+from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.records import LONG, MODEL, ULONG
 from lichen.subsystems.nt.records.sockets import InterfaceInformation
@@ -74,9 +75,7 @@ def _at_mark(request: Request) -> int:
 
 def _tell_interfaces(request: Request) -> int:
     """The machine's interfaces with an address of version 4 (SIO_GET_INTERFACE_LIST)."""
-    configuration = request.thread.process.files.devices.families.configuration
-    if configuration is None:
-        raise Failure(Status.NOT_SUPPORTED)
+    configuration = _configuration(request)
     flags = {each.index: each.flags for each in configuration.interfaces()}
     found = b""
     for interface, host, prefix, _, _, broadcast, _ in configuration.addresses():
@@ -87,6 +86,32 @@ def _tell_interfaces(request: Request) -> int:
     if request.room < len(found):
         raise Failure(Status.BUFFER_TOO_SMALL)
     return request.answer(found)
+
+
+def _await_addresses(request: Request) -> Result:
+    """End when an address of version 4 has come or gone (SIO_ADDRESS_LIST_CHANGE)."""
+    later = ULONG.unpack(request.need(ULONG.size))
+    if request.file.nonblocking and not later:
+        raise Failure(Status.DEVICE_NOT_READY)
+    change: bool | Blocks[bool] = _addresses_changed(_configuration(request))
+    return request.finish(change, lambda _: request.completion.end(Status.SUCCESS, 0))
+
+
+def _addresses_changed(known: Configuration) -> Blocks[bool]:
+    def now() -> set[tuple[int, bytes]]:
+        return {(each.interface, each.host) for each in known.addresses() if len(each.host) == _LENGTH}
+
+    before = now()
+    while now() == before:
+        yield Wait((known.changed,))
+    return True
+
+
+def _configuration(request: Request) -> Configuration:
+    found = request.thread.process.files.devices.families.configuration
+    if found is None:
+        raise Failure(Status.NOT_SUPPORTED)
+    return found
 
 
 def _interface_flags(flags: int) -> int:
@@ -123,6 +148,7 @@ _REQUESTS: Final[dict[int, Callable[[Request], Result]]] = {
     0x120338: transfers.send,
     0x12017: transfers.receive_natively,
     0x12033C: sending_files.transmit,
+    0x120340: _await_addresses,
     0x120344: _set_blocking,
     0x120348: _complete,
     0x12034C: _available,
