@@ -17,6 +17,9 @@ from tests import userlands
 from tests.programs.conftest import Lichen, children_of, eventually, is_alive
 from tests.toolchain import host_program
 
+STUBBORN = "trap '' TERM HUP; echo ready; while :; do sleep 1; done"
+"""A program that ends only by force."""
+
 
 def test_a_second_run_joins_the_machine(lichen: Lichen) -> None:
     with lichen.start("run", "--", "sh", "-c", "echo $$; read line") as first:
@@ -86,6 +89,33 @@ def test_remove(lichen: Lichen) -> None:
     assert lichen.machines() == []
     done = lichen.run("remove", "mine")
     assert (done.returncode, done.stderr.startswith(b"lichen: there is no machine mine")) == (1, True)
+
+
+def test_stop_and_restart_at_the_same_time(lichen: Lichen) -> None:
+    """Who stops a machine wins; a restart that comes too late starts it."""
+    assert lichen.run("start").returncode == 0
+    with lichen.start("run", "--", "sh", "-c", STUBBORN) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with lichen.start("restart") as restarting:
+            eventually(lambda: "going down: restarted" in lichen.log())
+            assert lichen.run("stop").returncode == 0
+            told, errors = restarting.communicate(timeout=20)
+            assert (told, restarting.returncode) == (b"", 1)
+            assert errors == b"lichen: the machine default has not come up again: it was stopped\n"
+    assert lichen.run("list").stdout.split()[-1] == b"stopped"
+
+
+def test_a_restart_of_a_machine_that_is_being_stopped(lichen: Lichen) -> None:
+    with lichen.start("run", "--", "sh", "-c", STUBBORN) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with lichen.start("stop") as stopping:
+            eventually(lambda: "going down: stopped" in lichen.log())
+            done = lichen.run("restart")
+            assert done.stdout == b"the machine default did not run, and has been started\n"
+            assert stopping.wait(timeout=20) == 0
+    assert lichen.run("list", "-v").stdout.endswith(b"started\n")
 
 
 def test_nothing_is_left_of_a_machine_that_is_removed_after_a_crash(lichen: Lichen, tmp_path: Path) -> None:
