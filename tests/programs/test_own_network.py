@@ -157,6 +157,53 @@ def test_what_is_the_hosts_is_not_reached_by_messages(own: Lichen) -> None:
     assert output(own, "ls", "/sys/class/net").split().count("lo") == 1
 
 
+_LIES = """
+import random, socket, struct
+chance = random.Random(11)
+def attribute(type, value):
+    return struct.pack("<HH", 4 + len(value), type) + value + bytes(-len(value) % 4)
+link = bytes(16)
+peer = attribute(18, attribute(1, b"veth") + attribute(2, attribute(1, link + attribute(3, b"p"))))
+whole = [
+    (16, link + attribute(3, b"x%d") + peer), (16, struct.pack("<BxHiII", 0, 0, 1, 1, 1) + attribute(4, b"\\0\\2\\0\\0")),
+    (20, struct.pack("<BBBBI", 2, 24, 0, 0, 1) + attribute(2, bytes((10, 3, 3, 3)))),
+    (24, struct.pack("<8BI", 2, 24, 0, 0, 254, 3, 253, 1, 0)
+     + attribute(1, bytes((10, 4, 4, 0))) + attribute(4, b"\\1\\0\\0\\0")),
+    (32, bytes((2, 0, 0, 0, 100, 0, 0, 1, 0, 0, 0, 0)) + attribute(6, b"\\1\\0\\0\\0")),
+]
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as to_host:
+    to_host.setblocking(False)
+    passed = 0
+    for _ in range(4000):
+        type, body = chance.choice(whole)
+        body = bytearray(body)
+        for _ in range(chance.randrange(3)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        if chance.random() < 0.3:
+            body += attribute(chance.choice((19, 28, 37, 43, 45, 46)), struct.pack("<I", chance.randrange(8)))
+        type += chance.choice((0, 0, 0, 1, 2, 3, 60))
+        size = 16 + len(body) + chance.choice((0, 0, 0, 0, -1, 5))
+        try:
+            to_host.send(struct.pack("<IHHII", size, type, chance.choice((1, 5, 0x605, 0x301)), 0, 0) + body)
+            passed += 1
+            to_host.recv(65536)
+        except OSError:
+            pass
+print("some passed, some did not" if 200 < passed < 3900 else passed)
+"""
+
+
+def test_messages_that_lie(own: Lichen) -> None:
+    """The kernel goes on, and no link of the machine comes to the host, nor one of the host's to the machine."""
+    before = set(os.listdir("/sys/class/net"))
+    assert output(own, "python3", "-c", _LIES) == "some passed, some did not\n"
+    assert b"1: " in own.run("run", "ip", "-oneline", "link").stdout
+    assert set(os.listdir("/sys/class/net")) == before
+    assert own.facts()["pid"]
+    assert "Traceback" not in own.log()
+    assert "none" in re.findall("^kernel errors +(.*)$", own.run("status").stdout.decode(), re.MULTILINE)
+
+
 def test_users_may_look_and_change_nothing(own: Lichen) -> None:
     host_program("ip", "iproute2")
     assert "127.0.0.1/8" in output(own, "ip", "-brief", "address", "show", "lo", user="nobody")

@@ -59,6 +59,8 @@ class Namespace(Protocol):
 
     def begin(self) -> None: ...
 
+    def settle(self) -> None: ...
+
     def socket(self, family: int, type: int, protocol: int) -> socket.socket: ...
 
     def close(self) -> None: ...
@@ -75,7 +77,7 @@ class OwnNetwork:
         self.namespace, self.scheduler, self._is_choice = namespace, scheduler, is_choice
         self.left: Callable[[str], None] = lambda reason: None
         self.settled: Callable[[], None] = lambda: None
-        self._told = False
+        self._told = self._used = False
         self._host: HostNetwork | None = None
         self._ready = Condition(lambda: self._host is not None or namespace.is_settled)
         namespace.changed = self._changed
@@ -94,8 +96,11 @@ class OwnNetwork:
         yield Wait((self._ready,), self.scheduler.clock() + _PATIENCE, interruptible=False)
 
     def socket(self, family: int, type: int, protocol: int) -> socket.socket:
+        if not self._used and self._host is None:
+            self.namespace.settle()
         if self._host is not None:
             return self._host.socket(family, type, protocol)
+        self._used = True
         return self.namespace.socket(family, type, protocol)
 
     def close(self) -> None:
@@ -106,7 +111,7 @@ class OwnNetwork:
         if namespace.is_settled and not self._told:
             self._told = True
             reason = namespace.failure or namespace.out_failure
-            if reason and not self._is_choice:
+            if reason and not self._is_choice and not self._used:
                 self._host = HostNetwork()
                 namespace.close()
                 self.left(reason)

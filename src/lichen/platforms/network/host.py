@@ -22,7 +22,9 @@ class HostOfNamespace(ThisHost):
         self.namespace = namespace
 
     def read(self, path: str) -> bytes:
-        if self.namespace is None or not path.startswith(_OF_NETWORK):
+        if self.namespace is not None and path.startswith(_OF_NETWORK):
+            self.namespace.settle()
+        if self.namespace is None or not path.startswith(_OF_NETWORK):  # it may have been left just now
             return super().read(path)
         with contextlib.suppress(OSError), open(self.namespace.open(path), "rb") as file:
             return file.read()

@@ -161,8 +161,9 @@ class Namespace:
         """A descriptor of a file in which the host tells a process of its network."""
         return self._ask(server.OPEN, flags, 0, 0, os.fsencode(path))
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until all has come that is to come: whoever asks at once, as a file of /proc does, is to see it."""
+        self.begin()
         deadline = time.monotonic() + _PATIENCE
         while not self.is_settled and self._process is not None:
             poll = select.poll()
@@ -176,13 +177,12 @@ class Namespace:
         message = server.REQUEST.pack(what, *numbers) + path
         for _ in range(2):  # it may have been killed since it was asked last
             self.begin()
-            self._settle()
             if self.failure:
                 break
             try:
                 self._requests.send(message)
                 reply, descriptors, _, _ = socket.recv_fds(self._requests, server.REPLY.size, 1, _CLOSED)
-            except (BrokenPipeError, ConnectionResetError, TimeoutError):
+            except OSError:
                 reply, descriptors = b"", []
             if not reply:
                 self._give_up()

@@ -178,14 +178,16 @@ class _Out:
         self.end = os.pidfd_open(self.process)
 
     def _become(self, way_out: WayOut, parent: int, going: int, errors: int) -> NoReturn:
+        """Be that program; nobody's code runs after this, whatever becomes of it."""
         try:
             _die_with(parent)
             os.close(self._go)
             word = os.read(going, 1)
-            os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-            for number in (1, 2):
-                os.dup2(errors, number)
-            os.execv(way_out.path, way_out.command(parent, word == _ONE_USER))
+            if word:  # else there are no namespaces
+                os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+                for number in (1, 2):
+                    os.dup2(errors, number)
+                os.execv(way_out.path, way_out.command(parent, word == _ONE_USER))
         finally:
             os._exit(127)
 
