@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lichen.abi.layout import LP64, is_record
-from lichen.subsystems.linux import records, siginfo
+from lichen.subsystems.linux import netrecords, records, siginfo
 from lichen.subsystems.linux.numbers import AMD64_NUMBERS
 from lichen.subsystems.linux.sockdiag import records as sockdiag
 from tests.layouts.compiler import InC, differences
@@ -78,9 +78,10 @@ IN_C = {
     records.Winsize: InC("struct winsize", ("sys/ioctl.h",), "ws_"),
     records.SockaddrIn: InC("struct sockaddr_in", ("netinet/in.h",), "sin_"),
     records.SockaddrIn6: InC("struct sockaddr_in6", ("netinet/in.h",), "sin6_"),
-    records.Ifreq: InC("struct ifreq", ("net/if.h",), members={"name": "ifr_name", "data": "ifr_ifru"}),
-    records.Ifconf: InC("struct ifconf", ("net/if.h",), "ifc_", {"buf": "ifc_ifcu"}),
-    records.Rtentry: InC("struct rtentry", ("net/route.h",), "rt_", {"class_": "rt_class"}),
+    netrecords.Ifreq: InC("struct ifreq", ("net/if.h",), members={"name": "ifr_name", "data": "ifr_ifru"}),
+    netrecords.Ifconf: InC("struct ifconf", ("net/if.h",), "ifc_", {"buf": "ifc_ifcu"}),
+    netrecords.Arpreq: InC("struct arpreq", ("net/if_arp.h",), "arp_", {}),
+    netrecords.Rtentry: InC("struct rtentry", ("net/route.h",), "rt_", {"class_": "rt_class"}),
     records.Msghdr: InC("struct user_msghdr", prefix="msg_", text=USER_MSGHDR),
     records.Mmsghdr: InC("struct mmsghdr", ("sys/socket.h",), "msg_"),
     records.Cmsghdr: InC("struct cmsghdr", ("sys/socket.h",), "cmsg_"),
@@ -113,7 +114,7 @@ def test_record_is_laid_out_as_in_c(record: type, declared: InC) -> None:
 def test_every_record_is_compared() -> None:
     ours = {
         value
-        for module in (records, siginfo, sockdiag)
+        for module in (netrecords, records, siginfo, sockdiag)
         for value in vars(module).values()
         if is_record(value)
     }

@@ -35,17 +35,28 @@ static void *table(ULONG (WINAPI *ask)(void *, ULONG *, BOOL)) {
 static ULONG WINAPI ask_neighbours(void *found, ULONG *size, BOOL order) { return GetIpNetTable(found, size, order); }
 static ULONG WINAPI ask_addresses(void *found, ULONG *size, BOOL order) { return GetIpAddrTable(found, size, order); }
 
-/* The interface with an address; the first of all that is no loopback when none is said. 0 when there is none. */
+/* The interface with an address; 0 when there is none. */
 static DWORD interface_at(const MIB_IPADDRTABLE *own, const wchar_t *word) {
     SOCKADDR_INET wanted;
-    if (word && !read_host(word, &wanted))
+    if (!read_host(word, &wanted))
         return 0;
-    for (DWORD each = 0; own && each < own->dwNumEntries; each++) {
-        DWORD address = own->table[each].dwAddr;
-        if (word ? address == wanted.Ipv4.sin_addr.s_addr : address && (address & 0xff) != 127)
+    for (DWORD each = 0; own && each < own->dwNumEntries; each++)
+        if (own->table[each].dwAddr == wanted.Ipv4.sin_addr.s_addr)
             return own->table[each].dwIndex;
-    }
     return 0;
+}
+
+/* The interface in whose net a host is, else the first that is no loopback; 0 when there is none. */
+static DWORD interface_towards(const MIB_IPADDRTABLE *own, DWORD host) {
+    DWORD first = 0;
+    for (DWORD each = 0; own && each < own->dwNumEntries; each++) {
+        const MIB_IPADDRROW *row = &own->table[each];
+        if (row->dwAddr && !((row->dwAddr ^ host) & row->dwMask))
+            return row->dwIndex;
+        if (!first && row->dwAddr && (row->dwAddr & 0xff) != 127)
+            first = row->dwIndex;
+    }
+    return first;
 }
 
 static int show(const MIB_IPADDRTABLE *own, const wchar_t *host, const wchar_t *from) {
@@ -85,12 +96,14 @@ static int set(const MIB_IPADDRTABLE *own, const wchar_t *host, const wchar_t *h
         return complain(L"ARP: bad IP address: %ls\n", host), 1;
     if (!length || length > sizeof row.bPhysAddr)
         return complain(L"ARP: bad argument: %ls\n", hardware), 1;
-    row.dwIndex = interface_at(own, from);
+    row.dwIndex = from ? interface_at(own, from) : interface_towards(own, address.Ipv4.sin_addr.s_addr);
     row.dwPhysAddrLen = length;
     memcpy(row.bPhysAddr, bytes, length);
     row.dwAddr = address.Ipv4.sin_addr.s_addr;
     row.dwType = MIB_IPNET_TYPE_STATIC;
     DWORD error = row.dwIndex ? CreateIpNetEntry(&row) : ERROR_INVALID_PARAMETER;
+    if (error == ERROR_OBJECT_ALREADY_EXISTS)
+        error = SetIpNetEntry(&row);
     if (error)
         complain(L"The ARP entry addition failed: %ls\n", error_text(error));
     return error != 0;
@@ -103,6 +116,8 @@ static int forget(const MIB_IPADDRTABLE *own, const wchar_t *host, const wchar_t
     int all = !wcscmp(host, L"*");
     if (!all && (!read_host(host, &address) || address.si_family != AF_INET))
         return complain(L"ARP: bad IP address: %ls\n", host), 1;
+    if (from && !only)
+        return complain(L"ARP: bad argument: %ls\n", from), 1;
     for (DWORD each = 0; known && each < known->dwNumEntries; each++) {
         MIB_IPNETROW *row = &known->table[each];
         if ((all || row->dwAddr == address.Ipv4.sin_addr.s_addr) && (!only || row->dwIndex == only))

@@ -265,15 +265,36 @@ static int read_own(const wchar_t *word, const wchar_t *mask, MIB_UNICASTIPADDRE
     return 1;
 }
 
-static DWORD add_gateway(NET_IFINDEX index, const wchar_t *word) {
+/* Have an interface lead to a gateway. Without a metric that is said, another interface's way to everywhere is preferred. */
+static DWORD add_gateway(NET_IFINDEX index, const SOCKADDR_INET *gateway, const wchar_t *metric) {
     MIB_IPFORWARD_ROW2 row = {0};
+    unsigned long number = 0;
     row.InterfaceIndex = index;
     row.DestinationPrefix.Prefix.si_family = family;
-    if (!read_host(word, &row.NextHop) || row.NextHop.si_family != family)
+    row.NextHop = *gateway;
+    if (metric && !read_number(metric, 9999, &number))
         return ERROR_INVALID_PARAMETER;
+    row.Metric = number;
     row.ValidLifetime = row.PreferredLifetime = 0xFFFFFFFF;
     row.Protocol = MIB_IPPROTO_NETMGMT;
+    DWORD error = with_route("CreateIpForwardEntry2", &row);
+    if (error != ERROR_OBJECT_ALREADY_EXISTS || metric)
+        return error;
+    row.Metric = index;
     return with_route("CreateIpForwardEntry2", &row);
+}
+
+/* Take the ways to everywhere away that an interface has. */
+static DWORD remove_gateways(NET_IFINDEX index) {
+    MIB_IPFORWARD_TABLE2 *table = routes_of(family);
+    DWORD error = NO_ERROR;
+    for (ULONG each = 0; table && !error && each < table->NumEntries; each++) {
+        MIB_IPFORWARD_ROW2 *row = &table->Table[each];
+        if (row->InterfaceIndex == index && !row->DestinationPrefix.PrefixLength && !is_any(&row->NextHop))
+            error = with_route("DeleteIpForwardEntry2", row);
+    }
+    FreeMibTable(table);
+    return error;
 }
 
 /* Take the addresses away that an interface has, but one. */
@@ -290,19 +311,25 @@ static DWORD remove_others(const MIB_UNICASTIPADDRESS_ROW *kept) {
     return error;
 }
 
-static int add_address(const struct values *values, const wchar_t *address, const wchar_t *mask, const wchar_t *gateway,
-                       int alone) {
+/* Give the interface that is named first an address, which the words from `at` on tell, with its mask, gateway and metric. */
+static int add_address(const struct values *values, int at, int alone) {
+    const wchar_t *const *words = values->found + at, *gateway = words[2];
     MIB_UNICASTIPADDRESS_ROW row = {0};
-    if (!(row.InterfaceIndex = need_interface(values->found[0])) || !read_own(address, mask, &row))
+    SOCKADDR_INET way;
+    if (!(row.InterfaceIndex = need_interface(values->found[0])) || !read_own(words[0], words[1], &row))
         return 1;
+    if (gateway && !_wcsicmp(gateway, L"none"))
+        gateway = NULL;
+    if (gateway && (!read_host(gateway, &way) || way.si_family != family))
+        return complain(L"Invalid gateway parameter (%ls).\n\n", gateway), 1;
     row.ValidLifetime = row.PreferredLifetime = 0xFFFFFFFF;
     DWORD error = with_address("CreateUnicastIpAddressEntry", &row);
     if (alone && error == ERROR_OBJECT_ALREADY_EXISTS)
         error = NO_ERROR;
-    if (!error && alone)
+    if (!error && alone && !(error = remove_gateways(row.InterfaceIndex)))
         error = remove_others(&row);
-    if (!error && gateway && _wcsicmp(gateway, L"none"))
-        error = add_gateway(row.InterfaceIndex, gateway);
+    if (!error && gateway)
+        error = add_gateway(row.InterfaceIndex, &way, words[3]);
     if (error)
         return refuse(error);
     say(L"\n");
@@ -324,10 +351,10 @@ static int change_address(const wchar_t *what, int count, wchar_t **words) {
         return error ? refuse(error) : (say(L"\n"), 0);
     }
     if (values.names != set)
-        return add_address(&values, values.found[1], values.found[2], values.found[3], !_wcsicmp(what, L"set"));
+        return add_address(&values, 1, !_wcsicmp(what, L"set"));
     if (!values.found[1] || _wcsicmp(values.found[1], L"static"))
         return complain(L"Only addresses that are static are set here.\n\n"), 1;
-    return add_address(&values, values.found[2], values.found[3], values.found[4], 1);
+    return add_address(&values, 2, 1);
 }
 
 static int change_route(const wchar_t *what, int count, wchar_t **words) {

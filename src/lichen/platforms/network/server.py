@@ -141,6 +141,10 @@ def _make() -> bool:
         fcntl.ioctl(any_socket, _SET_FLAGS, _INTERFACE.pack(b"lo", _UP))
     with open("/proc/sys/net/ipv4/ping_group_range", "w") as file:
         file.write("0 0")  # the group of this process, which makes the sockets
+    with open("/proc/sys/net/ipv4/conf/all/promote_secondaries", "w") as file:
+        file.write(
+            "1"
+        )  # an address that goes takes no other of its net along, as Windows has it, and systemd too
     return with_user
 
 

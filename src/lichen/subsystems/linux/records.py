@@ -465,35 +465,3 @@ class Ucred(NamedTuple):
     pid: i32
     uid: u32
     gid: u32
-
-
-class Ifreq(NamedTuple):
-    """struct ifreq; `data` is the union."""
-
-    name: Annotated[bytes, Bytes(16)]
-    data: Annotated[bytes, Bytes(24, align=8)]
-
-
-class Ifconf(NamedTuple):
-    """struct ifconf: SIOCGIFCONF."""
-
-    len: i32
-    buf: ptr
-
-
-@padded_to(120)
-class Rtentry(NamedTuple):
-    """struct rtentry: SIOCADDRT."""
-
-    pad1: u64
-    dst: Annotated[bytes, Bytes(16, align=2)]
-    gateway: Annotated[bytes, Bytes(16, align=2)]
-    genmask: Annotated[bytes, Bytes(16, align=2)]
-    flags: u16
-    pad2: i16
-    pad3: ulong
-    tos: u8
-    class_: u8
-    pad4: Annotated[bytes, Bytes(6, align=2)]
-    metric: i16
-    dev: ptr

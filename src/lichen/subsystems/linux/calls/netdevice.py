@@ -22,7 +22,8 @@ from lichen.executive.network.configuration import (
 from lichen.executive.network.sockets import AddressFamily, AtMark, InternetAddress, Socket
 from lichen.executive.security.tokens import Capability
 from lichen.executive.status import Failure, Status
-from lichen.subsystems.linux.records import Ifconf, Ifreq, SockaddrIn
+from lichen.subsystems.linux.netrecords import Ifconf, Ifreq
+from lichen.subsystems.linux.records import SockaddrIn
 from lichen.subsystems.linux.requests import Handler, control, declare_ioctl, write_int
 from lichen.subsystems.linux.sockaddr import pack_address
 from lichen.subsystems.linux.types import Result

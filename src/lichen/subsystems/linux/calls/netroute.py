@@ -14,7 +14,8 @@ from lichen.executive.network.configuration import Add, Configuration, Remove, R
 from lichen.executive.network.sockets import AddressFamily
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.subsystems.linux.calls.netdevice import administered, interface_named, prefix_length_of
-from lichen.subsystems.linux.records import Rtentry, SockaddrIn
+from lichen.subsystems.linux.netrecords import Rtentry
+from lichen.subsystems.linux.records import SockaddrIn
 from lichen.subsystems.linux.requests import declare_ioctl
 from lichen.subsystems.linux.types import Result
 

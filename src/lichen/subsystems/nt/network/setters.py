@@ -211,19 +211,34 @@ def _keeps_neighbour(read: Callable[[_Call], Neighbour]) -> Callable[[_Call], No
     return lambda call: call.change(Add(read(call)))
 
 
+def _sets_neighbour(read: Callable[[_Call], Neighbour]) -> Callable[[_Call], None]:
+    """What is known of a neighbour is this from now on."""
+
+    def change(call: _Call) -> None:
+        wanted = read(call)
+        before = [Remove(each) for each in call.network.neighbours() if _is_same(each, wanted)]
+        call.change(*before, Add(wanted))
+
+    return change
+
+
+def _is_same(one: Neighbour, other: Neighbour) -> bool:
+    return (one.interface, one.host) == (other.interface, other.host)
+
+
 def _set_neighbour(call: _Call) -> None:
     """SetIpNetEntry, by which an entry goes too."""
     if call.row(_NET).type == _INVALID_ENTRY:
         _forgets_neighbour(_neighbour)(call)
     else:
-        _keeps_neighbour(_neighbour)(call)
+        _sets_neighbour(_neighbour)(call)
 
 
 def _forgets_neighbour(read: Callable[[_Call], Neighbour]) -> Callable[[_Call], None]:
     def forget(call: _Call) -> None:
         wanted = read(call)
         for known in call.network.neighbours():
-            if (known.interface, known.host) == (wanted.interface, wanted.host):
+            if _is_same(known, wanted):
                 call.change(Remove(known))
                 return
         raise Failure(Status.NOT_FOUND)
@@ -359,7 +374,7 @@ FUNCTIONS: Final[dict[str, Callable[[_Call], None]]] = {
         },
     ),
     "SetIpForwardEntry2": _sets(_route_2),
-    "SetIpNetEntry2": _keeps_neighbour(_neighbour_2),
+    "SetIpNetEntry2": _sets_neighbour(_neighbour_2),
 }
 """What is mended, by name; a name that a DLL does not export is added to it."""
 FIRST_CODE: Final = 0x100
