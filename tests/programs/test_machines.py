@@ -106,6 +106,19 @@ def test_stop_and_restart_at_the_same_time(lichen: Lichen) -> None:
     assert lichen.run("list").stdout.split()[-1] == b"stopped"
 
 
+def test_a_restart_during_which_the_kernel_is_killed(lichen: Lichen) -> None:
+    assert lichen.run("start").returncode == 0
+    with lichen.start("run", "--", "sh", "-c", STUBBORN) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        with lichen.start("restart") as restarting:
+            eventually(lambda: "going down: restarted" in lichen.log())
+            os.kill(int(lichen.facts()["pid"]), signal.SIGKILL)
+            _, errors = restarting.communicate(timeout=20)
+    assert restarting.returncode == 1
+    assert errors.startswith(b"lichen: the machine default has not come up again: it crashed ")
+
+
 def test_a_restart_of_a_machine_that_is_being_stopped(lichen: Lichen) -> None:
     with lichen.start("run", "--", "sh", "-c", STUBBORN) as running:
         assert running.stdout is not None

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from lichen.daemon import ending, places, protocol, starting
+from lichen.daemon import ending, history, places, protocol, starting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,5 +228,7 @@ def restart(name: str) -> bool:
     how = places.facts(folder).get("how")
     if how == ending.IDLE.mark:  # it has been up, and nothing kept it
         return True
-    reason = f"; see {places.log_of(folder)}" if how is None else f": it was {how}"
-    raise CommandError(f"the machine {name} has not come up again{reason}")
+    if places.is_running(folder):
+        raise CommandError(f"the machine {name} takes too long to come up again; see {places.log_of(folder)}")
+    reason = history.crash(folder) or f"was {how}"
+    raise CommandError(f"the machine {name} has not come up again: it {reason}")
