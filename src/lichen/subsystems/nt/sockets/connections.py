@@ -12,6 +12,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Final, cast
 
 from lichen.abi.layout import layout
+from lichen.abi.memory import BadAddress
 from lichen.executive.io.opening import Access, Open, Options, Poll
 from lichen.executive.network.sockets import (
     Address,
@@ -129,8 +130,12 @@ def accept(request: Request) -> Result:
         file.nonblocking = request.file.nonblocking
         if request.file.selection is not None:
             file.selection = request.file.selection.of(file)
-        number = handle_of(process.handles.insert(file, _ACCESS, True))
-        return request.answer(ULONG.pack(number))
+        index = process.handles.insert(file, _ACCESS, True)
+        try:
+            return request.answer(ULONG.pack(handle_of(index)))
+        except BadAddress:  # nobody learns of the handle
+            process.handles.close(index)
+            raise
 
     if not request.file.nonblocking:
         return request.finish(_connection(request), accepted)
