@@ -224,7 +224,8 @@ def restart(name: str) -> bool:
     again = _join_when_booted(folder, _LONG_PATIENCE)
     if again is not None:
         again.close()
-        return True
+        if status_of(name) is not None:  # else that was the socket of one that is being killed
+            return True
     how = places.facts(folder).get("how")
     if how == ending.IDLE.mark:  # it has been up, and nothing kept it
         return True
