@@ -198,6 +198,30 @@ static void nothing(void)
     closesocket(server);
 }
 
+static void many(void)
+{
+    static WSABUF buffers[5000];
+    static char all[5000], letters[] = "abcdefghijklmnopqrstuvwxyz";
+    struct sockaddr_in name;
+    DWORD size;
+    int got = 0, some;
+    SOCKET server = bound(SOCK_STREAM, &name), client = socket(AF_INET, SOCK_STREAM, 0), other;
+
+    connect(client, (struct sockaddr *)&name, sizeof name);
+    other = accept(server, NULL, NULL);
+    for (int i = 0; i < 5000; i++) {
+        buffers[i].len = 1;
+        buffers[i].buf = &letters[i % 26];
+    }
+    check(!WSASend(client, buffers, 5000, &size, 0, NULL, NULL) && size == 5000, "thousands of buffers");
+    while (got < 5000 && (some = recv(other, all + got, 5000 - got, 0)) > 0)
+        got += some;
+    check(got == 5000 && all[4999] == letters[4999 % 26], "arrive as what they are together");
+    closesocket(client);
+    closesocket(other);
+    closesocket(server);
+}
+
 static void apart(void)
 {
     struct sockaddr_in name, nobody = {0};
@@ -241,6 +265,7 @@ int main(void)
     again();
     along();
     nothing();
+    many();
     apart();
     names();
     return 0;

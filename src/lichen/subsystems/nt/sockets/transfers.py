@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _RECEIVE, _SEND = layout(AfdReceiveMessage, MODEL), layout(AfdSendMessage, MODEL)
 _AFD_RECEIVE, _BUFFER = layout(AfdReceive, MODEL), layout(WsaBuffer, MODEL)
-_MOST_BUFFERS: Final = 1024
+_MOST_BUFFERS: Final = 1 << 16
+"""Node gives thousands: one for each piece that was written meanwhile."""
 _AT_ONCE: Final = 1 << 20
 """Bytes that are copied in one go."""
 _ARRIVAL: Final = Poll.READABLE | Poll.READ_HANGUP | Poll.HANGUP | Poll.ERROR
