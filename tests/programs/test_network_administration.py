@@ -93,7 +93,7 @@ def row(text: str, *words: str) -> list[str]:
 
 def block(text: str, title: str) -> str:
     """The part of what ipconfig says that is about one interface."""
-    return text.partition(title + "\n\n")[2].partition("\n\n")[0]
+    return text.partition(title + ":\n\n")[2].partition("\n\n")[0]
 
 
 # ---- addresses
@@ -120,7 +120,8 @@ def test_addresses_that_windows_adds(on: Sessions) -> None:
 @works("Network", "see the addresses", "windows", "netsh interface ip show config")
 def test_addresses_that_linux_adds(on: Sessions) -> None:
     on.linux("ip addr add 10.1.0.1/24 dev wire")
-    assert "10.1.0.1\n" in block(on.windows("ipconfig /all"), "Ethernet adapter wire") + "\n"
+    told = block(on.windows("ipconfig /all"), "Ethernet adapter wire")
+    assert [row(told, title)[-1] for title in ("IPv4", "Subnet")] == ["10.1.0.1", "255.255.255.0"]
     for line in ("netsh interface ip show addresses", "netsh interface ip show config"):
         told = on.windows(line).partition('"wire"')[2].partition("\n\n")[0]
         assert row(told, "10.1.0.1") == ["IP", "Address:", "10.1.0.1"]
@@ -179,6 +180,29 @@ def test_interfaces_that_linux_makes(on: Sessions) -> None:
     on.linux("ip link del left")
     told = on.windows("netsh interface ip show interfaces")
     assert not {"left", "right"} & set(told.split())
+
+
+@works(
+    "Network",
+    "enable or disable an interface",
+    "windows",
+    "netsh interface set interface wire admin=disabled",
+)
+@works(
+    "Network", "enable or disable an interface", "windows", "netsh interface set interface wire admin=enabled"
+)
+@works("Network", "enable or disable an interface", "linux", "ip link set wire down")
+@works("Network", "enable or disable an interface", "linux", "ip link set wire up")
+@works("Network", "see the interfaces", "windows", "netsh interface show interface")
+def test_interfaces_are_disabled(on: Sessions) -> None:
+    on.windows("netsh interface set interface wire admin=disabled")
+    assert ",UP" not in on.linux("ip -o link show wire")
+    on.windows("netsh interface set interface wire admin=enabled")
+    assert ",UP" in on.linux("ip -o link show wire")
+    on.linux("ip link set wire down")
+    assert row(on.windows("netsh interface show interface"), "wire")[:2] == ["Disabled", "Disconnected"]
+    on.linux("ip link set wire up")
+    assert row(on.windows("netsh interface show interface"), "wire")[:2] == ["Enabled", "Connected"]
 
 
 @works("Network", "see the interfaces", "linux", "ip link show")
@@ -317,6 +341,23 @@ def test_connections_of_windows_programs(on: Sessions, windows_c: Toolchain) -> 
         assert re.search(rf"tcp +0 +0 {local} +{peer} +ESTABLISHED {pid}/connected", older)
 
 
+@works("Network", "see the connections, and whose they are", "windows", "netstat -anob")
+def test_connections_of_linux_programs(on: Sessions) -> None:
+    script = """
+import socket, subprocess
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+accepted, _ = server.accept()
+print(*(each.getsockname()[1] for each in (server, client)), flush=True)
+subprocess.run(["cmd.exe", "/c", "netstat -anob"])
+"""
+    told = on.linux(f"exec -a asked python3 -c '{script}'").splitlines()
+    tcp, client = (f"127.0.0.1:{port}" for port in told[0].split())
+    for local, peer in ((tcp, client), (client, tcp)):
+        (place,) = [at for at, line in enumerate(told) if line.split()[1:4] == [local, peer, "ESTABLISHED"]]
+        assert re.fullmatch(r" \[python3[.\d]*\]", told[place + 1])
+
+
 # ---- hosts
 
 
@@ -380,6 +421,7 @@ def test_linux_may_not_everywhere_and_not_everybody(on: Sessions, beside: Sessio
         "netsh interface ip set address lo static 10.9.0.1 255.255.255.0",
         "netsh interface ip delete address lo 127.0.0.1",
         "netsh interface ip add route 10.9.0.0/24 lo",
+        "netsh interface set interface lo admin=disabled",
     ],
 )
 def test_windows_may_not_everywhere_and_not_everybody(on: Sessions, beside: Sessions, line: str) -> None:
@@ -434,7 +476,16 @@ def test_linux_says_what_is_wrong(on: Sessions, line: str, reason: str) -> None:
         ("netsh interface ip delete address wire 10.9.0.1", "Element not found."),
         ("netsh interface ip reset", "command was not found"),
         ("netsh advfirewall show allprofiles", "command was not found"),
-        ("ipconfig /frob", "command line parameters"),
+        ("ipconfig /frob", "unrecognized or incomplete command line"),
+        ("ipconfig /release", "no adapter is in the state permissible"),
+        ("ipconfig /renew", "no adapter is in the state permissible"),
+        ("ipconfig /flushdns", "Could not flush the DNS Resolver Cache"),
+        ("ipconfig /displaydns", "Could not display the DNS Resolver Cache"),
+        ("ipconfig /registerdns", "The request is not supported."),
+        ("netsh interface set interface wire admin=perhaps", "The parameter is incorrect."),
+        ("ping -n", "Value must be supplied for option -n."),
+        ("ping -n 0 127.0.0.1", "Bad value for option -n"),
+        ("ping -6 ::1", "Bad option -6."),
         ("netstat -x", "Displays protocol statistics"),
         ("ping none.invalid", "could not find host none.invalid"),
     ],

@@ -5,8 +5,10 @@
 static ADDRESS_FAMILY family;
 
 static int usage(void) {
-    complain(L"\nUsage: netsh interface ip|ipv4|ipv6 command\n\n"
-             L"  show addresses|config|dnsservers [interface]   show interfaces\n"
+    complain(L"\nUsage: netsh interface show interface [interface]\n"
+             L"       netsh interface set interface interface admin=enabled|disabled\n"
+             L"       netsh interface ip|ipv4|ipv6 command\n\n"
+             L"  show addresses|config|dnsservers|interfaces [interface]\n"
              L"  show neighbors|route [interface]\n"
              L"  add address interface address[/length] [mask] [gateway]\n"
              L"  set address interface static address[/length] [mask] [gateway]\n"
@@ -383,9 +385,57 @@ static int change_route(const wchar_t *what, int count, wchar_t **words) {
     return 0;
 }
 
+/* ---- interfaces, whatever addresses they have */
+
+static int show_states(const wchar_t *only) {
+    MIB_IF_TABLE2 *table = NULL;
+    NET_IFINDEX index = 0;
+    if (only && !(index = need_interface(only)))
+        return 1;
+    DWORD error = GetIfTable2(&table);
+    if (error)
+        return refuse(error);
+    say(L"\nAdmin State    State          Type             Interface Name\n"
+        L"-------------------------------------------------------------------------\n");
+    for (ULONG each = 0; each < table->NumEntries; each++) {
+        const MIB_IF_ROW2 *row = &table->Table[each];
+        if (!index || row->InterfaceIndex == index)
+            say(L"%-13ls  %-13ls  %-15ls  %ls\n", row->AdminStatus == NET_IF_ADMIN_STATUS_UP ? L"Enabled" : L"Disabled",
+                row->OperStatus == IfOperStatusUp ? L"Connected" : L"Disconnected",
+                row->Type == IF_TYPE_SOFTWARE_LOOPBACK ? L"Loopback" : L"Dedicated", row->Alias);
+    }
+    say(L"\n");
+    FreeMibTable(table);
+    return 0;
+}
+
+/* Enable or disable an interface. */
+static int set_state(int count, wchar_t **words) {
+    static const wchar_t *const names[] = {L"name", L"admin", NULL};
+    struct values values = {names, {0}};
+    MIB_IFROW row = {0};
+    if (!read_values(count, words, &values) || !values.found[1])
+        return -1;
+    if (_wcsicmp(values.found[1], L"enabled") && _wcsicmp(values.found[1], L"disabled"))
+        return refuse(ERROR_INVALID_PARAMETER);
+    if (!(row.dwIndex = need_interface(values.found[0])))
+        return 1;
+    row.dwAdminStatus = !_wcsicmp(values.found[1], L"enabled") ? MIB_IF_ADMIN_STATUS_UP : MIB_IF_ADMIN_STATUS_DOWN;
+    DWORD error = SetIfEntry(&row);
+    return error ? refuse(error) : (say(L"\n"), 0);
+}
+
 int wmain(int count, wchar_t **words) {
     WSADATA data;
     WSAStartup(MAKEWORD(2, 2), &data);
+    if (count > 3 && !_wcsicmp(words[1], L"interface") && !_wcsicmp(words[3], L"interface")) {
+        int done = -1;
+        if (!_wcsicmp(words[2], L"show") && count < 6)
+            done = show_states(count == 5 ? words[4] : NULL);
+        else if (!_wcsicmp(words[2], L"set"))
+            done = set_state(count - 4, words + 4);
+        return done < 0 ? not_found(count, words) : done;
+    }
     if (count < 5 || _wcsicmp(words[1], L"interface"))
         return count > 1 ? not_found(count, words) : usage();
     family = !_wcsicmp(words[2], L"ipv6") ? AF_INET6 : AF_INET;

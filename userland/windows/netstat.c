@@ -1,14 +1,16 @@
 /* netstat: connections and who listens, with their processes; statistics, interfaces, routes.
  * Source: Windows commands, netstat (learn.microsoft.com/windows-server/administration/windows-commands/netstat). */
 #include "network.h"
+#include <tlhelp32.h>
 
-static int all, owners, numeric;
+static int all, owners, numeric, programs;
 static const wchar_t *protocol;
 
 static int usage(void) {
     complain(L"\nDisplays protocol statistics and current TCP/IP network connections.\n\n"
-             L"NETSTAT [-a] [-e] [-n] [-o] [-p proto] [-r] [-s]\n\n"
+             L"NETSTAT [-a] [-b] [-e] [-n] [-o] [-p proto] [-r] [-s]\n\n"
              L"  -a        shows who listens too, and UDP\n"
+             L"  -b        shows the program of each\n"
              L"  -e        shows what the interfaces have sent and received\n"
              L"  -n        shows addresses as numbers\n"
              L"  -o        shows the process of each\n"
@@ -34,11 +36,29 @@ static void endpoint(wchar_t *text, size_t room, SOCKADDR_INET *address, DWORD p
     _snwprintf(text, room, form, *name ? name : text_of(address), ntohs((u_short)port));
 }
 
+/* Tell the program of a process below its line, as far as it is known. */
+static void print_program(DWORD process) {
+    PROCESSENTRY32W entry = {.dwSize = sizeof entry};
+    HANDLE snapshot = process ? CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0) : INVALID_HANDLE_VALUE;
+    int found = 0;
+    if (snapshot != INVALID_HANDLE_VALUE) {
+        for (BOOL more = Process32FirstW(snapshot, &entry); more && !found; more = !found && Process32NextW(snapshot, &entry))
+            found = entry.th32ProcessID == process;
+        CloseHandle(snapshot);
+    }
+    if (found)
+        say(L" [%ls]\n", entry.szExeFile);
+    else
+        say(L" Can not obtain ownership information\n");
+}
+
 static void line(const wchar_t *kind, const wchar_t *local, const wchar_t *remote, const wchar_t *state, DWORD process) {
     if (owners)
         say(L"  %-6ls %-22ls %-22ls %-15ls %lu\n", kind, local, remote, state, process);
     else
         say(L"  %-6ls %-22ls %-22ls %ls\n", kind, local, remote, state);
+    if (programs)
+        print_program(process);
 }
 
 /* A table of sockets, whatever their number is; NULL when it cannot be had. */
@@ -234,6 +254,7 @@ int wmain(int count, wchar_t **words) {
         for (const wchar_t *letter = words[each] + 1; *letter; letter++)
             switch (towlower(*letter)) {
             case L'a': all = 1; break;
+            case L'b': programs = 1; break;
             case L'e': interfaces = 1; break;
             case L'n': numeric = 1; break;
             case L'o': owners = 1; break;

@@ -295,7 +295,7 @@ def test_neighbours_are_kept_forgotten_and_flushed(machine: Machine) -> None:
 
 def test_an_interface_is_set_down(machine: Machine) -> None:
     machine.memory.write(ROW + 512, struct.pack("<I", 2))
-    machine.memory.write(ROW + 544, struct.pack("<I", 2))
+    machine.memory.write(ROW + 540, struct.pack("<II", 2, 1))
     assert call(machine, "SetIfEntry", ROW) == setters.SUCCESS
     assert machine.network.requests == [SetInterface(2, flags=0x1042)]
 

@@ -65,7 +65,7 @@ _BROADCASTS_FROM: Final = 31
 """A net of longer prefixes has no address for all."""
 _INVALID_ENTRY: Final = 2
 _ADMIN_UP, _ADMIN_DOWN = 1, 2
-_IF_INDEX_AT, _ADMIN_STATUS_AT = 512, 544
+_IF_INDEX_AT, _ADMIN_STATUS_AT = 512, 540
 """Where dwIndex and dwAdminStatus are in a MIB_IFROW, behind its name."""
 
 _FORWARD, _NET, _UNICAST = packer(IpForwardRow), packer(IpNetRow), packer(UnicastRow)
