@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from lichen.executive.network import dns
-from lichen.executive.network.hosts import Settings, hosts_of, services_of, settings_of
+from lichen.executive.network.hosts import Settings, hosts_of, lines_with, services_of, settings_of
 from lichen.executive.network.resolver import Found, Outcome, Resolver
 from lichen.executive.network.sockets import AddressFamily, InternetAddress, Socket
 from lichen.executive.wait import Blocks
@@ -172,6 +172,22 @@ def test_nothing_is_left_behind(kernel: Loopback, server: NameServer) -> None:
     ask(kernel, server, "host.test", A, AAAA)
     assert len(made) == 3
     assert [each.references for each in made] == [0, 0, 0]
+
+
+def test_who_stops_asking_leaves_nothing_behind(kernel: Loopback, server: NameServer) -> None:
+    server.change = lambda reply: []
+    asking = resolver(kernel, settings(server)).search("host.test", [A])
+    waits_for = next(asking)
+    (socket,) = {getattr(each, "file", None) for each in waits_for.objects}
+    assert isinstance(socket, Socket)
+    asking.close()
+    assert socket.references == 0
+
+
+def test_lines_of_long_files_are_found() -> None:
+    text = "127.0.0.1 Here\n" + "192.0.2.1 other\n" * 3
+    assert lines_with(text, "here") == "127.0.0.1 Here"
+    assert lines_with(text, "nowhere") == ""
 
 
 @pytest.mark.parametrize("size", range(60))

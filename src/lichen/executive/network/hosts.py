@@ -71,6 +71,13 @@ def _lines(text: str, marks: str) -> Iterator[list[str]]:
             yield words
 
 
+def lines_with(text: str, word: str) -> str:
+    """The lines in which a word is, be it in other letters: files of hosts may be long."""
+    if word not in text.lower():
+        return ""
+    return "\n".join(line for line in text.splitlines() if word in line.lower())
+
+
 def address_of(text: str, port: int = 0) -> InternetAddress | None:
     """The address that a text is, with a number as its scope; None when it is none."""
     host, _, scope = text.partition("%")

@@ -9,7 +9,14 @@ import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lichen.executive.network import dns
-from lichen.executive.network.hosts import address_of, hosts_of, read_text, services_of, settings_of
+from lichen.executive.network.hosts import (
+    address_of,
+    hosts_of,
+    lines_with,
+    read_text,
+    services_of,
+    settings_of,
+)
 from lichen.executive.network.resolver import Found, Outcome, Resolver
 from lichen.executive.network.sockets import Caller, InternetAddress
 from lichen.executive.wait import Blocks
@@ -105,11 +112,8 @@ class Names:
     def known(self, node: str, family: int) -> Host | None:
         """What the machine knows by itself: its hosts file, itself."""
         wanted = node.lower().rstrip(".")
-        lines = [
-            each
-            for each in hosts_of(read_text(self._context, "etc", "hosts"))
-            if wanted in map(str.lower, each.names)
-        ]
+        text = lines_with(read_text(self._context, "etc", "hosts"), wanted)
+        lines = [each for each in hosts_of(text) if wanted in map(str.lower, each.names)]
         fitting = _of_family(tuple(each.address for each in lines), family)
         if fitting:
             first = next(each for each in lines if each.address == fitting[0].host)
@@ -160,7 +164,10 @@ class Names:
 
     def name_of(self, address: InternetAddress) -> Host | Blocks[Host]:
         """The host of an address; Refused."""
-        for line in hosts_of(read_text(self._context, "etc", "hosts")):
+        text = read_text(self._context, "etc", "hosts")
+        if len(address.host) == _SIZES[AF_INET]:  # one of version 6 has many spellings
+            text = lines_with(text, self.text_of(address))
+        for line in hosts_of(text):
             if line.address == address.host:
                 return Host(line.names[0], (address._replace(port=0),), line.names[1:])
         if address.host in _LOOPBACK:
