@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import select
 import socket
@@ -35,7 +36,7 @@ from tests.unit.kernel import Call, Kernel, status_of
 STREAM, DATAGRAM = SocketType.STREAM, SocketType.DATAGRAM
 HERE = bytes((127, 0, 0, 1))
 IP_RECVTTL = 12
-RTM_GETLINK, RTM_NEWLINK = 18, 16
+RTM_GETLINK, RTM_NEWLINK, NLMSG_ERROR = 18, 16, 2
 
 
 class Loopback(Kernel):
@@ -255,8 +256,27 @@ class TestNetlink:
     @pytest.mark.parametrize("type", [16, 17, 19, 20, 24, 25])
     def test_changes_are_refused(self, loopback: Loopback, type: int) -> None:
         made = loopback.create(SocketType.RAW, family=AddressFamily.NETLINK)
-        for data in (self.request(type), self.request(RTM_GETLINK) + self.request(type)):
-            assert status_of(made.send, loopback.caller, Message(data)) == Status.PRIVILEGE_NOT_HELD
+        assert not made.poll() & Poll.READABLE
+        assert made.send(loopback.caller, Message(self.request(type))) == 32
+        assert made.poll() & Poll.READABLE
+        looked = loopback.finish(made.receive(0, MessageFlag.PEEK | MessageFlag.TRUNCATED))
+        answer = loopback.finish(made.receive(1 << 16))
+        assert looked.length == answer.length == 52
+        length, kind, _, sequence, _, error = struct.unpack_from("=IHHIIi", answer.data)
+        assert (length, kind, sequence, error) == (52, NLMSG_ERROR, 1, -errno.EPERM)
+        assert answer.data[20:] == self.request(type)
+        assert made.send(loopback.caller, Message(self.request(RTM_GETLINK) + self.request(type))) == 64
+        kinds = [struct.unpack_from("=IH", loopback.finish(made.receive(1 << 16)).data)[1] for _ in range(2)]
+        assert kinds[0] == NLMSG_ERROR
+        to_others = Message(self.request(RTM_GETLINK), NetlinkAddress(7, 0))
+        assert status_of(made.send, loopback.caller, to_others) == Status.PRIVILEGE_NOT_HELD
+
+    def test_answers_that_nobody_receives_are_bounded(self, loopback: Loopback) -> None:
+        made = loopback.create(SocketType.RAW, family=AddressFamily.NETLINK)
+        for _ in range(256):
+            made.send(loopback.caller, Message(self.request(16)))
+        status = status_of(made.send, loopback.caller, Message(self.request(16)))
+        assert status == Status.INSUFFICIENT_RESOURCES
 
     def test_other_subjects_are_not_there(self, loopback: Loopback) -> None:
         status = status_of(loopback.create, SocketType.RAW, 0, AddressFamily.NETLINK, 9)

@@ -107,18 +107,11 @@ def test_everybody_may_ask() -> None:
     assert status_of(Kind.GET_NAMESPACE, b"\0\0\0\0", False) == Status.NOT_SUPPORTED
 
 
-def test_a_second_message_is_looked_at_too() -> None:
-    both = request(Kind.GET_LINK, 0, LINK) + request(Kind.DELETE_LINK, 0, LINK)
-    with pytest.raises(Failure) as caught:
-        route_messages.check(both, may_change=False)
-    assert caught.value.status == Status.PRIVILEGE_NOT_HELD
-    assert route_messages.check(both, may_change=True) == [(Kind.GET_LINK, 1), (Kind.DELETE_LINK, 1)]
-
-
-def test_what_the_host_would_not_read_is_not_looked_at() -> None:
-    cut = request(Kind.DELETE_LINK, 0, LINK)[:-1]
-    assert route_messages.check(cut, may_change=False) == []
-    assert route_messages.check(b"\3" + bytes(40), may_change=False) == []
+def test_messages_are_parted_as_the_host_does() -> None:
+    first, second = request(Kind.GET_LINK, 0, LINK + b"x"), request(Kind.DELETE_LINK, 0, LINK)
+    assert list(route_messages.parted(first + bytes(3) + second)) == [first, second]
+    assert list(route_messages.parted(first + bytes(3) + second[:-1])) == [first]
+    assert list(route_messages.parted(b"\3" + bytes(40))) == []
 
 
 def test_no_bytes_break_it() -> None:

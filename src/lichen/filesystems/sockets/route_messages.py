@@ -10,7 +10,7 @@ Source: rtnetlink(7), if_link.h, if_addr.h, rtnetlink.h, neighbour.h, fib_rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from lichen.executive.status import Failure, Status
@@ -174,25 +174,27 @@ _SHORT_QUESTION: Final = 4
 """A question may be no longer than the family, and how that is filled up."""
 
 
-def check(data: bytes, may_change: bool) -> list[tuple[int, int]]:
-    """Types and flags of the messages, all of which guests may send.
-
-    PRIVILEGE_NOT_HELD for a change by who may not, NOT_SUPPORTED for what is not passed on, INVALID_PARAMETER for what does
-    not fit together.
-    """
-    start, found = 0, list[tuple[int, int]]()
+def parted(data: bytes) -> Iterator[bytes]:
+    """The messages in what a guest sends, each as long as it says: as far as the host reads them."""
+    start = 0
     while start + HEADER.size <= len(data):
-        length, type, flags, _, _ = HEADER.unpack_from(data, start)
+        length = int.from_bytes(data[start : start + 4], "little")
         if not HEADER.size <= length <= len(data) - start:
-            break  # the host reads no further either
-        if type >= Kind.FIRST:
-            found.append((type, flags))
-            _check_one(type, data[start + HEADER.size : start + length], may_change)
+            break
+        yield data[start : start + length]
         start += length + 3 & ~3
-    return found
 
 
-def _check_one(type: int, body: bytes, may_change: bool) -> None:
+def check(message: bytes, may_change: bool) -> None:
+    """Fail for a message that is not passed on.
+
+    PRIVILEGE_NOT_HELD for a change by who may not, NOT_SUPPORTED for what is not known, INVALID_PARAMETER for what does not
+    fit together.
+    """
+    _, type, _, _, _ = HEADER.unpack_from(message)
+    body = message[HEADER.size :]
+    if type < Kind.FIRST:
+        return
     if type & 3 == _GET:
         if len(body) > _SHORT_QUESTION or type == Kind.GET_NAMESPACE:
             _QUESTIONS.get(type, _pass)(body)

@@ -106,6 +106,13 @@ def request(type: int, flags: int, body: bytes) -> bytes:
     return HEADER.pack(HEADER.size + len(body), type, flags | RequestFlag.REQUEST, 0, 0) + body
 
 
+def refusal(message: bytes, number: int, port: int) -> bytes:
+    """How the host answers a message of `port` with an errno."""
+    _, _, _, sequence, _ = HEADER.unpack_from(message)
+    body = struct.pack("=i", -number) + message
+    return HEADER.pack(HEADER.size + len(body), Kind.ERROR, 0, sequence, port) + body
+
+
 def ask(host: socket.socket, message: bytes) -> Iterator[bytes]:
     """Send a request, and give the bodies of what the host answers; OSError when it says no."""
     host.send(message)

@@ -38,6 +38,8 @@ MOST: Final = 4096
 
 _NEW_USER, _NEW_NET, _NEW_MOUNTS = 0x10000000, 0x40000000, 0x00020000
 _PRIVATE: Final = 0x4000 | 0x40000  # MS_REC MS_PRIVATE
+_BEYOND: Final = 1 << 30
+"""No descriptor is so high."""
 _LOOK_ONLY: Final = 1 | 2 | 4 | 8  # MS_RDONLY MS_NOSUID MS_NODEV MS_NOEXEC
 _PARENT_DEATH_SIGNAL, _SET_NAME = 1, 15
 _SET_FLAGS, _UP = 0x8914, 1  # SIOCSIFFLAGS IFF_UP
@@ -101,10 +103,11 @@ def _let_go(kept: set[int], processors: Iterable[int]) -> None:
     for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(each, signal.SIG_DFL)  # pasta takes an ignored SIGPIPE for a failure
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for name in os.listdir("/proc/self/fd"):
-        if (number := int(name)) > 2 and number not in kept:
-            with contextlib.suppress(OSError):
-                os.close(number)
+    first = 3
+    for number in sorted(kept):
+        os.closerange(first, number)
+        first = number + 1
+    os.closerange(first, _BEYOND)
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, processors)
     _libc.prctl(_SET_NAME, b"lichen-network", 0, 0, 0)

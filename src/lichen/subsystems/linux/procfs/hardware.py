@@ -13,6 +13,7 @@ from typing import Final
 from lichen.executive.io.generated import Folder, GeneratedEntry, Link, Members, Subject, Text
 from lichen.executive.network.configuration import Interface, InterfaceFlag
 from lichen.executive.status import Failure, Status
+from lichen.subsystems.linux.procfs.interfaces import InterfaceFolder, interfaces, members_by_interface
 from lichen.subsystems.linux.procfs.settings import fixed
 from lichen.subsystems.linux.procfs.subjects import Whole, number
 from lichen.subsystems.linux.procfs.tasks import ranges
@@ -167,23 +168,6 @@ def nodes() -> Folder[Whole]:
 # ---- network interfaces
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceFolder(Subject):
-    """What there is to know of a network interface."""
-
-    machine: Whole
-    name: str
-
-    def exists(self) -> bool:
-        return self.name in interfaces(self.machine)
-
-
-def interfaces(machine: Whole) -> dict[str, Interface]:
-    """All interfaces of the machine by their names."""
-    configuration = machine.state.processes.init.files.devices.families.configuration
-    return {} if configuration is None else {each.name: each for each in configuration.interfaces()}
-
-
 def _told_by_host(name: str) -> Text[InterfaceFolder]:
     """What the host says; what does not apply to an interface is INVALID_PARAMETER, as it is there."""
 
@@ -228,13 +212,6 @@ _STATISTICS: Final = (
 )
 
 
-def _members(entry: GeneratedEntry[InterfaceFolder]) -> Members[Whole]:
-    find: Callable[[Whole, str], Subject | None] = lambda machine, name: (  # noqa: E731
-        InterfaceFolder(machine, name) if name in interfaces(machine) else None
-    )
-    return Members(lambda machine: sorted(interfaces(machine)), find, entry)
-
-
 def network_devices() -> Folder[Whole]:
     """/sys/devices/virtual/net: a machine has no hardware, so that all of them are virtual."""
     statistics = Folder({name: _told_by_host(f"statistics/{name}") for name in _STATISTICS})
@@ -242,10 +219,10 @@ def network_devices() -> Folder[Whole]:
         name: _told_by_host(name) for name in _TOLD_BY_HOST
     }
     entries |= {name: _value(describe) for name, describe in _VALUES.items()}
-    return Folder({}, _members(Folder({**entries, "statistics": statistics})))
+    return Folder({}, members_by_interface(Folder({**entries, "statistics": statistics})))
 
 
 def network_links() -> Folder[Whole]:
     """/sys/class/net"""
     text = partial("../../devices/virtual/net/{0.name}".format)
-    return Folder({}, _members(Link(text)))
+    return Folder({}, members_by_interface(Link(text)))

@@ -20,6 +20,7 @@ from lichen.executive.security.tokens import ALL_CAPABILITIES
 from lichen.executive.status import Failure, Status
 from lichen.executive.system import ID_LIMIT, LONGEST_NAME, MAXIMUM_TASKS, Limits, System
 from lichen.subsystems.linux import kernel
+from lichen.subsystems.linux.procfs.interfaces import InterfaceFolder, members_by_interface
 from lichen.subsystems.linux.procfs.subjects import Whole
 
 if TYPE_CHECKING:
@@ -241,10 +242,25 @@ def _network(system: System) -> Entries:
 
 
 def _interfaces(host: Host, family: str) -> Entries:
-    """The settings of all interfaces together, of new ones, and of the loopback."""
+    """The settings of all interfaces together, of new ones, and of each that there is."""
     of_each = partial(_settings_of_host, host, names=_OF_INTERFACES[family])
     found = {name: of_each(f"net/{family}/conf/{name}") for name in ("all", "default", "lo")}
-    return {"conf": Folder({name: Folder(entries) for name, entries in found.items() if entries})}
+    together = {name: Folder(entries) for name, entries in found.items() if entries}
+    if not together:
+        return {"conf": Folder({})}
+    of_one = {name: _of_interface(family, name) for name in found["lo"]}
+    return {"conf": Folder(together, members_by_interface(Folder(of_one), together))}
+
+
+def _of_interface(family: str, name: str) -> Text[InterfaceFolder]:
+    def path(folder: InterfaceFolder) -> str:
+        return f"{_HOST}/net/{family}/conf/{folder.name}/{name}"
+
+    def write(folder: InterfaceFolder, text: bytes) -> None:
+        if text.split() != folder.machine.host.read(path(folder)).split():
+            folder.machine.host.set(path(folder), text)
+
+    return Text(lambda folder: folder.machine.host.read(path(folder)), write, mode=_WRITABLE)
 
 
 def _users() -> Entries:
