@@ -39,6 +39,21 @@ OUTPUT_INFORMATION = (0, 2, 4, 6, 8, 10, 12, 14, 16, 24, 26, 28, 30, 32, 34, 36)
 DOCUMENTED = {
     host_names.AddressRequest: Documented("Wine's ws2_32", (40, (0, 8, 16, 24, 32)), (20, (0, 4, 8, 12, 16))),
     host_names.HostRequest: Documented("Wine's ws2_32", (24, (0, 8, 16)), (12, (0, 4, 8))),
+    host_names.SearchRequest: Documented("Wine's dnsapi", (16, (0, 8)), (8, (0, 4))),
+    host_names.ServersRequest: Documented("Wine's dnsapi", (24, (0, 8, 16)), (12, (0, 4, 8))),
+    host_names.QueryRequest: Documented("Wine's dnsapi", (32, (0, 8, 12, 16, 24)), (20, (0, 4, 8, 12, 16))),
+    host_names.ServerArray: Documented(
+        "documentation of DNS_ADDR_ARRAY", (32, (0, 4, 8, 12, 14)), (32, (0, 4, 8, 12, 14))
+    ),
+    host_names.ServerAddress: Documented("documentation of DNS_ADDR", (64, (0, 32, 36)), (64, (0, 32, 36))),
+    host_names.NameRequest: Documented(
+        "Wine's ws2_32", (48, (0, 8, 16, 24, 32, 40, 44)), (28, (0, 4, 8, 12, 16, 20, 24))
+    ),
+    host_names.AddressOfHost: Documented("Wine's ws2_32", (32, (0, 8, 12, 16, 24)), (20, (0, 4, 8, 12, 16))),
+    sockets.AfdTransmit: Documented(
+        "Wine's ws2_32",
+        *[(48, (0, 8, 16, 24, 28, 32, 36, 40, 44))] * 2,
+    ),
     security.RelativeSecurityDescriptor: Documented("[MS-DTYP] 2.4.6", (20, (0, 4)), (20, (0, 4))),
     security.KeptFor: Documented("Lichen's own", (12, (0, 4, 8)), (12, (0, 4, 8))),
     unixcalls.TextRoom: Documented("Wine's ws2_32 and ntdll", (12, (0, 8)), (8, (0, 4))),

@@ -131,6 +131,33 @@ IN_C = {
     host_names.Hostent: Sockets("HOSTENT", prefix="h_", members={"addr_list": "h_addr_list"}),
     host_names.InternetAddress: Sockets("SOCKADDR_IN", prefix="sin_", members={"address": "sin_addr"}),
     host_names.InternetAddress6: Sockets("SOCKADDR_IN6", prefix="sin6_", members={"address": "sin6_addr"}),
+    sockets.Message: Sockets(
+        "WSAMSG",
+        members={
+            "name": "name",
+            "name_length": "namelen",
+            "buffers": "lpBuffers",
+            "buffer_count": "dwBufferCount",
+            "control": "Control",
+            "flags": "dwFlags",
+        },
+    ),
+    sockets.ControlHeader: InC(
+        "WSACMSGHDR", ("winsock2.h", "mswsock.h"), "cmsg_", members={"length": "cmsg_len"}
+    ),
+    sockets.GroupSource: Sockets(
+        "IP_MREQ_SOURCE",
+        members={"group": "imr_multiaddr", "source": "imr_sourceaddr", "interface": "imr_interface"},
+    ),
+    sockets.InterfaceInformation: Sockets(
+        "INTERFACE_INFO",
+        members={
+            "flags": "iiFlags",
+            "address": "iiAddress",
+            "broadcast": "iiBroadcastAddress",
+            "mask": "iiNetmask",
+        },
+    ),
     security.SecurityDescriptor: Windows("SECURITY_DESCRIPTOR", only=("owner", "group", "sacl", "dacl")),
     security.SecurityDescriptorHead: Windows("SECURITY_DESCRIPTOR_RELATIVE", end="Owner"),
     security.Acl: Windows("ACL"),
