@@ -36,6 +36,7 @@ BEYOND_WINE = {
     "spellings": "Wine's files have no colon refused, and no letters changed by a renaming",
     "limits": "Wine tells no limits of jobs, and has no jobs within jobs",
     "lists": "Wine keeps no more of a file's list than its mode",
+    "first_pipes": "Wine takes the flag for one of the rights",
     "far_buffers": "Wine ends the process",
     "refused": "Wine leaves the process when the place for its handle is bad",
     "shares": "the server is WSL's",

@@ -1,10 +1,10 @@
 """What is mended in Wine's own DLLs when they are loaded, as they lack what NT below them can do (docs/decisions/012, 025).
 
-kernelbase: CreateSymbolicLinkW says that it made a link and makes no call at all; CreateFileW drops the flag that asks for
-a link itself; FindNextFileW tells no reparse tag. shell32: the deletion of a directory, which `rd /s` is, walks through links
-and deletes what is behind them. cmd.exe: so do `del /s` and `dir /s`, for ever where links lead around.
-ws2_32: its sockets are not only those of the internet (`socket_mends`, 020). iphlpapi: what would change the network is
-missing (`network.mends`, 032).
+kernelbase: CreateSymbolicLinkW says that it made a link and makes no call at all; CreateFileW drops the flag that asks for a
+link itself; FindNextFileW tells no reparse tag; CreateNamedPipeW never insists on a pipe's first instance. shell32: the
+deletion of a directory, which `rd /s` is, walks through links and deletes what is behind them. cmd.exe: so do `del /s` and
+`dir /s`, for ever where links lead around. ws2_32: its sockets are not only those of the internet (`socket_mends`, 020).
+iphlpapi: what would change the network is missing (`network.mends`, 032).
 
 A mend looks for the fault that it cures, and leaves a DLL alone that does not have it: Wine's may be of any age.
 """
@@ -31,6 +31,10 @@ _HOOK: Final = bytes.fromhex("48 8d a4 24 00 00 00 00")  # lea rsp, [rsp+0]
 """What a function begins with into which others are expected to put a jump."""
 _SAVING: Final = bytes.fromhex("55 57 56 53 48 83 ec 48")  # push rbp, rdi, rsi, rbx; sub rsp, 48h
 
+_OPENS_PIPE: Final = bytes.fromhex("c7 44 24 28 03 00 00 00")  # mov dword [rsp+28h], FILE_OPEN_IF
+_OWNS_PIPE: Final = bytes.fromhex(
+    "0d 00 00 08 00 f7 c3 00 00 08 00 0f 45 d0"  # or eax, 80000h; test ebx, 80000h; cmovnz edx, eax
+)
 _IN_A_LOOP: Final = re.compile(rb"\xf6\x84\x24(....)\x10\x74[\x80-\xff]", re.DOTALL)
 """`test byte [rsp+....], FILE_ATTRIBUTE_DIRECTORY; je` back."""
 _IN_A_TRACED_LOOP: Final = re.compile(
@@ -49,6 +53,7 @@ def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
             mending.symbolic_links(dispatcher)
             mending.flag_for_links()
             mending.tags_in_listings()
+            mending.first_pipes()
         elif mending.name == "shell32.dll":
             mending.deletion()
         elif mending.name == "ws2_32.dll":
@@ -116,6 +121,24 @@ class _Mending(ImageCode):
         if code is not None:
             self.branch(b"\xe8", at, code)
             self.image[at + 5 : at + 8] = bytes.fromhex("0f 1f 00")  # nop
+
+    def first_pipes(self) -> None:
+        """Have CreateNamedPipeW mean FILE_FLAG_FIRST_PIPE_INSTANCE by a bit, and not WRITE_OWNER, which is the same one."""
+        start, end = self.function("CreateNamedPipeW")
+        found = self.image.find(_OWNS_PIPE, start, end)
+        if found < 0 or self.image.find(_OPENS_PIPE, start, found) < 0:
+            return
+        at = self.placed(
+            bytes.fromhex("f7 c3 00 00 08 00"),  # test ebx, FILE_FLAG_FIRST_PIPE_INSTANCE
+            bytes.fromhex("74 08"),  # jz done
+            bytes.fromhex(
+                "c7 44 24 30 02 00 00 00"
+            ),  # mov dword [rsp+30h], FILE_CREATE: what is there is an error
+            b"\xc3",  # done: ret
+        )
+        if at is not None:
+            self.branch(b"\xe8", found, at)
+            self.image[found + 5 : found + len(_OWNS_PIPE)] = b"\x90" * (len(_OWNS_PIPE) - 5)
 
     def _register_of_entry(self, start: int, end: int) -> int | None:
         """The register with the directory's entry, from which eax is loaded with the attributes: mov eax, [entry+38h]."""
