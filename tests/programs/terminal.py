@@ -87,6 +87,13 @@ class User:
         assert termios.tcgetattr(self.terminal) == self.settings
         return status
 
+    def hangs_up(self) -> None:
+        """The terminal goes away."""
+        os.close(self.keyboard)
+        os.close(self.terminal)
+        self.keyboard = self.terminal = -1
+        self.process.wait(SECONDS)
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()

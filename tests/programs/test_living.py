@@ -137,7 +137,7 @@ def test_a_shell_whose_terminal_goes_hangs_up_its_jobs(
         user.types(line + b"\r")
     user.types(b"until pgrep -x -f 'sleep 100[123]' | wc -l | grep -qx 3; do :; done; echo so'me'thing\r")
     user.sees(b"something\r\n")
-    goes(user)
+    user.hangs_up()
     eventually(lambda: sleepers(at_once) == ["1002", "1003"])
     assert at_once.run("terminate", "default").returncode == 0
 
@@ -173,14 +173,6 @@ def shown(program: Path) -> tuple[str, ...]:
     return ("run", "--share", f"{program.parent}:{program.parent}:ro", "--")
 
 
-def goes(user: User) -> None:
-    """A terminal goes away."""
-    os.close(user.keyboard)
-    os.close(user.terminal)
-    user.keyboard = user.terminal = -1
-    user.process.wait(20)
-
-
 def is_told(lichen: Lichen, file: str, event: bytes) -> None:
     """Wait until a program has noted an event."""
     eventually(lambda: lichen.run("run", "cat", file).stdout == event)
@@ -198,14 +190,14 @@ def test_a_console_that_closes_ends_its_programs(
     lichen.environment["LICHEN_IDLE_SECONDS"] = "60"
     user = at_terminal(*shown(closing), str(closing), r"Z:\tmp\event")
     user.sees(b"ready")
-    goes(user)
+    user.hangs_up()
     is_told(lichen, "/tmp/event", b"2\n")
     is_gone(lichen)
     windows_name = str(closing).replace("/", "\\")
     script = rf"start /b Z:{windows_name} Z:\tmp\event2"
     user = at_terminal(*shown(closing), "cmd.exe", "/k", script)
     user.sees(b"ready")
-    goes(user)
+    user.hangs_up()
     is_told(lichen, "/tmp/event2", b"2\n")
     is_gone(lichen)
 
@@ -216,7 +208,7 @@ def test_a_handler_has_its_time_and_no_more(
     lichen.environment["LICHEN_IDLE_SECONDS"] = "60"
     user = at_terminal(*shown(closing), str(closing), r"Z:\tmp\event", "stay")
     user.sees(b"ready")
-    goes(user)
+    user.hangs_up()
     is_told(lichen, "/tmp/event", b"2\n")
     is_gone(lichen)
 

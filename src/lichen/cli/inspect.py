@@ -48,7 +48,8 @@ def ps(machine: str) -> None:
         raise CommandError(f"the machine {machine} does not run")
     titles = ["PID", "PPID", "USER", "WORLD", "STATE", "AGE", "TIME", "COMMAND"]
     show(titles, [_process_row(process) for process in told])
-    click.echo(f"kept running by: {printable('; '.join(status['kept']))}")
+    if "kept" in status:
+        click.echo(f"kept running by: {printable('; '.join(status['kept']))}")
 
 
 def _process_row(process: ProcessFacts) -> list[str]:
@@ -92,18 +93,19 @@ def status(machine: str) -> None:
 
 
 def _machine_lines(told: MachineFacts) -> list[tuple[str, str]]:
+    """What a kernel tells; one of an older Lichen tells less."""
     missing = [name for names in told["missing"].values() for name in sorted(names)]
     more = f" and {len(missing) - _MOST_NAMED} more" * (len(missing) > _MOST_NAMED)
     return [
         ("kernel", f"Lichen {told['version']}, host process {told['pid']}, up {duration(told['uptime'])}"),
         ("placement", f"kernel and guests share core {told['processor']}"),
         ("isolation", f"guests have namespaces of their own: {told['namespaces']}"),
-        ("network", told["network"]),
-        *([("published", ", ".join(told["ports"]))] if told["ports"] else []),
+        *([("network", told["network"])] if "network" in told else []),
+        *([("published", ", ".join(told["ports"]))] if told.get("ports") else []),
         ("extension", "in use" if told["extension"] else "not in use: pure Python"),
         ("sessions", str(told["sessions"])),
         ("processes", str(told["processes"])),
-        ("kept running by", printable("; ".join(told["kept"]))),
+        *([("kept running by", printable("; ".join(told["kept"])))] if "kept" in told else []),
         ("missing calls", ", ".join(missing[:_MOST_NAMED]) + more or "none that programs asked for"),
         ("kernel errors", f"{told['errors']}, see the log" if told["errors"] else "none"),
     ]
