@@ -24,6 +24,7 @@ from lichen.executive.network.sockets import (
 from lichen.executive.status import Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.pipe import Pipes
+from lichen.filesystems.sockets import localfamily
 from lichen.filesystems.sockets.local import DEFAULT_BUFFER, LocalSocket
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from tests.unit.kernel import Call, Kernel, status_of
@@ -366,6 +367,40 @@ class TestFilesThatTravel:
         found = kernel.finish(other.receive(10)).objects[0]
         assert isinstance(found, LocalSocket)
         assert sockets.receive(found) == b"kept"
+
+    def test_many_within_each_other_end_together(self, kernel: Kernel, sockets: Sockets) -> None:
+        """However deep they are, nobody's stack grows with them."""
+        reader, writer = create_pipe(kernel.context)
+        one, other = sockets.pair()
+        sockets.send(one, b"x", None, writer)
+        writer.release()
+        for _ in range(1500):
+            outer, far = sockets.pair()
+            sockets.send(outer, b"x", None, one, other)
+            one.release()
+            other.release()
+            one, other = outer, far
+        assert not reader.poll()
+        one.release()
+        other.release()
+        assert reader.poll() == HANGUP
+
+    def test_a_close_looks_at_what_is_on_the_way_the_more_seldom_the_more_it_is(
+        self, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one, _ = sockets.pair(DATAGRAM)
+        for _ in range(10):
+            sockets.send(one, b"", None, *[sockets.one() for _ in range(100)])
+        looked: list[LocalSocket] = []
+
+        def within(socket: LocalSocket) -> list[File]:
+            looked.append(socket)
+            return []
+
+        monkeypatch.setattr(localfamily, "_within", within)
+        for _ in range(100):
+            sockets.one().release()
+        assert len(looked) < 100 * 200
 
     def test_there_is_a_limit(self, kernel: Kernel, sockets: Sockets) -> None:
         one, _ = sockets.pair(DATAGRAM, NONBLOCKING)

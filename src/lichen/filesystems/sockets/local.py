@@ -115,7 +115,8 @@ class OnTheirWay(Protocol):
     def check(self, objects: tuple[Object, ...]) -> None: ...
     def departed(self, objects: tuple[Object, ...]) -> None: ...
     def arrived(self, objects: tuple[Object, ...]) -> None: ...
-    def collect(self) -> None: ...
+    def one_closed(self) -> None: ...
+    def discard(self, objects: tuple[Object, ...]) -> None: ...
 
 
 class Driver(Protocol):
@@ -256,7 +257,7 @@ class LocalSocket(Socket):
     def empty(self) -> None:
         """Throw away what nobody will receive."""
         while self.inbox:
-            self.dequeue().drop()
+            self.driver.rights.discard(self.dequeue().objects)
 
     # ---- receiving whole messages; streams have their own way
 
@@ -277,9 +278,8 @@ class LocalSocket(Socket):
         peeks = flags & MessageFlag.PEEK
         item = self.inbox[0] if peeks else self.dequeue()
         objects = tuple(thing.reference() for thing in item.objects) if peeks else item.objects
-        length = len(item.data)
-        cut = MessageFlag.TRUNCATED if length > size else 0
-        return self.received(item, item.data[:size], length, cut, objects)
+        cut = MessageFlag.TRUNCATED if len(item.data) > size else 0
+        return self.received(item, item.data[:size], len(item.data), cut, objects)
 
     def receive_later(self, size: int, flags: int, deadline: float | None) -> Blocks[Received]:
         """Wait for something to receive; DEVICE_NOT_READY when the socket's time for that is over."""
@@ -388,7 +388,7 @@ class LocalSocket(Socket):
         self.empty()
         self.changed()
         super().closed()
-        self.driver.rights.collect()
+        self.driver.rights.one_closed()
 
     # ---- options
 

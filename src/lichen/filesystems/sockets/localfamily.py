@@ -106,6 +106,11 @@ class Rights:
         """How many references of each socket lie in messages."""
         self._next_collection = _COLLECT_EVERY
         self._collecting = False
+        self._closed = 0
+        """Sockets that were closed since somebody looked last."""
+        self._discarded: deque[Object] = deque()
+        """What nobody will receive and has not been released yet."""
+        self._discarding = False
 
     def check(self, objects: tuple[Object, ...]) -> None:
         """TOO_MANY_REFERENCES when more are on the way than a machine allows."""
@@ -131,8 +136,27 @@ class Rights:
                 if not self._sockets[thing]:
                     del self._sockets[thing]
 
+    def discard(self, objects: tuple[Object, ...]) -> None:
+        """Nobody will receive these: one after the other, as each may be a socket in which others lie, and so on."""
+        self._discarded.extend(objects)
+        if self._discarding:
+            return
+        self._discarding = True
+        try:
+            while self._discarded:
+                self._discarded.popleft().release()
+        finally:
+            self._discarding = False
+
+    def one_closed(self) -> None:
+        """A socket was closed. Who looks at all that is on the way does so the more seldom, the more that is."""
+        self._closed += 1
+        if self._closed * _COLLECT_EVERY >= len(self._sockets):
+            self.collect()
+
     def collect(self) -> None:
         """Empty the sockets that nobody can reach but by messages in these very sockets."""
+        self._closed = 0
         if not self._sockets or self._collecting:
             return
         self._collecting = True
