@@ -112,7 +112,7 @@ class Ports:
             near.bind((port.address, port.port))
             if port.datagrams:
                 return DatagramRelay(machine.platform, machine.scheduler, near, targets[0])
-            near.listen()
+            near.listen(socket.SOMAXCONN)
             return StreamRelay(machine.platform, near, targets)
         except BaseException:
             near.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from lichen.executive.io.opening import Poll
+from lichen.filesystems.hostlimits import KEPT_BACK
 from lichen.filesystems.sockets import relay
 from lichen.filesystems.sockets.relay import DatagramRelay, StreamRelay, connecting
 
@@ -113,6 +115,26 @@ def test_bytes_go_both_ways_and_ends_too(loop: Loop, streams: tuple[StreamRelay,
         assert (client.recv(100), client.recv(100)) == (b"back", b"")
 
 
+def test_connections_that_there_are_no_descriptors_for_end(
+    loop: Loop, streams: tuple[StreamRelay, socket.socket]
+) -> None:
+    """What the kernel keeps back for its own work is not for whoever comes from outside."""
+    client, served = connected(loop, streams)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (served.fileno() + KEPT_BACK, hard))
+    try:
+        with socket.create_connection(streams[0].listener.getsockname()) as refused:
+            loop.until(lambda: bool(select.select([refused], [], [], 0)[0]))
+            assert refused.recv(1) == b""
+        with client, served:
+            client.sendall(b"there")
+            loop.until(lambda: bool(select.select([served], [], [], 0)[0]))
+            assert served.recv(100) == b"there"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    loop.until(lambda: not streams[0].connections)
+
+
 def test_who_reads_slowly_loses_nothing(loop: Loop, streams: tuple[StreamRelay, socket.socket]) -> None:
     client, served = connected(loop, streams)
     data, got = os.urandom(1 << 25), bytearray()
@@ -202,7 +224,7 @@ def test_datagrams_are_answered_to_whom_they_came_from(loop: Loop) -> None:
 
 
 def test_the_one_silent_for_longest_makes_room(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "_MOST", 1)
+    monkeypatch.setattr(relay, "_MOST_SENDERS", 1)
     with listening(socket.SOCK_DGRAM) as server, listening(socket.SOCK_DGRAM) as one:
         near = listening(socket.SOCK_DGRAM)
         made = DatagramRelay(cast(Any, loop), cast(Any, loop), near, to(server))

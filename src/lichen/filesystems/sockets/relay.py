@@ -16,6 +16,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.opening import Poll
+from lichen.executive.status import Failure
+from lichen.filesystems.hostlimits import require_room
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Platform
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 Connect = Callable[[], socket.socket]
 """Makes a non-blocking socket whose connection has been begun; OSError."""
 _PIECE: Final = 1 << 16
-_MOST: Final = 256
-"""Connections at a time, or senders of datagrams who may be answered."""
+_MOST: Final = 1024
+"""Connections at a time; more wait until one of them ends."""
+_MOST_SENDERS: Final = 256
+"""Senders of datagrams who may be answered."""
 _SILENCE: Final = 60.0
 """Seconds after which a sender of datagrams is forgotten."""
 
@@ -48,6 +52,15 @@ def connecting(make: Callable[[], socket.socket], address: tuple[str, int]) -> C
     return connect
 
 
+def _is_room_for(made: socket.socket) -> bool:
+    """Whether the kernel keeps enough descriptors for its own work, two sockets for each connection included."""
+    try:
+        require_room(made.fileno() + 1)
+    except Failure:
+        return False
+    return True
+
+
 class StreamRelay:
     """Takes connections of a listening socket, and carries each on to the first of `targets` that takes it."""
 
@@ -61,12 +74,15 @@ class StreamRelay:
         self.platform.watch(self.listener.fileno(), Poll.READABLE, lambda _: self._accept())
 
     def _accept(self) -> None:
-        with suppress(OSError):  # whoever came is gone, or there is no room now
+        with suppress(OSError):  # whoever came is gone
             near, _ = self.listener.accept()
             near.setblocking(False)
             connection = _Connection(self, near)
             self.connections[connection] = None
-            connection.begin()
+            if _is_room_for(near):
+                connection.begin()
+            else:
+                connection.close()
         if len(self.connections) >= _MOST:
             self.platform.unwatch(self.listener.fileno())
 
@@ -194,7 +210,7 @@ class DatagramRelay:
     def _far_of(self, sender: tuple[object, ...]) -> socket.socket:
         known = self.senders.pop(sender, None)
         if known is None:
-            if len(self.senders) >= _MOST:
+            if len(self.senders) >= _MOST_SENDERS:
                 self._forget(next(iter(self.senders)))
             far = self.target()
             self.platform.watch(far.fileno(), Poll.READABLE, lambda _: self._answer(far, sender))
