@@ -162,7 +162,7 @@ def test_wines_tools_tell_the_same_addresses(network: Lichen) -> None:
     assert found[-1] == lines(network, "hostname")[0].upper()
 
 
-@works("Network", "see whether a host answers", "windows", "ping 127.0.0.1")
+@works("Network", "see whether a host answers", "windows", "ping -n 1 127.0.0.1")
 def test_ping_of_windows_reaches_the_loopback(network: Lichen) -> None:
     found = lines(network, "ping.exe -n 1 127.0.0.1; echo $?; ping.exe -n 1 -w 50 10.255.255.1; echo $?")
     assert any(line.startswith("Reply from 127.0.0.1: bytes=32 time<1ms TTL=64") for line in found)
