@@ -225,6 +225,22 @@ for make in (lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1), lambda: 
     assert output(own, "python3", "-c", script).split() == ["made", "made"]
 
 
+def test_sockets_are_bound_to_interfaces(own: Lichen) -> None:
+    script = """
+import socket
+server = socket.create_server(("127.0.0.1", 0))
+for name in (b"lo", b"none"):
+    one = socket.socket()
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name)
+        one.connect(server.getsockname())
+        print(one.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16).rstrip(b"\\0").decode())
+    except OSError as error:
+        print(error.errno)
+"""
+    assert output(own, "python3", "-c", script).split() == ["lo", "19"]
+
+
 def test_ifconfig_and_route_do_as_on_linux(own: Lichen) -> None:
     host_program("ifconfig", "net-tools")
     script = """set -e

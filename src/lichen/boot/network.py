@@ -139,7 +139,7 @@ class MachineNetwork:
     # ---- names of hosts
 
     def _settle(self) -> None:
-        """Let the machine ask the resolvers that are on the host's loopback, where it could not reach them."""
+        """Let the machine ask the resolvers that the host itself is, where it could not reach them."""
         if self.namespace is not None and self.namespace.out:
             for address in resolvers():
                 try:
@@ -162,13 +162,24 @@ class MachineNetwork:
 
 
 def resolvers(path: str = _RESOLVERS) -> list[str]:
-    """The resolvers of the host that are on its loopback."""
+    """The resolvers of the host that are the host itself, which a machine does not reach."""
     found = []
     with suppress(OSError), open(path) as file:
         for line in file:
             words = line.split()
             if len(words) > 1 and words[0] == "nameserver":
                 with suppress(ValueError):
-                    if ipaddress.ip_address(words[1]).is_loopback:
+                    address = ipaddress.ip_address(words[1])
+                    if address.is_loopback or _is_of_host(words[1]):
                         found.append(words[1])
     return found
+
+
+def _is_of_host(address: str) -> bool:
+    """Whether an address is one of the host's own, which are the machine's too when pasta leads out."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as tried:
+            tried.bind((address, 0))
+    except OSError:
+        return False
+    return True

@@ -95,6 +95,7 @@ class SocketOption:
     SEND_LOW_WATER: Final = 19
     RECEIVE_TIMEOUT: Final = 20
     SEND_TIMEOUT: Final = 21
+    BIND_TO_DEVICE: Final = 25
     TIMESTAMP: Final = 29
     ACCEPTS_CONNECTIONS: Final = 30
     SEND_BUFFER_FORCE: Final = 32

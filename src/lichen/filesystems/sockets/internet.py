@@ -124,6 +124,7 @@ _UDP: Final = _options(
     104,  # UDP_GRO
 )
 _WRITABLE: Final = _SOCKET | _IP | _IP_6 | _TCP | _UDP
+_OF_INTERFACES: Final = _options(Level.SOCKET, SocketOption.BIND_TO_DEVICE)
 _OF_PACKETS: Final = (
     _options(Level.IP, 3)  # IP_HDRINCL
     | _options(Level.IP_6, 7, 36)  # IPV6_CHECKSUM IPV6_HDRINCL
@@ -169,16 +170,25 @@ class InternetSocket(HostSocket):
         return InternetAddress(socket.inet_pton(self.family, host), port, *more)
 
     def accepted(self, caller: Caller, host: socket.socket, options: int) -> InternetSocket:
-        return InternetSocket(caller, host, self.scheduler, self.events, options)
+        return type(self)(caller, host, self.scheduler, self.events, options)
 
 
-class RawSocket(InternetSocket):
+class OwnSocket(InternetSocket):
+    """One on a network of the machine's own, whose interfaces it may be bound to."""
+
+    __slots__ = ()
+
+    readable_options = _READABLE | _OF_INTERFACES
+    writable_options = _WRITABLE | _OF_INTERFACES
+
+
+class RawSocket(OwnSocket):
     """Packets of one protocol as they are."""
 
     __slots__ = ()
 
-    readable_options = _READABLE | _OF_PACKETS
-    writable_options = _WRITABLE | _OF_PACKETS
+    readable_options = OwnSocket.readable_options | _OF_PACKETS
+    writable_options = OwnSocket.writable_options | _OF_PACKETS
 
 
 class InternetSockets:
@@ -202,7 +212,9 @@ class InternetSockets:
         host = self._network.socket(self._family, type | flags, protocol)
         try:
             require_room(host.fileno())
-            kind = RawSocket if type == SocketType.RAW else InternetSocket
+            kind = OwnSocket if self._network.is_own else InternetSocket
+            if type == SocketType.RAW:
+                kind = RawSocket
             return kind(caller, host, self._scheduler, self._events, options)
         except BaseException:
             host.close()

@@ -73,7 +73,7 @@ def setsockopt(thread: Thread, fd: Fd, level: Int, name: Int, value: Address, le
     found = socket_of(thread, fd)
     if not 0 <= length <= _LARGEST:
         raise Failure(Status.INVALID_PARAMETER)
-    if level == Level.SOCKET and length < _INT.size:
+    if level == Level.SOCKET and length < _INT.size and name != SocketOption.BIND_TO_DEVICE:  # a name
         raise Failure(Status.INVALID_PARAMETER)
     data = thread.memory.read(value, length) if length else b""
     if level == Level.SOCKET and name in _RECEIVE_TIMEOUTS:
