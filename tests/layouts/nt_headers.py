@@ -84,6 +84,20 @@ IN_C = {
         },
         only=tuple(name for name in network_requests.IpForwardRow._fields if name != "metrics"),
     ),
+    network_requests.IfRow: Helper(
+        "MIB_IFROW",
+        members={
+            "name": "wszName",
+            "interface": "dwIndex",
+            "type": "dwType",
+            "mtu": "dwMtu",
+            "speed": "dwSpeed",
+            "length": "dwPhysAddrLen",
+            "physical_address": "bPhysAddr",
+            "admin_status": "dwAdminStatus",
+            "oper_status": "dwOperStatus",
+        },
+    ),
     network_requests.IpNetRow: Helper(
         "MIB_IPNETROW",
         members={

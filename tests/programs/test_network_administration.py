@@ -14,6 +14,7 @@ from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.administration import Session, works
 from tests.programs.conftest import Lichen
+from tests.programs.terminal import User
 from tests.toolchain import Toolchain, host_program
 
 WINDOWS = Path(__file__).parent / "windows"
@@ -141,6 +142,25 @@ def test_addresses_that_linux_adds(on: Sessions) -> None:
         assert "10.1.0.0/24 (mask 255.255.255.0)" in told
     on.linux("ip addr del 10.1.0.1/24 dev wire")
     assert "10.1.0.1" not in on.windows("netsh interface ip show addresses")
+
+
+@works("Network", "add or delete an address", "linux", "ip addr add fd01::1/64 dev wire")
+@works("Network", "add or delete an address", "windows", "netsh interface ipv6 add address wire fd01::2/64")
+@works("Network", "add or delete an address", "windows", "netsh interface ipv6 delete address wire fd01::2")
+@works("Network", "see the addresses", "windows", "netsh interface ipv6 show addresses")
+@works("Network", "add or delete a route", "windows", "route -6 add fd02::/32 fd01::9")
+@works("Network", "see the routes", "linux", "ip -6 route show")
+def test_ipv6(on: Sessions) -> None:
+    on.linux("ip addr add fd01::1/64 dev wire")
+    assert row(on.windows("netsh interface ipv6 show addresses"), "fd01::1")[:2] == ["Manual", "Preferred"]
+    on.windows("netsh interface ipv6 add address wire fd01::2/64")
+    assert " fd01::2/64 " in on.linux("ip addr show dev wire")
+    on.windows("route -6 add fd02::/32 fd01::9")
+    assert row(on.linux("ip -6 route show"), "fd02::/32")[1:5] == ["via", "fd01::9", "dev", "wire"]
+    on.windows("netsh interface ipv6 delete address wire fd01::2")
+    assert "fd01::2" not in on.linux("ip addr show dev wire")
+    on.linux("ip -6 route del fd02::/32; ip addr del fd01::1/64 dev wire")
+    assert "fd01::1" not in on.windows("netsh interface ipv6 show addresses")
 
 
 @works("Network", "see the addresses", "linux", "ifconfig")
@@ -428,6 +448,18 @@ def test_hosts_that_answer(on: Sessions) -> None:
     on.linux("ip addr flush dev wire")
 
 
+def test_ping_counts_until_it_is_interrupted(on: Sessions) -> None:
+    user = User(on.command, "run", "--", "cmd.exe", "/c", "ping -t 127.0.0.1")
+    try:
+        user.sees(b"Reply from 127.0.0.1")
+        user.types(b"\x03")
+        user.sees(b"Ping statistics for 127.0.0.1:")
+        user.sees(b"(0% loss)")
+        assert user.process.wait(20) != 0
+    finally:
+        user.close()
+
+
 # ---- what is refused: with the reason, and a status that tells
 
 FOR_ADMINISTRATORS: dict[Session, list[str]] = {
@@ -485,6 +517,8 @@ WRONG: dict[Session, dict[str, str]] = {
         "netsh interface ip set address wire dhcp": "Only addresses that are static",
         "netsh interface ip delete address wire 10.9.0.1": "Element not found.",
         "netsh interface ip reset": "command was not found",
+        "netsh /?": "Usage: netsh",
+        "netsh interface ip set dnsservers lo static 10.0.0.1": "command was not found",
         "netsh advfirewall show allprofiles": "command was not found",
         "ipconfig /frob": "unrecognized or incomplete command line",
         "ipconfig /release": "no adapter is in the state permissible",

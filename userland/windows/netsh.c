@@ -71,17 +71,19 @@ static NET_IFINDEX need_interface(const wchar_t *word) {
 
 /* ---- what is shown */
 
+/* The adapters with their addresses of the family, to be freed; NULL after a message. */
 static IP_ADAPTER_ADDRESSES *adapters(void) {
-    ULONG size = 1 << 15;
-    for (int tries = 0; tries < 4; tries++) {
-        IP_ADAPTER_ADDRESSES *found = malloc(size);
-        ULONG error = found ? GetAdaptersAddresses(family, GAA_FLAG_INCLUDE_GATEWAYS, NULL, found, &size) : 1;
-        if (!error)
-            return found;
+    ULONG size = 1 << 15, error = ERROR_BUFFER_OVERFLOW;
+    IP_ADAPTER_ADDRESSES *found = NULL;
+    for (int tries = 0; tries < 4 && error == ERROR_BUFFER_OVERFLOW; tries++) {
         free(found);
-        if (error != ERROR_BUFFER_OVERFLOW)
-            return NULL;
+        found = malloc(size);
+        error = found ? GetAdaptersAddresses(family, GAA_FLAG_INCLUDE_GATEWAYS, NULL, found, &size) : ERROR_OUTOFMEMORY;
     }
+    if (!error)
+        return found;
+    free(found);
+    refuse(error);
     return NULL;
 }
 
@@ -108,7 +110,7 @@ static int show_interfaces(NET_IFINDEX only) {
     }
     say(L"\n");
     free(all);
-    return 0;
+    return all == NULL;
 }
 
 static const wchar_t *socket_text(const SOCKET_ADDRESS *address) {
@@ -153,7 +155,7 @@ static int show_ipv4(NET_IFINDEX only, int with_addresses, int with_servers) {
     }
     say(L"\n");
     free(all);
-    return 0;
+    return all == NULL;
 }
 
 static int show_ipv6(NET_IFINDEX only, int with_servers) {
@@ -175,7 +177,7 @@ static int show_ipv6(NET_IFINDEX only, int with_servers) {
     }
     say(L"\n");
     free(all);
-    return 0;
+    return all == NULL;
 }
 
 static int show_routes(NET_IFINDEX only) {
@@ -436,6 +438,8 @@ int wmain(int count, wchar_t **words) {
             done = set_state(count - 4, words + 4);
         return done < 0 ? not_found(count, words) : done;
     }
+    if (count == 2 && (is_option(words[1], L"?") || !_wcsicmp(words[1], L"help")))
+        return usage();
     if (count < 5 || _wcsicmp(words[1], L"interface"))
         return count > 1 ? not_found(count, words) : usage();
     family = !_wcsicmp(words[2], L"ipv6") ? AF_INET6 : AF_INET;

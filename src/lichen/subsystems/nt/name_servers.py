@@ -62,11 +62,14 @@ def get_search_list(thread: Thread, arguments: int) -> int:
 
 
 def get_servers(thread: Thread, arguments: int) -> int:
-    """The name servers of a family, or all of them."""
+    """The name servers of a family, or all of them.
+
+    That there is none is an error for IPv4 alone: iphlpapi tells no addresses of a machine when it hears one.
+    """
     family, at, size_at = _SERVERS.read(thread.memory, arguments)
     size = _FAMILY_SIZES.get(family)
     servers = [each for each in _settings(thread).servers if size in (None, len(each.host))]
-    if not servers:
+    if not servers and family == AF_INET:
         return _NO_SERVERS
     data = _ARRAY.pack(ServerArray(len(servers), len(servers)))
     for server in servers:

@@ -24,6 +24,7 @@ from lichen.subsystems.nt.network import setters
 from lichen.subsystems.nt.network.device import TABLES
 from lichen.subsystems.nt.network.tables import IPV4, IPV6, NDIS, TCP, UDP
 from lichen.subsystems.nt.records.network_requests import (
+    IfRow,
     IpForwardRow,
     IpForwardRow2,
     IpNetRow,
@@ -294,9 +295,8 @@ def test_neighbours_are_kept_forgotten_and_flushed(machine: Machine) -> None:
 
 
 def test_an_interface_is_set_down(machine: Machine) -> None:
-    machine.memory.write(ROW + 512, struct.pack("<I", 2))
-    machine.memory.write(ROW + 540, struct.pack("<II", 2, 1))
-    assert call(machine, "SetIfEntry", ROW) == setters.SUCCESS
+    row = IfRow(bytes(512), 2, 6, 0, 0, 0, bytes(8), 2, 1)
+    assert call(machine, "SetIfEntry", put(machine, row)) == setters.SUCCESS
     assert machine.network.requests == [SetInterface(2, flags=0x1042)]
 
 

@@ -31,6 +31,7 @@ from lichen.subsystems.nt.network.interfaces import index_of
 from lichen.subsystems.nt.network.tables import configuration, packer
 from lichen.subsystems.nt.records import POINTER, ULONG
 from lichen.subsystems.nt.records.network_requests import (
+    IfRow,
     IpForwardRow,
     IpForwardRow2,
     IpNetRow,
@@ -65,11 +66,10 @@ _BROADCASTS_FROM: Final = 31
 """A net of longer prefixes has no address for all."""
 _INVALID_ENTRY: Final = 2
 _ADMIN_UP, _ADMIN_DOWN = 1, 2
-_IF_INDEX_AT, _ADMIN_STATUS_AT = 512, 540
 """Where dwIndex and dwAdminStatus are in a MIB_IFROW, behind its name."""
 
 _FORWARD, _NET, _UNICAST = packer(IpForwardRow), packer(IpNetRow), packer(UnicastRow)
-_FORWARD_2, _NET_2 = packer(IpForwardRow2), packer(IpNetRow2)
+_FORWARD_2, _NET_2, _INTERFACE = packer(IpForwardRow2), packer(IpNetRow2), packer(IfRow)
 
 
 class _Call:
@@ -322,15 +322,12 @@ def _initialises(layout: Layout[Any], values: dict[str, bytes]) -> Callable[[_Ca
 
 def _set_interface(call: _Call) -> None:
     """SetIfEntry, which sets an interface up or down and nothing else."""
-    memory, row = call.thread.memory, call.argument(0)
-    if not row:
-        raise Failure(Status.INVALID_PARAMETER)
-    index, status = (ULONG.read(memory, row + at) for at in (_IF_INDEX_AT, _ADMIN_STATUS_AT))
-    wanted = index_of(call.machine, 0, index)
-    if status not in (_ADMIN_UP, _ADMIN_DOWN):
+    row = call.row(_INTERFACE)
+    wanted = index_of(call.machine, 0, row.interface)
+    if row.admin_status not in (_ADMIN_UP, _ADMIN_DOWN):
         raise Failure(Status.INVALID_PARAMETER)
     flags = next(each.flags for each in call.network.interfaces() if each.index == wanted)
-    flags = flags | InterfaceFlag.UP if status == _ADMIN_UP else flags & ~InterfaceFlag.UP
+    flags = flags | InterfaceFlag.UP if row.admin_status == _ADMIN_UP else flags & ~InterfaceFlag.UP
     call.change(SetInterface(wanted, flags=flags))
 
 

@@ -131,6 +131,21 @@ class IpForwardRow(NamedTuple):
     metrics: Annotated[tuple[int, ...], Array(u32, 5)]
 
 
+@padded_to(860)
+class IfRow(NamedTuple):
+    """MIB_IFROW; counts and a description follow."""
+
+    name: Annotated[bytes, Bytes(512, align=2)]
+    interface: u32
+    type: u32
+    mtu: u32
+    speed: u32
+    length: u32
+    physical_address: Annotated[bytes, Bytes(8)]
+    admin_status: u32
+    oper_status: u32
+
+
 class IpNetRow(NamedTuple):
     """MIB_IPNETROW."""
 
