@@ -163,6 +163,18 @@ def test_ipv6(on: Sessions) -> None:
     assert "fd01::1" not in on.windows("netsh interface ipv6 show addresses")
 
 
+@pytest.mark.parametrize(("server", "family"), [("10.0.0.53", "ipv6"), ("fd00::53", "ipv4")])
+def test_addresses_are_told_without_name_servers_of_their_family(
+    on: Sessions, server: str, family: str
+) -> None:
+    before = on.linux("cat /etc/resolv.conf")
+    on.linux(f"echo nameserver {server} >/etc/resolv.conf")
+    told = on.windows(f"netsh interface {family} show addresses"), on.windows("ipconfig /all")
+    on.linux(f"echo {shlex.quote(before)} >/etc/resolv.conf")
+    assert ("127.0.0.1" if family == "ipv4" else "::1") in told[0].split()
+    assert server in told[1].split()
+
+
 @works("Network", "see the addresses", "linux", "ifconfig")
 @works(
     "Network", "give an interface its one address", "windows",

@@ -37,7 +37,7 @@ _ACCEPT_CUT, _STREAM_ONLY, _NOT_RECURSIVE, _NOT_BY_WIRE, _NOT_BY_FILE = 0x1, 0x2
 _ERROR_INVALID_NAME: Final = 123
 _ERROR_MORE_DATA: Final = 234
 _ERROR_TIMEOUT: Final = 1460
-_SERVER_FAILURE, _NAME_ERROR, _NO_RECORDS, _NO_SERVERS = 9002, 9003, 9501, 9852
+_SERVER_FAILURE, _NAME_ERROR, _NO_RECORDS = 9002, 9003, 9501
 _NO_RECORD_HERE: Final = 9701  # DNS_ERROR_RECORD_DOES_NOT_EXIST
 _ERRORS: Final = {
     Outcome.NO_SUCH_NAME: _NAME_ERROR,
@@ -64,13 +64,11 @@ def get_search_list(thread: Thread, arguments: int) -> int:
 def get_servers(thread: Thread, arguments: int) -> int:
     """The name servers of a family, or all of them.
 
-    That there is none is an error for IPv4 alone: iphlpapi tells no addresses of a machine when it hears one.
+    That there is none is an empty list and no error, for which iphlpapi would tell no addresses either.
     """
     family, at, size_at = _SERVERS.read(thread.memory, arguments)
     size = _FAMILY_SIZES.get(family)
     servers = [each for each in _settings(thread).servers if size in (None, len(each.host))]
-    if not servers and family == AF_INET:
-        return _NO_SERVERS
     data = _ARRAY.pack(ServerArray(len(servers), len(servers)))
     for server in servers:
         name = encode(server._replace(port=0))
