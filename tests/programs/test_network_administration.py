@@ -519,6 +519,8 @@ WRONG: dict[Session, dict[str, str]] = {
         "route add 10.9.0.0 mask 255.255.0.0 what": "bad gateway address what",
         "route add 10.9.0.0 mask 255.255.0.0 127.0.0.1 if 99": "bad argument 99",
         "route change 10.9.0.0 mask 255.255.0.0 127.0.0.1": "Element not found.",
+        "route -p add 10.9.0.0 mask 255.255.0.0 127.0.0.1": "no route is kept for the next start",
+        "route -f": "bad option -f",
         "route frob": "Manipulates network routing tables.",
         "arp -s 10.9.0.1 00-11": "The parameter is incorrect.",
         "arp -s what 00-11-22-33-44-55": "bad IP address: what",

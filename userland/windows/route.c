@@ -170,8 +170,10 @@ static int read_words(int count, wchar_t **words, struct asked *asked) {
             asked->only_4 = 1;
         else if (is_option(word, L"6"))
             asked->only_6 = 1;
+        else if (is_option(word, L"p"))
+            return complain(L"route: no route is kept for the next start: -p is not supported\n"), 0;
         else if (*word == L'-' || *word == L'/')
-            return 0;
+            return complain(L"route: bad option %ls\n", word), 0;
         else if (!asked->command)
             asked->command = word;
         else if (next && !_wcsicmp(word, L"mask"))
