@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from lichen.executive.io.anonymous import create_pipe
@@ -21,10 +23,10 @@ from lichen.executive.network.sockets import (
     SocketOption,
     SocketType,
 )
-from lichen.executive.status import Failure, Interrupted, Status
+from lichen.executive.status import POSIX, Failure, Interrupted, Status
 from lichen.executive.wait import Blocks
 from lichen.filesystems.pipe import Pipes
-from lichen.filesystems.sockets import localfamily
+from lichen.filesystems.sockets import local, localfamily
 from lichen.filesystems.sockets.local import DEFAULT_BUFFER, LocalSocket
 from lichen.filesystems.sockets.localfamily import LocalSockets
 from tests.unit.kernel import Call, Kernel, status_of
@@ -76,6 +78,22 @@ def kernel() -> Kernel:
 @pytest.fixture
 def sockets(kernel: Kernel) -> Sockets:
     return Sockets(kernel)
+
+
+def test_what_waits_in_all_of_them_is_bounded(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_MOST_WAITING", 5000)
+    one, other = sockets.pair(options=NONBLOCKING)
+    more, _ = sockets.pair(DATAGRAM, options=NONBLOCKING)
+    sockets.send(one, bytes(3000))
+    sockets.send(more, bytes(3000))
+    for socket in (one, more):
+        assert status_of(sockets.send, socket, b"x") == POSIX | errno.ENOBUFS
+    sockets.receive(other, 3000)
+    sockets.send(more, b"x")
+    for socket in (one, more):
+        socket.release()
+    other.release()
+    assert sockets.family.waiting == 3000 + 1 + 2 * local.OVERHEAD
 
 
 class TestStream:

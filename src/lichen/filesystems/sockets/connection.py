@@ -28,7 +28,7 @@ from lichen.executive.wait import TIMED_OUT, Blocks, Condition, Wait
 from lichen.filesystems.sockets.local import BOTH, RECEIVING, SENDING, LocalSocket
 
 if TYPE_CHECKING:
-    from lichen.filesystems.sockets.local import Driver
+    from lichen.filesystems.sockets.localdriver import Driver
 
 _LONGEST_QUEUE: Final = 4096
 

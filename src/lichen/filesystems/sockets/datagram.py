@@ -14,7 +14,7 @@ from lichen.executive.wait import Blocks
 from lichen.filesystems.sockets.local import SENDING, Item, LocalSocket
 
 if TYPE_CHECKING:
-    from lichen.filesystems.sockets.local import Driver
+    from lichen.filesystems.sockets.localdriver import Driver
 
 _LONGEST_QUEUE: Final = 10
 """More messages than these wait only for those who are connected to each other."""

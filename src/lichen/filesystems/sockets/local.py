@@ -8,9 +8,10 @@ Source: unix(7), socket(7).
 
 from __future__ import annotations
 
+import errno
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.io.attributes import Attributes, Kind
 from lichen.executive.io.file import Pollers
@@ -35,17 +36,21 @@ from lichen.executive.network.sockets import (
 from lichen.executive.network.table import BufferUse, ConnectionState, Queues
 from lichen.executive.security import modes
 from lichen.executive.security.tokens import Capability
-from lichen.executive.status import Failure, Status
+from lichen.executive.status import POSIX, Failure, Status
 from lichen.executive.wait import TIMED_OUT, Blocks, Wait, Waitable
 
 if TYPE_CHECKING:
     from lichen.executive.io.location import Location
     from lichen.executive.io.node import Node
     from lichen.executive.objects.object import Object
+    from lichen.filesystems.sockets.localdriver import Driver
 
 DEFAULT_BUFFER: Final = 212992
 LARGEST_BUFFER: Final = 2 * DEFAULT_BUFFER
 SMALLEST_BUFFER: Final = 4608
+_MOST_WAITING: Final = 1 << 28
+"""Bytes that may wait in the sockets of a machine, which are the kernel's memory (G7)."""
+_NO_ROOM: Final = POSIX | errno.ENOBUFS
 OVERHEAD: Final = 768
 """What a message costs besides its bytes."""
 _MESSAGE_OVERHEAD: Final = 32
@@ -99,35 +104,6 @@ class Item:
         """Nobody will receive this."""
         for thing in self.objects:
             thing.release()
-
-
-class Names(Protocol):
-    """Names that begin with a zero byte and are in no folder."""
-
-    def take(self, name: bytes, socket: LocalSocket) -> bytes: ...
-    def get(self, name: bytes) -> LocalSocket | None: ...
-    def give_back(self, name: bytes, socket: LocalSocket) -> None: ...
-
-
-class OnTheirWay(Protocol):
-    """What lies in messages."""
-
-    def check(self, objects: tuple[Object, ...]) -> None: ...
-    def departed(self, objects: tuple[Object, ...]) -> None: ...
-    def arrived(self, objects: tuple[Object, ...]) -> None: ...
-    def one_closed(self) -> None: ...
-    def discard(self, objects: tuple[Object, ...]) -> None: ...
-
-
-class Driver(Protocol):
-    """What the sockets of a machine have in common."""
-
-    @property
-    def names(self) -> Names: ...
-    @property
-    def rights(self) -> OnTheirWay: ...
-    def deadline(self, timeout: float | None) -> float | None: ...
-    def caller(self, caller: Caller | None) -> Caller: ...
 
 
 class LocalSocket(Socket):
@@ -234,6 +210,7 @@ class LocalSocket(Socket):
     def enqueue(self, item: Item) -> None:
         """A message for this socket has come."""
         item.sender.sent += item.charge
+        self.driver.waiting += item.charge
         self.inbox.append(item)
         if item.objects:
             self.driver.rights.departed(item.objects)
@@ -245,6 +222,7 @@ class LocalSocket(Socket):
         sender = item.sender
         was_writable = sender.is_writable()
         sender.sent -= item.charge
+        self.driver.waiting -= item.charge
         if item.objects:
             self.driver.rights.arrived(item.objects)
         self.room.wake()
@@ -351,7 +329,9 @@ class LocalSocket(Socket):
     def item_of(
         self, caller: Caller | None, message: Message, data: bytes, objects: tuple[Object, ...]
     ) -> Item:
-        """A message of this sender that is ready to be queued."""
+        """A message of this sender that is ready to be queued; ENOBUFS when too much waits on the machine."""
+        if self.driver.waiting > _MOST_WAITING:
+            raise Failure(_NO_ROOM)
         self.driver.rights.check(objects)
         credentials = message.credentials or self.driver.caller(caller).credentials
         for thing in objects:

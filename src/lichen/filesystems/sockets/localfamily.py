@@ -35,6 +35,7 @@ class LocalSockets:
         self._scheduler = scheduler
         self.names = AbstractNames()
         self.rights = Rights()
+        self.waiting = 0
 
     def create(self, caller: Caller, type: int, protocol: int, options: int) -> LocalSocket:
         if protocol not in _PROTOCOLS:

@@ -18,7 +18,7 @@ from lichen.filesystems.sockets.local import Item, LocalSocket
 
 if TYPE_CHECKING:
     from lichen.executive.objects.object import Object
-    from lichen.filesystems.sockets.local import Driver
+    from lichen.filesystems.sockets.localdriver import Driver
 
 _PIECE: Final = 65536
 """A long write is queued in pieces of this size, as room becomes free."""
