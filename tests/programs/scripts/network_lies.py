@@ -57,16 +57,16 @@ def message(protocol: int) -> bytes:
         body = bytearray(chosen.choice((24, 56, 56, 72)))
         body[:4] = bytes((chosen.choice((1, 2, 10, 16, 17, 0)), chosen.choice((0, 6, 17, 255)), 0, 0))
         body[4:8] = number()
-    body = spoilt(body) + b"".join(
+    lies = spoilt(body) + b"".join(
         attribute(chosen.randrange(62), value()) for _ in range(chosen.randrange(5))
     )
     if chosen.random() < 0.15:
-        body = body[: chosen.randrange(len(body) + 1)]
+        lies = lies[: chosen.randrange(len(lies) + 1)]
     flags = 1 | chosen.choice((0, 4, 0x100, 0x200, 0x300, 0x300, 0x400, 0x600, 0xE00, 0x704))
-    length = 16 + len(body) if chosen.random() < 0.9 else chosen.choice(EDGES)
+    length = 16 + len(lies) if chosen.random() < 0.9 else chosen.choice(EDGES)
     return (
         struct.pack("=IHHII", length, type, flags, chosen.randrange(9), chosen.choice((0, 0, 1, 2**32 - 1)))
-        + body
+        + lies
     )
 
 
@@ -77,6 +77,8 @@ def attempt(operation: Callable[..., object], *arguments: object) -> object:
         return None
 
 
+protocol = ROUTE
+asked = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
 for at in range(int(sys.argv[2])):
     if at % 500 == 0:
         protocol = ROUTE if at % 1000 else SOCK_DIAG
