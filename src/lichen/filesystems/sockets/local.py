@@ -171,7 +171,8 @@ class LocalSocket(Socket):
         if not isinstance(address, LocalAddress) or not address.text:
             raise Failure(Status.INVALID_PARAMETER)
         if address.name is None:
-            found = self.driver.names.get(address.text)
+            named = self.driver.names.get(address.text)
+            found = named if isinstance(named, LocalSocket) else None
         else:
             (start, components, walk), context = address.name, caller.context
             node = find(context, start, components, walk | Walk.FOLLOW).node

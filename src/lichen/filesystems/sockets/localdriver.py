@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from lichen.executive.network.sockets import Caller
+    from lichen.executive.network.sockets import Caller, Socket
     from lichen.executive.objects.object import Object
-    from lichen.filesystems.sockets.local import LocalSocket
 
 
 class Names(Protocol):
     """Names that begin with a zero byte and are in no folder."""
 
-    def take(self, name: bytes, socket: LocalSocket) -> bytes: ...
-    def get(self, name: bytes) -> LocalSocket | None: ...
-    def give_back(self, name: bytes, socket: LocalSocket) -> None: ...
+    def take(self, name: bytes, socket: Socket) -> bytes: ...
+    def get(self, name: bytes) -> Socket | None: ...
+    def give_back(self, name: bytes, socket: Socket) -> None: ...
 
 
 class OnTheirWay(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final
 
-from lichen.executive.network.sockets import Caller, SocketType
+from lichen.executive.network.sockets import Caller, Socket, SocketType
 from lichen.executive.status import Failure, Status
 from lichen.filesystems.sockets.connection import ConnectedSocket, PacketSocket
 from lichen.filesystems.sockets.datagram import DatagramSocket
@@ -69,10 +69,10 @@ class AbstractNames:
     """Names that begin with a zero byte and are in no folder."""
 
     def __init__(self) -> None:
-        self._sockets: dict[bytes, LocalSocket] = {}
+        self._sockets: dict[bytes, Socket] = {}
         self._next = 0
 
-    def take(self, name: bytes, socket: LocalSocket) -> bytes:
+    def take(self, name: bytes, socket: Socket) -> bytes:
         """Give `socket` a name; one of five digits when it asks for none. ADDRESS_IN_USE."""
         if not name:
             name = self._choose()
@@ -81,10 +81,10 @@ class AbstractNames:
         self._sockets[name] = socket
         return name
 
-    def get(self, name: bytes) -> LocalSocket | None:
+    def get(self, name: bytes) -> Socket | None:
         return self._sockets.get(name)
 
-    def give_back(self, name: bytes, socket: LocalSocket) -> None:
+    def give_back(self, name: bytes, socket: Socket) -> None:
         """Let others take a name, if it is this socket that has it."""
         if self._sockets.get(name) is socket:
             del self._sockets[name]
