@@ -16,7 +16,7 @@ from lichen.boot.drives import find_userland
 from tests import userlands
 from tests.programs.conftest import Lichen, children_of, eventually
 from tests.programs.test_own_network import end, may_have_namespaces
-from tests.toolchain import host_program
+from tests.toolchain import Toolchain, host_program
 
 HERE = Path(__file__).parent
 CALLS = int(os.environ.get("FUZZ_CALLS", "100000"))
@@ -135,3 +135,28 @@ def test_a_port_that_is_taken_leaves_nothing(lichen: Lichen) -> None:
     kernel = int(lichen.facts()["pid"])
     os.kill(kernel, 9)
     eventually(lambda: is_refused(free))
+
+
+def test_a_windows_server_is_killed_while_all_its_requests_wait(
+    lichen: Lichen, windows_c: Toolchain, tmp_path: Path
+) -> None:
+    """AcceptEx, select, WSAPoll and a receive end with it, and so do its sockets, on the machine as on the host."""
+    if find_userland() is None:
+        pytest.skip(userlands.MISSING)
+    shutil.copy(windows_c.compile(HERE / "windows" / "pending.c", "-lws2_32"), tmp_path / "pending.exe")
+    words = ("--network", "none", "--share", f"{tmp_path}:/programs:ro")
+    assert lichen.run("run", *words, "cat", "/proc/net/dev").returncode == 0
+    ask = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 5050)))"
+    kernel, before = int(lichen.facts()["pid"]), Counter[str]()
+    for turn in range(2):
+        client = lichen.start("run", *words, "--", "/programs/pending.exe")
+        assert client.stdout is not None
+        process = client.stdout.readline().decode().strip()
+        assert process.isdigit(), client.communicate()
+        assert lichen.run("run", "kill", "-9", process).returncode == 0
+        client.communicate(timeout=20)
+        assert lichen.run("run", "python3", "-c", ask).stdout == b"111\n"
+        sockets = descriptors_of(kernel)["socket"]
+        assert not turn or sockets == before["socket"]
+        before["socket"] = sockets
+    assert "Traceback" not in lichen.log()
