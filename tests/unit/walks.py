@@ -6,6 +6,7 @@ that gave it, so its module is of no room, as are those of the standard library,
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,9 +63,11 @@ def walk(call: Callable[[], object]) -> list[Entry]:
             here.pop()
 
     before = sys.getprofile()
+    gc.disable()  # what a collection ends is no part of the walk
     sys.setprofile(profile)
     try:
         call()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return entries
