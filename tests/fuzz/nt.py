@@ -24,16 +24,14 @@ from lichen.executive.io.opening import Access, Disposition, Open
 from lichen.executive.objects.handles import HandleTable, handle_of
 from lichen.executive.processes import Process, Thread
 from lichen.executive.registry import Registry
-from lichen.subsystems.nt import pe, registry_seeds, types, userland
+from lichen.subsystems.nt import network_devices, pe, registry_seeds, types, userland
 from lichen.subsystems.nt.allocations import Allocation
 from lichen.subsystems.nt.devices import fill_namespace
 from lichen.subsystems.nt.loader import HIGHEST_ADDRESS, PeLoader
 from lichen.subsystems.nt.named_pipes import NamedPipes
-from lichen.subsystems.nt.network import device as network
 from lichen.subsystems.nt.protection import PAGE_READWRITE
 from lichen.subsystems.nt.records.common import ObjectAttributes, UnicodeString
 from lichen.subsystems.nt.shared_data import system_time
-from lichen.subsystems.nt.sockets import requests as sockets
 from lichen.subsystems.nt.state import NtProcess, NtThread
 from lichen.subsystems.nt.subsystem import NtSubsystem
 from tests.fuzz.arguments import WORD, Source
@@ -183,8 +181,7 @@ class NtHalf:
             world.state.namespace, world.state.drives, find(context, context.root, ("dev", "null"))
         )
         world.state.namespace.make("Device").insert("NamedPipe", NamedPipes())
-        sockets.install(world.state.namespace)
-        network.install(world.state.namespace)
+        network_devices.install(world.state.namespace)
         world.devices.families.configuration = cast(Any, Network())
         create = Open(Access.READ | Access.WRITE, Disposition.CREATE, mode=0o755)
         self.ntdll = cast(File, create_file(context, context.root, ("ntdll.dll",), create))

@@ -34,7 +34,7 @@ from lichen.platforms.thishost import ThisHost
 from lichen.subsystems.linux.files import opened_for_execution
 from lichen.subsystems.linux.procfs import sysfs, tree
 from lichen.subsystems.linux.procfs.subjects import Whole
-from lichen.subsystems.linux.sockdiag.socket import DiagnosisSockets
+from lichen.subsystems.linux.sockdiag.driver import DiagnosisSockets
 from lichen.subsystems.linux.subsystem import LinuxSubsystem
 from lichen.subsystems.linux.types import path_of
 from tests.fuzz.guests import ARENA, SIZE, Guest, Platform

@@ -15,14 +15,12 @@ from lichen.executive.io.lookup import find
 from lichen.executive.objects.namespace import Directory
 from lichen.executive.registry import Registry
 from lichen.executive.status import Failure
-from lichen.subsystems.nt import mount_manager, registry_seeds, time_zone
+from lichen.subsystems.nt import mount_manager, network_devices, registry_seeds, time_zone
 from lichen.subsystems.nt.console import files as console_files
 from lichen.subsystems.nt.devices import fill_namespace
 from lichen.subsystems.nt.named_pipes import NamedPipes
-from lichen.subsystems.nt.network import device as network
 from lichen.subsystems.nt.shared_data import system_time
 from lichen.subsystems.nt.sids import sid_text, user_sid
-from lichen.subsystems.nt.sockets import requests
 
 if TYPE_CHECKING:
     from lichen.executive.io.context import FileSystemContext
@@ -40,8 +38,7 @@ def make_namespace(context: FileSystemContext, drives: dict[str, Location]) -> D
     root.make("Device").insert("NamedPipe", NamedPipes())
     console_files.install(root)
     mount_manager.install(root, tuple(drives))
-    requests.install(root)
-    network.install(root)
+    network_devices.install(root)
     return root
 
 

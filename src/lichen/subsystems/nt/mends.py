@@ -17,9 +17,8 @@ from contextlib import suppress
 from typing import Final
 
 from lichen.executive.status import Failure
-from lichen.subsystems.nt import socket_mends, stub_mends
+from lichen.subsystems.nt import stub_mends
 from lichen.subsystems.nt.image_code import CALL, ImageCode, Part
-from lichen.subsystems.nt.network import mends as network_mends
 from lichen.subsystems.nt.pe import EXPORT_DIRECTORY, PeFile
 from lichen.subsystems.nt.records import LONG, ULONG, ULONG64
 from lichen.subsystems.nt.unixcalls import KERNEL, MAKE_SYMBOLIC_LINK
@@ -43,6 +42,9 @@ _IN_A_TRACED_LOOP: Final = re.compile(
 """The same where a message is written in between: one such test with `jne` onwards, and soon another."""
 
 
+_NETWORK: Final = ("ws2_32.dll", "iphlpapi.dll")
+
+
 def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
     """Mend an image that is about to be shared; `dispatcher` is where Wine's DLLs call their Unix halves."""
     if file.data[_SIGNATURE : _SIGNATURE + len(_BUILTIN)] != _BUILTIN:
@@ -56,13 +58,23 @@ def mend(file: PeFile, image: bytearray, dispatcher: int) -> None:
             mending.first_pipes()
         elif mending.name == "shell32.dll":
             mending.deletion()
-        elif mending.name == "ws2_32.dll":
-            socket_mends.mend(mending, dispatcher)
-        elif mending.name == network_mends.NAME:
-            network_mends.mend(mending, dispatcher)
+        elif mending.name in _NETWORK:
+            _mend_network(mending.name, mending, dispatcher)
         elif not file.is_dll:
             mending.walks()
         stub_mends.mend(mending, mending.name, dispatcher)
+
+
+def _mend_network(name: str, mending: ImageCode, dispatcher: int) -> None:
+    """What these need is much to import, and few programs load them."""
+    if name == "ws2_32.dll":
+        from lichen.subsystems.nt import socket_mends
+
+        socket_mends.mend(mending, dispatcher)
+    else:
+        from lichen.subsystems.nt.network import mends
+
+        mends.mend(mending, dispatcher)
 
 
 class _Mending(ImageCode):

@@ -10,23 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lichen.abi.layout import layout
-from lichen.executive.status import Failure, Status
+from lichen.executive.status import Status
 from lichen.executive.wait import Blocks
-from lichen.subsystems.nt import crash, links, name_servers, power
-from lichen.subsystems.nt.network import notifications, setters
-from lichen.subsystems.nt.objects import file_of
+from lichen.subsystems.nt import crash, links, power
 from lichen.subsystems.nt.records import MODEL, ULONG64
 from lichen.subsystems.nt.records.unixcalls import LinkRequest, TextRoom
-from lichen.subsystems.nt.resolving import (
-    get_address_information,
-    get_host_by_address,
-    get_host_by_name,
-    get_name_information,
-)
 from lichen.subsystems.nt.shared_data import system_time
-from lichen.subsystems.nt.sockets.afd import AfdFile
 from lichen.subsystems.nt.state import nt_of_process
-from lichen.subsystems.nt.types import Named, Result, read_string, read_text, to_bytes
+from lichen.subsystems.nt.types import Named, Result, read_string, read_text
 
 if TYPE_CHECKING:
     from lichen.executive.processes import Thread
@@ -40,9 +31,9 @@ HANDLE_BASE: Final = 0x77000000
 KERNEL: Final = HANDLE_BASE - 1
 """The handle by which what is mended in Wine's DLLs asks the kernel itself (mends)."""
 MAKE_SYMBOLIC_LINK, IS_SOCKET = 0, 8
-_WSAEFAULT: Final = 10014
 _ROOM, _LINK = layout(TextRoom, MODEL), layout(LinkRequest, MODEL)
 _NTDLL: Final = "ntdll.dll"
+_NETWORK: Final = ("ws2_32.dll", "dnsapi.dll")
 _UNWIND: Final = 1
 """ntdll's code for unwinding code that no PE module has: the answer says that there is none, so it is taken for a leaf."""
 
@@ -62,7 +53,7 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
         if code == generation.write:
             address, size = _ROOM.read(thread.memory, arguments)
             return crash.say(thread, address, size)
-    answer = _ANSWERS.get((name, code))
+    answer = _ANSWERS.get((name, code)) or (_of_the_network(name, code) if name in _NETWORK else None)
     if answer is not None:
         return answer(thread, arguments)
     log.debug("unix call %d of %s", code, name or f"{handle:#x}")
@@ -72,12 +63,20 @@ def unix_call(thread: Thread, generation: Generation, handle: int, code: int, ar
 def _kernel_call(thread: Thread, code: int, arguments: int) -> Result:
     if code == MAKE_SYMBOLIC_LINK:
         return _make_symbolic_link(thread, arguments)
+    answer = power.answer(thread, code, arguments)
+    if answer is not None:
+        return answer
+    from lichen.subsystems.nt import network_calls
+
     if code == IS_SOCKET:
-        return _is_socket(thread, ULONG64.read(thread.memory, arguments))
-    for answers in (power.answer, setters.answer, notifications.answer):
-        if (answer := answers(thread, code, arguments)) is not None:
-            return answer
-    return Status.NOT_IMPLEMENTED
+        return network_calls.is_socket(thread, arguments)
+    return network_calls.kernel_call(thread, code, arguments)
+
+
+def _of_the_network(name: str, code: int) -> Callable[[Thread, int], int | Blocks[int]] | None:
+    from lichen.subsystems.nt import network_calls  # much to import, and few programs use it
+
+    return network_calls.ANSWERS.get((name, code))
 
 
 def _module(thread: Thread, handle: int) -> str:
@@ -97,40 +96,12 @@ def _make_symbolic_link(thread: Thread, arguments: int) -> int:
     return Status.SUCCESS
 
 
-def _is_socket(thread: Thread, handle: int) -> int:
-    """Whether a handle is one of a socket."""
-    try:
-        file = file_of(thread, handle)
-    except Failure:
-        return 0
-    return int(isinstance(file, AfdFile) and file.socket is not None)
-
-
-def _host_name(thread: Thread, arguments: int) -> int:
-    """gethostname: the address of the text and its size; 0, or Winsock's error."""
-    address, size = _ROOM.read(thread.memory, arguments)
-    name = to_bytes(thread.process.machine.system.host_name) + b"\0"
-    if size < len(name):
-        return _WSAEFAULT
-    thread.memory.write(address, name)
-    return 0
-
-
 def _attached(thread: Thread, arguments: int) -> int:
     """A process begins to use a module: there is nothing to prepare."""
     return Status.SUCCESS
 
 
 _ANSWERS: Final[dict[tuple[str, int], Callable[[Thread, int], int | Blocks[int]]]] = {
-    ("ws2_32.dll", 0): get_address_information,
-    ("ws2_32.dll", 1): get_host_by_address,
-    ("ws2_32.dll", 2): get_host_by_name,
-    ("ws2_32.dll", 3): _host_name,
-    ("ws2_32.dll", 4): get_name_information,
-    ("dnsapi.dll", 0): name_servers.get_search_list,
-    ("dnsapi.dll", 1): name_servers.get_servers,
-    ("dnsapi.dll", 2): name_servers.set_servers,
-    ("dnsapi.dll", 3): name_servers.query,
     ("win32u.dll", 0): _attached,
     ("opengl32.dll", 0): _attached,
     ("winevulkan.dll", 0): _attached,

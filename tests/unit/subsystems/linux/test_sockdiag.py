@@ -27,9 +27,11 @@ from lichen.executive.network.table import ConnectionState, Queues
 from lichen.executive.security.tokens import Token
 from lichen.executive.status import POSIX, Failure, Status
 from lichen.filesystems.sockets.localfamily import LocalSockets
+from lichen.subsystems.linux.sockdiag.driver import DiagnosisSockets
 from lichen.subsystems.linux.sockdiag.filters import Filter
 from lichen.subsystems.linux.sockdiag.messages import Refused, attribute, attributes
-from lichen.subsystems.linux.sockdiag.socket import SOCK_DIAG, DiagnosisSocket, DiagnosisSockets
+from lichen.subsystems.linux.sockdiag.protocol import SOCK_DIAG
+from lichen.subsystems.linux.sockdiag.socket import DiagnosisSocket
 from tests.unit.kernel import Kernel, status_of
 
 HOST = bytes((10, 1, 2, 3))

@@ -11,7 +11,7 @@ import errno
 import struct
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lichen.executive.io.opening import Poll
 from lichen.executive.io.requests import BytesAvailable
@@ -19,7 +19,6 @@ from lichen.executive.network.sockets import (
     Address,
     AddressFamily,
     Caller,
-    Family,
     Level,
     Message,
     MessageFlag,
@@ -27,7 +26,6 @@ from lichen.executive.network.sockets import (
     Received,
     Socket,
     SocketOption,
-    SocketType,
 )
 from lichen.executive.network.table import Queues
 from lichen.executive.security.tokens import Capability
@@ -43,18 +41,12 @@ from lichen.subsystems.linux.sockdiag.messages import (
     Request,
     requests,
 )
+from lichen.subsystems.linux.sockdiag.protocol import SOCK_DIAG, Driver
 from lichen.subsystems.linux.sockdiag.requests import BY_FAMILY, answers
 
-if TYPE_CHECKING:
-    from lichen.executive.scheduler import Scheduler
-
-SOCK_DIAG: Final = 4
-"""The protocol of netlink."""
-_TYPES: Final = (SocketType.RAW, SocketType.DATAGRAM)
 _DATAGRAM: Final = 8192
 """Bytes after which the next answers of a dump go into a datagram of their own."""
 _MOST_WAITING: Final = 256
-_MOST_PORTS: Final = 1 << 16
 _NO_ROOM: Final = POSIX | errno.ENOBUFS
 _INT: Final = struct.Struct("<i")
 _OPTIONS: Final = {
@@ -75,7 +67,7 @@ class DiagnosisSocket(Socket):
 
     __slots__ = ("_answers", "_dump", "_options", "driver", "port")
 
-    def __init__(self, driver: DiagnosisSockets, caller: Caller, type: int, options: int) -> None:
+    def __init__(self, driver: Driver, caller: Caller, type: int, options: int) -> None:
         super().__init__(caller.context, AddressFamily.NETLINK, type, SOCK_DIAG, options)
         self.driver = driver
         self.port = 0
@@ -228,43 +220,3 @@ class DiagnosisSocket(Socket):
         if len(value) < _INT.size:
             raise Failure(Status.INVALID_PARAMETER)
         self._options[level, name] = _INT.unpack_from(value)[0]
-
-
-class DiagnosisSockets:
-    """The driver of AF_NETLINK for sock_diag; for all other protocols it asks who was there before."""
-
-    def __init__(self, scheduler: Scheduler, others: Family) -> None:
-        self._scheduler, self._others = scheduler, others
-        self.ports: set[int] = set()
-
-    def create(self, caller: Caller, type: int, protocol: int, options: int) -> Socket:
-        if protocol != SOCK_DIAG:
-            return self._others.create(caller, type, protocol, options)
-        if type not in _TYPES:
-            raise Failure(Status.SOCKET_TYPE_NOT_SUPPORTED)
-        return DiagnosisSocket(self, caller, type, options)
-
-    def pair(self, caller: Caller, type: int, protocol: int, options: int) -> tuple[Socket, Socket]:
-        raise Failure(Status.NOT_SUPPORTED)
-
-    def take_port(self, wanted: int, process: int) -> int:
-        """A port of one's own: the one that is wanted, else the process's id, else one that no process has; ADDRESS_IN_USE."""
-        port = wanted or process
-        if port in self.ports:
-            if wanted or len(self.ports) > _MOST_PORTS:
-                raise Failure(Status.ADDRESS_IN_USE)
-            port = 0xFFFFFFFF
-            while port in self.ports:
-                port -= 1
-        self.ports.add(port)
-        return port
-
-    def caller(self) -> Caller:
-        """Who sends by a plain write."""
-        thread = self._scheduler.current
-        if thread is None:
-            raise Failure(Status.INVALID_PARAMETER)
-        return Caller(thread.process.files, thread.process.id)
-
-    def deadline(self, timeout: float | None) -> float | None:
-        return None if timeout is None else self._scheduler.clock() + timeout

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Final
 from lichen.executive.io.attributes import Kind
 from lichen.executive.io.file import File
 from lichen.executive.io.opening import Open
-from lichen.executive.objects.namespace import Directory, SymbolicLink
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.network import addresses, echo, endpoints, interfaces, statistics
 from lichen.subsystems.nt.network.tables import (
     IPV4,
@@ -170,13 +168,7 @@ class NsiFile(File):
         return carry_out(request)
 
 
-def _open(process: Process, rest: tuple[str, ...], open: Open) -> File:
+def open_device(process: Process, rest: tuple[str, ...], open: Open) -> File:
     if rest:
         raise Failure(Status.OBJECT_NAME_NOT_FOUND)
     return NsiFile(process, open)
-
-
-def install(root: Directory) -> None:
-    """Put the device into the namespace."""
-    root.make("Device").insert("Nsi", Device(_open))
-    root.make("??").insert("Nsi", SymbolicLink(("Device", "Nsi")))

@@ -15,7 +15,6 @@ from lichen.subsystems.nt.network import notifications, setters
 from lichen.subsystems.nt.records import LONG, ULONG, ULONG64
 from lichen.subsystems.nt.unixcalls import KERNEL
 
-NAME: Final = "iphlpapi.dll"
 _ENTRY: Final = 10
 """mov eax, code; jmp on"""
 

@@ -15,7 +15,6 @@ from lichen.executive.network.configuration import Configuration, InterfaceFlag
 from lichen.executive.network.sockets import AtMark, InternetAddress
 from lichen.executive.status import Failure, Status
 from lichen.executive.wait import Blocks, Wait
-from lichen.subsystems.nt.devices import Device
 from lichen.subsystems.nt.records import LONG, MODEL, ULONG
 from lichen.subsystems.nt.records.sockets import InterfaceInformation
 from lichen.subsystems.nt.sockets import connections, options, selection, sending_files, transfers
@@ -27,7 +26,6 @@ from lichen.subsystems.nt.sockets.request import Request
 if TYPE_CHECKING:
     from lichen.executive.io.file import File
     from lichen.executive.io.requests import DeviceRequest
-    from lichen.executive.objects.namespace import Directory
     from lichen.executive.processes import Process
     from lichen.subsystems.nt.types import Result
 
@@ -180,11 +178,6 @@ class Endpoint(AfdFile):
         return carry_out(Request(thread, self, data, input, output, room, operation))
 
 
-def _open(process: Process, rest: tuple[str, ...], open: Open) -> File:
+def open_device(process: Process, rest: tuple[str, ...], open: Open) -> File:
     """What follows the device's name means nothing, as on Windows: libraries put their own there."""
     return Endpoint(process, open._replace(access=open.access | Access.READ | Access.WRITE))
-
-
-def install(root: Directory) -> None:
-    """Put the device into the namespace."""
-    root.make("Device").insert("Afd", Device(_open))
