@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -58,6 +58,8 @@ class Launch:
     standard: Sequence[File | None] = ()
     terminal: Terminal | None = None
     """The controlling terminal of the program's session."""
+    prepare: Callable[[Process], None] | None = None
+    """Called with the process before it is given its program."""
 
 
 def start(machine: Machine, launch: Launch) -> Process:
@@ -71,6 +73,8 @@ def start(machine: Machine, launch: Launch) -> Process:
                 process.handles.place(number, file, file.access, inherit=True)
         if launch.terminal is not None:
             launch.terminal.control(process)
+        if launch.prepare is not None:
+            launch.prepare(process)
         _load(machine, process, launch)
     return process
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Final
 
 import click
 
+from lichen.boot import servicelog
 from lichen.cli.asking import CommandError, end, folder_of, status_of
 from lichen.cli.asking import restart as restart_machine
 from lichen.cli.asking import start as start_machine
@@ -165,11 +167,26 @@ def remove(name: str) -> None:
 @click.option(
     "-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines."
 )
-def log(name: str, lines: int) -> None:
-    """Show the end of a machine's log."""
+@click.option("-u", "--unit", metavar="UNIT", help="What a service has written, and what was told of it.")
+@click.option("--services", is_flag=True, help="The same of all services.")
+def log(name: str, lines: int, unit: str | None, services: bool) -> None:
+    """Show the end of a machine's log, or of its services'."""
+    wants_services = unit is not None or services
+    text = list(_lines_of_services(folder_of(name), unit)) if wants_services else _lines_of_kernel(name)
+    click.echo("".join(text[-lines:] if lines else []), nl=False)
+
+
+def _lines_of_kernel(name: str) -> list[str]:
     try:
         with open(places.log_of(folder_of(name)), errors="replace") as file:
-            text = file.readlines()
+            return file.readlines()
     except FileNotFoundError:
         raise CommandError(f"the machine {name} has not run yet") from None
-    click.echo("".join(text[-lines:] if lines else []), nl=False)
+
+
+def _lines_of_services(folder: str, unit: str | None) -> Iterator[str]:
+    wanted = None if unit is None else unit if "." in unit else f"{unit}.service"
+    for line in servicelog.read(places.service_log_of(folder)):
+        if wanted in (None, line.unit):
+            who = f"{line.identifier or line.unit}[{line.process}]" if line.process else line.unit
+            yield f"{line.time} {who}: {line.text}\n"

@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 import lichen
 from lichen.boot.machine import Machine
 from lichen.boot.refusals import FAILURE, LaunchError
+from lichen.boot.services import Services
 from lichen.daemon import description, diagnosis, ending, history, places, processor, protocol, starting
 from lichen.daemon.connection import Connection
 from lichen.daemon.life import Life
@@ -111,6 +112,7 @@ class Kernel:
         self.tracing: Tracing
         self.processor = -1
         self.listener: socket.socket
+        self.units: Services | None = None
         self.services: list[Callable[[], Blocks[None]]] = []
         """Called when the machine goes down cleanly, before any process is asked: each ends services of its own."""
         self._note = ""
@@ -143,6 +145,8 @@ class Kernel:
             places.set_network(self.folder, kind)
         self.ports = Ports(self.machine)
         self.ports.publish_again(self._option(_PUBLISH))
+        self.units = Services(self.machine, places.service_log_of(self.folder))
+        self.services.append(self.units.stop)
         self.tracing = Tracing(self.machine.subsystems, self.machine.scheduler)
         self.machine.subsystem_added = self.tracing.subsystem_added
         log.info("booted %s on core %d", self.name, self.processor)
@@ -160,6 +164,8 @@ class Kernel:
             Session(self, Connection(first, self.machine.platform))
         else:
             self.life.look()
+        if self.life.is_started:
+            self.machine.scheduler.at(self.machine.scheduler.clock(), self.start_services)
         gc.freeze()
         # Looking at many files makes many objects that stay: by default most of that time would go into collections.
         gc.set_threshold(50_000, 20, 100)
@@ -227,6 +233,11 @@ class Kernel:
         self.machine.tree.disk.limit(size or None)
         log.info("the disk has %d bytes", size)
 
+    def start_services(self) -> None:
+        """Start what is enabled on the machine, as it is to stay."""
+        if self.units is not None and not self.is_ending:
+            self.units.boot()
+
     def session_ended(self, session: Session) -> None:
         """A client is gone."""
         self.life.end(session)
@@ -271,6 +282,8 @@ class Kernel:
         if way.cleanly:
             for end in self.services:
                 yield from end()
+        if self.units is not None:
+            self.units.going_down()
         yield from ending.end_processes(self.machine, way)
         deadline = clock() + _LAST_WORDS
         while self.life.sessions and clock() < deadline:
@@ -331,6 +344,8 @@ class Kernel:
         self.listener.close()
         for session in list(self.life.sessions):
             session.machine_ended()
+        if self.units is not None:
+            self.units.close()
         places.stop_listening(self.folder)
 
     def _note_end(self) -> None:

@@ -100,6 +100,11 @@ def new_fresh_name() -> str:
     return f"{FRESH_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
 
 
+def service_log_of(folder: str) -> str:
+    """Where what services write is kept."""
+    return os.path.join(folder, "services.log")
+
+
 def log_of(folder: str) -> str:
     return os.path.join(folder, "log")
 

@@ -13,11 +13,12 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
+from lichen.boot import accounts
 from lichen.boot.drives import make_profile
 from lichen.boot.launching import Launch, start
 from lichen.boot.refusals import FAILURE, LaunchError
 from lichen.boot.tree import Share
-from lichen.daemon import accounts, ending, protocol
+from lichen.daemon import ending, protocol
 from lichen.daemon.trace import Output
 from lichen.executive.security.tokens import Token
 from lichen.executive.wait import Blocks, Wait
@@ -105,6 +106,8 @@ class Session:
                 FAILURE, f"the machine {self.kernel.name} cannot be kept: {error.filename}: {error.strerror}"
             )
         else:
+            if changed:
+                self.kernel.start_services()
             self._answer({"changed": changed, "note": self.kernel.take_note()})
 
     # ---- the program

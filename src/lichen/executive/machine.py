@@ -15,6 +15,7 @@ from lichen.executive.atoms import AtomTable
 from lichen.executive.io.watch import WatchShare
 from lichen.executive.power import Power
 from lichen.executive.process_table import ProcessTable
+from lichen.executive.status import Failure, Status
 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import Subsystem
@@ -64,6 +65,9 @@ class MachineState:
         self.atoms = AtomTable()
         self.power = Power(scheduler)
         self._watch_shares: WeakValueDictionary[int, WatchShare] = WeakValueDictionary()
+        self.make_services: Callable[[], object] | None = None
+        """Makes the service manager, where services are served."""
+        self._services: object = None
         self._open_registry = registry
         self._registry: Registry | None = None
         self._make_namespace = namespace
@@ -76,6 +80,23 @@ class MachineState:
         if self._registry is None:
             self._registry = self._open_registry()
         return self._registry
+
+    @property
+    def services(self) -> object:
+        """The service manager, made when somebody first asks for it; NOT_SUPPORTED on a machine without services.
+
+        `services.manager.services_of` says which type it has.
+        """
+        if self._services is None:
+            if self.make_services is None:
+                raise Failure(Status.NOT_SUPPORTED)
+            self._services = self.make_services()
+        return self._services
+
+    @property
+    def has_begun_services(self) -> bool:
+        """Whether somebody has asked for the service manager."""
+        return self._services is not None
 
     @property
     def namespace(self) -> Directory:

@@ -99,7 +99,7 @@ class ProcessTable(dict[int, Process]):
         job = parent.job.for_child(leaves_job) if parent.job is not None else None
         process = Process(self.machine, self.new_id(), parent, subsystem)
         process.job, process.limits, process.ignored = job, dict(parent.limits), parent.ignored
-        process.files = parent.files
+        process.files, process.service = parent.files, parent.service
         process.join(parent.group)
         self[process.id] = process
         parent.children[process.id] = process

@@ -11,7 +11,7 @@ Init is 1: an executive object without a host task, which adopts orphans.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from lichen.executive import scheduling, sessions
 from lichen.executive.address_space import AddressSpace
@@ -221,6 +221,13 @@ class Thread(Secured):
         self.ended.set()
 
 
+class Membership(Protocol):
+    """What a process belongs to with all that it starts, for good: a service."""
+
+    def process_ended(self, process: Process) -> None:
+        """One of its processes has ended."""
+
+
 class Process(Secured):
     """One process of the machine."""
 
@@ -231,6 +238,7 @@ class Process(Secured):
         self.threads: dict[int, Thread] = {}
         self.group: ProcessGroup
         self.job: Job | None = None
+        self.service: Membership | None = None
         self.security: Descriptor | None = None
         self.handles = HandleTable()
         self.files: FileSystemContext
@@ -406,6 +414,8 @@ class Process(Secured):
         finally:  # whatever goes wrong there, those who wait for the end hear of it
             self._orphan_children()
             self.ended.set()
+            if self.service is not None:
+                self.service.process_ended(self)
             if self.job is not None and self.is_announced:
                 self.job.process_ended(self, abnormally=bool(status.signal) or status.code >> 30 == 3)
 

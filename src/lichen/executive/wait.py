@@ -75,6 +75,11 @@ def then(value: T | Blocks[T], continuation: Callable[[T], R | Blocks[R]]) -> R 
     return continuation(cast(T, value))
 
 
+def outcome(value: T | Blocks[T]) -> Blocks[T]:
+    """What an operation gives, waited for if need be: for a task of the kernel, which may."""
+    return (yield from value) if type(value) is GeneratorType else cast(T, value)
+
+
 def _continue(blocked: Blocks[T], continuation: Callable[[T], R | Blocks[R]]) -> Blocks[R]:
     value = continuation((yield from blocked))
     if type(value) is GeneratorType:

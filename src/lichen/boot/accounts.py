@@ -72,6 +72,14 @@ def token_of(machine: Machine, user: User) -> Token:
     return Token.of_user(user.uid, user.gid, tuple(groups))
 
 
+def group_id(machine: Machine, name: str) -> int | None:
+    """The id of a group by its name or number; None when there is none."""
+    if name.isdecimal():
+        return int(name)
+    found = (int(gid) for each, _, gid, *_ in _lines(machine, "/etc/group", 4) if each == os.fsencode(name))
+    return next(found, None)
+
+
 def environment_of(caller: dict[bytes, bytes], user: User, is_caller: bool) -> dict[bytes, bytes]:
     """The caller's variables with what they lack, and with what says who one is when that is somebody else."""
     own = {b"HOME": user.home, b"USER": user.name, b"LOGNAME": user.name, b"SHELL": user.shell}
