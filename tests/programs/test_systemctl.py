@@ -352,3 +352,20 @@ def test_who_speaks_nonsense_is_let_go_and_harms_nobody(box: Box) -> None:
     answered = box.run(f"python3 {PLACE}/hostile.py 500 20000", user="nobody")
     assert answered.splitlines() == ["True"] * 4 + ["True 65534"]
     assert box.run("systemctl is-system-running") == "running\n"
+
+
+@works("Services", "have a service started by who comes to it", "linux", "systemctl start answering.socket")
+def test_a_socket_starts_its_service(box: Box) -> None:
+    listens = "ListenStream=/run/answering/socket\nListenStream=127.0.0.1:7654\nSocketMode=0600\n"
+    box.unit("answering.socket", f"[Socket]\n{listens}FileDescriptorName=door\n")
+    box.unit("answering.service", f"[Service]\nExecStart=/usr/bin/python3 {PLACE}/answering.py\n")
+    assert box.run("systemctl start answering.socket; stat -c %a /run/answering/socket") == "600\n"
+    assert re.search(
+        r"/run/answering/socket +answering\.socket +answering\.service", box.run("systemctl list-sockets")
+    )
+    assert box.run("systemctl is-active answering.socket answering.service") == "active\ninactive\n"
+    assert box.run(f"python3 {PLACE}/asking.py") == "door:door hello\n" * 3
+    assert box.typed("/run/answering.starts").startswith("once\n")
+    assert "TriggeredBy: ● answering.socket" in box.run("systemctl status answering.service; true")
+    assert box.run("systemctl stop answering.socket answering.service; true") == ""
+    assert "Connection refused" in box.run(f"python3 {PLACE}/asking.py", 1)

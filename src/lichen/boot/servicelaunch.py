@@ -19,11 +19,12 @@ from lichen.executive.io.file import File
 from lichen.executive.io.manager import create_file
 from lichen.executive.io.opening import Access, Disposition, Open, Options
 from lichen.executive.security.tokens import Token
+from lichen.executive.services.listener import Listener
 from lichen.executive.services.service import Service
 from lichen.executive.services.values import CannotLaunch, Step
 from lichen.executive.status import Failure, Interrupted
 from lichen.executive.wait import outcome
-from lichen.subsystems.linux.services import conditions, tree, words
+from lichen.subsystems.linux.services import conditions, sockets, tree, words
 from lichen.subsystems.linux.services.definitions import Origin
 from lichen.subsystems.linux.services.processsettings import ProcessSettings
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from lichen.boot.machine import Machine
     from lichen.boot.servicelog import ServiceLog
     from lichen.executive.io.context import FileSystemContext
+    from lichen.executive.network.sockets import Socket
     from lichen.executive.processes import Process
     from lichen.executive.services.unit import Unit
     from lichen.executive.services.values import Command
@@ -43,6 +45,7 @@ _MOST_LINES: Final = 10_000
 _INTERVAL: Final = 30.0
 _MOST_FILE: Final = 1 << 20
 _CHDIR, _EXEC, _STDOUT, _GROUP, _USER, _DIRECTORIES = 200, 203, 209, 216, 217, 233
+_FIRST_PASSED: Final = 3
 _NOTIFY_SOCKET: Final = b"/run/systemd/notify"
 _FROM_SYSTEM: Final = "/etc/default/locale"
 
@@ -89,6 +92,19 @@ class ProcessLauncher:
                 except Failure as failure:
                     self._log.tell(unit.name, f"{folder.path} cannot be removed: {failure}", 4)
 
+    def listen(self, unit: Unit) -> list[Socket]:
+        """Open the sockets of a listener."""
+        places = _places(unit)
+        token = self._token(ProcessSettings(user=places.user, group=places.group))
+        try:
+            return sockets.open_all(self._files, places, (token.uid, token.gid))
+        except (Failure, OSError) as failure:
+            raise CannotLaunch(f"a socket cannot be opened: {failure}", 1) from failure
+
+    def stop_listening(self, unit: Unit) -> None:
+        """Take away the names of a listener's sockets, if it does not leave them."""
+        sockets.remove_names(self._files, _places(unit))
+
     def read_process_id(self, unit: Unit, path: str) -> int:
         """The number in a file; 0 for none."""
         text = (self._files.read(path, 64) or b"").strip()
@@ -108,15 +124,16 @@ class ProcessLauncher:
         if command.expands:
             arguments = tuple(words.expand(arguments, environment))
         standard = self._standard(unit, settings, context, command)
-        launch = Launch(
-            os.fsencode(command.program),
-            tuple(map(os.fsencode, arguments)),
-            {os.fsencode(name): os.fsencode(value) for name, value in environment.items()},
-            context,
-            b"/",
-            standard,
-            prepare=lambda process: _join(process, unit, settings),
-        )
+        variables = {os.fsencode(name): os.fsencode(value) for name, value in environment.items()}
+
+        def prepare(process: Process) -> None:
+            _join(process, unit, settings)
+            if step is Step.START:
+                _pass_sockets(process, unit, variables)
+
+        words_of_command = tuple(map(os.fsencode, arguments))
+        program = os.fsencode(command.program)
+        launch = Launch(program, words_of_command, variables, context, b"/", standard, prepare=prepare)
         try:
             process = start(self._machine, launch)
         except LaunchError as error:
@@ -311,6 +328,22 @@ class _Lines:
 def _settings(unit: Unit) -> ProcessSettings:
     process = unit.settings.process if isinstance(unit, Service) else None
     return process if isinstance(process, ProcessSettings) else ProcessSettings()
+
+
+def _places(unit: Unit) -> sockets.Places:
+    opened = unit.settings.sockets if isinstance(unit, Listener) else None
+    return opened if isinstance(opened, sockets.Places) else sockets.Places(())
+
+
+def _pass_sockets(process: Process, unit: Unit, variables: dict[bytes, bytes]) -> None:
+    """Give a service the sockets that are held for it, as descriptors from 3 on (sd_listen_fds(3))."""
+    held = unit.manager.sockets_for(unit)
+    for number, (socket, _) in enumerate(held, _FIRST_PASSED):
+        process.handles.place(number, socket.reference(), socket.access, inherit=True)
+    if held:
+        variables[b"LISTEN_FDS"] = str(len(held)).encode()
+        variables[b"LISTEN_PID"] = str(process.id).encode()
+        variables[b"LISTEN_FDNAMES"] = ":".join(name for _, name in held).encode()
 
 
 def _join(process: Process, unit: Unit, settings: ProcessSettings) -> None:

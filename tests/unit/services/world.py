@@ -17,6 +17,7 @@ from lichen.executive.services.values import (
     CannotLaunch,
     Command,
     Definition,
+    ListenerSettings,
     Relations,
     ServiceSettings,
     StartLimit,
@@ -67,6 +68,7 @@ class World:
     def __init__(self) -> None:
         self.kernel = Kernel()
         self.processes: dict[int, Any] = {}
+        self.sockets: list[Any] = []
         self.launched: list[tuple[str, str]] = []
         self.started: list[StandIn] = []
         self.told: list[tuple[str, str]] = []
@@ -111,6 +113,15 @@ class World:
     def read_process_id(self, unit: Unit, path: str) -> int:
         return self.process_ids.get(path, 0)
 
+    def listen(self, unit: Unit) -> list[Any]:
+        self.events.append(f"listen {unit.name}")
+        if unit.name in self.missing:
+            raise CannotLaunch("it is in use", 1)
+        return self.sockets
+
+    def stop_listening(self, unit: Unit) -> None:
+        self.events.append(f"stop listening {unit.name}")
+
     def launch(self, unit: Unit, command: Command, step: Step, main: object) -> Any:
         self.launched.append((unit.name, command.program))
         if command.program in self.missing:
@@ -143,7 +154,7 @@ class World:
     def define(
         self,
         name: str,
-        settings: ServiceSettings | TimerSettings | None = None,
+        settings: ServiceSettings | TimerSettings | ListenerSettings | None = None,
         limit: StartLimit = UNLIMITED,
         **relations: Any,
     ) -> Definition:

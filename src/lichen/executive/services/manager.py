@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
+from lichen.executive.services.listener import Listener
 from lichen.executive.services.service import Service
 from lichen.executive.services.timer import Timer
 from lichen.executive.services.transactions import (
@@ -24,6 +25,7 @@ from lichen.executive.services.transactions import (
 from lichen.executive.services.unit import Unit
 from lichen.executive.services.values import (
     Definition,
+    ListenerSettings,
     Moment,
     Phase,
     Result,
@@ -35,6 +37,7 @@ from lichen.executive.wait import Blocks, Changes, Wait
 
 if TYPE_CHECKING:
     from lichen.executive.machine import MachineState
+    from lichen.executive.network.sockets import Socket
     from lichen.executive.processes import Process
     from lichen.executive.services.unit import Launcher, Log
 
@@ -53,7 +56,7 @@ class Source(Protocol):
         """The unit of a name, masked, damaged or not; None when there is none."""
 
 
-class Listener(Protocol):
+class Face(Protocol):
     """A face that is told of what happens."""
 
     def unit_changed(self, unit: Unit) -> None: ...
@@ -67,7 +70,7 @@ class ServiceManager:
     def __init__(self, machine: MachineState, launcher: Launcher, log: Log) -> None:
         self.machine, self.launcher, self.log = machine, launcher, log
         self.sources: list[Source] = []
-        self.listeners: list[Listener] = []
+        self.listeners: list[Face] = []
         self.units: dict[str, Unit] = {}
         self.names: dict[str, Unit] = {}
         """By every name that a unit has."""
@@ -130,6 +133,19 @@ class ServiceManager:
         """The unit that a process belongs to."""
         service = process.service
         return service if isinstance(service, Service) and service.manager is self else None
+
+    def is_busy(self, unit: Unit) -> bool:
+        """Whether something is to become of a unit."""
+        return unit in self._job_of
+
+    def sockets_for(self, unit: Unit) -> list[tuple[Socket, str]]:
+        """The sockets that listeners hold for a service, with what each is called."""
+        return [
+            (socket, other.settings.name or other.name)
+            for other in self.units.values()
+            if isinstance(other, Listener) and other.settings.unit == unit.name
+            for socket in other.sockets
+        ]
 
     def job_of(self, unit: Unit) -> Job | None:
         """What is to become of a unit."""
@@ -300,9 +316,9 @@ class ServiceManager:
             self._ended_by_itself(unit)
         if unit.state is State.STOPPED and before is not State.STOPPED:
             self._trigger_others(unit)
-            for timer in list(self.units.values()):
-                if isinstance(timer, Timer) and timer.settings.unit == unit.name:
-                    timer.unit_stopped()
+            for other in list(self.units.values()):
+                if isinstance(other, Timer | Listener) and other.settings.unit == unit.name:
+                    other.unit_stopped()
         for listener in tuple(self.listeners):
             listener.unit_changed(unit)
 
@@ -401,6 +417,7 @@ _OF_RESULT: Final[dict[Result, JobResult]] = {
 _MADE_BY: Final[dict[type, Callable[[ServiceManager, Definition], Unit]]] = {
     ServiceSettings: Service,
     TimerSettings: Timer,
+    ListenerSettings: Listener,
     type(None): Unit,
 }
 

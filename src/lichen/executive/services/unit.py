@@ -11,6 +11,7 @@ from lichen.executive.services.values import Definition, Moment, Phase, Result, 
 if TYPE_CHECKING:
     from lichen.executive.interfaces import ProcessorTime
     from lichen.executive.machine import MachineState
+    from lichen.executive.network.sockets import Socket
     from lichen.executive.processes import Process
     from lichen.executive.services.values import Command, Step
 
@@ -41,6 +42,12 @@ class Launcher(Protocol):
     def finish(self, unit: Unit, restarts: bool) -> None:
         """After the last process: take away what the unit does not leave."""
 
+    def listen(self, unit: Unit) -> list[Socket]:
+        """Open the sockets of a listener; CannotLaunch."""
+
+    def stop_listening(self, unit: Unit) -> None:
+        """Take away the names of a listener's sockets, if it does not leave them."""
+
     def read_process_id(self, unit: Unit, path: str) -> int:
         """The number in a file that a service writes about its main process; 0 for none."""
 
@@ -65,6 +72,8 @@ class Owner(Protocol):
     def reloaded(self, unit: Unit, result: Result) -> None: ...
     def trigger(self, unit: Unit, name: str) -> bool: ...
     def get(self, name: str) -> Unit | None: ...
+    def is_busy(self, unit: Unit) -> bool: ...
+    def sockets_for(self, unit: Unit) -> list[tuple[Socket, str]]: ...
 
 
 class Unit:

@@ -249,6 +249,16 @@ class TimerSettings:
 
 
 @dataclass(frozen=True)
+class ListenerSettings:
+    """What a listener starts; `sockets` is what its launcher knows of where it listens."""
+
+    unit: str
+    sockets: object = None
+    name: str = ""
+    """What the service is told that each of the sockets is called."""
+
+
+@dataclass(frozen=True)
 class Definition:
     """All that is configured of a unit. `settings` is None for one that only brings others together."""
 
@@ -256,7 +266,7 @@ class Definition:
     display_name: str = ""
     description: str = ""
     relations: Relations = Relations()
-    settings: ServiceSettings | TimerSettings | None = None
+    settings: ServiceSettings | TimerSettings | ListenerSettings | None = None
     start_type: StartType = StartType.DEMAND
     limit: StartLimit = StartLimit()
     action: PowerAction | None = None

@@ -19,6 +19,7 @@ from lichen.executive.services.values import (
     Command,
     Definition,
     KillMode,
+    ListenerSettings,
     Readiness,
     Relations,
     Restart,
@@ -29,7 +30,7 @@ from lichen.executive.services.values import (
     Step,
     TimerSettings,
 )
-from lichen.subsystems.linux.services import commands, names, processsettings, spans, timers, words
+from lichen.subsystems.linux.services import commands, names, processsettings, sockets, spans, timers, words
 from lichen.subsystems.linux.services.specifiers import Facts, Specifiers, User
 from lichen.subsystems.linux.services.unitfile import UnitFile
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from lichen.subsystems.linux.services.unitpaths import Found, UnitPaths
 
 T = TypeVar("T")
+Settings = ServiceSettings | TimerSettings | ListenerSettings | None
 _ACTIONS: Final = {
     "poweroff.target": PowerAction.POWER_OFF,
     "runlevel0.target": PowerAction.POWER_OFF,
@@ -47,7 +49,7 @@ _ACTIONS: Final = {
     "soft-reboot.target": PowerAction.RESTART,
 }
 _ALWAYS_THERE: Final = ("-.mount", "-.slice", "system.slice", "user.slice", "init.scope")
-_KINDS: Final = ("service", "target", "timer", "slice")
+_KINDS: Final = ("service", "target", "timer", "socket", "slice")
 _READINESS: Final = {
     "simple": Readiness.LAUNCHED,
     "idle": Readiness.LAUNCHED,
@@ -284,11 +286,13 @@ class _Reading:
             self.warnings.append(f"{name}=: {error}")
             return ""
 
-    def _settings(self) -> ServiceSettings | TimerSettings | None:
+    def _settings(self) -> Settings:
         if self.kind == "service":
             return self._service()
         if self.kind == "timer":
             return timers.read(self.name, self.file, self.source.timer_context, self.warnings.append)
+        if self.kind == "socket":
+            return sockets.read(self.name, self.file, self.specifiers, self.warnings.append)
         if self.kind not in _KINDS:
             raise ValueError(f"units of the kind {self.kind} are not carried out")
         return None
@@ -320,7 +324,7 @@ class _Reading:
                     self.warnings.append(f"{directive}={word}: no name of a unit")
         return frozenset(found)
 
-    def _relations(self, settings: ServiceSettings | TimerSettings | None) -> Relations:
+    def _relations(self, settings: Settings) -> Relations:
         if self.name in _ACTIONS:
             return Relations()
         said: dict[str, frozenset[str]] = {}
@@ -330,7 +334,7 @@ class _Reading:
         for how, attribute in (("wants", "wants"), ("requires", "requires")):
             linked = frozenset(self.source.paths.brought_by_links(self.name, how))
             relations = replace(relations, **{attribute: getattr(relations, attribute) | linked})
-        if isinstance(settings, TimerSettings):
+        if isinstance(settings, TimerSettings | ListenerSettings):
             relations = replace(relations, before=relations.before | {settings.unit})
         if self.file.flag("Unit", "DefaultDependencies", True):
             relations = self._by_default(relations)
@@ -339,7 +343,7 @@ class _Reading:
     def _by_default(self, relations: Relations) -> Relations:
         if self.kind == "target":
             return replace(relations, after=relations.after | relations.pulled() - relations.before)
-        if self.kind not in ("service", "timer"):
+        if self.kind not in ("service", "timer", "socket"):
             return relations
         return replace(
             relations,

@@ -10,6 +10,7 @@ from lichen.executive.power import PowerAction
 from lichen.executive.services.values import (
     FOREVER,
     KillMode,
+    ListenerSettings,
     Readiness,
     Restart,
     Speakers,
@@ -19,6 +20,7 @@ from lichen.executive.services.values import (
 )
 from lichen.subsystems.linux.services.definitions import Origin
 from lichen.subsystems.linux.services.processsettings import ProcessSettings
+from lichen.subsystems.linux.services.sockets import Places
 from tests.unit.subsystems.linux.services.etc import SIMPLE, Etc
 
 
@@ -185,6 +187,28 @@ def test_timers(etc: Etc) -> None:
     assert definition.warnings == ("Persistent= is not carried out",)
     etc.unit("b.timer", "[Timer]\nOnCalendar=whenever\n")
     assert etc.load("b.timer").error == "the timer names no time"
+
+
+def test_sockets(etc: Etc) -> None:
+    etc.unit(
+        "a.socket",
+        "[Socket]\nListenStream=/run/a\nListenDatagram=@b\nListenStream=[::1]:80\nSocketMode=0600\n",
+    )
+    settings = etc.load("a.socket").settings
+    assert isinstance(settings, ListenerSettings)
+    assert settings.unit == "a.service"
+    assert isinstance(settings.sockets, Places)
+    assert [place.text for place in settings.sockets.places] == ["/run/a", "[::1]:80", "@b"]
+    assert settings.sockets.mode == 0o600
+    for text in (
+        "",
+        "Accept=yes\nListenStream=1",
+        "ListenStream=x",
+        "ListenStream=99999",
+        "ListenFIFO=/run/x",
+    ):
+        etc.unit("b.socket", f"[Socket]\n{text}\n")
+        assert etc.load("b.socket").error
 
 
 def test_kinds_that_there_are_not(etc: Etc) -> None:

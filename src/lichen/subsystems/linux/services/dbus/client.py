@@ -115,7 +115,10 @@ class Client:
 
     def _carry_out(self, message: wire.Incoming) -> Blocks[tuple[Method, Body]]:
         method = objects.method_of(message.interface, message.member)
-        if method is None or not self._is_for_us(message.destination):
+        if not self._is_for_us(message.destination):
+            text = f"The name {message.destination} was not provided by any service"
+            raise Refusal(f"{DBUS}.Error.ServiceUnknown", text)
+        if method is None:
             raise unknown_method(f"Unknown method {message.member} or interface {message.interface}.")
         try:
             arguments: tuple[Any, ...] = message.arguments(method.takes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from lichen.executive.services.listener import Listener
 from lichen.executive.services.timer import Timer
 from lichen.subsystems.linux.services import names
 from lichen.subsystems.linux.services.dbus import states, wire
@@ -88,8 +89,11 @@ class Face:
             )
             for name, attribute in _REVERSED.items()
         }
-        timers = [other for other in units if isinstance(other, Timer) and other.settings.unit == unit.name]
-        found["TriggeredBy"] = frozenset(timer.name for timer in timers)
+        found["TriggeredBy"] = frozenset(
+            other.name
+            for other in units
+            if isinstance(other, Timer | Listener) and other.settings.unit == unit.name
+        )
         return found
 
     def needs_reload(self, unit: Unit) -> bool:

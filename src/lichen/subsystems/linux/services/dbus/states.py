@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from lichen.executive.services.listener import Listener
 from lichen.executive.services.service import Service
 from lichen.executive.services.transactions import JobKind
 from lichen.executive.services.values import Phase, Result, State
@@ -73,7 +74,7 @@ def sub(unit: Unit) -> str:
     if unit.state is State.STOPPED:
         return "dead"
     if unit.phase is Phase.WAITING:
-        return "waiting"
+        return "listening" if isinstance(unit, Listener) else "waiting"
     return _RUNNING.get(names.kind(unit.name), "running")
 
 

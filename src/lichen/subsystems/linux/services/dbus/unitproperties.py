@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from lichen.executive.services.listener import Listener
 from lichen.executive.services.service import Run, Service
 from lichen.executive.services.timer import Timer
 from lichen.executive.services.values import FOREVER, KillMode, Restart, ServiceSettings, Speakers, Step
 from lichen.subsystems.linux.services.dbus import states
 from lichen.subsystems.linux.services.dbus.vocabulary import SYSTEMD, Properties
 from lichen.subsystems.linux.services.processsettings import ProcessSettings
+from lichen.subsystems.linux.services.sockets import Places
 from lichen.subsystems.linux.services.timers import After, Calendar
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ def all_of(face: Face, unit: Unit, interface: str) -> Properties:
         found |= unit_properties(face, unit)
     if isinstance(unit, Service) and interface in ("", f"{SYSTEMD}.Service"):
         found |= service_properties(unit)
+    if isinstance(unit, Listener) and interface in ("", f"{SYSTEMD}.Socket"):
+        found |= socket_properties(unit)
     if isinstance(unit, Timer) and interface in ("", f"{SYSTEMD}.Timer"):
         found |= timer_properties(unit)
     return found
@@ -86,7 +90,7 @@ def unit_properties(face: Face, unit: Unit) -> Properties:
         "After": definition.relations.after,
         "OnFailure": definition.relations.on_failure,
         "OnSuccess": definition.relations.on_success,
-        "Triggers": frozenset({unit.settings.unit}) if isinstance(unit, Timer) else frozenset(),
+        "Triggers": frozenset({unit.settings.unit} if isinstance(unit, Timer | Listener) else ()),
         **face.reverse_relations(unit),
     }
     found: Properties = {name: ("as", sorted(value)) for name, value in listed.items()}
@@ -285,6 +289,34 @@ def _process_properties(settings: ServiceSettings) -> Properties:
         "NoNewPrivileges": ("b", process.gains_nothing),
     }
     return found
+
+
+# ---- sockets
+
+
+def socket_properties(unit: Listener) -> Properties:
+    """org.freedesktop.systemd1.Socket."""
+    opened = unit.settings.sockets
+    places = opened if isinstance(opened, Places) else Places(())
+    listens = [(place.directive.removeprefix("Listen"), _shown(place.text)) for place in places.places]
+    return {
+        "Listen": ("a(ss)", listens),
+        "Accept": ("b", False),
+        "NConnections": ("u", 0),
+        "NAccepted": ("u", 0),
+        "NRefused": ("u", 0),
+        "Result": ("s", states.RESULTS[unit.result]),
+        "ControlPID": ("u", 0),
+        "SocketMode": ("u", places.mode),
+        "DirectoryMode": ("u", places.folder_mode),
+        "Backlog": ("u", places.backlog),
+        "RemoveOnStop": ("b", places.is_removed),
+        "FileDescriptorName": ("s", unit.settings.name or unit.name),
+    }
+
+
+def _shown(text: str) -> str:
+    return f"[::]:{text}" if text.isdecimal() else text
 
 
 # ---- timers
