@@ -74,7 +74,7 @@ class ProcessLauncher:
         token = self._token(settings)
         for folder in settings.folders:
             try:
-                node = self._files.make_folder(folder.path, folder.mode).node
+                node = self._files.make_folder(folder.path, folder.mode, folder.base).node
                 owner = (None, None) if folder.path.startswith("/etc/") else (token.uid, token.gid)
                 node.change(AttributeChange(mode=folder.mode, uid=owner[0], gid=owner[1]))
             except Failure as failure:
@@ -88,7 +88,7 @@ class ProcessLauncher:
         for folder in settings.folders:
             if folder.is_removed and not keeps:
                 try:
-                    self._files.remove_all(folder.path)
+                    self._files.remove_all(folder.path, folder.base)
                 except Failure as failure:
                     self._log.tell(unit.name, f"{folder.path} cannot be removed: {failure}", 4)
 

@@ -162,3 +162,20 @@ def test_looking_at_a_unit_does_not_load_it(world: World) -> None:
     assert not world.manager.look("a.target").definition.is_missing
     assert world.manager.look("b.target").definition.is_missing
     assert not world.manager.units
+
+
+def test_a_request_for_too_many_units_is_refused(world: World) -> None:
+    for number in range(1100):
+        world.define(f"n{number}.target", requires=[f"n{number + 1}.target"])
+    with pytest.raises(RequestError, match="too many"):
+        world.start("n0.target")
+
+
+def test_hundreds_of_units_start_in_their_order(world: World) -> None:
+    for number in range(400):
+        before = [f"n{number - 1}.target"] if number else []
+        world.define(f"n{number}.target", wants=before, after=before)
+    world.manager.request(world.manager.load("n399.target"), JobKind.START)
+    while world.manager.jobs:
+        world.turn()
+    assert jobs(world) == [f"start n{number}.target done" for number in range(400)]

@@ -7,7 +7,7 @@ ask for jobs and are told of what changes. There is one of a machine, made when 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -229,21 +229,29 @@ class ServiceManager:
     def _look(self) -> Blocks[None]:
         yield Wait((), self.machine.scheduler.clock())
         self._is_called = False
-        while job := next(self._startable(), None):
+        waiting = [job for job in self.jobs.values() if not job.is_running]
+        naming: dict[str, list[Job]] = {}
+        for job in self.jobs.values():
+            relations = job.unit.definition.relations
+            for name in relations.before | relations.after:
+                naming.setdefault(name, []).append(job)
+        began = False
+        for job in waiting:
+            if job.id in self.jobs and not self._has_to_wait(job, naming):
+                began = True
+                self._run(job)
+        if waiting and not began and not any(job.is_running for job in self.jobs.values()):
+            job = waiting[0]
+            self.log.tell(job.unit.name, "units wait for each other in a circle: its order is not kept", 4)
             self._run(job)
 
-    def _startable(self) -> Iterator[Job]:
-        waiting = [job for job in self.jobs.values() if not job.is_running]
-        blocked = []
-        for job in waiting:
-            if any(other is not job and must_wait(job, other) for other in self.jobs.values()):
-                blocked.append(job)
-            else:
-                yield job
-        if blocked and not any(job.is_running for job in self.jobs.values()):
-            job = blocked[0]
-            self.log.tell(job.unit.name, "units wait for each other in a circle: its order is not kept", 4)
-            yield job
+    def _has_to_wait(self, job: Job, naming: dict[str, list[Job]]) -> bool:
+        """Whether there is a job that another one may not begin before; `naming` has jobs by the names in their orders."""
+        relations = job.unit.definition.relations
+        named = (self.names.get(name) for name in relations.before | relations.after)
+        others = [self._job_of[unit] for unit in named if unit in self._job_of]
+        others += naming.get(job.unit.name, ())
+        return any(other is not job and other.id in self.jobs and must_wait(job, other) for other in others)
 
     def _run(self, job: Job) -> None:
         unit, job.is_running = job.unit, True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lichen.executive.services.values import State
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lichen.executive.services.unit import Unit
+
+
+MOST_JOBS: Final = 1000
+"""Of one request."""
 
 
 class JobKind(Enum):
@@ -91,6 +95,8 @@ class Transaction:
             self._put(unit, kind)
 
     def _put(self, unit: Unit, kind: JobKind) -> None:
+        if len(self.wanted) >= MOST_JOBS:
+            raise RequestError("too many units would have to be started or stopped")
         known = self.wanted.get(unit)
         if known is None or known is JobKind.CHECK or kind is JobKind.RESTART:
             self.wanted[unit] = kind

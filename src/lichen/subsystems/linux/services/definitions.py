@@ -37,6 +37,8 @@ from lichen.subsystems.linux.services.unitfile import UnitFile
 if TYPE_CHECKING:
     from lichen.subsystems.linux.services.unitpaths import Found, UnitPaths
 
+_MOST_NAMED: Final = 500
+"""Units in one kind of relation: each is looked up when the unit is started."""
 T = TypeVar("T")
 Settings = ServiceSettings | TimerSettings | ListenerSettings | None
 _ACTIONS: Final = {
@@ -322,6 +324,8 @@ class _Reading:
                     found.add(name)
                 else:
                     self.warnings.append(f"{directive}={word}: no name of a unit")
+        if len(found) > _MOST_NAMED:
+            raise ValueError(f"{directive}= names more than {_MOST_NAMED} units")
         return frozenset(found)
 
     def _relations(self, settings: Settings) -> Relations:

@@ -78,6 +78,8 @@ class Folder:
     variable: str
     mode: int
     is_removed: bool
+    base: str
+    """Up to where only the administrator writes."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def _folders(file: UnitFile, specifiers: Specifiers) -> Iterator[Folder]:
             variable = {"RuntimeDirectory": "RUNTIME", "ConfigurationDirectory": "CONFIGURATION"}.get(
                 name, name.removesuffix("Directory").upper()
             )
-            yield Folder(f"{base}/{path}", f"{variable}_DIRECTORY", mode, name == "RuntimeDirectory")
+            yield Folder(f"{base}/{path}", f"{variable}_DIRECTORY", mode, name == "RuntimeDirectory", base)
 
 
 def _input(text: str) -> str:

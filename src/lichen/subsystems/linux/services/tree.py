@@ -82,13 +82,22 @@ class Tree:
 
     # ---- changes; each fails as the file system has it
 
-    def make_folder(self, path: str, mode: int = 0o755) -> Location:
-        """The folder at a path, made with those above it when it is missing."""
+    def make_folder(self, path: str, mode: int = 0o755, base: str = "") -> Location:
+        """The folder at a path, made with those above it when it is missing.
+
+        Below `base` nothing may be a symlink: others may write there. REPARSE_POINT_NOT_RESOLVED, NOT_A_DIRECTORY.
+        """
         context, names = self.context.copy(), components(path)
         context.umask = 0o022
         location = context.root
         for depth in range(1, len(names) + 1):
-            found = self.find("/" + "/".join(names[:depth]))
+            place = "/" + "/".join(names[:depth])
+            found = self.find(place)
+            if base and place.startswith(f"{base}/"):
+                found = self.find(place, follow=False)
+                if found is not None and found.node.kind != Kind.DIRECTORY:
+                    is_link = found.node.kind == Kind.SYMLINK
+                    raise Failure(Status.REPARSE_POINT_NOT_RESOLVED if is_link else Status.NOT_A_DIRECTORY)
             if found is None:
                 last = depth == len(names)
                 found = make_directory(context, Name(context.root, names[:depth]), mode if last else 0o755)
@@ -107,8 +116,12 @@ class Tree:
         """Remove a file or a link."""
         remove(self.context, Name(self.context.root, components(path)), directory=False)
 
-    def remove_all(self, path: str, most: int = 10_000) -> None:
-        """Remove a folder with all that is in it."""
+    def remove_all(self, path: str, base: str, most: int = 10_000) -> None:
+        """Remove a folder below `base` with all that is in it; nothing when a symlink is on the way."""
+        names = components(path)
+        for depth in range(len(components(base)) + 1, len(names) + 1):
+            if self.kind("/" + "/".join(names[:depth]), follow=False) != Kind.DIRECTORY:
+                return
         pending = [path]
         folders = []
         while pending and most > 0:

@@ -28,6 +28,7 @@ FOLDERS: Final = (
 )
 NOTHING: Final = "/dev/null"
 _DEEPEST_ALIAS: Final = 16
+_MOST_LINKED: Final = 500
 _MOST_DROPPED_IN: Final = 200
 
 
@@ -177,7 +178,7 @@ class UnitPaths:
                 for entry, _ in self.tree.names(place):
                     if names.is_valid(entry) and self.tree.is_own(f"{place}/{entry}"):
                         found.append(entry)
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(found))[:_MOST_LINKED]
 
     def enabling_links(self) -> dict[str, list[str]]:
         """By unit: the machine's own links that enable it, in the folders of others."""

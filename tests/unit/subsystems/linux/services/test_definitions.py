@@ -18,6 +18,7 @@ from lichen.executive.services.values import (
     Step,
     TimerSettings,
 )
+from lichen.executive.status import Failure
 from lichen.subsystems.linux.services.definitions import Origin
 from lichen.subsystems.linux.services.processsettings import ProcessSettings
 from lichen.subsystems.linux.services.sockets import Places
@@ -220,3 +221,21 @@ def test_kinds_that_there_are_not(etc: Etc) -> None:
 def test_a_huge_file_is_refused(etc: Etc) -> None:
     etc.unit("a.service", b"#" * (1 << 20) + b"\n")
     assert "too large" in etc.load("a.service").error
+
+
+def test_folders_are_not_made_through_links(etc: Etc) -> None:
+    etc.tree.make_folder("/srv/secret")
+    etc.tree.make_folder("/run/a", 0o700, "/run")
+    etc.link("/run/a/b", "/srv/secret")
+    for path in ("/run/a/b", "/run/a/b/c"):
+        with pytest.raises(Failure):
+            etc.tree.make_folder(path, 0o700, "/run")
+        etc.tree.remove_all(path, "/run")
+    etc.tree.remove_all("/run/a", "/run")
+    assert etc.tree.kind("/run/a") is None
+    assert etc.tree.kind("/srv/secret") is not None
+
+
+def test_a_unit_that_names_thousands(etc: Etc) -> None:
+    etc.unit("a.service", "[Unit]\nWants=" + " ".join(f"x{n}.service" for n in range(501)) + "\n" + SIMPLE)
+    assert "more than 500" in etc.load("a.service").error

@@ -25,7 +25,7 @@ log = logging.getLogger("lichen.dbus")
 _PIECE: Final = 65536
 _MOST_UNSENT: Final = 8 << 20
 """Bytes that wait for a client that does not read; then it is let go."""
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 4
 """Calls of one client that are carried out before others have their turn."""
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux.services import names
 from lichen.subsystems.linux.services.dbus.interface import Call, Method, Refusal
+from lichen.subsystems.linux.services.dbus.patterns import matches, patterns_of
 from lichen.subsystems.linux.services.dbus.vocabulary import DBUS, SYSTEMD
 from lichen.subsystems.linux.services.installing import InstallError
 
@@ -30,17 +31,15 @@ _REASONS: Final = {
 
 def _list(call: Call) -> Blocks[Body]:
     """Unit files in some states, whose names match some patterns, with the state of each."""
-    import fnmatch
-
     wanted = call.arguments[0] if call.arguments else []
-    patterns = call.arguments[1] if len(call.arguments) > 1 else []
+    patterns = patterns_of(call)
     installer = call.face.installer
     links = installer.paths.enabling_links()
     rows = []
     for index, (name, path) in enumerate(installer.paths.all_names().items()):
         if index % _AT_ONCE == _AT_ONCE - 1:
             yield Wait((), call.face.machine.scheduler.clock())
-        if patterns and not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+        if not matches(name, patterns):
             continue
         state = installer.state(name, links)
         if state and (not wanted or state in wanted):

@@ -5,7 +5,6 @@ Source: org.freedesktop.systemd1(5).
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +15,7 @@ from lichen.executive.wait import Blocks, Wait
 from lichen.subsystems.linux.services import names
 from lichen.subsystems.linux.services.dbus import filemethods, loginobject, requests, states, unitproperties
 from lichen.subsystems.linux.services.dbus.interface import Call, Method, Refusal, invalid
+from lichen.subsystems.linux.services.dbus.patterns import matches, patterns_of
 from lichen.subsystems.linux.services.dbus.requests import no_such_unit
 from lichen.subsystems.linux.services.dbus.vocabulary import SYSTEMD
 from lichen.subsystems.linux.services.unitpaths import FOLDERS
@@ -32,6 +32,7 @@ _ROWS: Final = "a(ssssssouso)"
 _AT_ONCE: Final = 32
 _VERSION: Final = "252 (Lichen)"
 _MOST_SHOWN: Final = 4096
+_MOST_NAMES: Final = 1000
 
 
 def _row(face: Face, unit: Unit) -> tuple[object, ...]:
@@ -53,7 +54,7 @@ def _row(face: Face, unit: Unit) -> tuple[object, ...]:
 def _list(call: Call) -> Blocks[Body]:
     """Units in some states, whose names match some patterns; all when nothing is said."""
     wanted = call.arguments[0] if call.arguments else []
-    patterns = call.arguments[1] if len(call.arguments) > 1 else []
+    patterns = patterns_of(call)
     rows = []
     for index, unit in enumerate(list(call.face.manager.units.values())):
         row = _row(call.face, unit)
@@ -64,13 +65,14 @@ def _list(call: Call) -> Blocks[Body]:
     return (rows,)
 
 
-def matches(name: str, patterns: list[str]) -> bool:
-    """Whether a name is one of those that patterns of a shell stand for; every one is when there are none."""
-    return not patterns or any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _list_by_names(call: Call) -> Body:
-    return ([_row(call.face, call.face.unit(name)) for name in call.arguments[0]],)
+def _list_by_names(call: Call) -> Blocks[Body]:
+    if len(call.arguments[0]) > _MOST_NAMES:
+        raise invalid("Too many names.")
+    rows = []
+    for name in call.arguments[0]:
+        rows.append(_row(call.face, call.face.unit(name)))
+        yield Wait((), call.face.machine.scheduler.clock())
+    return (rows,)
 
 
 def _get(call: Call) -> Body:
