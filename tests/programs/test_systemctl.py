@@ -369,3 +369,18 @@ def test_a_socket_starts_its_service(box: Box) -> None:
     assert "TriggeredBy: ● answering.socket" in box.run("systemctl status answering.service; true")
     assert box.run("systemctl stop answering.socket answering.service; true") == ""
     assert "Connection refused" in box.run(f"python3 {PLACE}/asking.py", 1)
+
+
+def test_a_bus_of_the_machine_s_own(box: Box) -> None:
+    host_program("dbus-daemon", "dbus")
+    box.unit("web.service", WEB)
+    assert box.run("systemctl start dbus web") == ""
+    assert "dbus-daemon" in box.commands()[box.main("dbus")]
+    for _ in range(2):
+        eventually(lambda: "org.freedesktop.systemd1" in box.run("busctl list --acquired --no-legend"))
+        assert box.run("systemctl is-active web", user="nobody") == "active\n"
+        assert "Access denied" in box.run("systemctl stop web", 4, user="nobody")
+        assert box.run("systemctl restart dbus") == ""
+    told = box.run("hostnamectl hostname")
+    assert told == box.run("hostname")
+    assert box.run("systemctl is-active systemd-hostnamed") == "active\n"

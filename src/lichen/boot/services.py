@@ -42,6 +42,7 @@ class Services:
         self._log: ServiceLog | None = None
         self._face: Face | None = None
         self._clients = self._number = 0
+        self._is_on_bus = False
         self._of_user: dict[int, int] = {}
         machine.state.make_services = self._make
         listen(machine.scheduler, machine.tree.administrator, self._serve)
@@ -112,8 +113,23 @@ class Services:
         manager = ServiceManager(machine.state, launcher, self._log)
         manager.sources.append(definitions)
         self._face = Face(machine.state, manager, definitions, Installer(paths))
+        self._face.bus_started = self._join_bus
         self._listen_to_services(self._log)
         return manager
+
+    def _join_bus(self) -> None:
+        """A daemon serves the bus of the machine: be its client, under systemd's names."""
+        from lichen.subsystems.linux.services.dbus.buslink import BusLink
+
+        assert self._face is not None
+        if not self._is_on_bus:
+            self._is_on_bus = True
+            link = BusLink(self._face, self._machine.tree.administrator)
+            self._machine.scheduler.spawn(self._stay_on_bus(link.serve()))
+
+    def _stay_on_bus(self, serving: Blocks[None]) -> Blocks[None]:
+        yield from serving
+        self._is_on_bus = False
 
     def _facts(self, files: Tree) -> Facts:
         from lichen.subsystems.linux.services import words

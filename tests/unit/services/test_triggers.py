@@ -66,12 +66,12 @@ def timer(world: World, *schedules: Any) -> Timer:
 
 def test_a_timer_elapses_once(world: World) -> None:
     unit = timer(world, Once(60))
-    assert unit.next == world.kernel.now + 60
+    assert [unit.next] == [world.kernel.now + 60]
     world.wait(59)
     assert not world.started
     world.wait(2)
     assert len(world.started) == 1
-    assert unit.phase is Phase.RUNNING
+    assert phase_of(unit) is Phase.RUNNING
     world.started[0].end()
     assert phase_of(unit) is Phase.WAITING
     assert unit.next is None

@@ -6,10 +6,12 @@ User 0 changes things, everybody looks (041): that is what polkit says of system
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from lichen.executive.services.listener import Listener
 from lichen.executive.services.timer import Timer
+from lichen.executive.services.values import Phase, State
 from lichen.subsystems.linux.services import names
 from lichen.subsystems.linux.services.dbus import states, wire
 from lichen.subsystems.linux.services.dbus.vocabulary import PROPERTIES, SYSTEMD
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lichen.dbus")
 
+_BUSES: Final = ("dbus.service", "dbus-broker.service")
 _REVERSED: Final = {
     "RequiredBy": "requires",
     "RequisiteOf": "requisite",
@@ -67,6 +70,8 @@ class Face:
         self.wall_message = ""
         self.scheduled: tuple[str, int] = ("", 0)
         """The kind of shutdown that is going to be, and when, in microseconds since 1970."""
+        self.bus_started: Callable[[], None] = lambda: None
+        """Called when a daemon of the machine serves the bus."""
         manager.listeners.append(self)
 
     # ---- units
@@ -108,6 +113,8 @@ class Face:
     # ---- what is told
 
     def unit_changed(self, unit: Unit) -> None:
+        if unit.name in _BUSES and unit.phase is Phase.RUNNING and unit.state is State.RUNNING:
+            self.bus_started()
         if not self.clients:
             return
         path = names.path_of(unit.name)

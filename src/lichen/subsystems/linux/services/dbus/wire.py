@@ -37,7 +37,9 @@ class Incoming(NamedTuple):
     interface: str
     member: str
     destination: str
+    sender: str
     signature: str
+    reply_to: int
     data: bytes
     body: int
     """Where the body begins."""
@@ -87,9 +89,11 @@ def _incoming(data: bytes) -> Incoming:
         raise ProtocolError("a field of a message has another type")
     if fields.get(_FDS):
         raise ProtocolError("descriptors are not taken")
-    path, interface, member, destination, signature = (
-        str(fields.get(number, "")) for number in (_PATH, _INTERFACE, _MEMBER, _DESTINATION, _SIGNATURE)
+    path, interface, member, destination, sender, signature = (
+        str(fields.get(number, ""))
+        for number in (_PATH, _INTERFACE, _MEMBER, _DESTINATION, _SENDER, _SIGNATURE)
     )
+    reply_to = fields.get(_REPLY, 0)
     return Incoming(
         head.message_type.value,
         int(head.flags),
@@ -98,7 +102,9 @@ def _incoming(data: bytes) -> Incoming:
         interface,
         member,
         destination,
+        sender,
         signature,
+        reply_to if isinstance(reply_to, int) else 0,
         data,
         body,
         head.endianness,
@@ -112,8 +118,9 @@ def outgoing(
     known = {low_level.HeaderFields(number): value for number, value in fields.items()}
     if signature:
         known[low_level.HeaderFields.signature] = signature
+    flags = 0 if type == METHOD_CALL else NO_REPLY
     head = low_level.Header(
-        low_level.Endianness.little, low_level.MessageType(type), NO_REPLY, 1, 0, serial, known
+        low_level.Endianness.little, low_level.MessageType(type), flags, 1, 0, serial, known
     )
     try:
         data: bytes = low_level.Message(head, body).serialise(serial=serial)
@@ -133,6 +140,14 @@ def _clean(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return type(value)(map(_clean, value))
     return value
+
+
+def call(
+    serial: int, to: str, path: str, interface: str, member: str, signature: str, body: tuple[Any, ...]
+) -> bytes:
+    """A call of a method."""
+    fields = {_PATH: path, _INTERFACE: interface, _MEMBER: member, _DESTINATION: to}
+    return outgoing(METHOD_CALL, serial, dict(fields), signature, body)
 
 
 def answer(serial: int, to: int, sender: str, receiver: str, signature: str, body: tuple[Any, ...]) -> bytes:
@@ -155,7 +170,8 @@ def signal(
 
 
 def _ends(sender: str, receiver: str) -> dict[int, object]:
-    ends: dict[int, object] = {_SENDER: sender}
+    """The fields that say who speaks to whom; a bus that is a daemon's says by itself who speaks."""
+    ends: dict[int, object] = {_SENDER: sender} if sender else {}
     if receiver:
         ends[_DESTINATION] = receiver
     return ends
