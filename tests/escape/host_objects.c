@@ -50,11 +50,32 @@ static void devices_of_the_root(void) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         REFUSED(open(names[i], O_RDWR | O_NONBLOCK), names[i]);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    static const char *const sockets[] = {"/var/run/docker.sock", "/run/docker.sock", "/run/dbus/system_bus_socket",
-                                          "/run/systemd/private"};
+    static const char *const sockets[] = {"/var/run/docker.sock", "/run/docker.sock", "/run/systemd/journal/stdout",
+                                          "/run/udev/control"};
     for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++) {
         snprintf(address.sun_path, sizeof address.sun_path, "%s", sockets[i]);
         REFUSED(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof address), sockets[i]);
+    }
+}
+
+/* At these names the machine itself listens. It takes no descriptors, which the host's systemd and dbus-daemon do. */
+static void own_listeners(void) {
+    static const char *const sockets[] = {"/run/dbus/system_bus_socket", "/run/systemd/private"};
+    for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        snprintf(address.sun_path, sizeof address.sun_path, "%s", sockets[i]);
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+            static const char hello[] = "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\n";
+            char answer[256] = "";
+            size_t got = 0;
+            ssize_t more = write(fd, hello, sizeof hello - 1);
+            while (more > 0 && got < sizeof answer - 1 && !strstr(answer, "_UNIX_FD") && !strstr(answer, "ERROR"))
+                if ((more = read(fd, answer + got, sizeof answer - 1 - got)) > 0)
+                    got += (size_t)more;
+            HELD(strstr(answer, "ERROR\r\n") != NULL, sockets[i]);
+        }
+        close(fd);
     }
 }
 
@@ -71,6 +92,7 @@ static void abstract_socket(void) {
 
 static void attempts(int count, char **arguments) {
     try_alone(devices_of_the_root, "the root's own");
+    try_alone(own_listeners, "the machine's own listeners");
     for (int i = 1; i < count; i++) {
         holder = arguments[i];
         try_alone(fifo, "FIFO");

@@ -70,7 +70,11 @@ class Services:
 
     def boot(self) -> None:
         """Start what is enabled on the machine."""
-        manager = self.manager
+        try:
+            manager = self.manager
+        except ModuleNotFoundError as error:
+            log.error("no service is started: %s", error)
+            return
         assert self._face is not None
         manager.start_all(self._face.installer.default())
 
