@@ -157,6 +157,7 @@ def test_a_service_that_reports(box: Box) -> None:
     assert box.typed("/tmp/reloaded") == "by a signal\n"
     assert box.main("reporting") == main
     box.run("systemctl stop reporting")
+    assert "not active, cannot reload" in box.run("systemctl reload reporting", 1)
     assert box.run("ls /run/reporting", 2)
     log = box.lichen.run("log", "--unit", "reporting").stdout.decode()
     assert "65534 /tmp good day /run/reporting\n" in log

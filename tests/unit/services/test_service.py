@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lichen.executive.services.service import Report
-from lichen.executive.services.transactions import JobResult
+from lichen.executive.services.transactions import JobKind, JobResult
 from lichen.executive.services.values import (
     Command,
     KillMode,
@@ -274,8 +274,6 @@ def test_a_condition_that_does_not_hold_is_no_failure(world: World) -> None:
 
 
 def test_a_reload_is_over_when_its_command_is(world: World) -> None:
-    from lichen.executive.services.transactions import JobKind
-
     commands = {Step.RELOAD: (Command("/again", ("/again",)),)}
     unit = world.service("a.service", commands=commands)
     world.start("a.service")
@@ -288,3 +286,9 @@ def test_a_reload_is_over_when_its_command_is(world: World) -> None:
     world.turn()
     assert (unit.state, job.result) == (State.STOPPED, JobResult.FAILED)
     assert len(world.started) == 3
+
+
+def test_what_does_not_run_is_not_reloaded(world: World) -> None:
+    world.service("a.service", commands={Step.RELOAD: (Command("/again", ("/again",)),)})
+    assert world.ask(JobKind.RELOAD, "a.service").result is JobResult.INVALID
+    assert not world.launched

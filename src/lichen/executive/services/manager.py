@@ -288,7 +288,7 @@ class ServiceManager:
 
     def _begin_reload(self, job: Job) -> None:
         if job.unit.state is not State.RUNNING:
-            self._end_job(job, JobResult.SKIPPED)
+            self._end_job(job, JobResult.INVALID)
         else:
             job.unit.reload()
 

@@ -42,8 +42,8 @@ class JobResult(Enum):
     CANCELED = "canceled"
     DEPENDENCY = "dependency"
     """A unit that this one cannot be without was not started."""
-    SKIPPED = "skipped"
-    """There was nothing to do it to."""
+    INVALID = "invalid"
+    """It cannot be done to a unit that does not run."""
     ASSERTION = "assertion"
 
 

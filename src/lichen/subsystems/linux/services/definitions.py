@@ -37,6 +37,7 @@ from lichen.subsystems.linux.services.unitfile import UnitFile
 if TYPE_CHECKING:
     from lichen.subsystems.linux.services.unitpaths import Found, UnitPaths
 
+_MOST_TOLD: Final = 50
 _MOST_NAMED: Final = 500
 """Units in one kind of relation: each is looked up when the unit is started."""
 T = TypeVar("T")
@@ -463,16 +464,25 @@ class _Reading:
     # ---- what is not done
 
     def _tell_what_is_not_done(self) -> None:
+        protections, others = [], []
         for section, name in list(self.file.assignments):
             done = {"Unit": _UNIT_DONE, "Service": _SERVICE_DONE}.get(section)
             if done is None or name in done or name.startswith(("X-", "Condition", "Assert")):
                 continue
-            if not self.file.last(section, name):
-                continue
-            if section == "Service" and name.startswith(_PROTECTIONS):
-                self.warnings.append(f"{name}= is not carried out: the service runs without this protection")
-            else:
-                self.warnings.append(f"{name}= in [{section}] is not carried out")
+            if self.file.last(section, name):
+                protects = section == "Service" and name.startswith(_PROTECTIONS)
+                (protections if protects else others).append(f"{name}=")
+        if protections:
+            self.warnings.append(
+                f"not carried out, so that the service runs unprotected by: {_listed(protections)}"
+            )
+        if others:
+            self.warnings.append(f"not carried out: {_listed(others)}")
+
+
+def _listed(found: list[str]) -> str:
+    more = f" and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+    return " ".join(found[:_MOST_TOLD]) + more
 
 
 def _default_type(file: UnitFile) -> str:

@@ -153,11 +153,11 @@ def test_what_cannot_be_right_is_not_started(etc: Etc, text: str) -> None:
 
 
 def test_what_is_not_carried_out_is_told(etc: Etc) -> None:
-    etc.unit("a.service", SIMPLE + "ProtectSystem=full\nCPUWeight=5\nX-Own=1\nNice=3\n")
+    etc.unit("a.service", SIMPLE + "ProtectSystem=full\nPrivateTmp=yes\nCPUWeight=5\nX-Own=1\nNice=3\n")
     warnings = etc.load("a.service").warnings
     assert warnings == (
-        "ProtectSystem= is not carried out: the service runs without this protection",
-        "CPUWeight= in [Service] is not carried out",
+        "not carried out, so that the service runs unprotected by: ProtectSystem= PrivateTmp=",
+        "not carried out: CPUWeight=",
     )
 
 
