@@ -30,14 +30,22 @@ from lichen.executive.services.values import (
     Step,
     TimerSettings,
 )
-from lichen.subsystems.linux.services import commands, names, processsettings, sockets, spans, timers, words
+from lichen.subsystems.linux.services import (
+    commands,
+    names,
+    processsettings,
+    sockets,
+    spans,
+    timers,
+    undone,
+    words,
+)
 from lichen.subsystems.linux.services.specifiers import Facts, Specifiers, User
 from lichen.subsystems.linux.services.unitfile import UnitFile
 
 if TYPE_CHECKING:
     from lichen.subsystems.linux.services.unitpaths import Found, UnitPaths
 
-_MOST_TOLD: Final = 50
 _MOST_NAMED: Final = 500
 """Units in one kind of relation: each is looked up when the unit is started."""
 T = TypeVar("T")
@@ -146,32 +154,6 @@ _SERVICE_DONE: Final = frozenset(
         *("ExitType", "TimeoutAbortSec", "TimeoutStartFailureMode", "TimeoutStopFailureMode"),
     }
 )
-_PROTECTIONS: Final = (
-    *("Protect", "Private", "Restrict", "SystemCall", "Capability", "Ambient", "ReadOnly", "ReadWrite"),
-    *(
-        "Inaccessible",
-        "NoExec",
-        "Exec",
-        "Bind",
-        "Temporary",
-        "Root",
-        "Mount",
-        "IPAddress",
-        "Lock",
-        "MemoryDeny",
-    ),
-    *(
-        "DeviceAllow",
-        "DevicePolicy",
-        "KeyringMode",
-        "SecureBits",
-        "AppArmor",
-        "SELinux",
-        "Smack",
-        "RemoveIPC",
-    ),
-    *("DynamicUser", "UMask", "SocketBind", "NetworkNamespace", "LoadCredential", "SetCredential", "PAMName"),
-)
 
 
 @dataclass
@@ -254,7 +236,7 @@ class _Reading:
             relations = self._relations(settings)
         except ValueError as problem:
             error, relations = str(problem), Relations()
-        self._tell_what_is_not_done()
+        self.warnings += undone.warnings(self.file, {"Unit": _UNIT_DONE, "Service": _SERVICE_DONE})
         origin = Origin(
             "bad-setting" if error else "loaded",
             self.found.path,
@@ -460,29 +442,6 @@ class _Reading:
     def _words(self, name: str) -> frozenset[int]:
         codes, signals = self._statuses(name)
         return codes | frozenset(-number for number in signals)
-
-    # ---- what is not done
-
-    def _tell_what_is_not_done(self) -> None:
-        protections, others = [], []
-        for section, name in list(self.file.assignments):
-            done = {"Unit": _UNIT_DONE, "Service": _SERVICE_DONE}.get(section)
-            if done is None or name in done or name.startswith(("X-", "Condition", "Assert")):
-                continue
-            if self.file.last(section, name):
-                protects = section == "Service" and name.startswith(_PROTECTIONS)
-                (protections if protects else others).append(f"{name}=")
-        if protections:
-            self.warnings.append(
-                f"not carried out, so that the service runs unprotected by: {_listed(protections)}"
-            )
-        if others:
-            self.warnings.append(f"not carried out: {_listed(others)}")
-
-
-def _listed(found: list[str]) -> str:
-    more = f" and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-    return " ".join(found[:_MOST_TOLD]) + more
 
 
 def _default_type(file: UnitFile) -> str:
